@@ -1,0 +1,45 @@
+/**
+ * The vocabulary of geolearn: affine maps, windows, reference systems, rasters and features in and out, metrics, random
+ * numbers, errors and progress. Knows nothing of networks.
+ */
+
+// errors, progress, random numbers
+export { GeoLearnError, type ErrorCode, type ErrorDetails } from "./errors.ts";
+export type { OnProgress, OnWarning, Progress, Warning, WorkOptions } from "./progress.ts";
+export { createRng, type Rng, type RngState } from "./rng.ts";
+
+// grids and classes
+export {
+  type Affine,
+  type Bounds,
+  applyAffine,
+  composeAffine,
+  fromGdal,
+  gridBounds,
+  invertAffine,
+  isAxisAligned,
+  pixelArea,
+  pixelSize,
+  windowTransform,
+} from "./affine.ts";
+export { type Window, blockWindows, intersectWindows } from "./window.ts";
+export type { ClassDefinition, Rgb, Task } from "./classes.ts";
+
+// reference systems
+export type { Crs } from "./crs/crs.ts";
+
+// rasters in
+export type { BandInfo, Raster, RasterArray, ReadOptions, Resampling, SampleType, Samples } from "./raster/raster.ts";
+
+// rasters out
+export type { RasterProfile, RasterWriter } from "./raster/write.ts";
+
+// features
+export type { Feature, FeatureStream, Features, FieldValue } from "./features/features.ts";
+
+// statistics and metrics
+export type { BandStatistics } from "./statistics.ts";
+
+// images
+
+// files and workers

@@ -1,0 +1,79 @@
+/** What `prepareData` gives: chips of one task, split, with statistics, ready to be read batch by batch. */
+
+import type { BandStatistics, ClassDefinition, OnWarning, Task } from "@geolearn/core";
+
+/** Class index of pixels that no loss and no metric looks at. */
+export const IGNORE_INDEX = -1;
+
+/** One batch of pixel-classification chips, raw pixel values: normalization belongs to the network. */
+export interface PixelBatch {
+  /** `[size, height, width, bands]`, row-major. Missing samples hold the band's mean. */
+  readonly images: Float32Array;
+  /** Class indices `[size, height, width]`: position in `classes`, or {@link IGNORE_INDEX}. */
+  readonly targets: Int32Array;
+  /** Chips in the arrays; always the batch size, short batches are padded with ignored chips. */
+  readonly size: number;
+  /** Chips that are real, counted from the first. */
+  readonly real: number;
+  /** Names of the real chips. */
+  readonly names: readonly string[];
+}
+
+/** Which batches to read. */
+export interface BatchesOptions {
+  /** Epoch, from 0: decides the order and the augmentation, together with the seed. @defaultValue 0 */
+  readonly epoch?: number;
+  /** First batch to give, for resuming inside an epoch. @defaultValue 0 */
+  readonly from?: number;
+  /** Cancels reading. */
+  readonly signal?: AbortSignal;
+}
+
+/** One side of the split. */
+export interface ChipSet {
+  /** Chips on this side. */
+  readonly count: number;
+  /** Batches per epoch: training drops a short last batch, validation pads it. */
+  readonly batches: number;
+  /** Names of the chips, sorted. */
+  readonly names: readonly string[];
+  /** The batches of an epoch; any batch is a function of (seed, epoch, index) alone, so that reading can start anywhere. */
+  read(options?: BatchesOptions): AsyncIterable<PixelBatch>;
+}
+
+/** Chips of one task, split into a training and a validation side. */
+export interface LearningData<T extends Task = Task> {
+  readonly task: T;
+  /** Classes in index order; `classes[0]` is background where there is one. */
+  readonly classes: readonly ClassDefinition[];
+  /** Names of classes that are read as ignored. */
+  readonly ignoredClasses: readonly string[];
+  readonly chipWidth: number;
+  readonly chipHeight: number;
+  readonly batchSize: number;
+  readonly bands: number;
+  readonly bandNames: readonly string[];
+  /** Positions of the bands in the source raster, from 0. */
+  readonly bandIndices: readonly number[];
+  readonly sampleType: string;
+  /** Per band, over valid pixels of the training side. */
+  readonly statistics: readonly BandStatistics[];
+  /** Labelled pixels per class of the training side, in index order. */
+  readonly classPixels: readonly number[];
+  /** Ground size of a pixel in metres, or null without georeference. */
+  readonly resolution: number | null;
+  readonly seed: number;
+  readonly train: ChipSet;
+  readonly valid: ChipSet;
+  /** Inverse-frequency class weights with mean 1, in index order. */
+  classWeights(): readonly number[];
+  /** Draws a batch with its labels as a PNG; in a notebook it also shows inline. */
+  showBatch(path?: string): Promise<Uint8Array>;
+  /** Releases workers and files. */
+  close(): Promise<void>;
+}
+
+/** Options shared by the readers of chips. */
+export interface PrepareDataCommon {
+  readonly onWarning?: OnWarning;
+}

@@ -1,0 +1,1 @@
+export type { Device, HostTensor, TensorData, TensorSpec, TensorType } from "./types.ts";

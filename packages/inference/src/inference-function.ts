@@ -1,0 +1,67 @@
+/**
+ * One interface for anything that turns a block of pixels into pixels: networks, colour rules, foreign models. After the
+ * raster functions of ArcGIS (`getParameterInfo`, `getConfiguration`, `updatePixels`), with a batch instead of a super-tile.
+ */
+
+import type { ClassDefinition, RasterArray, SampleType } from "@geolearn/core";
+
+/** A parameter a user may set. */
+export interface ParameterInfo {
+  readonly name: string;
+  readonly type: "number" | "string" | "boolean";
+  readonly default: number | string | boolean;
+  readonly description: string;
+}
+
+/** What the function is told of the scene. */
+export interface SceneInfo {
+  readonly bands: number;
+  readonly bandNames: readonly string[];
+  readonly sampleType: SampleType;
+  /** Ground size of a pixel in metres, or null. */
+  readonly resolution: number | null;
+}
+
+/** What the function wants. */
+export interface InferenceConfiguration {
+  /** Bands to read, from 0, in this order. */
+  readonly bands: readonly number[];
+  /** Size of a block in pixels, borders included. */
+  readonly tileWidth: number;
+  readonly tileHeight: number;
+  /** Pixels at each border of a block whose result is worth less than the middle's. */
+  readonly padding: number;
+  /** Blocks per call. */
+  readonly batchSize: number;
+  /** `"scores"`: one float per class, blended and then decided; `"values"`: pixels to be written as they are. */
+  readonly output: "scores" | "values";
+  readonly outputBands: number;
+  readonly outputType: SampleType;
+  readonly classes: readonly ClassDefinition[] | null;
+}
+
+/** A batch of blocks, all of the configured size. */
+export interface PixelBlock {
+  /** `[size, height, width, bands]`, raw values; missing samples hold the band's fill value. */
+  readonly pixels: Float32Array;
+  /** 1 = valid, `[size, height, width]`. */
+  readonly mask: Uint8Array;
+  readonly size: number;
+  readonly height: number;
+  readonly width: number;
+  readonly bands: number;
+}
+
+/** Turns blocks of pixels into pixels. */
+export interface InferenceFunction {
+  readonly name: string;
+  /** What a user may set. */
+  parameters(): readonly ParameterInfo[];
+  /** Called once per scene, before any block. */
+  configure(scene: SceneInfo, values?: Readonly<Record<string, number | string | boolean>>): Promise<InferenceConfiguration>;
+  /** Result `[size, height, width, outputBands]`; must depend on each block alone, not on its neighbours in the batch. */
+  process(block: PixelBlock, signal?: AbortSignal): Promise<Float32Array>;
+  dispose(): Promise<void>;
+}
+
+export type { RasterArray };

@@ -1,0 +1,29 @@
+/** What a model package says about its network, besides the weights. */
+
+import type { BandStatistics, ClassDefinition, Task } from "@geolearn/core";
+
+/** Description of a trained model; everything inference needs and everything a user wants to know. */
+export interface ModelManifest {
+  readonly task: Task;
+  readonly name: string;
+  /** e.g. `"unet"`. */
+  readonly modelType: string;
+  /** e.g. `"resnet18"`; null for a plain encoder. */
+  readonly backbone: string | null;
+  /** Plain JSON the network is built from again. */
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly classes: readonly ClassDefinition[];
+  readonly bandNames: readonly string[];
+  /** Positions of the bands in the training rasters, from 0. */
+  readonly bandIndices: readonly number[];
+  readonly sampleType: string;
+  readonly statistics: readonly BandStatistics[];
+  readonly chipWidth: number;
+  readonly chipHeight: number;
+  /** Ground size of a training pixel in metres, or null. */
+  readonly resolution: number | null;
+  /** Validation metrics of the saved weights. */
+  readonly metrics: Readonly<Record<string, unknown>>;
+  /** Epochs, learning rate, seed, date and the like. */
+  readonly training: Readonly<Record<string, unknown>>;
+}
