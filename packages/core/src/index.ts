@@ -43,3 +43,6 @@ export type { BandStatistics } from "./statistics.ts";
 // images
 
 // files and workers
+export { type CreateWorkerOptions, createWorker, workerUrl } from "./workers/create-worker.ts";
+export { type Served, serveRequests } from "./workers/serve.ts";
+export { WorkerPool, type WorkerPoolOptions, type WorkerRunOptions } from "./workers/worker-pool.ts";
