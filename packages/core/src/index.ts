@@ -41,6 +41,20 @@ export type { Feature, FeatureStream, Features, FieldValue } from "./features/fe
 export type { BandStatistics } from "./statistics.ts";
 
 // images
+export { type PixelImage, encodePng } from "./image/png.ts";
+export {
+  type ClassColorOptions,
+  type RgbaImage,
+  createImage,
+  overlayClasses,
+  pasteImage,
+  renderClasses,
+  scaleNearest,
+  tileImages,
+} from "./image/picture.ts";
+export { type BandArray, type RenderBandsOptions, bandRanges, renderBands } from "./image/render-bands.ts";
+export { Figure } from "./image/figure.ts";
+export { type NotebookOutput, inNotebook, notebookOutput } from "./image/notebook.ts";
 
 // files and workers
 export { type CreateWorkerOptions, createWorker, workerUrl } from "./workers/create-worker.ts";
