@@ -1,7 +1,7 @@
 // Checks the packages as users get them: built, packed, linted, installed with npm from the tarballs, and then used from ES
 // modules, from require, with TypeScript 5.0.4 (tslab's) and, for the command line, by its bin. Usage: node scripts/check-packages.mjs
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
@@ -23,7 +23,8 @@ function check(name, work) {
   } catch (error) {
     failed++;
     console.log(`FAILED  ${name}`);
-    for (const text of [error.stdout, error.stderr, error.stdout === undefined ? error.stack : undefined]) if (text) console.log(String(text).slice(-4000));
+    for (const text of [error.stdout, error.stderr, error.stdout === undefined ? error.stack : undefined])
+      if (text) console.log(String(text).slice(-4000));
   }
 }
 
@@ -44,13 +45,19 @@ const user = join(folder, "user");
 mkdirSync(user);
 const dependencies = Object.fromEntries(
   readdirSync(tarballs).map((file) => [
-    file.startsWith("geolearn-geolearn") || !/^geolearn-[a-z]/.test(file) ? "geolearn" : `@geolearn/${file.replace(/^geolearn-/, "").replace(/-\d.*$/, "")}`,
+    file.startsWith("geolearn-geolearn") || !/^geolearn-[a-z]/.test(file)
+      ? "geolearn"
+      : `@geolearn/${file.replace(/^geolearn-/, "").replace(/-\d.*$/, "")}`,
     `file:${join(tarballs, file)}`,
   ]),
 );
 writeFileSync(
   join(user, "package.json"),
-  JSON.stringify({ name: "user", private: true, dependencies: { ...dependencies, typescript: "5.0.4", "@types/node": "18.19.130" } }, null, 2),
+  JSON.stringify(
+    { name: "user", private: true, dependencies: { ...dependencies, typescript: "5.0.4", "@types/node": "18.19.130" } },
+    null,
+    2,
+  ),
 );
 check("npm install of the tarballs", () => run("npm", ["install", "--no-audit", "--no-fund"], user));
 
@@ -114,12 +121,24 @@ writeFileSync(
      await (await map.toPolygons({ classes: ["building"], minArea: 20 })).save("footprints.gpkg");
    }`,
 );
-for (const [resolution, module] of [["node16", "node16"], ["node", "commonjs"]]) {
+for (const [resolution, module] of [
+  ["node16", "node16"],
+  ["node", "commonjs"],
+]) {
   check(`declarations with TypeScript 5.0.4, moduleResolution ${resolution}`, () => {
     writeFileSync(
       join(user, "tsconfig.json"),
       JSON.stringify({
-        compilerOptions: { strict: true, noEmit: true, target: "es2022", lib: ["es2022", "dom"], module, moduleResolution: resolution, skipLibCheck: false, types: ["node"] },
+        compilerOptions: {
+          strict: true,
+          noEmit: true,
+          target: "es2022",
+          lib: ["es2022", "dom"],
+          module,
+          moduleResolution: resolution,
+          skipLibCheck: false,
+          types: ["node"],
+        },
         files: ["index.ts"],
       }),
     );
@@ -133,6 +152,24 @@ for (const [resolution, module] of [["node16", "node16"], ["node", "commonjs"]])
     const ours = output.split("\n").filter((line) => /^(index\.ts|node_modules\/(@geolearn|geolearn)\/)/.test(line));
     if (ours.length > 0) throw new Error(ours.join("\n"));
   });
+}
+
+// Notebooks, headless, with the installed packages. `--keep-notebooks` writes them back with their outputs.
+const python = resolve(root, process.env.GEOLEARN_PEERS ?? "../.venv-peers", "bin/python");
+if (existsSync(python)) {
+  check("npm install of tslab", () => run("npm", ["install", "--no-audit", "--no-fund", "tslab@1.0.22"], user));
+  for (const file of readdirSync(join(root, "docs/notebooks")).filter((f) => f.endsWith(".ipynb"))) {
+    const out = process.argv.includes("--keep-notebooks") ? join(root, "docs/notebooks", file) : join(folder, file);
+    check(`notebook ${file}`, () =>
+      run(
+        python,
+        [join(root, "scripts/run-notebook.py"), join(root, "docs/notebooks", file), out, join(user, "node_modules/tslab/bin/tslab")],
+        user,
+      ),
+    );
+  }
+} else {
+  console.log(`skipped notebooks: no Python environment at ${python} (scripts/setup-peers.sh makes it)`);
 }
 
 rmSync(folder, { recursive: true, force: true });

@@ -50,6 +50,12 @@ const ROOFS: readonly Colour[] = [
   [182, 172, 154],
   [112, 106, 78],
 ];
+const CARS: readonly Colour[] = [
+  [226, 226, 224],
+  [40, 42, 46],
+  [140, 36, 34],
+  [52, 70, 120],
+];
 const GRASS: Colour = [96, 118, 68];
 const SOIL: Colour = [152, 120, 90];
 const ASPHALT: Colour = [116, 114, 112];
@@ -175,7 +181,7 @@ function paintCarPark(canvas: Canvas, box: Box, rng: Rng): void {
     const across = (rng.next() - 0.5) * 2 * (box.halfWidth - 3);
     const x = box.x + Math.cos(box.angle) * along - Math.sin(box.angle) * across;
     const y = box.y + Math.sin(box.angle) * along + Math.cos(box.angle) * across;
-    canvas.box({ x, y, halfLength: 3.6, halfWidth: 1.7, angle: box.angle + Math.PI / 2 }, [rng.int(256), rng.int(256), rng.int(256)], 0, rng);
+    canvas.box({ x, y, halfLength: 3.6, halfWidth: 1.7, angle: box.angle + Math.PI / 2 }, CARS[rng.int(CARS.length)]!, 0, rng);
   }
 }
 
@@ -206,8 +212,22 @@ function outline(wings: readonly Box[], transform: Affine, id: number): Feature 
     const from = 2 * wing.halfWidth;
     const atRight = (wing.x - main.x) * Math.cos(main.angle) + (wing.y - main.y) * Math.sin(main.angle) > 0;
     ring = atRight
-      ? [corner(main, -l, -w), corner(main, l, -w), corner(main, l, outward), corner(main, l - from, outward), corner(main, l - from, w), corner(main, -l, w)]
-      : [corner(main, -l, -w), corner(main, l, -w), corner(main, l, w), corner(main, -l + from, w), corner(main, -l + from, outward), corner(main, -l, outward)];
+      ? [
+          corner(main, -l, -w),
+          corner(main, l, -w),
+          corner(main, l, outward),
+          corner(main, l - from, outward),
+          corner(main, l - from, w),
+          corner(main, -l, w),
+        ]
+      : [
+          corner(main, -l, -w),
+          corner(main, l, -w),
+          corner(main, l, w),
+          corner(main, -l + from, w),
+          corner(main, -l + from, outward),
+          corner(main, -l, outward),
+        ];
   }
   const coordinates = ring.map(([x, y]) => applyAffine(transform, x, y));
   coordinates.push(coordinates[0]!);
@@ -283,7 +303,8 @@ class Canvas {
     this.#near(cx, cy, radius * 1.7, (x, y) => {
       const theta = Math.atan2(y + 0.5 - cy, x + 0.5 - cx);
       const edge = waves.reduce((sum, [size, phase], k) => sum + size * Math.sin((k + 2) * theta + phase), 1);
-      if (Math.hypot(x + 0.5 - cx, y + 0.5 - cy) <= radius * edge) this.#set(x, y, [colour[0] * grain, colour[1] * grain, colour[2] * grain]);
+      if (Math.hypot(x + 0.5 - cx, y + 0.5 - cy) <= radius * edge)
+        this.#set(x, y, [colour[0] * grain, colour[1] * grain, colour[2] * grain]);
     });
   }
 

@@ -1,0 +1,61 @@
+/** Parsers of option values. */
+
+import { InvalidArgumentError } from "commander";
+
+/** A finite number. */
+export function number(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isFinite(value)) throw new InvalidArgumentError(`expected a number, got "${text}".`);
+  return value;
+}
+
+/** An integer of at least `least`. */
+export function integer(least: number): (text: string) => number {
+  return (text) => {
+    const value = number(text);
+    if (!Number.isInteger(value) || value < least)
+      throw new InvalidArgumentError(`expected a whole number of at least ${least}, got "${text}".`);
+    return value;
+  };
+}
+
+/** `auto` or a positive number. */
+export function autoOrNumber(text: string): number | "auto" {
+  if (text === "auto") return "auto";
+  const value = number(text);
+  if (value <= 0) throw new InvalidArgumentError(`expected "auto" or a number above 0, got "${text}".`);
+  return value;
+}
+
+/** Comma-separated words. */
+export function words(text: string): string[] {
+  return text
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
+}
+
+/** Comma-separated numbers. */
+export function numbers(text: string): number[] {
+  return words(text).map(number);
+}
+
+/** Four comma-separated numbers: xmin, ymin, xmax, ymax. */
+export function bounds(text: string): [number, number, number, number] {
+  const [xmin, ymin, xmax, ymax, ...rest] = numbers(text);
+  if (xmin === undefined || ymin === undefined || xmax === undefined || ymax === undefined || rest.length > 0) {
+    throw new InvalidArgumentError(`expected xmin,ymin,xmax,ymax, got "${text}".`);
+  }
+  if (xmin >= xmax || ymin >= ymax) throw new InvalidArgumentError(`expected xmin < xmax and ymin < ymax, got "${text}".`);
+  return [xmin, ymin, xmax, ymax];
+}
+
+/** Gathers an option that may be given several times, or several values at once. */
+export function several(value: string, previous: readonly string[] | undefined): string[] {
+  return [...(previous ?? []), value];
+}
+
+/** `right-angles` to `rightAngles`. */
+export function camelCase(text: string): string {
+  return text.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+}

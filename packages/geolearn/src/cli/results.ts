@@ -1,0 +1,73 @@
+/**
+ * The JSON that commands print with `--json`. Published as JSON Schema in the package's `schemas/` folder, so that scripts
+ * can rely on it.
+ */
+
+import { z } from "zod";
+
+const fraction = z.number().min(0).max(1);
+
+const classMetrics = z.strictObject({
+  value: z.int(),
+  name: z.string(),
+  iou: fraction.nullable(),
+  precision: fraction.nullable(),
+  recall: fraction.nullable(),
+  f1: fraction.nullable(),
+});
+
+/** Result of `evaluate` and of `accuracy` on pixels; null where a class does not occur. */
+export const pixelAccuracyResult = z.strictObject({
+  pixelAccuracy: fraction.nullable(),
+  meanIou: fraction.nullable(),
+  kappa: z.number().min(-1).max(1).nullable(),
+  classes: z.array(classMetrics),
+});
+
+/** Result of `train`. */
+export const trainResult = z.strictObject({
+  model: z.string(),
+  modelType: z.string(),
+  epochs: z.array(
+    z.strictObject({
+      epoch: z.int().min(1),
+      trainLoss: z.number(),
+      validLoss: z.number().nullable(),
+      metrics: z.record(z.string(), z.number().nullable()),
+      seconds: z.number().min(0),
+    }),
+  ),
+  best: z.int().min(1).nullable(),
+  seconds: z.number().min(0),
+});
+
+/** Result of `classify-pixels`. */
+export const classifyPixelsResult = z.strictObject({
+  out: z.string(),
+  windows: z.int().min(0),
+  seconds: z.number().min(0),
+  megapixelsPerSecond: z.number().min(0),
+  peakMemoryMb: z.number().min(0),
+  classes: z.array(z.strictObject({ value: z.int(), name: z.string(), pixels: z.int().min(0) })),
+});
+
+/** Result of `export-training-data`. */
+export const exportResult = z.strictObject({
+  out: z.string(),
+  chips: z.int().min(0),
+  classes: z.array(z.strictObject({ value: z.int(), name: z.string(), chips: z.int().min(0), pixels: z.int().min(0) })),
+  seconds: z.number().min(0),
+});
+
+/** Result of `to-polygons`. */
+export const polygonsResult = z.strictObject({ out: z.string(), count: z.int().min(0), classes: z.record(z.string(), z.int().min(0)) });
+
+/** The schemas by command. */
+export const resultSchemas: Readonly<Record<string, z.ZodType>> = {
+  train: trainResult,
+  evaluate: pixelAccuracyResult,
+  accuracy: pixelAccuracyResult,
+  "classify-pixels": classifyPixelsResult,
+  "export-training-data": exportResult,
+  "to-polygons": polygonsResult,
+};

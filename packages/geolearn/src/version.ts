@@ -1,0 +1,2 @@
+/** Version of geolearn. */
+export const version = "0.1.0";
