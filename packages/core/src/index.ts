@@ -39,6 +39,8 @@ export type { Feature, FeatureStream, Features, FieldValue } from "./features/fe
 
 // statistics and metrics
 export type { BandStatistics } from "./statistics.ts";
+export { type ConfusionMatrix, countPixels, createConfusionMatrix, mergeConfusion } from "./metrics/confusion.ts";
+export { type ClassMetrics, type PixelMetrics, pixelMetrics } from "./metrics/pixel-metrics.ts";
 
 // images
 export { type PixelImage, encodePng } from "./image/png.ts";
@@ -57,6 +59,9 @@ export { Figure } from "./image/figure.ts";
 export { type NotebookOutput, inNotebook, notebookOutput } from "./image/notebook.ts";
 
 // files and workers
+export { type AtomicFile, openAtomic, temporaryPath, writeAtomic, writeFully } from "./files/atomic.ts";
+export { lockFolder } from "./files/lock.ts";
+export { type ReadZipOptions, type ZipArchive, type ZipEntry, type ZipInput, type ZipLimits, readZip, writeZip } from "./files/zip.ts";
 export { type CreateWorkerOptions, createWorker, workerUrl } from "./workers/create-worker.ts";
 export { type Served, serveRequests } from "./workers/serve.ts";
 export { WorkerPool, type WorkerPoolOptions, type WorkerRunOptions } from "./workers/worker-pool.ts";

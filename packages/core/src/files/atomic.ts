@@ -80,10 +80,7 @@ export async function openAtomic(path: string): Promise<AtomicFile> {
  * @example
  * await writeAtomic("stats.json", JSON.stringify(stats));
  */
-export async function writeAtomic(
-  path: string,
-  data: Uint8Array | string | ((handle: FileHandle) => Promise<void>),
-): Promise<void> {
+export async function writeAtomic(path: string, data: Uint8Array | string | ((handle: FileHandle) => Promise<void>)): Promise<void> {
   const file = await openAtomic(path);
   try {
     if (typeof data === "function") await data(file.handle);
