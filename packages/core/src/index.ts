@@ -27,6 +27,14 @@ export type { ClassDefinition, Rgb, Task } from "./classes.ts";
 
 // reference systems
 export type { Crs } from "./crs/crs.ts";
+export { parseCrs } from "./crs/parse.ts";
+export { crsFromWkt } from "./crs/from-wkt.ts";
+export { crsToWkt } from "./crs/to-wkt.ts";
+export { type GeoKey, crsGeoKeys } from "./crs/geo-keys.ts";
+export { sameCrs } from "./crs/same-crs.ts";
+export { type TransformOptions, type Transformer, createTransformer, transformCoordinates } from "./crs/transform.ts";
+export { geographicCrs, groundResolution, localMetricCrs, metresPerUnit } from "./crs/metres.ts";
+export { type Length, parseLength } from "./crs/length.ts";
 
 // rasters in
 export type { BandInfo, Raster, RasterArray, ReadOptions, Resampling, SampleType, Samples } from "./raster/raster.ts";

@@ -1,0 +1,72 @@
+/** Coordinates from one reference system to another: always x, y, never NaN. */
+
+import proj4 from "proj4";
+import { GeoLearnError } from "../errors.ts";
+import type { Crs } from "./crs.ts";
+import { refuseMissingGrid } from "./datum.ts";
+import { projection } from "./projection.ts";
+import { sameCrs } from "./same-crs.ts";
+
+/** Options of {@link createTransformer}. */
+export interface TransformOptions {
+  /**
+   * `"ballpark"` goes on where the datum shift between the two systems is not known here and leaves it out: the result
+   * may be off by tens or hundreds of metres. @defaultValue `"known"`, which refuses with CRS_GRID_MISSING
+   */
+  readonly accuracy?: "known" | "ballpark";
+}
+
+/** Maps a position; throws CRS_OUT_OF_RANGE where the target has no such place. */
+export type Transformer = (x: number, y: number) => [x: number, y: number];
+
+/**
+ * A function that maps x, y from one system to another.
+ *
+ * @throws CRS_GRID_MISSING when the datum shift needs a grid file
+ * @example
+ * const toUtm = createTransformer(parseCrs(4326), parseCrs(32633));
+ * const [x, y] = toUtm(15, 52); // 500000, 5761038.2
+ */
+export function createTransformer(from: Crs, to: Crs, { accuracy = "known" }: TransformOptions = {}): Transformer {
+  if (sameCrs(from, to)) return (x, y) => (Number.isFinite(x) && Number.isFinite(y) ? [x, y] : outOfRange(from, to, x, y));
+  if (accuracy === "known") refuseMissingGrid(from, to);
+  const source = projection(from);
+  const target = projection(to);
+  const point = { x: 0, y: 0 };
+  return (x, y) => {
+    if (!Number.isFinite(x) || !Number.isFinite(y) || (from.geographic && Math.abs(y) > 90 + 1e-9)) return outOfRange(from, to, x, y);
+    point.x = x;
+    point.y = y;
+    const result = transformPoint(source, target, point);
+    if (result === undefined || !Number.isFinite(result.x) || !Number.isFinite(result.y)) return outOfRange(from, to, x, y);
+    return [result.x, result.y];
+  };
+}
+
+/**
+ * Maps positions held as x, y, x, y, ... in place.
+ *
+ * @throws CRS_OUT_OF_RANGE at the first position the target cannot hold; positions before it are already mapped
+ */
+export function transformCoordinates(coordinates: Float64Array, from: Crs, to: Crs, options: TransformOptions = {}): Float64Array {
+  const transform = createTransformer(from, to, options);
+  for (let i = 0; i + 1 < coordinates.length; i += 2) {
+    const [x, y] = transform(coordinates[i]!, coordinates[i + 1]!);
+    coordinates[i] = x;
+    coordinates[i + 1] = y;
+  }
+  return coordinates;
+}
+
+const transformPoint = proj4.transform as unknown as (
+  source: unknown,
+  target: unknown,
+  point: { x: number; y: number },
+) => { x: number; y: number } | undefined;
+
+function outOfRange(from: Crs, to: Crs, x: number, y: number): never {
+  throw new GeoLearnError("CRS_OUT_OF_RANGE", `The position (${x}, ${y}) of ${from.name} has no place in ${to.name}.`, {
+    hint: "Check that the data really are in the system they claim, in the order x, y, and that the target covers them.",
+    data: { x, y, from: from.name, to: to.name },
+  });
+}
