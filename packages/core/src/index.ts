@@ -43,6 +43,7 @@ export type { BandInfo, Raster, RasterArray, ReadOptions, Resampling, SampleType
 export type { RasterProfile, RasterWriter } from "./raster/write.ts";
 
 // features
+export { type RasterizeOptions, type Shape, rasterize } from "./features/rasterize.ts";
 export type { Feature, FeatureStream, Features, FieldValue } from "./features/features.ts";
 
 // statistics and metrics
