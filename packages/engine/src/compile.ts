@@ -1,0 +1,294 @@
+/** Functions of tensors, recorded once and then only fed and run. */
+
+import { GeoLearnError } from "@geolearn/core";
+import * as tf from "@tensorflow/tfjs";
+import { runningEngine } from "./engine-state.ts";
+import { onnxBackend, tensorType } from "./graph/backend.ts";
+import { type Plan, lowerPlan, planOf } from "./graph/plan.ts";
+import { currentRecording, withRecording } from "./graph/recording.ts";
+import { type Value, leaf, operation, sizeOf } from "./graph/value.ts";
+import type { NativeSession, RuntimeTensor } from "./runtime/onnxruntime.ts";
+import { type GraphRunner } from "./runtime/session.ts";
+import { checkSingleTfjs } from "./runtime/single-tfjs.ts";
+import type { HostTensor, TensorData, TensorSpec, TensorType } from "./types.ts";
+
+/** Named tensors. */
+export type TensorMap = Record<string, tf.Tensor>;
+
+/** How a function is compiled. */
+export interface CompileOptions {
+  /** Shape and type of every input; a scalar has shape `[]`. */
+  readonly inputs: Readonly<Record<string, TensorSpec>>;
+  /**
+   * `"state"` (default): variables are read anew at each run and may be assigned inside. `"constant"`: their values are written into the
+   * graph, which ONNX Runtime can then optimise further (inference); when a variable changed since, the graph is built again.
+   */
+  readonly variables?: "state" | "constant";
+}
+
+/** A compiled function. */
+export interface CompiledFunction {
+  readonly inputs: Readonly<Record<string, TensorSpec>>;
+  readonly outputs: Readonly<Record<string, TensorSpec>>;
+  /** Variables the function assigns. */
+  readonly assigned: readonly tf.Variable[];
+  /** Runs it. Afterwards assigned variables hold their new values. The inputs may be reused once the promise has settled. */
+  run(inputs: Readonly<Record<string, TensorData | number>>): Promise<Record<string, HostTensor>>;
+  /** Frees the session. Later runs fail. */
+  dispose(): Promise<void>;
+}
+
+interface Recorded {
+  readonly plan: Plan;
+  readonly inputs: ReadonlyMap<Value, string>;
+  readonly variables: ReadonlyMap<Value, tf.Variable>;
+  readonly outputs: readonly { readonly name: string; readonly value: Value }[];
+  readonly assigned: readonly { readonly variable: tf.Variable; readonly value: Value }[];
+}
+
+/**
+ * Records `fn` once for the given inputs and returns it as a function of typed arrays. `fn` sees tensors without values: it may use any
+ * operation and gradient of tfjs, read variables and assign them; it may not read values, draw random numbers in JavaScript
+ * or bring in host values (see {@link constant}).
+ *
+ * @throws RECORDING_READ, RECORDING_CONSTANT, KERNEL_MISSING, INVALID_ARGUMENT
+ * @example
+ * const step = compile(({ x, lr }) => ({ loss: train(x, lr) }), { inputs: { x: { shape: [4, 64, 64, 3], dtype: "float32" }, lr: { shape: [], dtype: "float32" } } });
+ * const { loss } = await step.run({ x: pixels, lr: 1e-3 });
+ */
+export function compile(fn: (inputs: TensorMap) => TensorMap, options: CompileOptions): CompiledFunction {
+  checkSingleTfjs();
+  const { runner } = runningEngine();
+  if (runner === null) return compileDirect(fn, options);
+  return new OnnxFunction(runner, record(fn, options), options);
+}
+
+function record(fn: (inputs: TensorMap) => TensorMap, { inputs }: CompileOptions): Recorded {
+  if (currentRecording() !== null) {
+    throw new GeoLearnError("INVALID_ARGUMENT", "compile() was called inside a function that is being compiled", {
+      hint: "Call the plain function there instead.",
+    });
+  }
+  const backend = onnxBackend();
+  const before = new Set(Object.keys(tf.engine().registeredVariables));
+  const held = new Map<tf.Variable, Value>();
+  const variables = new Map<Value, tf.Variable>();
+  const inputNames = new Map<Value, string>();
+  return withRecording(variables, (recording) => {
+    tf.engine().startScope();
+    try {
+      holdVariables(held, variables, recording.id);
+      const tensors: TensorMap = {};
+      for (const [name, spec] of Object.entries(inputs)) {
+        const value = operation("input", [], {}, spec.shape.slice(), spec.dtype, recording.id);
+        inputNames.set(value, name);
+        tensors[name] = tf
+          .engine()
+          .makeTensorFromTensorInfo({ dataId: backend.store(value), shape: spec.shape.slice(), dtype: spec.dtype });
+      }
+      const results = fn(tensors);
+      refuseNewVariables(before);
+      const outputs = Object.entries(results).map(([name, tensor]) => ({ name, value: backend.valueOf(tensor) }));
+      const assigned = [...variables]
+        .map(([placeholder, variable]) => ({ placeholder, variable, value: backend.valueOf(variable) }))
+        .filter(({ placeholder, value }) => value !== placeholder);
+      const wanted = [...outputs, ...assigned].map(({ value }) => value);
+      const plan = planOf(wanted, (value) => value.op === "input" || value.host !== null || variables.has(value));
+      return { plan, inputs: inputNames, variables, outputs, assigned };
+    } finally {
+      releaseVariables(held, variables);
+      tf.engine().endScope();
+    }
+  });
+}
+
+/** While recording, variables hold placeholders: the recorded graph must not keep their present values alive. */
+function holdVariables(held: Map<tf.Variable, Value>, variables: Map<Value, tf.Variable>, recording: number): void {
+  const backend = onnxBackend();
+  for (const variable of Object.values(tf.engine().registeredVariables)) {
+    if (!tf.engine().state.tensorInfo.has(variable.dataId)) continue;
+    held.set(variable, backend.valueOf(variable));
+    const placeholder = operation("variable", [], {}, variable.shape.slice(), tensorType(variable.dtype), recording);
+    variables.set(placeholder, variable);
+    backend.replace(variable, placeholder);
+  }
+}
+
+/** Gives variables back what they held, also those assigned while recording. */
+function releaseVariables(held: ReadonlyMap<tf.Variable, Value>, variables: ReadonlyMap<Value, tf.Variable>): void {
+  const backend = onnxBackend();
+  for (const [placeholder, variable] of variables) {
+    const value = held.get(variable)!;
+    if (backend.valueOf(variable) === placeholder) backend.replace(variable, value);
+    else {
+      const own = tf.engine().makeTensorFromTensorInfo({ dataId: backend.store(value), shape: value.shape.slice(), dtype: value.dtype });
+      variable.assign(own);
+      own.dispose();
+    }
+  }
+}
+
+function refuseNewVariables(before: ReadonlySet<string>): void {
+  const created = Object.values(tf.engine().registeredVariables).filter((variable) => !before.has(variable.name));
+  if (created.length === 0) return;
+  const names = created.map((variable) => variable.name);
+  for (const variable of created) variable.dispose();
+  throw new GeoLearnError("RECORDING_CONSTANT", `variables were created while recording: ${names.join(", ")}`, {
+    hint: "Create variables, layers and optimizer slots before compile(); call a layer once on a placeholder shape to build it.",
+    data: { variables: names },
+  });
+}
+
+class OnnxFunction implements CompiledFunction {
+  readonly inputs: Readonly<Record<string, TensorSpec>>;
+  readonly outputs: Readonly<Record<string, TensorSpec>>;
+  readonly assigned: readonly tf.Variable[];
+  private session: NativeSession | null = null;
+  private disposed = false;
+  /** Variable values inside the graph, when they are constants. */
+  private embedded: Value[] = [];
+  private readonly state: { readonly variable: tf.Variable; readonly name: string }[] = [];
+  private readonly leafNames = new Map<Value, string | null>();
+
+  constructor(
+    private readonly runner: GraphRunner,
+    private readonly recorded: Recorded,
+    private readonly options: CompileOptions,
+  ) {
+    this.inputs = options.inputs;
+    this.outputs = Object.fromEntries(recorded.outputs.map(({ name, value }) => [name, { shape: value.shape, dtype: value.dtype }]));
+    this.assigned = recorded.assigned.map(({ variable }) => variable);
+    if (this.folds && this.assigned.length > 0) {
+      throw new GeoLearnError(
+        "INVALID_ARGUMENT",
+        `the function assigns ${this.assigned[0]!.name}, but its variables are compiled as constants`,
+        {
+          hint: 'Compile it with variables: "state".',
+        },
+      );
+    }
+    recorded.plan.leaves.forEach((value, i) => {
+      const input = recorded.inputs.get(value);
+      const variable = recorded.variables.get(value);
+      if (input !== undefined) this.leafNames.set(value, `in_${input}`);
+      else if (variable !== undefined) {
+        this.state.push({ variable, name: `s${i}` });
+        this.leafNames.set(value, this.folds ? null : `s${i}`);
+      } else this.leafNames.set(value, null);
+    });
+  }
+
+  private get folds(): boolean {
+    return this.options.variables === "constant";
+  }
+
+  async run(inputs: Readonly<Record<string, TensorData | number>>): Promise<Record<string, HostTensor>> {
+    const feeds = this.inputFeeds(inputs);
+    return this.runner.enqueue(() => this.runNow(feeds));
+  }
+
+  private runNow(feeds: Record<string, RuntimeTensor>): Record<string, HostTensor> {
+    if (this.disposed) throw new GeoLearnError("INVALID_ARGUMENT", "the compiled function was disposed");
+    const backend = onnxBackend();
+    const held = this.state.map(({ variable }) => backend.valueOf(variable));
+    this.runner.runSync(held);
+    const session = this.currentSession(held);
+    if (!this.folds) this.state.forEach(({ name }, i) => (feeds[name] = this.runner.feed(held[i]!)));
+    const { outputs, assigned } = this.recorded;
+    const results = this.runner.execute(session, feeds, outputs.length + assigned.length);
+    assigned.forEach(({ variable, value }, i) => backend.replace(variable, leaf(results[outputs.length + i]!, value.shape, value.dtype)));
+    return Object.fromEntries(outputs.map(({ name, value }, i) => [name, { data: results[i]!, shape: value.shape, dtype: value.dtype }]));
+  }
+
+  private currentSession(held: readonly Value[]): NativeSession {
+    if (this.session !== null && this.folds && held.some((value, i) => value !== this.embedded[i])) {
+      this.session.dispose();
+      this.session = null;
+    }
+    if (this.session === null) {
+      this.session = this.runner.createSession(this.graph(held));
+      this.embedded = this.folds ? held.slice() : [];
+    }
+    return this.session;
+  }
+
+  private graph(held: readonly Value[]): ReturnType<typeof lowerPlan> {
+    const { plan, variables } = this.recorded;
+    const present = new Map(this.state.map(({ variable }, i) => [variable, held[i]!]));
+    return lowerPlan(
+      plan,
+      this.runner.rules,
+      (value) => this.leafNames.get(value) ?? null,
+      (value) => (variables.has(value) ? present.get(variables.get(value)!)! : value),
+    );
+  }
+
+  private inputFeeds(inputs: Readonly<Record<string, TensorData | number>>): Record<string, RuntimeTensor> {
+    const feeds: Record<string, RuntimeTensor> = {};
+    const used = new Set([...this.recorded.plan.leaves].map((value) => this.recorded.inputs.get(value)));
+    for (const [name, spec] of Object.entries(this.inputs)) {
+      const given = inputs[name];
+      const data = checkedInput(name, spec, given);
+      if (used.has(name)) feeds[`in_${name}`] = this.runner.runtime.createTensor(spec.dtype, data, spec.shape);
+    }
+    return feeds;
+  }
+
+  async dispose(): Promise<void> {
+    await this.runner.enqueue(() => {
+      this.disposed = true;
+      this.session?.dispose();
+      this.session = null;
+      this.embedded = [];
+    });
+  }
+}
+
+const ARRAYS = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
+
+function checkedInput(name: string, spec: TensorSpec, given: TensorData | number | undefined): TensorData {
+  const size = sizeOf(spec.shape);
+  const expected = `${spec.dtype} [${spec.shape.join(", ")}], ${size} values`;
+  if (given === undefined) throw new GeoLearnError("INVALID_ARGUMENT", `input ${name} is missing; expected ${expected}`);
+  if (typeof given === "number") {
+    if (size !== 1) throw new GeoLearnError("INVALID_ARGUMENT", `input ${name} is one number; expected ${expected}`);
+    return ARRAYS[spec.dtype].of(given);
+  }
+  if (!(given instanceof ARRAYS[spec.dtype]) || given.length !== size) {
+    throw new GeoLearnError(
+      "INVALID_ARGUMENT",
+      `input ${name} is a ${given.constructor.name} of ${given.length} values; expected ${expected}`,
+    );
+  }
+  return given;
+}
+
+/** With tfjs-node there is nothing to record: the function runs on its tensors. */
+function compileDirect(fn: (inputs: TensorMap) => TensorMap, { inputs }: CompileOptions): CompiledFunction {
+  const outputs: Record<string, TensorSpec> = {};
+  return {
+    inputs,
+    outputs,
+    assigned: [],
+    async run(given) {
+      const results = tf.tidy(() => {
+        const tensors = Object.fromEntries(
+          Object.entries(inputs).map(([name, spec]) => [
+            name,
+            tf.tensor(checkedInput(name, spec, given[name]), spec.shape.slice(), spec.dtype),
+          ]),
+        );
+        return fn(tensors);
+      });
+      const read = async ([name, tensor]: [string, tf.Tensor]): Promise<[string, HostTensor]> => {
+        const data = (await tensor.data()) as TensorData;
+        const dtype = tensor.dtype as TensorType;
+        outputs[name] = { shape: tensor.shape, dtype };
+        tensor.dispose();
+        return [name, { data, shape: tensor.shape, dtype }];
+      };
+      return Object.fromEntries(await Promise.all(Object.entries(results).map(read)));
+    },
+    dispose: () => Promise.resolve(),
+  };
+}

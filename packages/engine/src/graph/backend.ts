@@ -1,0 +1,198 @@
+/** The tfjs backend that records instead of computing. */
+
+import { GeoLearnError } from "@geolearn/core";
+import * as tf from "@tensorflow/tfjs";
+import type { TensorData, TensorType } from "../types.ts";
+import { checkUse, checkWrite, currentRecording, readWhileRecording } from "./recording.ts";
+import { type Attributes, type Value, leaf, operation, sizeOf } from "./value.ts";
+
+/** Name under which the backend is known to tfjs. */
+export const BACKEND_NAME = "onnx";
+
+/** Gives values to recorded ones by running their ancestors. */
+export interface Materializer {
+  run(values: readonly Value[]): Promise<void>;
+  runSync(values: readonly Value[]): void;
+}
+
+interface Stored {
+  value: Value;
+  references: number;
+}
+
+/** The number types the engine computes with. */
+export function tensorType(dtype: string): TensorType {
+  if (dtype === "float32" || dtype === "int32" || dtype === "bool") return dtype;
+  throw new GeoLearnError("KERNEL_MISSING", `tensors of type ${dtype} are not supported by the engine, only float32, int32 and bool`);
+}
+
+/** Typed array of a dtype from what tfjs hands to a backend. */
+export function typedData(values: ArrayLike<number | boolean> | null, size: number, dtype: TensorType): TensorData {
+  if (dtype === "float32")
+    return values instanceof Float32Array ? values : Float32Array.from((values ?? new Float32Array(size)) as ArrayLike<number>);
+  if (dtype === "int32")
+    return values instanceof Int32Array ? values : Int32Array.from((values ?? new Int32Array(size)) as ArrayLike<number>);
+  return values instanceof Uint8Array ? values : Uint8Array.from((values ?? new Uint8Array(size)) as ArrayLike<number>);
+}
+
+/** Records operations of tfjs; values appear when they are read, or when a compiled function runs. */
+export class OnnxBackend extends tf.KernelBackend {
+  private readonly stored = new Map<object, Stored>();
+
+  constructor(private readonly materializer: Materializer) {
+    super();
+  }
+
+  override write(values: tf.backend_util.BackendValues, shape: number[], dtype: tf.DataType): object {
+    checkWrite(shape);
+    const type = tensorType(dtype);
+    const value = leaf(typedData(values as ArrayLike<number>, sizeOf(shape), type), shape.slice(), type);
+    currentRecording()?.allowed.add(value);
+    return this.store(value);
+  }
+
+  override move(dataId: object, values: tf.backend_util.BackendValues, shape: number[], dtype: tf.DataType, references: number): void {
+    const type = tensorType(dtype);
+    this.stored.set(dataId, { value: leaf(typedData(values as ArrayLike<number>, sizeOf(shape), type), shape.slice(), type), references });
+  }
+
+  /** Keeps a value under a new data id. */
+  store(value: Value): object {
+    const dataId = {};
+    this.stored.set(dataId, { value, references: 1 });
+    return dataId;
+  }
+
+  /** The value behind a tensor. */
+  valueOf(tensor: { readonly dataId: object }): Value {
+    if (!this.stored.has(tensor.dataId) && tf.engine().state.tensorInfo.has(tensor.dataId)) tf.engine().moveData(this, tensor.dataId);
+    const entry = this.stored.get(tensor.dataId);
+    if (entry === undefined) {
+      throw new GeoLearnError("INVALID_ARGUMENT", "the tensor was disposed, or belongs to another tfjs backend", {
+        hint: `Make tensors after startEngine(), with tf.getBackend() === "${BACKEND_NAME}".`,
+      });
+    }
+    return entry.value;
+  }
+
+  /** Gives a tensor's data id another value (new state of a variable). */
+  replace(tensor: { readonly dataId: object }, value: Value): void {
+    this.stored.get(tensor.dataId)!.value = value;
+  }
+
+  /** Records one operation. */
+  emit(op: string, inputs: readonly tf.TensorInfo[], attributes: Attributes, shape: readonly number[], dtype: TensorType): tf.TensorInfo {
+    const value = this.record(
+      op,
+      inputs.map((input) => this.valueOf(input)),
+      attributes,
+      shape,
+      dtype,
+    );
+    return { dataId: this.store(value), shape: shape.slice(), dtype };
+  }
+
+  /** Another tensor on the same value and shape. */
+  alias(tensor: tf.TensorInfo, shape: number[]): tf.TensorInfo {
+    this.incRef(tensor.dataId);
+    return { dataId: tensor.dataId, shape, dtype: tensor.dtype };
+  }
+
+  private record(op: string, inputs: readonly Value[], attributes: Attributes, shape: readonly number[], dtype: TensorType): Value {
+    for (const input of inputs) checkUse(input, op);
+    const recording = currentRecording();
+    if (recording === null) return operation(op, inputs, attributes, shape.slice(), dtype, 0);
+    const key = `${op} ${inputs.map((input) => input.id).join(",")} ${JSON.stringify(attributes)} ${shape.join("x")} ${dtype}`;
+    const former = recording.known.get(key);
+    if (former !== undefined) return former;
+    const value = operation(op, inputs, attributes, shape.slice(), dtype, recording.id);
+    recording.known.set(key, value);
+    return value;
+  }
+
+  override async read(dataId: object): Promise<tf.backend_util.BackendValues> {
+    const value = this.readable(dataId);
+    if (value.host === null) await this.materializer.run(this.pending(value));
+    return value.host!.data;
+  }
+
+  override readSync(dataId: object): tf.backend_util.BackendValues {
+    const value = this.readable(dataId);
+    if (value.host === null) this.materializer.runSync(this.pending(value));
+    return value.host!.data;
+  }
+
+  private readable(dataId: object): Value {
+    const value = this.valueOf({ dataId });
+    if (value.host !== null) return value;
+    if (currentRecording() !== null) throw readWhileRecording(value);
+    checkUse(value, "a read");
+    return value;
+  }
+
+  /** The value asked for and every variable still waiting: their graphs would otherwise grow with each step. */
+  private pending(value: Value): Value[] {
+    const values = new Set([value]);
+    for (const variable of Object.values(tf.engine().registeredVariables)) {
+      const held = this.stored.get(variable.dataId)?.value;
+      if (held !== undefined && held.host === null && held.recording === 0) values.add(held);
+    }
+    return [...values];
+  }
+
+  override refCount(dataId: object): number {
+    return this.stored.get(dataId)?.references ?? 0;
+  }
+
+  override incRef(dataId: object): void {
+    const entry = this.stored.get(dataId);
+    if (entry !== undefined) entry.references++;
+  }
+
+  override decRef(dataId: object): void {
+    const entry = this.stored.get(dataId);
+    if (entry !== undefined) entry.references--;
+  }
+
+  override disposeData(dataId: object, force = false): boolean {
+    const entry = this.stored.get(dataId);
+    if (entry === undefined) return true;
+    entry.references--;
+    if (!force && entry.references > 0) return false;
+    this.stored.delete(dataId);
+    return true;
+  }
+
+  override numDataIds(): number {
+    return this.stored.size;
+  }
+
+  override memory(): { unreliable: boolean } {
+    return { unreliable: true };
+  }
+
+  override floatPrecision(): 16 | 32 {
+    return 32;
+  }
+
+  override epsilon(): number {
+    return 1e-7;
+  }
+
+  override timerAvailable(): boolean {
+    return false;
+  }
+
+  override dispose(): void {
+    this.stored.clear();
+  }
+}
+
+/** The backend in use. @throws ENGINE_FAILED before `startEngine`. */
+export function onnxBackend(): OnnxBackend {
+  const backend = tf.engine().registry[BACKEND_NAME];
+  if (!(backend instanceof OnnxBackend) || tf.getBackend() !== BACKEND_NAME) {
+    throw new GeoLearnError("ENGINE_FAILED", "the engine has not been started", { hint: "Call `await startEngine()` first." });
+  }
+  return backend;
+}

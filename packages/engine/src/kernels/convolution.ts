@@ -1,0 +1,83 @@
+/** Convolutions and their gradients. */
+
+import { GeoLearnError } from "@geolearn/core";
+import * as tf from "@tensorflow/tfjs";
+import { withActivation } from "./activation.ts";
+import type { KernelCall, KernelTable } from "./register.ts";
+
+type ConvInfo = ReturnType<typeof tf.backend_util.computeConv2DInfo>;
+
+/** Attributes of recorded convolutions. */
+export interface ConvolutionAttributes extends Record<string, readonly number[]> {
+  /** `[height, width]` */
+  readonly strides: readonly number[];
+  readonly dilations: readonly number[];
+  /** `[top, left, bottom, right]` */
+  readonly pads: readonly number[];
+}
+
+function infoOf(attributes: KernelCall["attributes"], x: readonly number[], filter: readonly number[], depthwise: boolean): ConvInfo {
+  if (attributes["dataFormat"] !== undefined && attributes["dataFormat"] !== "NHWC") {
+    throw new GeoLearnError("KERNEL_MISSING", `convolution with data format ${String(attributes["dataFormat"])}; the engine has NHWC`);
+  }
+  return tf.backend_util.computeConv2DInfo(
+    x as [number, number, number, number],
+    filter as [number, number, number, number],
+    attributes["strides"] as number | [number, number],
+    (attributes["dilations"] as number | [number, number] | undefined) ?? 1,
+    attributes["pad"] as "same" | "valid" | number,
+    attributes["dimRoundingMode"] as "floor" | "round" | "ceil" | undefined,
+    depthwise,
+  );
+}
+
+function attributesOf(info: ConvInfo): ConvolutionAttributes {
+  const { top, left, bottom, right } = info.padInfo;
+  return {
+    strides: [info.strideHeight, info.strideWidth],
+    dilations: [info.dilationHeight, info.dilationWidth],
+    pads: [top, left, bottom, right],
+  };
+}
+
+const forward =
+  (op: string, depthwise: boolean) =>
+  ({ inputs, attributes, backend }: KernelCall): tf.TensorInfo => {
+    const x = inputs["x"]!;
+    const filter = inputs["filter"]!;
+    const info = infoOf(attributes, x.shape, filter.shape, depthwise);
+    return backend.emit(op, [x, filter], attributesOf(info), info.outShape, "float32");
+  };
+
+const inputGradient =
+  (op: string, depthwise: boolean) =>
+  ({ inputs, attributes, backend }: KernelCall): tf.TensorInfo => {
+    const dy = inputs["dy"]!;
+    const filter = inputs["filter"]!;
+    const shape = attributes["inputShape"] as number[];
+    return backend.emit(op, [dy, filter], attributesOf(infoOf(attributes, shape, filter.shape, depthwise)), shape, "float32");
+  };
+
+const filterGradient =
+  (op: string, depthwise: boolean) =>
+  ({ inputs, attributes, backend }: KernelCall): tf.TensorInfo => {
+    const x = inputs["x"]!;
+    const dy = inputs["dy"]!;
+    const shape = attributes["filterShape"] as number[];
+    return backend.emit(op, [x, dy], attributesOf(infoOf(attributes, x.shape, shape, depthwise)), shape, "float32");
+  };
+
+const conv2d = forward("Conv2D", false);
+const depthwise = forward("Depthwise", true);
+
+/** Convolution kernels by tfjs's names. */
+export const convolutionKernels: KernelTable = {
+  Conv2D: conv2d,
+  FusedConv2D: (call) => withActivation(call, conv2d(call)),
+  Conv2DBackpropInput: inputGradient("Conv2DInputGrad", false),
+  Conv2DBackpropFilter: filterGradient("Conv2DFilterGrad", false),
+  DepthwiseConv2dNative: depthwise,
+  FusedDepthwiseConv2D: (call) => withActivation(call, depthwise(call)),
+  DepthwiseConv2dNativeBackpropInput: inputGradient("DepthwiseInputGrad", true),
+  DepthwiseConv2dNativeBackpropFilter: filterGradient("DepthwiseFilterGrad", true),
+};

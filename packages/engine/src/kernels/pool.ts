@@ -1,0 +1,59 @@
+/** Pooling and its gradients, and batch norm with given statistics. */
+
+import * as tf from "@tensorflow/tfjs";
+import type { Attributes } from "../graph/value.ts";
+import type { KernelCall, KernelTable } from "./register.ts";
+
+function infoOf(shape: readonly number[], attributes: KernelCall["attributes"]): { outShape: number[]; recorded: Attributes } {
+  const info = tf.backend_util.computePool2DInfo(
+    shape as [number, number, number, number],
+    attributes["filterSize"] as number | [number, number],
+    attributes["strides"] as number | [number, number],
+    1,
+    attributes["pad"] as "same" | "valid" | number,
+    attributes["dimRoundingMode"] as "floor" | "round" | "ceil" | undefined,
+  );
+  const { top, left, bottom, right } = info.padInfo;
+  return {
+    outShape: info.outShape,
+    recorded: {
+      kernel: [info.filterHeight, info.filterWidth],
+      strides: [info.strideHeight, info.strideWidth],
+      pads: [top, left, bottom, right],
+    },
+  };
+}
+
+const forward =
+  (op: string) =>
+  ({ inputs, attributes, backend }: KernelCall): tf.TensorInfo => {
+    const { outShape, recorded } = infoOf(inputs["x"]!.shape, attributes);
+    return backend.emit(op, [inputs["x"]!], recorded, outShape, "float32");
+  };
+
+function maxPoolGrad({ inputs, attributes, backend }: KernelCall): tf.TensorInfo {
+  const x = inputs["input"]!;
+  return backend.emit("MaxPoolGrad", [inputs["dy"]!, x, inputs["output"]!], infoOf(x.shape, attributes).recorded, x.shape, "float32");
+}
+
+function avgPoolGrad({ inputs, attributes, backend }: KernelCall): tf.TensorInfo {
+  const x = inputs["input"]!;
+  return backend.emit("AvgPoolGrad", [inputs["dy"]!], infoOf(x.shape, attributes).recorded, x.shape, "float32");
+}
+
+function fusedBatchNorm({ inputs, attributes, backend }: KernelCall): tf.TensorInfo {
+  const x = inputs["x"]!;
+  const { mean, variance, offset, scale } = inputs;
+  const given = [x, mean!, variance!, ...(offset ? [offset] : []), ...(scale ? [scale] : [])];
+  const settings = { epsilon: attributes["varianceEpsilon"] as number, hasOffset: !!offset, hasScale: !!scale };
+  return backend.emit("FusedBatchNorm", given, settings, x.shape, "float32");
+}
+
+/** Pooling kernels by tfjs's names. */
+export const poolKernels: KernelTable = {
+  MaxPool: forward("MaxPool"),
+  AvgPool: forward("AvgPool"),
+  MaxPoolGrad: maxPoolGrad,
+  AvgPoolGrad: avgPoolGrad,
+  FusedBatchNorm: fusedBatchNorm,
+};

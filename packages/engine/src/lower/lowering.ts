@@ -1,0 +1,183 @@
+/**
+ * From recorded values to ONNX nodes. Tensors of rank 4 are kept channels-first where an operation likes it (`[N, H, W, C]` for
+ * tfjs, `[N, C, H, W]` in memory); conversions are written once per value, only where they are needed.
+ */
+
+import { GeoLearnError } from "@geolearn/core";
+import type { Value } from "../graph/value.ts";
+import { sizeOf } from "../graph/value.ts";
+import type { AttributeValue, ElementType, OnnxGraph, OnnxInitializer, OnnxNode, OnnxPort } from "../onnx/encode.ts";
+import type { TensorData } from "../types.ts";
+
+/** How a value lies in memory. */
+export type Layout = "natural" | "channelsFirst";
+
+/** Where a lowered value is found. */
+export interface Lowered {
+  readonly name: string;
+  readonly layout: Layout;
+}
+
+/** Writes the nodes of one operation. */
+export type LoweringRule = (graph: Lowering, value: Value) => Lowered;
+
+const MICROSOFT = "com.microsoft";
+const NCHWC = "com.microsoft.nchwc";
+
+/** Contents of an ONNX graph under construction. */
+export class Lowering {
+  private readonly nodes: OnnxNode[] = [];
+  private readonly initializers: OnnxInitializer[] = [];
+  private readonly initializerNames = new Map<string, string>();
+  private readonly inputs: OnnxPort[] = [];
+  private readonly outputs: OnnxPort[] = [];
+  private readonly lowered = new Map<Value, Lowered>();
+  private readonly derived = new Map<string, string>();
+  private counter = 0;
+
+  constructor(private readonly rules: ReadonlyMap<string, LoweringRule>) {}
+
+  private fresh(): string {
+    return `t${this.counter++}`;
+  }
+
+  /** Adds a node with one output and returns its name. */
+  op(type: string, inputs: readonly string[], attributes: Readonly<Record<string, AttributeValue>> = {}, domain = ""): string {
+    return this.ops(type, inputs, attributes, 1, domain)[0]!;
+  }
+
+  /** Adds a node of ONNX Runtime's own operators. */
+  fused(type: string, inputs: readonly string[], attributes: Readonly<Record<string, AttributeValue>> = {}): string {
+    return this.op(type, inputs, attributes, MICROSOFT);
+  }
+
+  /** Adds a node of the blocked operators of ONNX Runtime's CPU provider. */
+  blocked(type: string, inputs: readonly string[], attributes: Readonly<Record<string, AttributeValue>> = {}): string {
+    return this.op(type, inputs, attributes, NCHWC);
+  }
+
+  /** Adds a node with several outputs. */
+  ops(type: string, inputs: readonly string[], attributes: Readonly<Record<string, AttributeValue>>, count: number, domain = ""): string[] {
+    const outputs = Array.from({ length: count }, () => this.fresh());
+    this.nodes.push({ name: `${type}_${outputs[0]}`, type, domain, inputs, outputs, attributes });
+    return outputs;
+  }
+
+  /** Makes a name once per key: conversions and copies that several operations share. */
+  shared(key: string, make: () => string): string {
+    const former = this.derived.get(key);
+    if (former !== undefined) return former;
+    const name = make();
+    this.derived.set(key, name);
+    return name;
+  }
+
+  /** A constant of 64-bit integers (shapes, axes, pads). */
+  ints(values: readonly number[]): string {
+    return this.constant("int64", [values.length], new Uint8Array(BigInt64Array.from(values, (v) => BigInt(v)).buffer));
+  }
+
+  /** A constant of floats; a scalar unless dims are given. */
+  floats(values: readonly number[], dims: readonly number[] = []): string {
+    return this.constant("float32", dims, new Uint8Array(Float32Array.from(values).buffer));
+  }
+
+  /** A constant of 32-bit integers; a scalar unless dims are given. */
+  int32(values: readonly number[], dims: readonly number[] = []): string {
+    return this.constant("int32", dims, new Uint8Array(Int32Array.from(values).buffer));
+  }
+
+  /** A constant tensor; equal small ones are written once. */
+  constant(type: ElementType, dims: readonly number[], bytes: Uint8Array): string {
+    const key = bytes.length <= 256 ? `${type} ${dims.join("x")} ${Buffer.from(bytes).toString("hex")}` : null;
+    const former = key === null ? undefined : this.initializerNames.get(key);
+    if (former !== undefined) return former;
+    const name = this.fresh();
+    this.initializers.push({ name, type, dims, bytes });
+    if (key !== null) this.initializerNames.set(key, name);
+    return name;
+  }
+
+  /** Declares an input of the graph. */
+  input(value: Value, name: string): void {
+    this.inputs.push({ name, type: value.dtype, dims: value.shape });
+    this.lowered.set(value, { name, layout: "natural" });
+  }
+
+  /** Writes values into the graph. */
+  embed(value: Value, data: TensorData): void {
+    const name = this.constant(value.dtype, value.shape, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    this.lowered.set(value, { name, layout: "natural" });
+  }
+
+  /** Declares an output of the graph. */
+  output(value: Value, name: string): void {
+    const source = this.natural(value);
+    this.nodes.push({ name: `Output_${name}`, type: "Identity", domain: "", inputs: [source], outputs: [name], attributes: {} });
+    this.outputs.push({ name, type: value.dtype, dims: value.shape });
+  }
+
+  /** Lowers a value whose inputs are lowered. */
+  lower(value: Value): void {
+    const rule = this.rules.get(value.op);
+    if (rule === undefined) {
+      throw new GeoLearnError("KERNEL_MISSING", `no lowering for the recorded operation '${value.op}'`, { data: { op: value.op } });
+    }
+    this.lowered.set(value, rule(this, value));
+  }
+
+  /** Where a value is. */
+  where(value: Value): Lowered {
+    const found = this.lowered.get(value);
+    if (found === undefined) throw new GeoLearnError("ENGINE_FAILED", `value '${value.op}' was used before it was lowered`);
+    return found;
+  }
+
+  /** Name of the value in tfjs's order of axes. */
+  natural(value: Value): string {
+    const { name, layout } = this.where(value);
+    if (layout === "natural") return name;
+    return this.shared(`natural ${name}`, () => this.permute(name, value.shape, "natural"));
+  }
+
+  /** Name of the value of rank 4 with channels first. */
+  channelsFirst(value: Value): string {
+    const { name, layout } = this.where(value);
+    if (layout === "channelsFirst") return name;
+    return this.shared(`first ${name}`, () => this.permute(name, value.shape, "channelsFirst"));
+  }
+
+  /** Changes the layout; `shape` is the natural one. Without channels or without pixels, the memory is the same. */
+  private permute(name: string, shape: readonly number[], to: Layout): string {
+    const [n, h, w, c] = shape as [number, number, number, number];
+    const target = to === "natural" ? [n, h, w, c] : [n, c, h, w];
+    if (c === 1 || h * w === 1) return this.reshape(name, target);
+    return this.op("Transpose", [name], { perm: to === "natural" ? [0, 2, 3, 1] : [0, 3, 1, 2] });
+  }
+
+  /** Another shape on the same memory. */
+  reshape(name: string, shape: readonly number[]): string {
+    return this.op("Reshape", [name, this.ints(shape)]);
+  }
+
+  /** Elements from `begin` to `end` along the axes. */
+  slice(name: string, axes: readonly number[], begin: readonly number[], end: readonly number[], steps?: readonly number[]): string {
+    return this.op("Slice", [name, this.ints(begin), this.ints(end), this.ints(axes), this.ints(steps ?? axes.map(() => 1))]);
+  }
+
+  /** The finished graph. */
+  finish(): OnnxGraph {
+    return {
+      nodes: this.nodes,
+      initializers: this.initializers,
+      inputs: this.inputs,
+      outputs: this.outputs,
+      opsets: { "": 18, [MICROSOFT]: 1, [NCHWC]: 1 },
+    };
+  }
+}
+
+/** True for rank 4 with something in it: such values may lie channels-first. */
+export function isImage(value: Value): boolean {
+  return value.shape.length === 4 && sizeOf(value.shape) > 0;
+}
