@@ -109,24 +109,32 @@ function sortRange(values: Int32Array, from: number, to: number): void {
   }
 }
 
-/** Bresenham's line between the pixels that hold consecutive vertices. */
+/** Bresenham's line between the pixels that hold consecutive vertices; only the steps inside the grid are walked. */
 export function burnLine({ xs, ys }: Path, value: number, { out, width, height }: Grid): void {
   for (let i = 1; i < xs.length; i++) {
-    let col = Math.floor(xs[i - 1]!);
-    let row = Math.floor(ys[i - 1]!);
-    const across = Math.abs(Math.floor(xs[i]!) - col);
-    const down = Math.abs(Math.floor(ys[i]!) - row);
-    const colStep = col > Math.floor(xs[i]!) ? -1 : 1;
-    const rowStep = row > Math.floor(ys[i]!) ? -1 : 1;
-    const flat = across >= down;
-    const [long, short] = flat ? [across, down] : [down, across];
-    let error = 2 * short - long;
-    for (let k = 0; k <= long; k++) {
-      if (col >= 0 && col < width && row >= 0 && row < height) out[row * width + col] = value;
-      const sideways = error > 0;
-      error += sideways ? 2 * short - 2 * long : 2 * short;
-      if (flat || sideways) col += colStep;
-      if (!flat || sideways) row += rowStep;
+    const [col, row] = [Math.floor(xs[i - 1]!), Math.floor(ys[i - 1]!)];
+    const [across, down] = [Math.floor(xs[i]!) - col, Math.floor(ys[i]!) - row];
+    const flat = Math.abs(across) >= Math.abs(down);
+    const [start, delta, size] = flat ? [col, across, width] : [row, down, height];
+    const [sideStart, sideDelta, sideSize] = flat ? [row, down, height] : [col, across, width];
+    const step = delta < 0 ? -1 : 1;
+    const sideStep = sideDelta < 0 ? -1 : 1;
+    const [long, short] = [Math.abs(delta), Math.abs(sideDelta)];
+    const first = Math.max(0, step > 0 ? -start : start - (size - 1));
+    const last = Math.min(long, step > 0 ? size - 1 - start : start);
+    let moved = long === 0 ? 0 : Math.floor((2 * short * first + long - 1) / (2 * long));
+    let error = 2 * short * (first + 1) - long - 2 * long * moved;
+    for (let k = first; k <= last; k++) {
+      const side = sideStart + sideStep * moved;
+      if (side >= 0 && side < sideSize) {
+        const along = start + step * k;
+        out[flat ? side * width + along : along * width + side] = value;
+      }
+      if (error > 0) {
+        moved++;
+        error -= 2 * long;
+      }
+      error += 2 * short;
     }
   }
 }
@@ -179,6 +187,8 @@ export function burnTouched({ xs, ys }: Path, value: number, { out, width, heigh
         x += (0 - y) / slope;
         y = 0;
       }
+      // Moved on, not back: rows below the grid are left out anyway, and an end on its border is then decided as by GDAL.
+      if (yEnd >= height) xEnd = Math.min(xEnd + (yEnd - height) / slope, width);
     } else {
       if (y >= height) {
         x += (height - y) / slope;
