@@ -37,8 +37,9 @@ export interface Optimizer {
    * @param gradients One per parameter, in the parameters' order.
    * @param learningRate Scalar.
    * @param step Number of this step, from 1; a float32 scalar. Corrects the bias of Adam's moments.
+   * @param beta1 Adam's first-moment decay (momentum of `sgd`) of this step as a scalar, for schedules that cycle it; default the options'.
    */
-  apply(gradients: readonly tf.Tensor[], learningRate: tf.Tensor, step: tf.Tensor): void;
+  apply(gradients: readonly tf.Tensor[], learningRate: tf.Tensor, step: tf.Tensor, beta1?: tf.Tensor): void;
   dispose(): void;
 }
 
@@ -92,7 +93,7 @@ function checkGradients(gradients: readonly tf.Tensor[], parameters: readonly tf
 }
 
 function adam(
-  { type, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = type === "adamw" ? 0.01 : 0 }: OptimizerOptions,
+  { type, beta1: firstDecay = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = type === "adamw" ? 0.01 : 0 }: OptimizerOptions,
   parameters: readonly tf.Variable[],
 ): Optimizer {
   const size = total(parameters);
@@ -100,12 +101,12 @@ function adam(
   const second = slot("moment2", size);
   return {
     slots: [first, second],
-    apply(gradients, learningRate, step) {
+    apply(gradients, learningRate, step, beta1 = firstDecay) {
       checkGradients(gradients, parameters);
       tf.tidy(() => {
         let g = flatten(gradients);
         if (type === "adam" && weightDecay !== 0) g = tf.add(g, tf.mul(flatten(parameters), weightDecay));
-        const m = tf.add(tf.mul(first.variable, beta1), tf.mul(g, 1 - beta1));
+        const m = tf.add(tf.mul(first.variable, beta1), tf.mul(g, typeof beta1 === "number" ? 1 - beta1 : tf.sub(1, beta1)));
         const v = tf.add(tf.mul(second.variable, beta2), tf.mul(tf.square(g), 1 - beta2));
         const correction1 = tf.sub(1, tf.pow(beta1, step));
         const correction2 = tf.sqrt(tf.sub(1, tf.pow(beta2, step)));
@@ -125,13 +126,13 @@ function sgd({ momentum = 0, weightDecay = 0 }: OptimizerOptions, parameters: re
   const slots = momentum === 0 ? [] : [slot("momentum", total(parameters))];
   return {
     slots,
-    apply(gradients, learningRate) {
+    apply(gradients, learningRate, _step, beta1 = momentum) {
       checkGradients(gradients, parameters);
       tf.tidy(() => {
         let change = flatten(gradients);
         if (weightDecay !== 0) change = tf.add(change, tf.mul(flatten(parameters), weightDecay));
         for (const { variable } of slots) {
-          change = tf.add(tf.mul(variable, momentum), change);
+          change = tf.add(tf.mul(variable, beta1), change);
           variable.assign(change);
         }
         assignPieces(parameters, change, (parameter, piece) => tf.sub(parameter, tf.mul(piece, learningRate)));
