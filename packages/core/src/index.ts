@@ -46,6 +46,11 @@ export type { RasterProfile, RasterWriter } from "./raster/write.ts";
 // features
 export { type RasterizeOptions, type Shape, rasterize } from "./features/rasterize.ts";
 export type { Feature, FeatureStream, Features, FieldValue } from "./features/features.ts";
+export { type FeatureReadOptions, type FeatureSource, openFeatures, readFeatures } from "./features/open.ts";
+export { type FeatureWriteOptions, writeFeatures } from "./features/write.ts";
+export { reprojectFeatures } from "./features/reproject.ts";
+export { geometryBounds } from "./features/bounds.ts";
+export type { FeatureFormat } from "./features/formats.ts";
 
 // statistics and metrics
 export type { BandStatistics } from "./statistics.ts";

@@ -1,0 +1,108 @@
+/** GeoJSON as RFC 7946 wants it: WGS 84, right-hand winding, 7 decimals (about a centimetre), written as it arrives. */
+
+import type { Geometry, Position } from "geojson";
+
+import type { Crs } from "../crs/crs.ts";
+import { parseCrs } from "../crs/parse.ts";
+import { GeoLearnError } from "../errors.ts";
+import { openAtomic } from "../files/atomic.ts";
+import type { Feature } from "./features.ts";
+import { mapPositions } from "./positions.ts";
+import { createReprojector } from "./reproject.ts";
+import { rightHanded, ringArea } from "./winding.ts";
+
+/** Options of the writer. */
+export interface GeoJsonWriteOptions {
+  readonly crs: Crs | null;
+  /** Keep the coordinates and name their system in a `crs` member, which RFC 7946 dropped. */
+  readonly keepCrs: boolean;
+  /** Digits behind the point. */
+  readonly decimals: number;
+  /** One feature per line instead of one collection. */
+  readonly lines: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const FLUSH_BYTES = 1 << 20;
+
+/** Writes features and returns how many. @throws CRS_MISSING, CRS_OUT_OF_RANGE, DISK_FULL, WRITE_FAILED */
+export async function writeGeoJson(features: AsyncIterable<Feature>, path: string, options: GeoJsonWriteOptions): Promise<number> {
+  const prepare = preparation(path, options);
+  const file = await openAtomic(path);
+  let at = 0;
+  let count = 0;
+  let pending = options.lines ? "" : `{"type":"FeatureCollection",${crsMember(options)}"features":[\n`;
+  const flush = async (): Promise<void> => {
+    const bytes = new TextEncoder().encode(pending);
+    pending = "";
+    await file.write(bytes, at);
+    at += bytes.length;
+  };
+  try {
+    for await (const feature of features) {
+      options.signal?.throwIfAborted();
+      const text = JSON.stringify(prepare(feature, count));
+      pending += options.lines ? `${text}\n` : `${count === 0 ? "" : ",\n"}${text}`;
+      count += 1;
+      if (pending.length > FLUSH_BYTES) await flush();
+    }
+    if (!options.lines) pending += "\n]}\n";
+    await flush();
+    await file.commit();
+    return count;
+  } finally {
+    await file.abort();
+  }
+}
+
+function crsMember({ keepCrs, crs }: GeoJsonWriteOptions): string {
+  if (!keepCrs || crs === null || crs.epsg === 4326) return "";
+  const name = crs.epsg === null ? crs.proj : `urn:ogc:def:crs:EPSG::${crs.epsg}`;
+  return `"crs":${JSON.stringify({ type: "name", properties: { name } })},`;
+}
+
+function preparation(path: string, { crs, keepCrs, decimals }: GeoJsonWriteOptions): (feature: Feature, index: number) => object {
+  if (crs === null && !keepCrs) {
+    throw new GeoLearnError("CRS_MISSING", `${path}: GeoJSON is WGS 84, and the features name no reference system.`, {
+      hint: "Name the system of the coordinates with the option crs, or keep them as they are with keepCrs.",
+    });
+  }
+  const reproject = keepCrs || crs === null ? (feature: Feature) => feature : createReprojector(crs, parseCrs(4326));
+  return (feature, index) => {
+    const { id, geometry, properties } = reproject(feature, index);
+    const shaped = geometry === null ? null : rightHanded(roundGeometry(geometry, decimals));
+    return { type: "Feature", ...(id === undefined ? {} : { id }), properties, geometry: shaped };
+  };
+}
+
+/** Rounds positions; a geometry that would lose a ring by it keeps its digits. */
+function roundGeometry(geometry: Geometry, decimals: number): Geometry {
+  const scale = 10 ** decimals;
+  const rounded = mapPositions(geometry, (position) => position.map((value) => Math.round(value * scale) / scale));
+  return collapsed(rounded) ? geometry : rounded;
+}
+
+function collapsed(geometry: Geometry): boolean {
+  switch (geometry.type) {
+    case "Polygon":
+      return geometry.coordinates.some(isFlat);
+    case "MultiPolygon":
+      return geometry.coordinates.some((polygon) => polygon.some(isFlat));
+    case "LineString":
+      return isPoint(geometry.coordinates);
+    case "MultiLineString":
+      return geometry.coordinates.some(isPoint);
+    case "GeometryCollection":
+      return geometry.geometries.some(collapsed);
+    default:
+      return false;
+  }
+}
+
+function isFlat(ring: readonly Position[]): boolean {
+  return ring.length > 0 && ringArea(ring) === 0;
+}
+
+function isPoint(line: readonly Position[]): boolean {
+  return line.length > 1 && line.every(([x, y]) => x === line[0]![0] && y === line[0]![1]);
+}
