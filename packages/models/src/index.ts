@@ -1,2 +1,40 @@
+/** Networks of pixel classification, their losses, their weights, and the model package they travel in. */
+
+// networks
 export type { ForwardOptions, Network, Parameter } from "./network.ts";
+export type { BandNormalization, ResolvedUNetConfig, UNetBackbone, UNetConfig } from "./unet/config.ts";
+export type { Initializer } from "./network/initializers.ts";
+export type { CreateNetworkOptions } from "./network/instantiate.ts";
+export { type ChipSizeRule, checkChipSize } from "./network/chip-size.ts";
+export { createUNet } from "./unet/unet.ts";
+export { createNetwork, modelTypes } from "./network/registry.ts";
+
+// losses
+export {
+  type DiceOptions,
+  type FocalOptions,
+  type MixOptions,
+  type PixelLoss,
+  type PixelLossOptions,
+  type PixelLossSpec,
+  pixelLoss,
+} from "./losses/pixel-loss.ts";
+
+// weights
+export {
+  type Safetensors,
+  type WriteSafetensorsOptions,
+  encodeSafetensors,
+  parseSafetensors,
+  readSafetensors,
+  writeSafetensors,
+} from "./weights/safetensors.ts";
+export { type EncoderWeightsReport, loadEncoderWeights } from "./weights/encoder-weights.ts";
+
+// model packages
 export type { ModelManifest } from "./manifest.ts";
+export { type ModelDescription, describeModelPackage } from "./package/describe.ts";
+export type { ForeignClass } from "./package/foreign.ts";
+export { type ModelPackage, readModelPackage } from "./package/read.ts";
+export { type ModelPackageContent, encodeModelPackage, writeModelPackage } from "./package/write.ts";
+export { type AdaptWeightsOptions, type AdaptWeightsReport, adaptWeights, loadNetwork } from "./package/load.ts";

@@ -1,0 +1,28 @@
+/** Which chip sizes a network takes. */
+
+import { GeoLearnError } from "@geolearn/core";
+
+import type { Network } from "../network.ts";
+
+/** What decides about chip sizes. */
+export type ChipSizeRule = Pick<Network, "modelType" | "stride" | "margin">;
+
+/**
+ * Checks the sides of a chip: multiples of the network's stride, and larger than what its margin cuts away.
+ *
+ * @throws CHIP_SIZE_NOT_DIVISIBLE whose hint and `data` name the next good size
+ */
+export function checkChipSize({ modelType, stride, margin }: ChipSizeRule, width: number, height: number): void {
+  const smallest = Math.max(stride, Math.ceil((2 * margin + 1) / stride) * stride);
+  const next = (side: number): number => Math.max(smallest, Math.ceil(side / stride) * stride);
+  if (next(width) === width && next(height) === height) return;
+  const inside = margin > 0 ? ` and larger than twice the margin of ${margin}` : "";
+  throw new GeoLearnError(
+    "CHIP_SIZE_NOT_DIVISIBLE",
+    `The ${modelType} network got chips of ${width} x ${height} pixels; sides must be multiples of ${stride}${inside}.`,
+    {
+      hint: `Use chips of ${next(width)} x ${next(height)} pixels.`,
+      data: { width, height, stride, nextWidth: next(width), nextHeight: next(height) },
+    },
+  );
+}

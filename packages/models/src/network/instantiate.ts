@@ -1,0 +1,90 @@
+/** A blueprint with weights: variables of the engine, set, read and disposed together. */
+
+import { GeoLearnError } from "@geolearn/core";
+import { type HostTensor, readVariable, writeVariable } from "@geolearn/engine";
+import * as tf from "@tensorflow/tfjs";
+
+import type { Network, Parameter } from "../network.ts";
+import type { Blueprint } from "./blueprint.ts";
+import { checkWeights } from "./check-weights.ts";
+import { initialValues, type Initializer } from "./initializers.ts";
+import { hwioShape, hwioToOihw, oihwToHwio } from "./layout.ts";
+import { isTrainable, type ParameterSpec } from "./parameter-spec.ts";
+
+/** Options of {@link createNetwork} and {@link createUNet}. */
+export interface CreateNetworkOptions {
+  /** Seed of the first weights. @defaultValue 0 */
+  readonly seed?: number;
+  /** Weights to begin with instead of random ones, as `Network.weights()` gives them. */
+  readonly weights?: ReadonlyMap<string, HostTensor>;
+}
+
+interface HeldParameter {
+  readonly spec: ParameterSpec;
+  readonly variable: tf.Variable;
+}
+
+/** Makes the variables of a blueprint. @throws WEIGHTS_MISMATCH for weights of another network */
+export function instantiate(blueprint: Blueprint, { seed = 0, weights }: CreateNetworkOptions = {}): Network {
+  const { parameters: specs, config, modelType, stride, margin } = blueprint;
+  if (weights) checkWeights(specs, weights, "The network");
+  const initializer = config["initializer"] === "heNormal" ? "heNormal" : "torch";
+  const held = new Map<string, HeldParameter>();
+  for (const spec of specs) held.set(spec.name, { spec, variable: createVariable(spec, weights?.get(spec.name), initializer, seed) });
+
+  const parameters: Parameter[] = specs.map(({ name, role, backbone }) => ({
+    name,
+    variable: held.get(name)!.variable,
+    trainable: isTrainable(role),
+    backbone,
+  }));
+  const value = (name: string): tf.Variable => held.get(name)!.variable;
+  let disposed = false;
+
+  return {
+    modelType,
+    config,
+    parameters,
+    stride,
+    margin,
+    forward(images, { training }) {
+      if (disposed) throw new GeoLearnError("INVALID_ARGUMENT", "The network was disposed.", { hint: "Build or load it again." });
+      return tf.tidy(() => blueprint.forward(images, { training, value }));
+    },
+    weights() {
+      const result = new Map<string, HostTensor>();
+      for (const [name, { spec, variable }] of held)
+        result.set(name, { data: readValues(spec, variable), shape: spec.shape, dtype: "float32" });
+      return result;
+    },
+    setWeights(next) {
+      checkWeights(specs, next, "The network");
+      for (const [name, { spec, variable }] of held) writeVariable(variable, inEngineOrder(spec, next.get(name)!.data as Float32Array));
+    },
+    dispose() {
+      if (disposed) return;
+      disposed = true;
+      for (const { variable } of held.values()) variable.dispose();
+    },
+  };
+}
+
+function createVariable(spec: ParameterSpec, given: HostTensor | undefined, initializer: Initializer, seed: number): tf.Variable {
+  const values = (given?.data as Float32Array | undefined) ?? initialValues(spec, initializer, seed);
+  const { data, shape } = inEngineOrder(spec, values);
+  // The variable keeps the tensor's memory; it gets a name of its own, since tfjs wants names to be unique in the process.
+  const tensor = tf.tensor(data, shape as number[], "float32");
+  const variable = tf.variable(tensor, isTrainable(spec.role));
+  tensor.dispose();
+  return variable;
+}
+
+function inEngineOrder(spec: ParameterSpec, values: Float32Array): HostTensor {
+  if (spec.role !== "kernel") return { data: values.slice(), shape: spec.shape, dtype: "float32" };
+  return { data: oihwToHwio(values, spec.shape), shape: hwioShape(spec.shape), dtype: "float32" };
+}
+
+function readValues(spec: ParameterSpec, variable: tf.Variable): Float32Array {
+  const values = readVariable(variable).data as Float32Array;
+  return spec.role === "kernel" ? hwioToOihw(values, spec.shape) : values.slice();
+}

@@ -1,0 +1,79 @@
+/** The parts of a `.dlpk` that every reader needs: the archive, its one `.emd`, and what that says. */
+
+import { stat } from "node:fs/promises";
+
+import { GeoLearnError, readZip, type ZipArchive } from "@geolearn/core";
+
+import { parseJson } from "./json.ts";
+
+/** A package whose archive and `.emd` were read; nothing is known yet of who made it. */
+export interface OpenedPackage {
+  /** For messages. */
+  readonly name: string;
+  readonly archive: ZipArchive;
+  /** Folder of the `.emd` inside the archive, `""` or ending in `/`. */
+  readonly folder: string;
+  /** Name of the `.emd` without folder and ending. */
+  readonly stem: string;
+  readonly emd: Readonly<Record<string, unknown>>;
+}
+
+const MAX_EMD_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Opens a package in memory. The archive policy of `readZip` applies: nothing is extracted, names that leave the
+ * archive, links, duplicates, bombs and the like are refused.
+ *
+ * @throws FILE_NOT_FOUND, MODEL_CORRUPT, LIMIT_EXCEEDED
+ */
+export async function openPackage(source: string | Uint8Array): Promise<OpenedPackage> {
+  const name = typeof source === "string" ? source : "the model package";
+  if (typeof source === "string") await refuseFolder(source);
+  const archive = await readZip(source, { code: "MODEL_CORRUPT", name });
+  const candidates = archive.entries.filter((entry) => /\.emd$/i.test(entry.name) && !entry.name.startsWith("__MACOSX/"));
+  const [found] = candidates;
+  if (!found || candidates.length > 1) {
+    throw new GeoLearnError("MODEL_CORRUPT", `${name} holds ${candidates.length} .emd files; a model package has exactly one.`, {
+      hint: "Give a .dlpk as geolearn or ArcGIS writes it.",
+      data: { found: candidates.slice(0, 10).map((entry) => entry.name) },
+    });
+  }
+  if (found.size > MAX_EMD_BYTES) {
+    throw new GeoLearnError("LIMIT_EXCEEDED", `${name}: ${found.name} has ${found.size} bytes; at most ${MAX_EMD_BYTES} are read.`, {
+      hint: "The file is not a model description.",
+    });
+  }
+  const emd = parseJson(await archive.read(found.name), `${found.name} in ${name}`);
+  if (typeof emd !== "object" || emd === null || Array.isArray(emd)) {
+    throw new GeoLearnError("MODEL_CORRUPT", `${found.name} in ${name} is not an object.`, {
+      hint: "Give a .dlpk as geolearn or ArcGIS writes it.",
+    });
+  }
+  const slash = found.name.lastIndexOf("/") + 1;
+  return {
+    name,
+    archive,
+    folder: found.name.slice(0, slash),
+    stem: found.name.slice(slash, -4),
+    emd: emd as Readonly<Record<string, unknown>>,
+  };
+}
+
+/**
+ * The entry a file name in the `.emd` means: beside the `.emd`, both slashes and a leading `./` understood. Null when
+ * the archive has none; a name cannot reach outside, since only entries of the archive are looked up.
+ */
+export function entryNamed(opened: OpenedPackage, file: string): string | null {
+  const plain = file.replace(/\\/g, "/").replace(/^(\.\/)+/, "");
+  const name = opened.folder + plain;
+  return opened.archive.has(name) ? name : null;
+}
+
+async function refuseFolder(path: string): Promise<void> {
+  const found = await stat(path).catch(() => null);
+  if (found?.isDirectory()) {
+    throw new GeoLearnError("INVALID_ARGUMENT", `${path} is a folder; a model is one .dlpk file.`, {
+      hint: "Zip the folder's content and give the zip, named .dlpk.",
+    });
+  }
+}

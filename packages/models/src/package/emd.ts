@@ -1,0 +1,74 @@
+/**
+ * The `.emd` of a model package: Esri's keys, so that people and tools that know ArcGIS read what the model is, and one
+ * key of our own, `GeoLearn`, from which the model is opened again.
+ */
+
+import type { ModelManifest } from "../manifest.ts";
+import { FORMAT_VERSION } from "./manifest-schema.ts";
+
+/** Our key in the `.emd`. */
+export const OWN_KEY = "GeoLearn";
+
+/** Esri's words for the tasks. */
+const ESRI_TYPES = {
+  pixelClassification: "ImageClassification",
+  objectDetection: "ObjectDetection",
+  instanceSegmentation: "InstanceDetection",
+  objectClassification: "ObjectClassification",
+} as const;
+
+/** Esri's word for a task. */
+export function esriModelType(task: ModelManifest["task"]): string {
+  return ESRI_TYPES[task];
+}
+
+/** The task behind Esri's word, or null. */
+export function taskOfEsriModelType(word: string): ModelManifest["task"] | null {
+  const found = Object.entries(ESRI_TYPES).find(([, esri]) => esri.toLowerCase() === word.toLowerCase());
+  return found ? (found[0] as ModelManifest["task"]) : null;
+}
+
+/** Text of the `.emd`; `weightsFile` is the name of the weights beside it. */
+export function emdOf(manifest: ModelManifest, weightsFile: string): string {
+  const { statistics, resolution } = manifest;
+  const margin = typeof manifest.config["margin"] === "number" ? manifest.config["margin"] : 0;
+  const emd = {
+    Framework: "GeoLearn",
+    ModelConfiguration: manifest.modelType,
+    ModelType: esriModelType(manifest.task),
+    ModelFile: weightsFile,
+    ModelName: manifest.name,
+    ModelFormat: "NHWC",
+    ModelParameters: { backbone: manifest.backbone },
+    ImageHeight: manifest.chipHeight,
+    ImageWidth: manifest.chipWidth,
+    ModelPadding: margin,
+    BatchSize: 4,
+    ExtractBands: manifest.bandIndices,
+    Bands: manifest.bandNames,
+    IsMultispectral: manifest.bandIndices.length !== 3 || manifest.sampleType !== "uint8",
+    DataRange: [Math.min(...statistics.map((s) => s.min)), Math.max(...statistics.map((s) => s.max))],
+    NormalizationStats: {
+      band_min_values: statistics.map((s) => s.min),
+      band_max_values: statistics.map((s) => s.max),
+      band_mean_values: statistics.map((s) => s.mean),
+      band_std_values: statistics.map((s) => s.std),
+    },
+    ImageSpaceUsed: "MAP_SPACE",
+    // Metres on the ground, whatever the training raster's reference system.
+    ...(resolution === null ? {} : { MinCellSize: { x: resolution, y: resolution }, MaxCellSize: { x: resolution, y: resolution } }),
+    Classes: manifest.classes.map(({ value, name, color }) => ({ Value: value, Name: name, Color: color })),
+    ...metricKeys(manifest),
+    [OWN_KEY]: { formatVersion: FORMAT_VERSION, ...manifest },
+  };
+  return `${JSON.stringify(emd, null, 2)}\n`;
+}
+
+/** `accuracy` and `per_class_metrics` (JSON inside a string, as Esri writes it) when the metrics have them. */
+function metricKeys({ metrics }: ModelManifest): Record<string, unknown> {
+  const { pixelAccuracy, classes } = metrics;
+  return {
+    ...(typeof pixelAccuracy === "number" ? { accuracy: pixelAccuracy } : {}),
+    ...(Array.isArray(classes) ? { per_class_metrics: JSON.stringify(classes) } : {}),
+  };
+}

@@ -1,0 +1,96 @@
+/** From a model package to a network: as it was saved, or as the start of another one. */
+
+import { GeoLearnError, type ClassDefinition } from "@geolearn/core";
+
+import type { Network } from "../network.ts";
+import { sameShape } from "../network/check-weights.ts";
+import { createBlueprint, createNetwork } from "../network/registry.ts";
+import type { ModelPackage } from "./read.ts";
+
+/**
+ * The network of a package, with its weights. `startEngine` must have finished.
+ *
+ * @throws INVALID_ARGUMENT, WEIGHTS_MISMATCH for a package that was not read by `readModelPackage`
+ *
+ * @example
+ * const network = loadNetwork(await readModelPackage("buildings.dlpk"));
+ */
+export function loadNetwork({ manifest, weights }: ModelPackage): Network {
+  return createNetwork(manifest.modelType, manifest.config, { weights });
+}
+
+/** What the new data has, where the count alone does not tell. */
+export interface AdaptWeightsOptions {
+  /** Classes of the new data. When they are not those of the package, the last layer begins anew even if it has the same size. */
+  readonly classes?: readonly ClassDefinition[];
+}
+
+/** What {@link adaptWeights} did. */
+export interface AdaptWeightsReport {
+  /** Parameters that now hold the package's values. */
+  readonly loaded: readonly string[];
+  /** Parameters that keep the network's own first values, because classes or bands differ. */
+  readonly reinitialized: readonly string[];
+}
+
+/**
+ * Starts a network from a package trained on other data. Where the number of bands differs the first layer keeps its own
+ * first values, where the classes differ the last layer does; everything else is taken from the package.
+ *
+ * @throws WEIGHTS_MISMATCH when anything but those two layers differs, which means another architecture
+ *
+ * @example
+ * const network = createUNet({ bands: 3, classes: 4, backbone: "resnet18" }, { seed: 1 });
+ * const { reinitialized } = adaptWeights(network, await readModelPackage("buildings.dlpk")); // ["head.weight", "head.bias"]
+ */
+export function adaptWeights(
+  network: Network,
+  { source, manifest, weights }: ModelPackage,
+  { classes }: AdaptWeightsOptions = {},
+): AdaptWeightsReport {
+  const { parameters, bandLayer, classLayer } = createBlueprint(network.modelType, network.config);
+  const otherClasses = classes !== undefined && !sameClasses(classes, manifest.classes);
+  const next = new Map(network.weights());
+  const loaded: string[] = [];
+  const reinitialized: string[] = [];
+  const wrong: string[] = [];
+  for (const { name, shape } of parameters) {
+    const tensor = weights.get(name);
+    const inClassLayer = name.startsWith(`${classLayer}.`);
+    const mayDiffer = inClassLayer || name.startsWith(`${bandLayer}.`);
+    if (tensor !== undefined && sameShape(tensor.shape, shape) && !(inClassLayer && otherClasses)) {
+      next.set(name, tensor);
+      loaded.push(name);
+    } else if (tensor !== undefined && mayDiffer && tensor.shape.length === shape.length) {
+      reinitialized.push(name);
+    } else {
+      wrong.push(name);
+    }
+  }
+  const known = new Set(parameters.map((p) => p.name));
+  wrong.push(...[...weights.keys()].filter((name) => !known.has(name)));
+  if (wrong.length > 0) throw otherArchitecture(network, source, manifest.modelType, manifest.backbone, wrong);
+  network.setWeights(next);
+  return { loaded, reinitialized };
+}
+
+function sameClasses(a: readonly ClassDefinition[], b: readonly ClassDefinition[]): boolean {
+  return a.length === b.length && a.every((c, i) => c.value === b[i]!.value && c.name === b[i]!.name);
+}
+
+function otherArchitecture(
+  network: Network,
+  source: string,
+  modelType: string,
+  backbone: string | null,
+  wrong: readonly string[],
+): GeoLearnError {
+  const named = (type: string, encoder: unknown): string =>
+    `${type} with ${encoder === null || encoder === undefined ? "a plain encoder" : String(encoder)}`;
+  return new GeoLearnError(
+    "WEIGHTS_MISMATCH",
+    `${source} holds a ${named(modelType, backbone)}, the network is a ${named(network.modelType, network.config["backbone"])}; ` +
+      `${wrong.length} parameters differ, among them ${wrong.slice(0, 4).join(", ")}.`,
+    { hint: "Build the network with the package's backbone, widths, skips and norm, or start from random weights.", data: { wrong } },
+  );
+}

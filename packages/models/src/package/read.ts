@@ -1,0 +1,127 @@
+/** Reading a model package: in memory, checked, nothing executed. */
+
+import { GeoLearnError, type ErrorCode } from "@geolearn/core";
+import type { HostTensor } from "@geolearn/engine";
+
+import type { ModelManifest } from "../manifest.ts";
+import { checkWeights } from "../network/check-weights.ts";
+import { createBlueprint } from "../network/registry.ts";
+import { parseSafetensors } from "../weights/safetensors.ts";
+import { entryNamed, openPackage, type OpenedPackage } from "./archive.ts";
+import { OWN_KEY } from "./emd.ts";
+import { foreignError } from "./foreign.ts";
+import { checkManifest, FORMAT_VERSION } from "./manifest-schema.ts";
+
+/** A model package of geolearn, whole in memory. */
+export interface ModelPackage {
+  /** Path it was read from, or a word for bytes; for messages. */
+  readonly source: string;
+  readonly formatVersion: number;
+  readonly manifest: ModelManifest;
+  /** Weights by name, kernels as `[out, in, height, width]`. */
+  readonly weights: ReadonlyMap<string, HostTensor>;
+  /** PNG of some results, if the package has one. */
+  readonly preview: Uint8Array | null;
+}
+
+/**
+ * Reads a `.dlpk` of geolearn and checks that description and weights belong together.
+ *
+ * @throws FILE_NOT_FOUND; MODEL_CORRUPT for a damaged or hostile archive, description or weight file; MODEL_FOREIGN for
+ * a package another tool made (its weights are code there), with the way to bring it over; UNSUPPORTED_FORMAT for a
+ * newer format version; WEIGHTS_MISMATCH; LIMIT_EXCEEDED
+ *
+ * @example
+ * const { manifest } = await readModelPackage("buildings.dlpk");
+ * manifest.classes.map((c) => c.name); // ["background", "building"]
+ */
+export async function readModelPackage(source: string | Uint8Array): Promise<ModelPackage> {
+  const opened = await openPackage(source);
+  const own = ownDescription(opened);
+  if (own === null) throw foreignError(opened);
+  const { manifest, formatVersion } = own;
+  checkNetworkOf(manifest, opened.name, "MODEL_CORRUPT");
+  const weights = await readWeights(opened);
+  checkWeights(createBlueprint(manifest.modelType, manifest.config).parameters, weights, opened.name);
+  refuseNotFinite(weights, opened.name);
+  return { source: opened.name, formatVersion, manifest, weights, preview: await readPreview(opened) };
+}
+
+/** Our own description in the `.emd`, or null when another tool wrote it. */
+export function ownDescription(opened: OpenedPackage): { manifest: ModelManifest; formatVersion: number } | null {
+  const own = opened.emd[OWN_KEY];
+  if (own === undefined) return null;
+  const version = typeof own === "object" && own !== null ? (own as Record<string, unknown>)["formatVersion"] : undefined;
+  if (typeof version !== "number" || !Number.isInteger(version) || version < 1) {
+    throw new GeoLearnError("MODEL_CORRUPT", `${opened.name} gives no format version.`, { hint: "Save the model again with geolearn." });
+  }
+  if (version > FORMAT_VERSION) {
+    throw new GeoLearnError(
+      "UNSUPPORTED_FORMAT",
+      `${opened.name} has format version ${version}; this geolearn reads up to ${FORMAT_VERSION}.`,
+      {
+        hint: "Update geolearn, then open the model again.",
+        data: { version, supported: FORMAT_VERSION },
+      },
+    );
+  }
+  const { formatVersion: _version, ...manifest } = own as Record<string, unknown>;
+  return { manifest: checkManifest(manifest, opened.name), formatVersion: version };
+}
+
+/** The network the manifest describes exists and has as many bands and classes as the manifest lists. */
+export function checkNetworkOf(manifest: ModelManifest, what: string, code: ErrorCode): void {
+  let counts: { readonly bands: number; readonly classes: number };
+  try {
+    counts = createBlueprint(manifest.modelType, manifest.config);
+  } catch (cause) {
+    if (!GeoLearnError.is(cause, "INVALID_ARGUMENT")) throw cause;
+    throw new GeoLearnError(code, `${what} describes no network that can be built: ${cause.message}`, {
+      hint: cause.hint ?? "Save the model again.",
+      cause,
+    });
+  }
+  if (counts.bands !== manifest.bandIndices.length) {
+    throw new GeoLearnError(code, `${what} lists ${manifest.bandIndices.length} bands, its network takes ${counts.bands}.`, {
+      hint: "Save the model again with geolearn.",
+    });
+  }
+  if (counts.classes !== manifest.classes.length) {
+    throw new GeoLearnError(code, `${what} lists ${manifest.classes.length} classes, its network tells ${counts.classes} apart.`, {
+      hint: "Save the model again with geolearn.",
+    });
+  }
+}
+
+async function readWeights(opened: OpenedPackage): Promise<ReadonlyMap<string, HostTensor>> {
+  const file = opened.emd["ModelFile"];
+  const entry = typeof file === "string" && /\.safetensors$/i.test(file) ? entryNamed(opened, file) : null;
+  if (entry === null) {
+    throw new GeoLearnError(
+      "MODEL_CORRUPT",
+      `${opened.name} names ${JSON.stringify(file)?.slice(0, 100)} as its weights, which is no .safetensors file of the package.`,
+      {
+        hint: "Save the model again with geolearn.",
+      },
+    );
+  }
+  return parseSafetensors(await opened.archive.read(entry), `${entry} in ${opened.name}`).tensors;
+}
+
+/** A weight that is not a number would turn every map into one class without a word. */
+function refuseNotFinite(weights: ReadonlyMap<string, HostTensor>, what: string): void {
+  for (const [name, { data }] of weights) {
+    for (let i = 0; i < data.length; i++) {
+      if (!Number.isFinite(data[i]!)) {
+        throw new GeoLearnError("MODEL_CORRUPT", `${what}: weight "${name}" holds ${String(data[i])}.`, {
+          hint: "The training diverged or the file was damaged; train or copy again.",
+        });
+      }
+    }
+  }
+}
+
+async function readPreview(opened: OpenedPackage): Promise<Uint8Array | null> {
+  const name = `${opened.folder}ModelCharacteristics/show_results.png`;
+  return opened.archive.has(name) ? opened.archive.read(name) : null;
+}

@@ -1,0 +1,70 @@
+/** The numbers tests/oracles/models.py fills weights and images with, and helpers to compare results. Used by tests only. */
+
+import type { HostTensor } from "@geolearn/engine";
+
+import type { ParameterSpec } from "../network/parameter-spec.ts";
+import { sizeOf } from "../network/parameter-spec.ts";
+
+/** Numbers in [-1, 1) that depend on name and position alone. */
+export function pattern(name: string, count: number): Float64Array {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
+  const values = new Float64Array(count);
+  for (let i = 0; i < count; i++) {
+    let x = (Math.imul(i + 1, 2654435761) + hash) | 0;
+    x = Math.imul(x ^ (x >>> 16), 0x85ebca6b);
+    x = Math.imul(x ^ (x >>> 13), 0xc2b2ae35);
+    values[i] = ((x ^ (x >>> 16)) >>> 0) / 2147483648 - 1;
+  }
+  return values;
+}
+
+/** Weights of the oracle's networks, in the order of weight files. */
+export function patternWeights(parameters: readonly ParameterSpec[]): Map<string, HostTensor> {
+  const weights = new Map<string, HostTensor>();
+  for (const { name, shape, role, fanIn } of parameters) {
+    const p = pattern(name, sizeOf(shape));
+    const value = {
+      kernel: (v: number) => v * Math.sqrt(6 / fanIn),
+      runningMean: (v: number) => 0.1 * v,
+      runningVariance: (v: number) => 1 + 0.3 * v,
+    };
+    const other = { scale: (v: number) => 1 + 0.2 * v, shift: (v: number) => 0.2 * v, bias: (v: number) => 0.1 * v };
+    weights.set(name, { data: Float32Array.from(p, { ...value, ...other }[role]), shape, dtype: "float32" });
+  }
+  return weights;
+}
+
+/** Pixels around 100, `[N, H, W, bands]`. */
+export function patternImage(count: number): Float32Array {
+  return Float32Array.from(pattern("image", count), (v) => 100 + 50 * v);
+}
+
+/** Targets from -1 to classes - 1. */
+export function patternTargets(count: number, classes: number): Int32Array {
+  return Int32Array.from(pattern("targets", count), (v) => Math.floor(((v + 1) / 2) * (classes + 1)) - 1);
+}
+
+/** Float32 numbers of a fixture. */
+export function unpack(text: string): Float32Array {
+  const bytes = new Uint8Array(Buffer.from(text, "base64"));
+  return new Float32Array(bytes.buffer);
+}
+
+/** Greatest absolute difference. */
+export function greatestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  if (a.length !== b.length) return Infinity;
+  let greatest = 0;
+  for (let i = 0; i < a.length; i++) {
+    const difference = Math.abs(a[i]! - b[i]!);
+    if (!(difference <= greatest)) greatest = difference;
+  }
+  return greatest;
+}
+
+/** Greatest absolute difference over the greatest value of `b`. */
+export function relativeDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let scale = 0;
+  for (let i = 0; i < b.length; i++) scale = Math.max(scale, Math.abs(b[i]!));
+  return greatestDifference(a, b) / (scale === 0 ? 1 : scale);
+}

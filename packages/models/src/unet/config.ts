@@ -1,0 +1,145 @@
+/** What a U-Net is made from, as a user writes it and as a model package keeps it. */
+
+import { GeoLearnError } from "@geolearn/core";
+
+import type { Initializer } from "../network/initializers.ts";
+
+/** Encoders a U-Net may borrow. */
+export type UNetBackbone = "resnet18" | "resnet34";
+
+/** Constants of the input layer, one number per band. */
+export interface BandNormalization {
+  readonly mean: readonly number[];
+  /** Divisor; 0 (a constant band) counts as 1. */
+  readonly std: readonly number[];
+}
+
+/** What `createUNet` takes. */
+export interface UNetConfig {
+  /** Bands of the images. */
+  readonly bands: number;
+  /** Classes to tell apart, background included. */
+  readonly classes: number;
+  /** Residual encoder, or null for the plain one. @defaultValue null */
+  readonly backbone?: UNetBackbone | null;
+  /** Filters of the plain encoder's first level; each further level has twice as many. @defaultValue 16 */
+  readonly base?: number;
+  /** Levels of the plain encoder, that is halvings of the image. @defaultValue 4 */
+  readonly depth?: number;
+  /** Filters of each level of the plain encoder and, last, of the middle, instead of `base` and `depth`. */
+  readonly widths?: readonly number[];
+  /** Filters of the five decoder levels behind a residual encoder. @defaultValue [256, 128, 64, 32, 16] */
+  readonly decoderWidths?: readonly number[];
+  /** How the decoder receives the encoder's maps: beside its own, or added to them. @defaultValue "concat" */
+  readonly skips?: "concat" | "add";
+  /** Pixels at each border of a chip that are seen but neither scored nor returned. @defaultValue 0 */
+  readonly margin?: number;
+  /** Normalization between layers: over the batch, or over groups of channels of each image. @defaultValue "batch" */
+  readonly norm?: "batch" | "group";
+  /** Groups of group norm; a layer whose filters it does not divide takes the next smaller divisor. @defaultValue 8 */
+  readonly groups?: number;
+  /** `(x - mean) / std` of the raw pixel values, part of the network. @defaultValue none: pixels enter as they are */
+  readonly normalization?: BandNormalization | null;
+  /** How weights begin. @defaultValue "torch" */
+  readonly initializer?: Initializer;
+}
+
+/** A complete, checked {@link UNetConfig}: plain JSON, kept in model packages. */
+export interface ResolvedUNetConfig extends Readonly<Record<string, unknown>> {
+  readonly bands: number;
+  readonly classes: number;
+  readonly backbone: UNetBackbone | null;
+  /** Filters of each encoder level and of the middle; empty with a residual encoder. */
+  readonly widths: readonly number[];
+  /** Empty with the plain encoder. */
+  readonly decoderWidths: readonly number[];
+  readonly skips: "concat" | "add";
+  readonly margin: number;
+  readonly norm: "batch" | "group";
+  readonly groups: number;
+  readonly normalization: BandNormalization | null;
+  readonly initializer: Initializer;
+}
+
+/** Limits that keep a config from a stranger's file from asking for absurd amounts of memory. */
+const MAX_BANDS = 4096;
+const MAX_CLASSES = 4096;
+const MAX_WIDTH = 4096;
+const MAX_DEPTH = 8;
+const DECODER_WIDTHS = [256, 128, 64, 32, 16];
+
+/**
+ * Fills in the defaults and checks every field.
+ *
+ * @throws INVALID_ARGUMENT that names the field, what was given and what is expected
+ */
+export function resolveUNetConfig(config: UNetConfig): ResolvedUNetConfig {
+  const bands = whole("bands", config.bands, 1, MAX_BANDS);
+  const backbone = config.backbone ?? null;
+  if (backbone !== null) oneOf("backbone", backbone, ["resnet18", "resnet34"]);
+  return {
+    bands,
+    classes: whole("classes", config.classes, 1, MAX_CLASSES),
+    backbone,
+    widths: backbone === null ? plainWidths(config) : [],
+    decoderWidths: backbone === null ? [] : decoderWidths(config),
+    skips: oneOf("skips", config.skips ?? "concat", ["concat", "add"]),
+    margin: whole("margin", config.margin ?? 0, 0, 65536),
+    norm: oneOf("norm", config.norm ?? "batch", ["batch", "group"]),
+    groups: whole("groups", config.groups ?? 8, 1, MAX_WIDTH),
+    normalization: normalizationOf(config, bands),
+    initializer: oneOf("initializer", config.initializer ?? "torch", ["torch", "heNormal"]),
+  };
+}
+
+/** Sides of a chip must be multiples of this: one factor 2 for each halving. */
+export function strideOf(config: ResolvedUNetConfig): number {
+  return config.backbone === null ? 2 ** (config.widths.length - 1) : 32;
+}
+
+function plainWidths(config: UNetConfig): readonly number[] {
+  if (config.widths !== undefined && config.widths.length > 0) {
+    if (config.widths.length < 2 || config.widths.length > MAX_DEPTH + 1)
+      throw wrong("widths", config.widths, `2 to ${MAX_DEPTH + 1} numbers`);
+    return config.widths.map((width) => whole("widths", width, 1, MAX_WIDTH));
+  }
+  const depth = whole("depth", config.depth ?? 4, 1, MAX_DEPTH);
+  const base = whole("base", config.base ?? 16, 1, Math.floor(MAX_WIDTH / 2 ** depth));
+  return Array.from({ length: depth + 1 }, (_, level) => base * 2 ** level);
+}
+
+function decoderWidths(config: UNetConfig): readonly number[] {
+  const widths = config.decoderWidths ?? DECODER_WIDTHS;
+  if (widths.length !== DECODER_WIDTHS.length) throw wrong("decoderWidths", widths, `${DECODER_WIDTHS.length} numbers`);
+  return widths.map((width) => whole("decoderWidths", width, 1, MAX_WIDTH));
+}
+
+function normalizationOf(config: UNetConfig, bands: number): BandNormalization | null {
+  const given = config.normalization ?? null;
+  if (given === null) return null;
+  for (const [field, values] of Object.entries({ mean: given.mean, std: given.std })) {
+    if (!Array.isArray(values) || values.length !== bands || !values.every((v) => Number.isFinite(v) && (field === "mean" || v >= 0))) {
+      throw wrong(`normalization.${field}`, values, `${bands} finite numbers, one per band${field === "std" ? ", none negative" : ""}`);
+    }
+  }
+  return { mean: [...given.mean], std: [...given.std] };
+}
+
+function whole(field: string, value: unknown, from: number, to: number): number {
+  if (typeof value !== "number" || !Number.isInteger(value) || value < from || value > to)
+    throw wrong(field, value, `a whole number from ${from} to ${to}`);
+  return value;
+}
+
+function oneOf<T extends string>(field: string, value: T, known: readonly T[]): T {
+  if (!known.includes(value)) throw wrong(field, value, known.map((word) => `"${word}"`).join(" or "));
+  return value;
+}
+
+function wrong(field: string, value: unknown, expected: string): GeoLearnError {
+  const given = JSON.stringify(value) ?? String(value);
+  return new GeoLearnError("INVALID_ARGUMENT", `UNet got ${field} ${given.slice(0, 80)}, expected ${expected}.`, {
+    hint: `Change ${field} in the network's configuration.`,
+    data: { field },
+  });
+}
