@@ -38,10 +38,14 @@ export { geographicCrs, groundResolution, localMetricCrs, metresPerUnit } from "
 export { type Length, parseLength } from "./crs/length.ts";
 
 // rasters in
+export { imageBands, rasterBounds } from "./raster/helpers.ts";
+export { openRaster, type OpenRasterOptions, type RasterSource } from "./raster/open-raster.ts";
 export type { BandInfo, Raster, RasterArray, ReadOptions, Resampling, SampleType, Samples } from "./raster/raster.ts";
 
 // rasters out
 export type { RasterProfile, RasterWriter } from "./raster/write.ts";
+export { createRaster } from "./raster/cog-writer.ts";
+export { type GeoTiffImage, type GeoTiffProfile, encodeGeoTiff } from "./raster/encode-geotiff.ts";
 
 // features
 export { type RasterizeOptions, type Shape, rasterize } from "./features/rasterize.ts";
@@ -53,7 +57,13 @@ export { geometryBounds } from "./features/bounds.ts";
 export type { FeatureFormat } from "./features/formats.ts";
 
 // statistics and metrics
-export type { BandStatistics } from "./statistics.ts";
+export {
+  type BandStatistics,
+  collectStatistics,
+  rasterStatistics,
+  type StatisticsCollector,
+  type StatisticsOptions,
+} from "./statistics.ts";
 export { type ConfusionMatrix, countPixels, createConfusionMatrix, mergeConfusion } from "./metrics/confusion.ts";
 export { type ClassMetrics, type PixelMetrics, pixelMetrics } from "./metrics/pixel-metrics.ts";
 

@@ -25,16 +25,18 @@ export interface RasterProfile {
   readonly overviews?: "nearest" | "average" | "mode" | "none";
   /** Colour of each value; uint8 or uint16, one band. */
   readonly colorTable?: ReadonlyMap<number, Rgb>;
-  /** Names of class values, kept in GDAL's raster attribute metadata. */
+  /** Names of class values, kept as GDAL metadata of the first band: item `CLASS_NAME_<value>` holds the name. */
   readonly classNames?: ReadonlyMap<number, string>;
   readonly bandNames?: readonly string[];
+  /** True when the last band is alpha. @defaultValue false */
+  readonly alpha?: boolean;
   /** Further GDAL metadata items. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
 /** Writes a raster from top to bottom; the path holds nothing new before `close()` has ended well. */
 export interface RasterWriter {
-  /** The next rows, full width: `[bands, rows, width]` band after band. */
+  /** The next rows, full width: `[bands, rows, width]` band after band. The array may be used again once the promise is done. */
   appendRows(data: Samples, rows: number): Promise<void>;
   /** Writes overviews and the header, then moves the file to its name. @throws DISK_FULL, WRITE_FAILED */
   close(): Promise<void>;
