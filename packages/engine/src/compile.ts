@@ -88,9 +88,9 @@ function record(fn: (inputs: TensorMap) => TensorMap, { inputs }: CompileOptions
       }
       const results = fn(tensors);
       refuseNewVariables(before);
-      const outputs = Object.entries(results).map(([name, tensor]) => ({ name, value: backend.valueOf(tensor) }));
+      const outputs = Object.entries(results).map(([name, tensor]) => ({ name, value: backend.valueBehind(tensor) }));
       const assigned = [...variables]
-        .map(([placeholder, variable]) => ({ placeholder, variable, value: backend.valueOf(variable) }))
+        .map(([placeholder, variable]) => ({ placeholder, variable, value: backend.valueBehind(variable) }))
         .filter(({ placeholder, value }) => value !== placeholder);
       const wanted = [...outputs, ...assigned].map(({ value }) => value);
       const plan = planOf(wanted, (value) => value.op === "input" || value.host !== null || variables.has(value));
@@ -107,7 +107,7 @@ function holdVariables(held: Map<tf.Variable, Value>, variables: Map<Value, tf.V
   const backend = onnxBackend();
   for (const variable of Object.values(tf.engine().registeredVariables)) {
     if (!tf.engine().state.tensorInfo.has(variable.dataId)) continue;
-    held.set(variable, backend.valueOf(variable));
+    held.set(variable, backend.valueBehind(variable));
     const placeholder = operation("variable", [], {}, variable.shape.slice(), tensorType(variable.dtype), recording);
     variables.set(placeholder, variable);
     backend.replace(variable, placeholder);
@@ -119,7 +119,7 @@ function releaseVariables(held: ReadonlyMap<tf.Variable, Value>, variables: Read
   const backend = onnxBackend();
   for (const [placeholder, variable] of variables) {
     const value = held.get(variable)!;
-    if (backend.valueOf(variable) === placeholder) backend.replace(variable, value);
+    if (backend.valueBehind(variable) === placeholder) backend.replace(variable, value);
     else {
       const own = tf.engine().makeTensorFromTensorInfo({ dataId: backend.store(value), shape: value.shape.slice(), dtype: value.dtype });
       variable.assign(own);
@@ -190,7 +190,7 @@ class OnnxFunction implements CompiledFunction {
   private runNow(feeds: Record<string, RuntimeTensor>): Record<string, HostTensor> {
     if (this.disposed) throw new GeoLearnError("INVALID_ARGUMENT", "the compiled function was disposed");
     const backend = onnxBackend();
-    const held = this.state.map(({ variable }) => backend.valueOf(variable));
+    const held = this.state.map(({ variable }) => backend.valueBehind(variable));
     this.runner.runSync(held);
     const session = this.currentSession(held);
     if (!this.folds) this.state.forEach(({ name }, i) => (feeds[name] = this.runner.feed(held[i]!)));

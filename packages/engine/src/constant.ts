@@ -16,7 +16,7 @@ export function constant(values: tf.Tensor): tf.Tensor;
 export function constant(values: TensorData | number, shape?: readonly number[], dtype?: TensorType): tf.Tensor;
 export function constant(values: tf.Tensor | TensorData | number, shape?: readonly number[], dtype: TensorType = "float32"): tf.Tensor {
   if (values instanceof tf.Tensor) {
-    markConstant(onnxBackend().valueOf(values));
+    markConstant(onnxBackend().valueBehind(values));
     return values;
   }
   const tensor = asConstants(() =>
@@ -24,7 +24,7 @@ export function constant(values: tf.Tensor | TensorData | number, shape?: readon
       ? tf.scalar(dtype === "bool" ? values !== 0 : values, dtype)
       : tf.tensor(values, (shape ?? [values.length]).slice(), typeOf(values, dtype)),
   );
-  markConstant(onnxBackend().valueOf(tensor));
+  markConstant(onnxBackend().valueBehind(tensor));
   return tensor;
 }
 

@@ -92,6 +92,10 @@ function checkGradients(gradients: readonly tf.Tensor[], parameters: readonly tf
   });
 }
 
+/** 1 - beta^step without cancellation. */
+const biasCorrection = (beta: number | tf.Tensor, step: tf.Tensor): tf.Tensor =>
+  tf.neg(tf.expm1(tf.mul(step, typeof beta === "number" ? Math.log(beta) : tf.log(beta))));
+
 function adam(
   { type, beta1: firstDecay = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = type === "adamw" ? 0.01 : 0 }: OptimizerOptions,
   parameters: readonly tf.Variable[],
@@ -101,15 +105,16 @@ function adam(
   const second = slot("moment2", size);
   return {
     slots: [first, second],
-    apply(gradients, learningRate, step, beta1 = firstDecay) {
+    apply(gradients, learningRate, step, cycled) {
+      const beta1: number | tf.Tensor = cycled ?? firstDecay;
       checkGradients(gradients, parameters);
       tf.tidy(() => {
         let g = flatten(gradients);
-        if (type === "adam" && weightDecay !== 0) g = tf.add(g, tf.mul(flatten(parameters), weightDecay));
+        if (type === "adam" && weightDecay !== 0) g = tf.add<tf.Tensor1D>(g, tf.mul(flatten(parameters), weightDecay));
         const m = tf.add(tf.mul(first.variable, beta1), tf.mul(g, typeof beta1 === "number" ? 1 - beta1 : tf.sub(1, beta1)));
         const v = tf.add(tf.mul(second.variable, beta2), tf.mul(tf.square(g), 1 - beta2));
-        const correction1 = tf.sub(1, tf.pow(beta1, step));
-        const correction2 = tf.sqrt(tf.sub(1, tf.pow(beta2, step)));
+        const correction1 = biasCorrection(beta1, step);
+        const correction2 = tf.sqrt(biasCorrection(beta2, step));
         const denominator = tf.add(tf.div(tf.sqrt(v), correction2), epsilon);
         const change = tf.div(tf.mul(m, tf.div(learningRate, correction1)), denominator) as tf.Tensor1D;
         const kept = type === "adamw" && weightDecay !== 0 ? tf.sub(1, tf.mul(learningRate, weightDecay)) : null;
@@ -126,13 +131,14 @@ function sgd({ momentum = 0, weightDecay = 0 }: OptimizerOptions, parameters: re
   const slots = momentum === 0 ? [] : [slot("momentum", total(parameters))];
   return {
     slots,
-    apply(gradients, learningRate, _step, beta1 = momentum) {
+    apply(gradients, learningRate, _step, cycled) {
+      const decay: number | tf.Tensor = cycled ?? momentum;
       checkGradients(gradients, parameters);
       tf.tidy(() => {
         let change = flatten(gradients);
-        if (weightDecay !== 0) change = tf.add(change, tf.mul(flatten(parameters), weightDecay));
+        if (weightDecay !== 0) change = tf.add<tf.Tensor1D>(change, tf.mul(flatten(parameters), weightDecay));
         for (const { variable } of slots) {
-          change = tf.add(tf.mul(variable, beta1), change);
+          change = tf.add(tf.mul(variable, decay), change);
           variable.assign(change);
         }
         assignPieces(parameters, change, (parameter, piece) => tf.sub(parameter, tf.mul(piece, learningRate)));

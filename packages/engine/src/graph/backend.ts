@@ -64,7 +64,7 @@ export class OnnxBackend extends tf.KernelBackend {
   }
 
   /** The value behind a tensor. */
-  valueOf(tensor: { readonly dataId: object }): Value {
+  valueBehind(tensor: { readonly dataId: object }): Value {
     if (!this.stored.has(tensor.dataId) && tf.engine().state.tensorInfo.has(tensor.dataId)) tf.engine().moveData(this, tensor.dataId);
     const entry = this.stored.get(tensor.dataId);
     if (entry === undefined) {
@@ -84,7 +84,7 @@ export class OnnxBackend extends tf.KernelBackend {
   emit(op: string, inputs: readonly tf.TensorInfo[], attributes: Attributes, shape: readonly number[], dtype: TensorType): tf.TensorInfo {
     const value = this.record(
       op,
-      inputs.map((input) => this.valueOf(input)),
+      inputs.map((input) => this.valueBehind(input)),
       attributes,
       shape,
       dtype,
@@ -123,7 +123,7 @@ export class OnnxBackend extends tf.KernelBackend {
   }
 
   private readable(dataId: object): Value {
-    const value = this.valueOf({ dataId });
+    const value = this.valueBehind({ dataId });
     if (value.host !== null) return value;
     if (currentRecording() !== null) throw readWhileRecording(value);
     checkUse(value, "a read");
@@ -149,7 +149,7 @@ export class OnnxBackend extends tf.KernelBackend {
     if (entry !== undefined) entry.references++;
   }
 
-  override decRef(dataId: object): void {
+  decRef(dataId: object): void {
     const entry = this.stored.get(dataId);
     if (entry !== undefined) entry.references--;
   }

@@ -48,7 +48,10 @@ function concat({ inputs, attributes, backend }: KernelCall): tf.TensorInfo {
 
 function slice({ inputs, attributes, backend }: KernelCall): tf.TensorInfo {
   const x = inputs["x"]! as tf.Tensor;
-  const [begin, size] = tf.slice_util.parseSliceParams(x, attributes["begin"] as number[], attributes["size"] as number[]);
+  const [begin, size] = tf.slice_util.parseSliceParams(x, attributes["begin"] as number[], attributes["size"] as number[]) as [
+    number[],
+    number[],
+  ];
   return sliced(backend, x, begin, size);
 }
 

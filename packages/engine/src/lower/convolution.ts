@@ -1,0 +1,190 @@
+/**
+ * Convolutions as ONNX nodes. ONNX has no filter gradient; it is written as one more convolution, over the rows of all images
+ * at once. Filters are `[height, width, in, out]` in tfjs and `[out, in, height, width]` in ONNX.
+ */
+
+import type { Value } from "../graph/value.ts";
+import type { Lowered, Lowering, LoweringRule } from "./lowering.ts";
+
+interface Geometry {
+  readonly strides: readonly [number, number];
+  readonly dilations: readonly [number, number];
+  readonly pads: readonly [number, number, number, number];
+}
+
+type Image = readonly [number, number, number, number];
+
+const geometryOf = (value: Value): Geometry => value.attributes as unknown as Geometry;
+const first = (name: string): Lowered => ({ name, layout: "channelsFirst" });
+const natural = (name: string): Lowered => ({ name, layout: "natural" });
+
+/** A filter in ONNX's order, made once for all who need it. */
+function filterName(graph: Lowering, filter: Value): string {
+  const name = graph.natural(filter);
+  return graph.shared(`oihw ${name}`, () => graph.op("Transpose", [name], { perm: [3, 2, 0, 1] }));
+}
+
+const conv2d: LoweringRule = (graph, value) => {
+  const [x, filter] = value.inputs as [Value, Value];
+  const { strides, dilations, pads } = geometryOf(value);
+  const [kh, kw] = filter.shape as Image;
+  return first(graph.op("Conv", [graph.channelsFirst(x), filterName(graph, filter)], { kernel_shape: [kh, kw], strides, dilations, pads }));
+};
+
+/** Rows and columns that a floor division left over; ConvTranspose adds them at the end. */
+function leftOver(input: Image, output: Image, kernel: readonly number[], { strides, dilations, pads }: Geometry): number[] {
+  return [0, 1].map(
+    (i) => input[i + 1]! + pads[i]! + pads[i + 2]! - ((output[i + 1]! - 1) * strides[i]! + (kernel[i]! - 1) * dilations[i]! + 1),
+  );
+}
+
+const conv2dInputGrad: LoweringRule = (graph, value) => {
+  const [dy, filter] = value.inputs as [Value, Value];
+  const geometry = geometryOf(value);
+  const { strides, dilations, pads } = geometry;
+  const kernel = filter.shape.slice(0, 2);
+  const spans = kernel.map((k, i) => (k - 1) * dilations[i]!);
+  const flippedPads = pads.map((pad, i) => spans[i % 2]! - pad);
+  const rest = leftOver(value.shape as unknown as Image, dy.shape as unknown as Image, kernel, geometry);
+  if (strides[0] === 1 && strides[1] === 1 && flippedPads.every((pad) => pad >= 0)) {
+    const flipped = flippedFilter(graph, filter);
+    return first(graph.op("Conv", [graph.channelsFirst(dy), flipped], { kernel_shape: kernel, dilations, pads: flippedPads }));
+  }
+  const inputs = [graph.channelsFirst(dy), filterName(graph, filter)];
+  return first(graph.op("ConvTranspose", inputs, { kernel_shape: kernel, strides, dilations, pads, output_padding: rest }));
+};
+
+/** The filter turned by half and with in and out swapped: a convolution with it is the input gradient. */
+function flippedFilter(graph: Lowering, filter: Value): string {
+  const name = graph.natural(filter);
+  return graph.shared(`flipped ${name}`, () => {
+    const swapped = graph.op("Transpose", [name], { perm: [2, 3, 0, 1] });
+    if (filter.shape[0] === 1 && filter.shape[1] === 1) return swapped;
+    return graph.slice(swapped, [2, 3], [-1, -1], [-(2 ** 31), -(2 ** 31)], [-1, -1]);
+  });
+}
+
+/** x with its padding, cut to the rows and columns the windows really touch. */
+function paddedRows(graph: Lowering, x: Value, rows: number, columns: number, pads: Geometry["pads"]): string {
+  const [, h, w] = x.shape as unknown as Image;
+  const name = graph.channelsFirst(x);
+  const all = [pads[0], pads[1], rows - h - pads[0], columns - w - pads[1]];
+  if (all.every((pad) => pad === 0)) return name;
+  return graph.shared(`padded ${name} ${all.join()}`, () =>
+    graph.op("Pad", [name, graph.ints([0, 0, all[0]!, all[1]!, 0, 0, all[2]!, all[3]!])]),
+  );
+}
+
+const conv2dFilterGrad: LoweringRule = (graph, value) => {
+  const [x, dy] = value.inputs as [Value, Value];
+  const geometry = geometryOf(value);
+  const [kh, kw] = value.shape as unknown as Image;
+  const [sh, sw] = geometry.strides;
+  if (kh === 1 && kw === 1 && geometry.pads.every((pad) => pad === 0)) return pointwiseFilterGrad(graph, value, x, dy, sh, sw);
+  return sh === 1 ? filterGradAtOnce(graph, value, x, dy) : filterGradByRows(graph, value, x, dy);
+};
+
+/** 1 x 1: a product of matrices per image, summed. */
+function pointwiseFilterGrad(graph: Lowering, value: Value, x: Value, dy: Value, sh: number, sw: number): Lowered {
+  const [n, ho, wo, o] = dy.shape as unknown as Image;
+  const channels = x.shape[3]!;
+  const all = graph.channelsFirst(x);
+  const used = sh === 1 && sw === 1 ? all : graph.slice(all, [2, 3], [0, 0], [(ho - 1) * sh + 1, (wo - 1) * sw + 1], [sh, sw]);
+  const a = graph.reshape(used, [n, channels, ho * wo]);
+  const b = graph.reshape(graph.channelsFirst(dy), [n, o, ho * wo]);
+  const products = graph.fused("FusedMatMul", [a, b], { transB: 1 });
+  const sum = n === 1 ? products : graph.op("ReduceSum", [products, graph.ints([0])], { keepdims: 0 });
+  return natural(graph.reshape(sum, value.shape));
+}
+
+/** dy as a filter `[O, N, HO, WO]`. */
+function gradientAsFilter(graph: Lowering, dy: Value): string {
+  const [n, ho, wo, o] = dy.shape as unknown as Image;
+  const name = graph.channelsFirst(dy);
+  return n === 1 ? graph.reshape(name, [o, 1, ho, wo]) : graph.op("Transpose", [name], { perm: [1, 0, 2, 3] });
+}
+
+/**
+ * Stride 1 along rows: the images of a channel lie below one another, `[1, N, C * Hp, Wp]`. A filter as tall as one padded image steps from
+ * channel to channel; k copies of dy, each a kernel row lower, give all kernel rows at once.
+ */
+function filterGradAtOnce(graph: Lowering, value: Value, x: Value, dy: Value): Lowered {
+  const { strides, dilations, pads } = geometryOf(value);
+  const [kh, kw, channels, o] = value.shape as unknown as Image;
+  const [n, ho, wo] = dy.shape as unknown as Image;
+  const rows = ho + (kh - 1) * dilations[0];
+  const columns = (wo - 1) * strides[1] + (kw - 1) * dilations[1] + 1;
+  const tall = graph.reshape(paddedRows(graph, x, rows, columns, pads), [1, n, channels * rows, columns]);
+  const filter = gradientAsFilter(graph, dy);
+  const copies = Array.from({ length: kh }, (_, i) => {
+    const above = i * dilations[0];
+    return kh === 1 ? filter : graph.op("Pad", [filter, graph.ints([0, 0, above, 0, 0, 0, (kh - 1) * dilations[0] - above, 0])]);
+  });
+  const stacked = kh === 1 ? filter : graph.op("Concat", copies, { axis: 0 });
+  const out = graph.op("Conv", [tall, stacked], { kernel_shape: [rows, wo], strides: [rows, dilations[1]], dilations: [1, strides[1]] });
+  return natural(graph.op("Transpose", [graph.reshape(out, [kh, o, channels, kw])], { perm: [0, 3, 2, 1] }));
+}
+
+/** Stride along rows: one convolution per kernel row, on the rows it meets. */
+function filterGradByRows(graph: Lowering, value: Value, x: Value, dy: Value): Lowered {
+  const { strides, dilations, pads } = geometryOf(value);
+  const [kh, kw, channels, o] = value.shape as unknown as Image;
+  const [n, ho, wo] = dy.shape as unknown as Image;
+  const rows = (ho - 1) * strides[0] + (kh - 1) * dilations[0] + 1;
+  const columns = (wo - 1) * strides[1] + (kw - 1) * dilations[1] + 1;
+  const padded = paddedRows(graph, x, rows, columns, pads);
+  const filter = gradientAsFilter(graph, dy);
+  const parts = Array.from({ length: kh }, (_, ky) => {
+    const start = ky * dilations[0];
+    const met = graph.slice(padded, [2], [start], [start + (ho - 1) * strides[0] + 1], [strides[0]]);
+    const tall = graph.reshape(met, [1, n, channels * ho, columns]);
+    return graph.op("Conv", [tall, filter], { kernel_shape: [ho, wo], strides: [ho, dilations[1]], dilations: [1, strides[1]] });
+  });
+  const stacked = kh === 1 ? parts[0]! : graph.op("Concat", parts, { axis: 0 });
+  return natural(graph.op("Transpose", [graph.reshape(stacked, [kh, o, channels, kw])], { perm: [0, 3, 2, 1] }));
+}
+
+const depthwise: LoweringRule = (graph, value) => {
+  const [x, filter] = value.inputs as [Value, Value];
+  const [kh, kw, channels, multiplier] = filter.shape as unknown as Image;
+  const { strides, dilations, pads } = geometryOf(value);
+  const grouped = graph.op("Transpose", [graph.reshape(graph.natural(filter), [kh, kw, 1, channels * multiplier])], { perm: [3, 2, 0, 1] });
+  return first(graph.op("Conv", [graph.channelsFirst(x), grouped], { kernel_shape: [kh, kw], strides, dilations, pads, group: channels }));
+};
+
+const depthwiseInputGrad: LoweringRule = (graph, value) => {
+  const [dy, filter] = value.inputs as [Value, Value];
+  const [kh, kw, channels, multiplier] = filter.shape as unknown as Image;
+  const geometry = geometryOf(value);
+  const { strides, dilations, pads } = geometry;
+  const grouped = graph.op("Transpose", [graph.reshape(graph.natural(filter), [kh, kw, 1, channels * multiplier])], { perm: [3, 2, 0, 1] });
+  const rest = leftOver(value.shape as unknown as Image, dy.shape as unknown as Image, [kh, kw], geometry);
+  const settings = { kernel_shape: [kh, kw], strides, dilations, pads, output_padding: rest, group: channels };
+  return first(graph.op("ConvTranspose", [graph.channelsFirst(dy), grouped], settings));
+};
+
+/** Each channel is a group: x `[1, C * N, ...]` against dy `[C * multiplier, N, ...]`, strides and dilations exchanged. */
+const depthwiseFilterGrad: LoweringRule = (graph, value) => {
+  const [x, dy] = value.inputs as [Value, Value];
+  const [kh, kw, channels, multiplier] = value.shape as unknown as Image;
+  const [n, ho, wo] = dy.shape as unknown as Image;
+  const { strides, dilations, pads } = geometryOf(value);
+  const rows = (ho - 1) * strides[0] + (kh - 1) * dilations[0] + 1;
+  const columns = (wo - 1) * strides[1] + (kw - 1) * dilations[1] + 1;
+  const padded = paddedRows(graph, x, rows, columns, pads);
+  const byChannel =
+    n === 1 ? padded : graph.reshape(graph.op("Transpose", [padded], { perm: [1, 0, 2, 3] }), [1, channels * n, rows, columns]);
+  const settings = { kernel_shape: [ho, wo], strides: dilations, dilations: strides, group: channels };
+  const out = graph.op("Conv", [byChannel, gradientAsFilter(graph, dy)], settings);
+  return natural(graph.op("Transpose", [graph.reshape(out, [channels, multiplier, kh, kw])], { perm: [2, 3, 0, 1] }));
+};
+
+/** Convolution rules by recorded operation. */
+export const convolutionRules: Readonly<Record<string, LoweringRule>> = {
+  Conv2D: conv2d,
+  Conv2DInputGrad: conv2dInputGrad,
+  Conv2DFilterGrad: conv2dFilterGrad,
+  Depthwise: depthwise,
+  DepthwiseInputGrad: depthwiseInputGrad,
+  DepthwiseFilterGrad: depthwiseFilterGrad,
+};

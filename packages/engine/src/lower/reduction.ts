@@ -1,0 +1,144 @@
+/**
+ * Sums and their kin. ONNX Runtime adds long runs of float32 one after another (a mean over 2^20 equal values is off by 1e-3), so
+ * sums go axis by axis, and an axis longer than {@link RUN} is folded first.
+ */
+
+import type { Value } from "../graph/value.ts";
+import { sizeOf } from "../graph/value.ts";
+import { ELEMENT_TYPES } from "../onnx/encode.ts";
+import type { Lowered, Lowering, LoweringRule } from "./lowering.ts";
+
+/** Longest run added in one go. */
+const RUN = 1024;
+
+const CHANNELS_FIRST_AXIS = [0, 2, 3, 1];
+
+/** Sum along one axis, kept with length 1. `shape` is that of `name` in memory. */
+function sumAxis(graph: Lowering, name: string, shape: readonly number[], axis: number): string {
+  const length = shape[axis]!;
+  if (length === 1) return name;
+  if (length <= RUN) return graph.op("ReduceSum", [name, graph.ints([axis])], { keepdims: 1 });
+  const rows = Math.floor(length / RUN);
+  const folded = rows * RUN;
+  const outer = shape.slice(0, axis);
+  const inner = shape.slice(axis + 1);
+  const main = folded === length ? name : graph.slice(name, [axis], [0], [folded]);
+  const sums = graph.op("ReduceSum", [graph.reshape(main, [...outer, rows, RUN, ...inner]), graph.ints([axis + 1])], { keepdims: 0 });
+  const total = sumAxis(graph, sums, [...outer, rows, ...inner], axis);
+  if (folded === length) return total;
+  const rest = graph.op("ReduceSum", [graph.slice(name, [axis], [folded], [length]), graph.ints([axis])], { keepdims: 1 });
+  return graph.op("Add", [total, rest]);
+}
+
+/** Sum along several axes, kept with length 1, innermost first. */
+export function sumAxes(graph: Lowering, name: string, shape: readonly number[], axes: readonly number[]): string {
+  let out = name;
+  const now = shape.slice();
+  for (const axis of [...axes].sort((a, b) => b - a)) {
+    out = sumAxis(graph, out, now, axis);
+    now[axis] = 1;
+  }
+  return out;
+}
+
+function inMemory(shape: readonly number[]): number[] {
+  return [shape[0]!, shape[3]!, shape[1]!, shape[2]!];
+}
+
+type Reducer = (graph: Lowering, name: string, shape: readonly number[], axes: readonly number[]) => string;
+
+/** Reduces in the layout the value has; the result keeps it if its rank stays 4. */
+function reduceWith(graph: Lowering, value: Value, reducer: Reducer): Lowered {
+  const [x] = value.inputs as [Value];
+  const axes = value.attributes["axes"] as readonly number[];
+  const keepDims = value.attributes["keepDims"] === true;
+  const { name, layout } = graph.where(x);
+  if (axes.length === 0) return { name, layout };
+  const first = layout === "channelsFirst";
+  const reduced = reducer(graph, name, first ? inMemory(x.shape) : x.shape, first ? axes.map((axis) => CHANNELS_FIRST_AXIS[axis]!) : axes);
+  if (!first) return { name: keepDims ? reduced : graph.reshape(reduced, value.shape), layout };
+  if (keepDims) return { name: reduced, layout };
+  const kept = x.shape.map((side, axis) => (axes.includes(axis) ? 1 : side));
+  const ordered = kept[3] === 1 || kept[1]! * kept[2]! === 1 ? reduced : graph.op("Transpose", [reduced], { perm: [0, 2, 3, 1] });
+  return { name: graph.reshape(ordered, value.shape), layout: "natural" };
+}
+
+const sum: LoweringRule = (graph, value) => {
+  const [x] = value.inputs as [Value];
+  return reduceWith(graph, value, (g, name, shape, axes) =>
+    sumAxes(g, x.dtype === "bool" ? g.op("Cast", [name], { to: ELEMENT_TYPES.int32 }) : name, shape, axes),
+  );
+};
+
+const mean: LoweringRule = (graph, value) => {
+  const [x] = value.inputs as [Value];
+  const count = (value.attributes["axes"] as readonly number[]).reduce((product, axis) => product * x.shape[axis]!, 1);
+  return reduceWith(graph, value, (g, name, shape, axes) => {
+    const floats = x.dtype === "float32" ? name : g.op("Cast", [name], { to: ELEMENT_TYPES.float32 });
+    return g.op("Mul", [sumAxes(g, floats, shape, axes), g.floats([1 / count])]);
+  });
+};
+
+const other =
+  (type: string): LoweringRule =>
+  (graph, value) =>
+    reduceWith(graph, value, (g, name, _, axes) => g.op(type, [name, g.ints(axes)], { keepdims: 1 }));
+
+const logical =
+  (type: string): LoweringRule =>
+  (graph, value) =>
+    reduceWith(graph, value, (g, name, _, axes) => {
+      const numbers = g.op("Cast", [name], { to: ELEMENT_TYPES.int32 });
+      return g.op("Cast", [g.op(type, [numbers, g.ints(axes)], { keepdims: 1 })], { to: ELEMENT_TYPES.bool });
+    });
+
+const argument =
+  (type: string): LoweringRule =>
+  (graph, value) => {
+    const [x] = value.inputs as [Value];
+    const { name, layout } = graph.where(x);
+    const axis = value.attributes["axis"] as number;
+    // Only over channels does the rest keep its order.
+    const first = layout === "channelsFirst" && axis === 3;
+    const found = graph.op(type, [first ? name : graph.natural(x)], { axis: first ? 1 : axis, keepdims: 0 });
+    return { name: graph.op("Cast", [found], { to: ELEMENT_TYPES.int32 }), layout: "natural" };
+  };
+
+const softmax =
+  (type: string): LoweringRule =>
+  (graph, value) => {
+    const [x] = value.inputs as [Value];
+    const { name, layout } = graph.where(x);
+    if (layout === "channelsFirst") return { name: graph.op(type, [name], { axis: 1 }), layout };
+    return { name: graph.op(type, [name], { axis: -1 }), layout };
+  };
+
+const cumsum: LoweringRule = (graph, value) => {
+  const { axis, exclusive, reverse } = value.attributes as { axis: number; exclusive: boolean; reverse: boolean };
+  const at = graph.constant("int32", [], new Uint8Array(Int32Array.of(axis).buffer));
+  return {
+    name: graph.op("CumSum", [graph.natural(value.inputs[0]!), at], { exclusive: +exclusive, reverse: +reverse }),
+    layout: "natural",
+  };
+};
+
+/** Number of pixels of all images. */
+export function pixelsOf(value: Value): number {
+  return sizeOf(value.shape) / value.shape[3]!;
+}
+
+/** Reduction rules by recorded operation. */
+export const reductionRules: Readonly<Record<string, LoweringRule>> = {
+  Sum: sum,
+  Mean: mean,
+  Max: other("ReduceMax"),
+  Min: other("ReduceMin"),
+  Prod: other("ReduceProd"),
+  All: logical("ReduceMin"),
+  Any: logical("ReduceMax"),
+  ArgMax: argument("ArgMax"),
+  ArgMin: argument("ArgMin"),
+  Softmax: softmax("Softmax"),
+  LogSoftmax: softmax("LogSoftmax"),
+  Cumsum: cumsum,
+};
