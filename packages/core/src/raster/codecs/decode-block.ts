@@ -1,0 +1,202 @@
+/** Decodes one block (tile or strip) to samples, band after band. Runs in the main thread and in workers. */
+
+import { constants, inflateSync } from "node:zlib";
+
+import { GeoLearnError } from "../../errors.ts";
+import type { Samples } from "../raster.ts";
+import type { BlockSpec } from "./block-spec.ts";
+import { decodeJpeg } from "./jpeg.ts";
+import { decodeLerc } from "./lerc.ts";
+import { decodeLzw } from "./lzw.ts";
+import { decodePackBits } from "./packbits.ts";
+import { undoDifferences, undoFloatPredictor } from "./predictor.ts";
+import { sampleBytes, samplesFrom } from "./samples.ts";
+import { unpackBits } from "./unpack-bits.ts";
+import { decodeZstd } from "./zstd.ts";
+
+/** Bytes a block may inflate to beyond what its geometry says; more is taken for a decompression bomb. */
+const SLACK = 65536;
+
+/**
+ * Samples of a block of `rows` rows: `[samples, rows, width]`.
+ *
+ * Every loop is bounded by the size of the input and of the block, so the time of one call is bounded too.
+ *
+ * @throws RASTER_CORRUPT when the bytes do not decode to the whole block.
+ */
+export async function decodeBlock(spec: BlockSpec, bytes: Uint8Array, rows: number): Promise<Samples> {
+  try {
+    return await decode(spec, spec.reversedBits ? reverseBits(bytes) : bytes, rows);
+  } catch (thrown) {
+    if (GeoLearnError.is(thrown)) throw thrown;
+    throw corrupt(thrown instanceof Error ? thrown.message : String(thrown), thrown);
+  }
+}
+
+/** True for codecs that are slow to start or come from elsewhere and belong into a worker however small the block. */
+export function needsWorker({ compression }: BlockSpec): boolean {
+  return compression === 34887 || compression === 50000;
+}
+
+async function decode(spec: BlockSpec, bytes: Uint8Array, rows: number): Promise<Samples> {
+  const { width, samples } = spec;
+  if (spec.compression === 7) return decodeJpegBlock(spec, bytes, rows);
+  if (spec.compression === 34887) {
+    const inflated = await inflateLerc(spec, bytes, rows);
+    return decodeLerc(inflated, spec.sampleType, width, rows, samples);
+  }
+  const rowBytes = Math.ceil((width * samples * spec.bits) / 8);
+  const expected = rowBytes * rows;
+  const raw = await decompress(spec, bytes, rowBytes, rows);
+  if (raw.length < expected) {
+    throw corrupt(`it holds ${raw.length} of ${expected} bytes`);
+  }
+  return separateBands(toSamples(spec, raw.subarray(0, expected)), samples, width * rows);
+}
+
+/** The bytes of a block as stored before compression: at least what the rows need, or fewer when the input ends early. */
+async function decompress(spec: BlockSpec, bytes: Uint8Array, rowBytes: number, rows: number): Promise<Uint8Array> {
+  const expected = rowBytes * rows;
+  switch (spec.compression) {
+    case 1:
+      // predictors and byte swaps work in place, and neighbouring blocks share a buffer
+      return bytes.slice(0, expected);
+    case 5: {
+      const decoded = decodeLzw(bytes, expected);
+      if (decoded === null) throw corrupt("its LZW codes are not valid");
+      return decoded;
+    }
+    case 32773:
+      return decodePackBits(bytes, expected);
+    case 50000:
+      return decodeZstd(bytes, rowBytes * spec.height + SLACK);
+    default:
+      return inflate(bytes, expected, rowBytes * spec.height + SLACK);
+  }
+}
+
+/**
+ * Inflates to at most `limit` bytes; a chunk of the expected size makes one allocation (and one larger than Node's buffer
+ * pool, so that it can be transferred). The checksum is verified.
+ */
+function inflate(bytes: Uint8Array, expected: number, limit: number): Uint8Array {
+  return inflateSync(bytes, {
+    chunkSize: Math.max(expected + 64, 16384),
+    maxOutputLength: limit,
+    finishFlush: constants.Z_FINISH,
+  });
+}
+
+async function inflateLerc(spec: BlockSpec, bytes: Uint8Array, rows: number): Promise<Uint8Array> {
+  const expected = spec.width * rows * spec.samples * sampleBytes(spec.sampleType);
+  // LERC of noise may be larger than the samples: headers, masks and bit stuffing
+  const limit = expected * 2 + SLACK;
+  if (spec.lercCompression === 0) return bytes;
+  if (spec.lercCompression === 1) return inflate(bytes, expected, limit);
+  if (spec.lercCompression === 2) return decodeZstd(bytes, limit);
+  throw corrupt(`its LERC blocks use the unknown compression ${spec.lercCompression}`);
+}
+
+function decodeJpegBlock(spec: BlockSpec, bytes: Uint8Array, rows: number): Samples {
+  const { width, samples } = spec;
+  const image = decodeJpeg(bytes, {
+    tables: spec.jpegTables,
+    colors: spec.ycbcr ? "ycbcr" : "none",
+    smoothChroma: false,
+    maxPixels: width * spec.height,
+  });
+  if (image.components !== samples || image.width < width || image.height < rows) {
+    throw corrupt(`its JPEG is ${image.width} x ${image.height} pixels of ${image.components} bands, not ${width} x ${rows} of ${samples}`);
+  }
+  if (image.width === width && image.height === rows) return image.data;
+  const out = new Uint8Array(width * rows * samples);
+  for (let band = 0; band < samples; band++) {
+    for (let row = 0; row < rows; row++) {
+      const from = (band * image.height + row) * image.width;
+      out.set(image.data.subarray(from, from + width), (band * rows + row) * width);
+    }
+  }
+  return out;
+}
+
+/** Stored bytes to samples, still interleaved. */
+function toSamples(spec: BlockSpec, raw: Uint8Array): Samples {
+  const { bits, predictor, sampleType, samples, width } = spec;
+  const row = width * samples;
+  if (bits !== 8 && bits !== 16 && bits !== 32 && bits !== 64) {
+    return unpackBits(raw, bits, row, sampleType, spec.bigEndian);
+  }
+  const bytes = bits / 8;
+  if (predictor === 3) {
+    undoFloatPredictor(raw, row, samples, bytes);
+  } else {
+    if (spec.bigEndian && bytes > 1) swapBytes(raw, bytes);
+    if (predictor === 2) undoDifferences(unsignedView(raw, bytes), row, samples);
+  }
+  if (bits === 16 && spec.float) return fromHalf(new Uint16Array(raw.buffer, raw.byteOffset, raw.length / 2));
+  return samplesFrom(sampleType, raw);
+}
+
+function unsignedView(raw: Uint8Array, bytes: number): Uint8Array | Uint16Array | Uint32Array | BigUint64Array {
+  const { buffer, byteOffset } = raw;
+  const count = raw.length / bytes;
+  if (bytes === 1) return raw;
+  if (bytes === 2) return new Uint16Array(buffer, byteOffset, count);
+  return bytes === 4 ? new Uint32Array(buffer, byteOffset, count) : new BigUint64Array(buffer, byteOffset, count);
+}
+
+function swapBytes(raw: Uint8Array, bytes: number): void {
+  const buffer = Buffer.from(raw.buffer, raw.byteOffset, raw.length);
+  if (bytes === 2) buffer.swap16();
+  else if (bytes === 4) buffer.swap32();
+  else buffer.swap64();
+}
+
+/** Pixel after pixel becomes band after band. */
+function separateBands(interleaved: Samples, samples: number, pixels: number): Samples {
+  if (samples === 1) return interleaved;
+  const out = new (interleaved.constructor as new (length: number) => Samples)(interleaved.length);
+  if (samples === 3) {
+    for (let i = 0, from = 0; i < pixels; i++, from += 3) {
+      out[i] = interleaved[from]!;
+      out[i + pixels] = interleaved[from + 1]!;
+      out[i + 2 * pixels] = interleaved[from + 2]!;
+    }
+    return out;
+  }
+  for (let band = 0; band < samples; band++) {
+    for (let i = band * pixels, from = band; i < (band + 1) * pixels; i++, from += samples) out[i] = interleaved[from]!;
+  }
+  return out;
+}
+
+function fromHalf(half: Uint16Array): Float32Array {
+  const out = new Float32Array(half.length);
+  for (let i = 0; i < half.length; i++) {
+    const bits = half[i]!;
+    const exponent = (bits >> 10) & 31;
+    const fraction = bits & 1023;
+    const magnitude =
+      exponent === 31
+        ? fraction === 0
+          ? Infinity
+          : NaN
+        : exponent === 0
+          ? fraction * 2 ** -24
+          : (1 + fraction / 1024) * 2 ** (exponent - 15);
+    out[i] = bits & 0x8000 ? -magnitude : magnitude;
+  }
+  return out;
+}
+
+function reverseBits(bytes: Uint8Array): Uint8Array {
+  return bytes.map((byte) => {
+    let out = 0;
+    for (let bit = 0; bit < 8; bit++) if (byte & (1 << bit)) out |= 128 >> bit;
+    return out;
+  });
+}
+
+function corrupt(what: string, cause?: unknown): GeoLearnError {
+  return new GeoLearnError("RASTER_CORRUPT", `A block is damaged: ${what}.`, { hint: "Copy or download the file again.", cause });
+}

@@ -1,0 +1,49 @@
+/** LERC blocks (Limited Error Raster Compression). The decoder is loaded on first use. */
+
+import type { Samples, SampleType } from "../raster.ts";
+import { createSamples } from "./samples.ts";
+
+interface LercResult {
+  readonly width: number;
+  readonly height: number;
+  readonly depthCount?: number;
+  readonly dimCount?: number;
+  readonly pixels: readonly Samples[];
+  readonly mask?: Uint8Array | null;
+}
+
+interface LercLibrary {
+  decode(bytes: ArrayBuffer, options: { readonly returnPixelInterleavedDims: boolean }): LercResult;
+}
+
+/** Samples of a block, band after band: `[samples, rows, width]`. @throws Error when the blob is damaged or of another size. */
+export async function decodeLerc(bytes: Uint8Array, type: SampleType, width: number, rows: number, samples: number): Promise<Samples> {
+  const library = await load();
+  const copy = bytes.slice();
+  const result = library.decode(copy.buffer, { returnPixelInterleavedDims: false });
+  if (result.width !== width || result.height < rows || result.pixels.length !== 1) {
+    throw new Error(`its LERC blob is ${result.width} x ${result.height} pixels, not ${width} x ${rows}`);
+  }
+  const decoded = result.pixels[0]!;
+  const pixels = width * rows;
+  const stored = width * result.height;
+  const depth = decoded.length / stored;
+  const mask = result.mask ?? null;
+  // an alpha band of 0 and 255 may be stored as the blob's mask
+  const maskIsAlpha = depth === samples - 1 && type === "uint8";
+  if (depth !== samples && !maskIsAlpha) throw new Error(`its LERC blob has ${depth} of ${samples} bands`);
+  const out = createSamples(type, pixels * samples);
+  for (let band = 0; band < depth; band++) out.set(decoded.subarray(band * stored, band * stored + pixels), band * pixels);
+  if (maskIsAlpha) {
+    for (let i = 0; i < pixels; i++) out[depth * pixels + i] = mask === null || mask[i] !== 0 ? 255 : 0;
+  } else if (mask !== null && (type === "float32" || type === "float64")) {
+    for (let i = 0; i < out.length; i++) if (mask[i % pixels] === 0) out[i] = NaN;
+  }
+  return out;
+}
+
+async function load(): Promise<LercLibrary> {
+  const loaded: unknown = await import("lerc" as string);
+  const { default: library } = loaded as { default: LercLibrary };
+  return library;
+}

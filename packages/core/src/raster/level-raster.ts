@@ -1,0 +1,201 @@
+/**
+ * A raster made of levels: the full resolution and its reduced copies. Whatever the pixels come from, this is where windows
+ * are checked and padded, overviews chosen and pixels resampled.
+ */
+
+import { type Affine, windowTransform } from "../affine.ts";
+import type { Rgb } from "../classes.ts";
+import type { Crs } from "../crs/crs.ts";
+import { GeoLearnError } from "../errors.ts";
+import { intersectWindows, type Window } from "../window.ts";
+import { createSamples } from "./codecs/samples.ts";
+import type { BandInfo, Raster, RasterArray, ReadOptions, Samples, SampleType } from "./raster.ts";
+import { resample, resamplingMargin } from "./resample.ts";
+
+/** Samples of one read at most; a larger one is a mistake or an attack. */
+const MAX_READ_SAMPLES = 2 ** 30;
+const MAX_READ_PIXELS = 2 ** 28;
+
+/** One resolution of a raster. */
+export interface Level {
+  readonly width: number;
+  readonly height: number;
+  /** Samples and validity of a window inside the level. */
+  read(window: Window, bands: readonly number[], signal?: AbortSignal): Promise<{ data: Samples; mask: Uint8Array | null }>;
+}
+
+/** Everything about a raster but its pixels. */
+export interface RasterDescription {
+  readonly name: string;
+  readonly width: number;
+  readonly height: number;
+  readonly bands: number;
+  readonly sampleType: SampleType;
+  readonly transform: Affine | null;
+  readonly crs: Crs | null;
+  readonly nodata: number | null;
+  readonly bandInfo: readonly BandInfo[];
+  readonly alphaBand: number | null;
+  readonly blockWidth: number;
+  readonly blockHeight: number;
+  readonly colorTable: ReadonlyMap<number, Rgb> | null;
+  readonly classNames: ReadonlyMap<number, string> | null;
+}
+
+/** A raster over levels, the full resolution first. */
+export function levelRaster(description: RasterDescription, levels: readonly Level[], close: () => Promise<void>): Raster {
+  const overviews = levels.slice(1).map(({ width, height }) => ({ width, height }));
+  let closed = false;
+  return {
+    ...description,
+    overviews,
+    read(window, options = {}) {
+      if (closed) {
+        const error = new GeoLearnError("INVALID_ARGUMENT", `${description.name} was read after close().`, {
+          hint: "Open the raster again.",
+        });
+        return Promise.reject(error);
+      }
+      return readWindow(description, levels, window, options);
+    },
+    async close() {
+      if (closed) return;
+      closed = true;
+      await close();
+    },
+  };
+}
+
+async function readWindow(
+  raster: RasterDescription,
+  levels: readonly Level[],
+  given: Window | undefined,
+  options: ReadOptions,
+): Promise<RasterArray> {
+  const { signal, resampling = "nearest" } = options;
+  signal?.throwIfAborted();
+  const window = given ?? { col: 0, row: 0, width: raster.width, height: raster.height };
+  const width = options.width ?? window.width;
+  const height = options.height ?? window.height;
+  const bands = options.bands ?? Array.from({ length: raster.bands }, (_, i) => i);
+  checkRequest(raster, window, width, height, bands);
+  const transform = windowTransform(
+    raster.transform ?? [1, 0, 0, 0, 1, 0],
+    window.col,
+    window.row,
+    window.width / width,
+    window.height / height,
+  );
+  const shape = { bands: bands.length, height, width, transform };
+  if (width === window.width && height === window.height) {
+    return { ...shape, ...(await readPadded(raster, levels[0]!, window, bands, signal)) };
+  }
+  const stepX = window.width / width;
+  const stepY = window.height / height;
+  const level = chooseLevel(levels, Math.min(stepX, stepY), resampling === "nearest" ? 1.2 : 1.01);
+  const scaleX = level.width / raster.width;
+  const scaleY = level.height / raster.height;
+  const across = { size: width, start: window.col * scaleX, step: stepX * scaleX };
+  const down = { size: height, start: window.row * scaleY, step: stepY * scaleY };
+  const marginX = resamplingMargin(resampling, across.step);
+  const marginY = resamplingMargin(resampling, down.step);
+  const col = Math.floor(across.start + 1e-9) - marginX;
+  const row = Math.floor(down.start + 1e-9) - marginY;
+  const source: Window = {
+    col,
+    row,
+    width: Math.ceil(across.start + width * across.step - 1e-9) + marginX - col,
+    height: Math.ceil(down.start + height * down.step - 1e-9) + marginY - row,
+  };
+  checkSize(raster, source.width * source.height, bands.length);
+  const read = await readPadded(raster, level, source, bands, signal);
+  const pixels = { ...read, bands: bands.length, width: source.width, height: source.height };
+  const resampled = resample(pixels, { ...across, start: across.start - col }, { ...down, start: down.start - row }, resampling, {
+    type: raster.sampleType,
+    nodata: raster.nodata,
+  });
+  return { ...shape, ...resampled };
+}
+
+/** The smallest level that still has at least the asked resolution. */
+function chooseLevel(levels: readonly Level[], ratio: number, tolerance: number): Level {
+  let best = levels[0]!;
+  for (const level of levels) {
+    const factor = levels[0]!.width / level.width;
+    if (factor <= ratio * tolerance && level.width < best.width) best = level;
+  }
+  return best;
+}
+
+/** A window of a level; what lies outside is nodata (or 0) and invalid. */
+async function readPadded(
+  { sampleType, nodata }: RasterDescription,
+  level: Level,
+  window: Window,
+  bands: readonly number[],
+  signal: AbortSignal | undefined,
+): Promise<{ data: Samples; mask: Uint8Array | null }> {
+  const inside = intersectWindows(window, { col: 0, row: 0, width: level.width, height: level.height });
+  if (inside !== null && inside.width === window.width && inside.height === window.height) return level.read(inside, bands, signal);
+  const pixels = window.width * window.height;
+  const data = createSamples(sampleType, bands.length * pixels);
+  if (nodata !== null && nodata !== 0) data.fill(nodata);
+  const mask = new Uint8Array(pixels);
+  if (inside === null) return { data, mask };
+  const read = await level.read(inside, bands, signal);
+  const left = inside.col - window.col;
+  const top = inside.row - window.row;
+  for (let band = 0; band < bands.length; band++) {
+    for (let row = 0; row < inside.height; row++) {
+      const from = (band * inside.height + row) * inside.width;
+      data.set(read.data.subarray(from, from + inside.width), (band * window.height + top + row) * window.width + left);
+    }
+  }
+  for (let row = 0; row < inside.height; row++) {
+    const to = (top + row) * window.width + left;
+    if (read.mask === null) mask.fill(1, to, to + inside.width);
+    else mask.set(read.mask.subarray(row * inside.width, (row + 1) * inside.width), to);
+  }
+  return { data, mask };
+}
+
+function checkRequest(raster: RasterDescription, window: Window, width: number, height: number, bands: readonly number[]): void {
+  const { col, row } = window;
+  const whole = [col, row, window.width, window.height].every(Number.isSafeInteger);
+  if (!whole || window.width < 1 || window.height < 1) {
+    throw new GeoLearnError(
+      "WINDOW_OUTSIDE",
+      `The window col ${col}, row ${row}, ${window.width} x ${window.height} is not made of whole numbers with an area.`,
+      { hint: "Round the window to whole pixels.", data: { window } },
+    );
+  }
+  if (!Number.isSafeInteger(width) || !Number.isSafeInteger(height) || width < 1 || height < 1) {
+    throw new GeoLearnError("INVALID_ARGUMENT", `A read of ${width} x ${height} pixels was asked for.`, {
+      hint: "width and height are whole numbers of at least 1.",
+    });
+  }
+  const wrong = bands.find((band) => !Number.isInteger(band) || band < 0 || band >= raster.bands);
+  if (wrong !== undefined || bands.length === 0) {
+    throw new GeoLearnError(
+      "BANDS_MISMATCH",
+      `${raster.name} has bands 0 to ${raster.bands - 1}; ${bands.length === 0 ? "none" : `band ${wrong}`} was asked for.`,
+      {
+        hint: "Bands count from 0.",
+        data: { bands: [...bands], count: raster.bands },
+      },
+    );
+  }
+  checkSize(raster, Math.max(width * height, 1), bands.length);
+}
+
+function checkSize({ name }: RasterDescription, pixels: number, bands: number): void {
+  if (pixels <= MAX_READ_PIXELS && pixels * bands <= MAX_READ_SAMPLES) return;
+  throw new GeoLearnError(
+    "LIMIT_EXCEEDED",
+    `One read of ${pixels} pixels in ${bands} bands of ${name} is more than geolearn holds at once.`,
+    {
+      hint: "Read smaller windows, or ask for a reduced size with width and height.",
+      data: { pixels, bands },
+    },
+  );
+}
