@@ -1,1 +1,25 @@
-export {};
+/** The Learner: fit, learning rates, checkpoints, evaluation, figures and reports. Knows data and networks, nothing of scenes. */
+
+// the learner
+export { createLearner, Learner, type PerClassOptions, type ShowResultsOptions } from "./learner/learner.ts";
+export type {
+  EarlyStopping,
+  FitCallback,
+  FitOptions,
+  FitResult,
+  LearnerOptions,
+  LrFindOptions,
+  Monitor,
+  OptimizationOptions,
+  StepReport,
+} from "./learner/options.ts";
+export type { EpochRecord } from "./learner/records.ts";
+export type { Evaluation } from "./learner/evaluate.ts";
+export type { LrFindResult } from "./learner/lr-find.ts";
+
+// learning rates
+export { createSchedule, type Schedule, type ScheduleName, type ScheduleOptions, type StepRates } from "./schedule/schedules.ts";
+export { type LrPoint, suggestLr } from "./schedule/suggest-lr.ts";
+
+// figures
+export type { ResultsFigureOptions } from "./figures/results.ts";

@@ -1,0 +1,68 @@
+/** What the parts of a Learner share. */
+
+import type { OnWarning } from "@geolearn/core";
+import type { LearningData } from "@geolearn/data-prep";
+import type { EngineInfo } from "@geolearn/engine";
+import type { Network, PixelLoss, PixelLossSpec } from "@geolearn/models";
+
+import type { EvaluationContext } from "./evaluate.ts";
+import type { OptimizationOptions } from "./options.ts";
+import type { EpochRecord } from "./records.ts";
+import { createEvaluationStep, createTrainingStep, type EvaluationStep, type TrainingStep } from "./training-step.ts";
+
+/** A network, its data, its loss, and the compiled functions made for them. */
+export class LearnerCore {
+  readonly records: EpochRecord[] = [];
+  private training: { readonly key: string; readonly step: TrainingStep } | null = null;
+  private evaluation: EvaluationStep | null = null;
+  private disposed = false;
+
+  constructor(
+    readonly data: LearningData,
+    readonly network: Network,
+    readonly engine: EngineInfo,
+    readonly lossSpec: PixelLossSpec,
+    private readonly loss: PixelLoss,
+    readonly seed: number,
+    readonly onWarning: OnWarning,
+    public frozen: boolean,
+  ) {}
+
+  /** `[batch, height, width, bands]`; the one shape everything is compiled for. */
+  get shape(): readonly [number, number, number, number] {
+    const { batchSize, chipHeight, chipWidth, bands } = this.data;
+    return [batchSize, chipHeight, chipWidth, bands];
+  }
+
+  /** The compiled step of these settings. There is at most one: each has a memory arena of its own. */
+  async trainingStep({ optimizer, weightDecay, momentum, clipNorm }: OptimizationOptions): Promise<TrainingStep> {
+    const options = {
+      ...(optimizer !== undefined && { optimizer }),
+      ...(weightDecay !== undefined && { weightDecay }),
+      ...(momentum !== undefined && { momentum }),
+      ...(clipNorm !== undefined && { clipNorm }),
+    };
+    const key = JSON.stringify([options, this.frozen]);
+    if (this.training?.key === key) return this.training.step;
+    await this.training?.step.dispose();
+    this.training = null;
+    const { network, loss, shape, frozen } = this;
+    this.training = { key, step: createTrainingStep({ network, loss, shape, frozen }, options) };
+    return this.training.step;
+  }
+
+  /** What an evaluation runs on, compiled at the first use. */
+  evaluationContext(): EvaluationContext {
+    const { network, loss, shape, data } = this;
+    this.evaluation ??= createEvaluationStep({ network, loss, shape });
+    return { data, step: this.evaluation, margin: network.margin, ignored: new Set(this.lossSpec.ignoredClasses ?? []) };
+  }
+
+  async dispose(): Promise<void> {
+    if (this.disposed) return;
+    this.disposed = true;
+    await this.training?.step.dispose();
+    await this.evaluation?.dispose();
+    this.network.dispose();
+  }
+}

@@ -1,0 +1,96 @@
+/** How well a network does on the validation side. */
+
+import { type ConfusionMatrix, countPixels, createConfusionMatrix, GeoLearnError, type PixelMetrics, pixelMetrics } from "@geolearn/core";
+import type { ChipSet, LearningData } from "@geolearn/data-prep";
+
+import type { Example } from "../figures/results.ts";
+import { readAhead } from "./read-ahead.ts";
+import { cutHostTargets, type EvaluationStep } from "./training-step.ts";
+
+/** Result of an evaluation. */
+export interface Evaluation extends PixelMetrics {
+  /** Mean loss, weighted by labelled pixels; null when no pixel was labelled. */
+  readonly loss: number | null;
+  readonly confusion: ConfusionMatrix;
+}
+
+/** What an evaluation runs on. */
+export interface EvaluationContext {
+  readonly data: LearningData;
+  readonly step: EvaluationStep;
+  readonly margin: number;
+  /** Positions of classes whose pixels do not count. */
+  readonly ignored: ReadonlySet<number>;
+}
+
+/** Loss and metrics over a set of chips. Padding chips and ignored pixels do not count. */
+export async function evaluateChips(context: EvaluationContext, chips: ChipSet, signal?: AbortSignal): Promise<Evaluation> {
+  const { data, step, margin, ignored } = context;
+  const shape = [data.batchSize, data.chipHeight, data.chipWidth, data.bands] as const;
+  const confusion = createConfusionMatrix(data.classes.length);
+  let lossSum = 0;
+  let pixels = 0;
+  for await (const batch of readAhead(chips.read(signal && { signal }))) {
+    signal?.throwIfAborted();
+    const { loss, predicted } = await step.run(batch);
+    const perChip = predicted.length / batch.size;
+    const truth = withoutIgnored(cutHostTargets(batch.targets, shape, margin), ignored).subarray(0, perChip * batch.real);
+    const before = sum(confusion.counts);
+    countPixels(confusion, truth, predicted.subarray(0, truth.length));
+    const counted = sum(confusion.counts) - before;
+    if (counted === 0) continue;
+    if (!Number.isFinite(loss)) {
+      throw new GeoLearnError("LOSS_NOT_FINITE", `The validation loss is ${loss} on chips ${batch.names.join(", ")}.`, {
+        hint: "Look at these chips with showBatch(); lower the learning rate or set clipNorm.",
+        data: { chips: batch.names },
+      });
+    }
+    lossSum += loss * counted;
+    pixels += counted;
+  }
+  return { ...pixelMetrics(confusion, data.classes), loss: pixels === 0 ? null : lossSum / pixels, confusion };
+}
+
+/** The first chips of a set with what the network makes of them. */
+export async function predictExamples(context: EvaluationContext, chips: ChipSet, count: number, signal?: AbortSignal): Promise<Example[]> {
+  const { data, step, margin, ignored } = context;
+  const { batchSize, chipHeight, chipWidth, bands } = data;
+  const [height, width] = [chipHeight - 2 * margin, chipWidth - 2 * margin];
+  const examples: Example[] = [];
+  for await (const batch of readAhead(chips.read(signal && { signal }))) {
+    const { predicted } = await step.run(batch);
+    const truth = withoutIgnored(cutHostTargets(batch.targets, [batchSize, chipHeight, chipWidth, bands], margin), ignored);
+    for (let i = 0; i < batch.real && examples.length < count; i++) {
+      examples.push({
+        name: batch.names[i]!,
+        width,
+        height,
+        bands,
+        image: cutImage(batch.images.subarray(i * chipHeight * chipWidth * bands), chipWidth, bands, margin, width, height),
+        truth: truth.slice(i * height * width, (i + 1) * height * width),
+        predicted: predicted.slice(i * height * width, (i + 1) * height * width),
+      });
+    }
+    if (examples.length >= count) break;
+  }
+  return examples;
+}
+
+function withoutIgnored(targets: Int32Array, ignored: ReadonlySet<number>): Int32Array {
+  return ignored.size === 0 ? targets : targets.map((index) => (ignored.has(index) ? -1 : index));
+}
+
+function cutImage(image: Float32Array, stride: number, bands: number, margin: number, width: number, height: number): Float32Array {
+  const inner = new Float32Array(width * height * bands);
+  for (let row = 0; row < height; row++) {
+    const from = ((row + margin) * stride + margin) * bands;
+    inner.set(image.subarray(from, from + width * bands), row * width * bands);
+  }
+  return inner;
+}
+
+function sum(values: Float64Array): number {
+  let total = 0;
+  for (const value of values) total += value;
+  return total;
+}

@@ -1,0 +1,201 @@
+/** The training loop. */
+
+import { GeoLearnError, lockFolder, type WorkOptions } from "@geolearn/core";
+import type { PixelBatch } from "@geolearn/data-prep";
+
+import { createSchedule, type Schedule } from "../schedule/schedules.ts";
+import { createSmoother } from "../schedule/suggest-lr.ts";
+import type { LearnerCore } from "./core.ts";
+import { evaluateChips } from "./evaluate.ts";
+import { sweepLearningRates } from "./lr-find.ts";
+import type { FitOptions, FitResult, StepReport } from "./options.ts";
+import { FitClock } from "./fit-clock.ts";
+import { epochMetrics, type EpochRecord } from "./records.ts";
+import { readAhead } from "./read-ahead.ts";
+import { RunState } from "./run-state.ts";
+import { holdNetwork, holdOptimizer, restoreNetwork, restoreOptimizer } from "./state.ts";
+import type { TrainingStep } from "./training-step.ts";
+
+/** Rate used when a sweep found none. */
+const FALLBACK_LR = { adamw: 1e-3, adam: 1e-3, sgd: 1e-2 } as const;
+
+/** Trains; see `Learner.fit`. */
+export async function runFit(core: LearnerCore, options: FitOptions): Promise<FitResult> {
+  const { epochs = 10, checkpoint } = options;
+  if (!Number.isInteger(epochs) || epochs < 1) {
+    throw new GeoLearnError("INVALID_ARGUMENT", `fit got ${epochs} epochs.`, { hint: "Train at least one epoch." });
+  }
+  if (core.data.train.batches < 1) {
+    throw new GeoLearnError(
+      "INVALID_ARGUMENT",
+      `The training side has ${core.data.train.count} chips, fewer than one batch of ${core.data.batchSize}.`,
+      {
+        hint: "Use a smaller batchSize or export more chips.",
+      },
+    );
+  }
+  const release = checkpoint === undefined ? null : await lockFolder(checkpoint);
+  try {
+    return await new Fit(core, options, epochs).run();
+  } finally {
+    await release?.();
+  }
+}
+
+class Fit {
+  private readonly clock: FitClock;
+  private readonly smooth = createSmoother(0.9);
+  private readonly reading: { readonly signal?: AbortSignal };
+
+  constructor(
+    private readonly core: LearnerCore,
+    private readonly options: FitOptions,
+    private readonly epochs: number,
+  ) {
+    this.clock = new FitClock(epochs, core.data.train.batches, core.data.valid.batches, core.data.batchSize);
+    this.reading = options.signal ? { signal: options.signal } : {};
+  }
+
+  async run(): Promise<FitResult> {
+    const { core, options, epochs } = this;
+    const { train } = core.data;
+    const step = await core.trainingStep(options);
+    const state = await RunState.open(core, step, options, epochs);
+    if (state.lr === null) state.lr = await this.chooseLr();
+    const schedule = createSchedule(options.schedule ?? "oneCycle", {
+      lr: state.lr,
+      total: epochs * train.batches,
+      ...(options.cycleMomentum !== undefined && { cycleMomentum: options.cycleMomentum }),
+    });
+    this.clock.start();
+    try {
+      while (state.ended === null) {
+        options.signal?.throwIfAborted();
+        await this.trainEpoch(state, step, schedule);
+        const record = await this.finishEpoch(state);
+        for (const callback of options.callbacks ?? []) await callback.onEpochEnd?.(record);
+        await state.save();
+      }
+    } catch (error) {
+      // What was cancelled can be resumed where it stopped, not only where the last checkpoint was due.
+      if (options.signal?.aborted) await state.save();
+      throw error;
+    }
+    state.keepBest();
+    this.report(state, null);
+    return {
+      epochs: core.records.slice(state.firstEpoch),
+      best: state.bestEpoch,
+      lr: state.lr,
+      ended: state.ended,
+      seconds: this.clock.seconds,
+    };
+  }
+
+  /** Trains on the batches of the epoch that are left. */
+  private async trainEpoch(state: RunState, step: TrainingStep, schedule: Schedule): Promise<void> {
+    const { core, options, reading } = this;
+    const { train } = core.data;
+    this.clock.beginEpoch();
+    if (state.batch >= train.batches) return;
+    for await (const batch of readAhead(train.read({ epoch: state.epoch, from: state.batch, ...reading }))) {
+      options.signal?.throwIfAborted();
+      const rates = schedule(state.step);
+      const { loss, gradientNorm } = await this.checkedStep(state, step, batch, rates);
+      state.advance(loss);
+      this.clock.stepDone();
+      this.report(state, this.smooth(loss), rates.lr);
+      const report: StepReport = { epoch: state.epoch + 1, batch: state.batch, step: state.step, loss, gradientNorm, lr: rates.lr };
+      for (const callback of options.callbacks ?? []) await callback.onStep?.(report);
+      if (options.checkpointEvery !== undefined && state.step % options.checkpointEvery === 0) await state.save();
+    }
+    if (state.batch < train.batches) {
+      throw new GeoLearnError("CHIPS_CORRUPT", `Epoch ${state.epoch + 1} gave ${state.batch} of ${train.batches} batches.`, {
+        hint: "The chips changed while they were read; prepare the data again.",
+      });
+    }
+  }
+
+  /** A step; when loss or gradients are not finite the state before it is put back. */
+  private async checkedStep(
+    state: RunState,
+    step: TrainingStep,
+    batch: PixelBatch,
+    rates: ReturnType<Schedule>,
+  ): Promise<{ loss: number; gradientNorm: number }> {
+    const { network } = this.core;
+    const before = { network: holdNetwork(network), optimizer: holdOptimizer(step) };
+    const result = await step.run(batch, rates, state.step + 1);
+    if (Number.isFinite(result.loss) && Number.isFinite(result.gradientNorm)) return result;
+    restoreNetwork(network, before.network);
+    restoreOptimizer(step, before.optimizer);
+    const what = Number.isFinite(result.loss) ? `norm of the gradients is ${result.gradientNorm}` : `loss is ${result.loss}`;
+    throw new GeoLearnError(
+      "LOSS_NOT_FINITE",
+      `The ${what} at epoch ${state.epoch + 1}, batch ${state.batch + 1}, learning rate ${rates.lr.toExponential(2)}, on chips ${batch.names.join(", ")}.`,
+      {
+        hint: "The weights are those before this step. Use a lower lr or clipNorm, and look at these chips for extreme pixel values.",
+        data: { epoch: state.epoch + 1, batch: state.batch + 1, lr: rates.lr, chips: batch.names, ...result },
+      },
+    );
+  }
+
+  /** Validation, record, best epoch, early stopping. */
+  private async finishEpoch(state: RunState): Promise<EpochRecord> {
+    const { core, options } = this;
+    const { valid, train } = core.data;
+    const evaluation = valid.count === 0 ? null : await evaluateChips(core.evaluationContext(), valid, options.signal);
+    const record: EpochRecord = {
+      epoch: state.epoch + 1,
+      trainLoss: state.lossSum / train.batches,
+      validLoss: evaluation?.loss ?? null,
+      metrics: evaluation === null ? {} : epochMetrics(evaluation),
+      seconds: this.clock.endEpoch(),
+    };
+    state.finishEpoch(record);
+    this.report(state, record.trainLoss);
+    return record;
+  }
+
+  private async chooseLr(): Promise<number> {
+    const { core, options } = this;
+    if (typeof options.lr === "number") return options.lr;
+    const { lr } = await sweepLearningRates(core, sweepOptions(options));
+    if (lr !== null) return lr;
+    const fallback = FALLBACK_LR[options.optimizer ?? "adamw"];
+    (options.onWarning ?? core.onWarning)({
+      code: "LR_NOT_FOUND",
+      message: `The loss fell nowhere in the learning-rate sweep; ${fallback} is used.`,
+      hint: "Look at the curve of lrFind() and give lr yourself.",
+    });
+    return fallback;
+  }
+
+  private report(state: RunState, loss: number | null, lr?: number): void {
+    const { done, total, imagesPerSecond, secondsLeft } = this.clock.progress(state.step, state.ended !== null);
+    this.options.onProgress?.({
+      stage: "train",
+      done,
+      total,
+      unit: "steps",
+      values: {
+        epoch: Math.min(state.epoch + 1, state.firstEpoch + this.epochs),
+        ...(loss !== null && { loss }),
+        ...(lr !== undefined && { lr }),
+        ...(imagesPerSecond !== null && { imagesPerSecond }),
+        ...(secondsLeft !== null && { secondsLeft }),
+      },
+    });
+  }
+}
+
+function sweepOptions({ signal, onProgress, optimizer, weightDecay, momentum, clipNorm }: FitOptions): WorkOptions & FitOptions {
+  return {
+    ...(signal && { signal }),
+    ...(onProgress && { onProgress }),
+    ...(optimizer !== undefined && { optimizer }),
+    ...(weightDecay !== undefined && { weightDecay }),
+    ...(momentum !== undefined && { momentum }),
+    ...(clipNorm !== undefined && { clipNorm }),
+  };
+}

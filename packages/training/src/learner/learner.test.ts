@@ -1,0 +1,392 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import type { LearningData } from "@geolearn/data-prep";
+import { readModelPackage } from "@geolearn/models";
+import * as tf from "@tensorflow/tfjs";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import { DISC_CLASSES, discChips, discData, memoryData } from "../testing/memory-data.ts";
+import { hashWeights } from "../testing/hash-weights.ts";
+import { createLearner, Learner } from "./learner.ts";
+
+const SMALL = { base: 4, depth: 2, threads: 1 } as const;
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "learner-"));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+describe("a network learns what is there and nothing else", () => {
+  test("it overfits four chips", async () => {
+    const chips = discChips(4, { side: 32 });
+    const data = memoryData({ train: chips, valid: chips, side: 32, bands: 3, classes: DISC_CLASSES, batchSize: 4 });
+    const learner = await createLearner(data, { ...SMALL, base: 8 });
+    await learner.fit({ epochs: 60, lr: 1e-2 });
+    const { meanIou, loss } = await learner.evaluate();
+    expect(meanIou).toBeGreaterThan(0.99);
+    expect(loss).toBeLessThan(0.05);
+    await learner.dispose();
+  });
+
+  test("it finds discs on chips it never saw", async () => {
+    const learner = await createLearner(discData({ side: 32 }), { ...SMALL, base: 8 });
+    await learner.fit({ epochs: 20, lr: 1e-2 });
+    expect((await learner.mIOU({ mean: false }))["disc"]).toBeGreaterThan(0.8);
+    await learner.dispose();
+  });
+
+  test("with labels that mean nothing it does no better than the most frequent class", async () => {
+    const learner = await createLearner(discData({ side: 32, shuffled: true }), SMALL);
+    await learner.fit({ epochs: 15, lr: 1e-2 });
+    const { pixelAccuracy, kappa, classes } = await learner.evaluate();
+    const counts = classes.map(({ truthPixels }) => truthPixels);
+    const majority = Math.max(...counts) / counts.reduce((a, b) => a + b, 0);
+    expect(pixelAccuracy).toBeLessThanOrEqual(majority + 0.01);
+    expect(Math.abs(kappa ?? 0)).toBeLessThan(0.03);
+    await learner.dispose();
+  });
+});
+
+describe("repeatability", () => {
+  async function train(seed: number): Promise<string> {
+    const learner = await createLearner(discData({ seed, augment: true }), SMALL);
+    await learner.fit({ epochs: 3, lr: 1e-2 });
+    const hash = hashWeights(learner.network);
+    await learner.dispose();
+    return hash;
+  }
+
+  test("one seed gives the same weights to the bit, another gives others", async () => {
+    const first = await train(1);
+    expect(await train(1)).toBe(first);
+    expect(await train(2)).not.toBe(first);
+  });
+
+  test("no tensors are left behind", async () => {
+    const run = async (): Promise<void> => {
+      const learner = await createLearner(discData(), SMALL);
+      await learner.lrFind({ steps: 12 });
+      await learner.fit({ epochs: 2, lr: 1e-2 });
+      await learner.evaluate();
+      await learner.showResults();
+      await learner.dispose();
+    };
+    await run();
+    const before = tf.memory().numTensors;
+    await run();
+    expect(tf.memory().numTensors).toBe(before);
+  });
+});
+
+describe("lrFind", () => {
+  test("leaves weights and running statistics as they were, and training after it as if it had not been", async () => {
+    const learner = await createLearner(discData(), SMALL);
+    const other = await createLearner(discData(), SMALL);
+    const before = hashWeights(learner.network);
+    const { lr, curve } = await learner.lrFind({ from: 1e-5, to: 10, steps: 60 });
+    expect(hashWeights(learner.network)).toBe(before);
+    expect(curve.length).toBeGreaterThan(30);
+    expect(curve[0]!.lr).toBeCloseTo(1e-5, 12);
+    expect(lr).toBeGreaterThan(1e-4);
+    expect(lr).toBeLessThan(1);
+    await learner.fit({ epochs: 2, lr: 1e-2 });
+    await other.fit({ epochs: 2, lr: 1e-2 });
+    expect(hashWeights(learner.network)).toBe(hashWeights(other.network));
+    await Promise.all([learner.dispose(), other.dispose()]);
+  });
+
+  test("fit without a rate looks for one", async () => {
+    const learner = await createLearner(discData(), SMALL);
+    const stages = new Set<string>();
+    const { lr, epochs } = await learner.fit({ epochs: 4, onProgress: ({ stage }) => stages.add(stage) });
+    expect([...stages]).toEqual(["lr-find", "train"]);
+    expect(lr).toBeGreaterThan(1e-5);
+    expect(epochs.at(-1)!.trainLoss).toBeLessThan(epochs[0]!.trainLoss);
+    await learner.dispose();
+  });
+
+  test("refuses rates that do not grow", async () => {
+    const learner = await createLearner(discData(), SMALL);
+    await expect(learner.lrFind({ from: 1, to: 0.1 })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    await learner.dispose();
+  });
+});
+
+describe("fit", () => {
+  test("records every epoch and goes on counting", async () => {
+    const learner = await createLearner(discData(), SMALL);
+    const seen: number[] = [];
+    await learner.fit({ epochs: 2, lr: 1e-2, callbacks: [{ onEpochEnd: ({ epoch }) => void seen.push(epoch) }] });
+    const { epochs, best } = await learner.fit({ epochs: 1, lr: 1e-3, callbacks: [{ onEpochEnd: ({ epoch }) => void seen.push(epoch) }] });
+    expect(seen).toEqual([1, 2, 3]);
+    expect(epochs.map(({ epoch }) => epoch)).toEqual([3]);
+    expect(best).toBe(3);
+    expect(learner.records).toHaveLength(3);
+    expect(Object.keys(learner.records[0]!.metrics)).toEqual(["pixelAccuracy", "meanIou", "kappa", "iou ground", "iou disc"]);
+    await learner.dispose();
+  });
+
+  test("puts the best epoch back, or keeps the last", async () => {
+    // A rate far too high in the end makes the last epochs worse than an early one.
+    const weights = async (restoreBest: boolean): Promise<{ validLoss: number; best: number; losses: number[] }> => {
+      const learner = await createLearner(discData(), SMALL);
+      const { epochs, best } = await learner.fit({ epochs: 8, lr: 0.3, schedule: "constant", restoreBest });
+      const { loss } = await learner.evaluate();
+      await learner.dispose();
+      return { validLoss: loss!, best: best!, losses: epochs.map(({ validLoss }) => validLoss!) };
+    };
+    const restored = await weights(true);
+    const last = await weights(false);
+    expect(restored.losses).toEqual(last.losses);
+    expect(restored.losses[restored.best - 1]).toBe(Math.min(...restored.losses));
+    expect(restored.validLoss).toBe(Math.min(...restored.losses));
+    expect(last.validLoss).toBe(last.losses.at(-1));
+  });
+
+  test("stops early when nothing gets better", async () => {
+    const learner = await createLearner(discData(), SMALL);
+    const { epochs, ended } = await learner.fit({
+      epochs: 40,
+      lr: 1e-9,
+      schedule: "constant",
+      optimizer: "sgd",
+      earlyStopping: { patience: 3 },
+      monitor: "trainLoss",
+    });
+    expect(ended).toBe("earlyStopping");
+    expect(epochs).toHaveLength(4);
+    await learner.dispose();
+  });
+
+  test("reports steps, images per second and time left", async () => {
+    const learner = await createLearner(discData(), SMALL);
+    const reports: { done: number; total: number; values?: Readonly<Record<string, number>> }[] = [];
+    await learner.fit({ epochs: 3, lr: 1e-2, onProgress: (progress) => reports.push(progress) });
+    const last = reports.at(-1)!;
+    expect([last.done, last.total]).toEqual([12, 12]);
+    expect(last.values!["imagesPerSecond"]).toBeGreaterThan(0);
+    expect(last.values!["secondsLeft"]).toBe(0);
+    const dones = reports.map(({ done }) => done);
+    expect(dones).toEqual([...dones].sort((a, b) => a - b));
+    expect(reports[5]!.values!["secondsLeft"]).toBeGreaterThan(0);
+    await learner.dispose();
+  });
+
+  test("a pixel that is not finite ends the run, names the chips, and leaves the weights before that step", async () => {
+    const chips = discChips(8);
+    chips[5]!.image[7] = Number.NaN;
+    const data = memoryData({ train: chips, valid: discChips(2, { seed: 9 }), side: 16, bands: 3, classes: DISC_CLASSES, batchSize: 2 });
+    // The statistics of the data would be NaN too; real ones leave such pixels out.
+    const clean = { ...data, statistics: discData().statistics } as LearningData<"pixelClassification">;
+    const learner = await createLearner(clean, SMALL);
+    const error = await learner.fit({ epochs: 2, lr: 1e-2 }).catch((e: unknown) => e);
+    expect(error).toMatchObject({ code: "LOSS_NOT_FINITE" });
+    const { data: details } = error as { data: { epoch: number; batch: number; chips: string[] } };
+    expect(details.epoch).toBe(1);
+    expect(details.chips).toContain("chip5");
+    for (const { data: values } of learner.network.weights().values()) expect([...values].every(Number.isFinite)).toBe(true);
+    const { loss } = await learner.evaluate();
+    expect(loss).toBeLessThan(5);
+    await learner.dispose();
+  });
+
+  test("cancelling ends it at once and leaves the learner usable", async () => {
+    const learner = await createLearner(discData(), SMALL);
+    const controller = new AbortController();
+    let steps = 0;
+    const running = learner.fit({
+      epochs: 50,
+      lr: 1e-2,
+      signal: controller.signal,
+      callbacks: [{ onStep: () => void (++steps === 7 && controller.abort()) }],
+    });
+    await expect(running).rejects.toMatchObject({ name: "AbortError" });
+    expect(steps).toBe(7);
+    await learner.fit({ epochs: 1, lr: 1e-3 });
+    await learner.dispose();
+  });
+
+  test("clipping keeps gradients small", async () => {
+    const first = async (clipNorm?: number): Promise<number[]> => {
+      const learner = await createLearner(discData(), SMALL);
+      const before = [...learner.network.weights().get("head.weight")!.data];
+      await learner.fit({
+        epochs: 1,
+        lr: 1,
+        schedule: "constant",
+        optimizer: "sgd",
+        momentum: 0,
+        ...(clipNorm !== undefined && { clipNorm }),
+      });
+      const after = [...learner.network.weights().get("head.weight")!.data];
+      await learner.dispose();
+      return after.map((value, i) => Math.abs(value - before[i]!));
+    };
+    expect(Math.max(...(await first(1e-4)))).toBeLessThan(5e-4);
+    expect(Math.max(...(await first()))).toBeGreaterThan(1e-2);
+  });
+
+  test("refuses epochs, monitors and data that make no sense", async () => {
+    const learner = await createLearner(discData(), SMALL);
+    await expect(learner.fit({ epochs: 0 })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    await expect(learner.fit({ monitor: "iou unicorns" })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    await expect(learner.fit({ resume: true })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    const few = await createLearner(discData({ train: discChips(3) }), SMALL);
+    await expect(few.fit({ lr: 1e-3 })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    await Promise.all([learner.dispose(), few.dispose()]);
+  });
+
+  test("without validation chips it trains, records no metrics and keeps the epoch of the lowest training loss", async () => {
+    const learner = await createLearner(discData({ valid: [] }), SMALL);
+    const { epochs, best } = await learner.fit({ epochs: 3, lr: 1e-2 });
+    expect(epochs[0]).toMatchObject({ validLoss: null, metrics: {} });
+    expect(best).toBe(3);
+    await expect(learner.evaluate()).rejects.toMatchObject({ code: "SPLIT_IMPOSSIBLE" });
+    await learner.dispose();
+  });
+});
+
+describe("what counts", () => {
+  test("ignored classes and padding take no part in metrics", async () => {
+    const learner = await createLearner(discData(), { ...SMALL, ignoreClasses: ["ground"] });
+    const { pixels, classes } = await learner.evaluate();
+    expect(classes[0]!.truthPixels).toBe(0);
+    expect(pixels).toBe(classes[1]!.truthPixels);
+    expect(pixels).toBe(discChips(5, { seed: 77 }).reduce((sum, { target }) => sum + target.reduce((a, b) => a + b, 0), 0));
+    await learner.dispose();
+    await expect(createLearner(discData(), { ...SMALL, ignoreClasses: ["tree"] })).rejects.toMatchObject({ code: "CLASS_UNKNOWN" });
+  });
+
+  test("a network that scores only the centre is trained and measured there", async () => {
+    const learner = await createLearner(discData({ side: 32 }), { ...SMALL, margin: 4 });
+    await learner.fit({ epochs: 1, lr: 1e-2 });
+    expect((await learner.evaluate()).pixels).toBe(5 * 24 * 24);
+    await learner.showResults();
+    await learner.dispose();
+  });
+
+  test.each(["crossEntropy", "focal", "dice", "mix"] as const)("loss %s falls", async (loss) => {
+    const learner = await createLearner(discData(), { ...SMALL, loss, classWeights: "balanced" });
+    const { epochs } = await learner.fit({ epochs: 6, lr: 1e-2 });
+    expect(epochs.at(-1)!.trainLoss).toBeLessThan(0.9 * epochs[0]!.trainLoss);
+    await learner.dispose();
+  });
+
+  test("group norm trains at one chip a batch", async () => {
+    const learner = await createLearner(discData({ batchSize: 1 }), { ...SMALL, norm: "group", groups: 2 });
+    const { epochs } = await learner.fit({ epochs: 4, lr: 1e-2 });
+    expect(epochs.at(-1)!.trainLoss).toBeLessThan(epochs[0]!.trainLoss);
+    await learner.dispose();
+  });
+});
+
+describe("models", () => {
+  test("saved and loaded it does the same; the package tells what it was", async () => {
+    const learner = await createLearner(discData(), { ...SMALL, name: "discs" });
+    await learner.fit({ epochs: 3, lr: 1e-2 });
+    const path = join(folder, "discs.dlpk");
+    await learner.save(path);
+    const { manifest, preview } = await readModelPackage(path);
+    const evaluation = await learner.evaluate();
+    expect(manifest).toMatchObject({
+      task: "pixelClassification",
+      name: "discs",
+      modelType: "unet",
+      classes: DISC_CLASSES,
+      resolution: 0.5,
+    });
+    expect(manifest.metrics).toMatchObject({ meanIou: evaluation.meanIou, pixelAccuracy: evaluation.pixelAccuracy });
+    expect(preview!.subarray(1, 4)).toEqual(new TextEncoder().encode("PNG"));
+    const again = await Learner.fromPackage(path, discData(), { threads: 1 });
+    expect(hashWeights(again.network)).toBe(hashWeights(learner.network));
+    expect((await again.evaluate()).confusion).toEqual(evaluation.confusion);
+    const blank = await createLearner(discData({ seed: 4 }), SMALL);
+    await blank.load(path);
+    expect(hashWeights(blank.network)).toBe(hashWeights(learner.network));
+    await expect(learner.save(join(folder, "discs.zip"))).rejects.toMatchObject({ code: "UNSUPPORTED_FORMAT" });
+    await Promise.all([learner.dispose(), again.dispose(), blank.dispose()]);
+  });
+
+  test("fine-tuning for other classes keeps all but the last layer, and says so", async () => {
+    const learner = await createLearner(discData(), SMALL);
+    const path = join(folder, "start.dlpk");
+    await learner.save(path);
+    const log: string[] = [];
+    const classes = [...DISC_CLASSES, { value: 9, name: "ring", color: [0, 0, 255] as const }];
+    const tuned = await Learner.fromPackage(path, discData({ classes }), { threads: 1, log: (line) => log.push(line) });
+    expect(log.join()).toContain("head.weight");
+    expect([...tuned.network.weights().get("down.0.conv1.weight")!.data]).toEqual([
+      ...learner.network.weights().get("down.0.conv1.weight")!.data,
+    ]);
+    await tuned.fit({ epochs: 1, lr: 1e-3 });
+    await Promise.all([learner.dispose(), tuned.dispose()]);
+  });
+
+  test("a held backbone keeps its weights, a released one learns", async () => {
+    const learner = await createLearner(discData({ side: 32 }), {
+      backbone: "resnet18",
+      decoderWidths: [16, 8, 8, 8, 4],
+      threads: 1,
+      freeze: true,
+    });
+    const encoder = (): string =>
+      JSON.stringify(
+        learner.network.parameters
+          .filter(({ backbone, trainable }) => backbone && trainable)
+          .map(({ name }) => [...learner.network.weights().get(name)!.data.slice(0, 20)]),
+      );
+    const before = encoder();
+    const rest = hashWeights(learner.network);
+    await learner.fit({ epochs: 1, lr: 1e-3 });
+    expect(encoder()).toBe(before);
+    expect(hashWeights(learner.network)).not.toBe(rest);
+    await learner.unfreeze().fit({ epochs: 1, lr: 1e-3 });
+    expect(encoder()).not.toBe(before);
+    await learner.dispose();
+  });
+
+  test("a chip size the network cannot take is refused with the next good one", async () => {
+    await expect(createLearner(discData({ side: 18 }), { base: 4, depth: 3, threads: 1 })).rejects.toMatchObject({
+      code: "CHIP_SIZE_NOT_DIVISIBLE",
+      hint: expect.stringContaining("24"),
+    });
+  });
+
+  test("weights are not fetched from addresses", async () => {
+    await expect(createLearner(discData(), { ...SMALL, weights: "https://example.com/w.safetensors" })).rejects.toMatchObject({
+      code: "NETWORK_NOT_ALLOWED",
+    });
+  });
+});
+
+describe("figures and report", () => {
+  test("every figure is saved, and the report asks nothing of the network", async () => {
+    const learner = await createLearner(discData({ side: 32 }), { ...SMALL, name: "discs <b>" });
+    await learner.fit({ epochs: 3 });
+    await learner.lrFind({ steps: 20 });
+    await learner.showResults(join(folder, "results.png"));
+    await learner.plotLosses(join(folder, "losses.svg"));
+    await learner.plotLr(join(folder, "lr.png"));
+    await learner.plotConfusionMatrix(join(folder, "confusion.png"));
+    await learner.report(join(folder, "report.html"));
+    const html = await readFile(join(folder, "report.html"), "utf8");
+    expect(html).toContain("discs &#60;b&#62;");
+    expect(html).toContain("Confusion matrix");
+    for (const [address] of html.matchAll(/(?:src|href)\s*=\s*"[^"]{0,20}/g)) expect(address).toMatch(/"(data:image\/png;base64|#)/);
+    expect(html.replaceAll("http://www.w3.org/", "")).not.toMatch(/https?:\/\/|@import|url\(/);
+    expect((await readFile(join(folder, "losses.svg"), "utf8")).startsWith("<svg")).toBe(true);
+    expect((await readFile(join(folder, "results.png"))).subarray(1, 4).toString()).toBe("PNG");
+    await expect(learner.report(join(folder, "report.pdf"))).rejects.toMatchObject({ code: "UNSUPPORTED_FORMAT" });
+    await learner.dispose();
+  });
+
+  test("plots that have nothing to show say so", async () => {
+    const learner = await createLearner(discData(), SMALL);
+    await expect(learner.plotLosses()).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    await expect(learner.plotLr()).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    await learner.dispose();
+  });
+});

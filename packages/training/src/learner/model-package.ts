@@ -1,0 +1,44 @@
+/** What a trained model says about itself. */
+
+import type { PixelMetrics } from "@geolearn/core";
+import type { ModelManifest } from "@geolearn/models";
+
+import type { LearnerCore } from "./core.ts";
+
+/** The manifest of a learner's network. */
+export function learnerPackage(
+  { data, network, records, seed, lossSpec, engine }: LearnerCore,
+  name: string,
+  metrics: PixelMetrics | null,
+): ModelManifest {
+  const backbone = network.config["backbone"];
+  return {
+    task: data.task,
+    name,
+    modelType: network.modelType,
+    backbone: typeof backbone === "string" ? backbone : null,
+    config: network.config,
+    classes: data.classes,
+    bandNames: data.bandNames,
+    bandIndices: data.bandIndices,
+    sampleType: data.sampleType,
+    statistics: data.statistics,
+    chipWidth: data.chipWidth,
+    chipHeight: data.chipHeight,
+    resolution: data.resolution,
+    metrics:
+      metrics === null
+        ? {}
+        : { pixelAccuracy: metrics.pixelAccuracy, meanIou: metrics.meanIou, kappa: metrics.kappa, classes: metrics.classes },
+    training: {
+      epochs: records.length,
+      seed,
+      batchSize: data.batchSize,
+      loss: lossSpec,
+      trainingChips: data.train.count,
+      validationChips: data.valid.count,
+      device: engine.device,
+      records,
+    },
+  };
+}

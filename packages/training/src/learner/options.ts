@@ -1,0 +1,149 @@
+/** What a Learner and its methods are told. */
+
+import type { OnWarning, WorkOptions } from "@geolearn/core";
+import type { Device } from "@geolearn/engine";
+import type { PixelLossSpec, UNetBackbone } from "@geolearn/models";
+
+import type { ScheduleName } from "../schedule/schedules.ts";
+import type { EpochRecord } from "./records.ts";
+
+/** Options of `createLearner`. */
+export interface LearnerOptions {
+  /** Architecture. @defaultValue "unet" */
+  readonly modelType?: string;
+  /** Residual encoder, or null for the plain one. @defaultValue null */
+  readonly backbone?: UNetBackbone | null;
+  /** First weights of the backbone: `"random"` or a safetensors file; nothing is downloaded. @defaultValue "random" */
+  readonly weights?: string;
+  /** A model package (`.dlpk`) to start from; layers for other classes or bands begin anew. */
+  readonly pretrained?: string | Uint8Array;
+  /** Filters of the plain encoder's first level. @defaultValue 16 */
+  readonly base?: number;
+  /** Levels of the plain encoder. @defaultValue 4 */
+  readonly depth?: number;
+  /** Filters of each level of the plain encoder and of its middle, instead of `base` and `depth`. */
+  readonly widths?: readonly number[];
+  /** Filters of the decoder behind a residual encoder. */
+  readonly decoderWidths?: readonly number[];
+  /** @defaultValue "concat" */
+  readonly skips?: "concat" | "add";
+  /** Pixels at each border of a chip that are seen but not scored. @defaultValue 0 */
+  readonly margin?: number;
+  /** Normalization between layers. @defaultValue "batch" */
+  readonly norm?: "batch" | "group";
+  /** Groups of group norm. @defaultValue 8 */
+  readonly groups?: number;
+  /** A loss by name, or with its settings. @defaultValue "crossEntropy" */
+  readonly loss?: PixelLossSpec["type"] | PixelLossSpec;
+  /** Weight of each class in the loss, in class order; `"balanced"` takes the inverse frequencies of the data. @defaultValue none */
+  readonly classWeights?: "balanced" | readonly number[];
+  /** Classes, by name or value, that neither loss nor metrics look at. @defaultValue none */
+  readonly ignoreClasses?: readonly (string | number)[];
+  /** Holds the backbone's weights until `unfreeze()`. @defaultValue true when its weights were loaded, else false */
+  readonly freeze?: boolean;
+  /** Seed of the first weights. @defaultValue the seed of the data */
+  readonly seed?: number;
+  /** Where the network runs; decided once a process. @defaultValue "cpu" */
+  readonly device?: Device;
+  /** Threads of one operation on the CPU. @defaultValue the cores this process may use */
+  readonly threads?: number;
+  /** Name in the model package. @defaultValue the architecture */
+  readonly name?: string;
+  /** Receives hints, one line each: which weights were loaded, which layers begin anew. */
+  readonly log?: (line: string) => void;
+  readonly onWarning?: OnWarning;
+}
+
+/** What `fit` watches to find the best epoch: a loss, or a metric of {@link EpochRecord}. */
+export type Monitor = "validLoss" | "trainLoss" | "pixelAccuracy" | "meanIou" | "kappa" | `iou ${string}`;
+
+/** When to stop because nothing gets better. */
+export interface EarlyStopping {
+  /** Epochs without a gain before the end. @defaultValue 5 */
+  readonly patience?: number;
+  /** Least change of the monitored figure that counts as a gain. @defaultValue 0.001 */
+  readonly minDelta?: number;
+}
+
+/** Told of what happens in `fit`; may throw to end it. */
+export interface FitCallback {
+  /** After each training step. */
+  onStep?(step: StepReport): void | Promise<void>;
+  /** After each epoch, before its checkpoint. */
+  onEpochEnd?(record: EpochRecord): void | Promise<void>;
+}
+
+/** One training step. */
+export interface StepReport {
+  /** Epoch, from 1. */
+  readonly epoch: number;
+  /** Batch of the epoch, from 1. */
+  readonly batch: number;
+  /** Step of this call of `fit`, from 1. */
+  readonly step: number;
+  readonly loss: number;
+  /** Norm of all gradients together, before clipping. */
+  readonly gradientNorm: number;
+  readonly lr: number;
+}
+
+/** How weights are updated. */
+export interface OptimizationOptions {
+  /** @defaultValue "adamw" */
+  readonly optimizer?: "adamw" | "adam" | "sgd";
+  /** Decoupled for `adamw`, added to the gradient for the others. @defaultValue 0.01 for adamw, else 0 */
+  readonly weightDecay?: number;
+  /** Momentum of `sgd`. @defaultValue 0.9 */
+  readonly momentum?: number;
+  /** Gradients are scaled down to this norm. @defaultValue no limit */
+  readonly clipNorm?: number;
+}
+
+/** Options of `Learner.fit`. */
+export interface FitOptions extends WorkOptions, OptimizationOptions {
+  /** @defaultValue 10 */
+  readonly epochs?: number;
+  /** Highest learning rate; `"auto"` asks `lrFind` first. @defaultValue "auto" */
+  readonly lr?: number | "auto";
+  /** @defaultValue "oneCycle" */
+  readonly schedule?: ScheduleName;
+  /** One cycle also moves the first-moment decay, as PyTorch does. @defaultValue true */
+  readonly cycleMomentum?: boolean;
+  /** What decides which epoch is the best. @defaultValue "validLoss" */
+  readonly monitor?: Monitor;
+  /** Ends the run when the monitored figure stops getting better. @defaultValue false */
+  readonly earlyStopping?: boolean | EarlyStopping;
+  /** At the end the weights of the best epoch are put back; false keeps the last. @defaultValue true */
+  readonly restoreBest?: boolean;
+  /** Folder for the checkpoint of this run; one run a folder. @defaultValue none */
+  readonly checkpoint?: string;
+  /** Steps between checkpoints inside an epoch; there is always one after each epoch. @defaultValue none inside */
+  readonly checkpointEvery?: number;
+  /** Goes on from the checkpoint in the folder, if there is one. @defaultValue false */
+  readonly resume?: boolean;
+  readonly callbacks?: readonly FitCallback[];
+}
+
+/** What `fit` did. */
+export interface FitResult {
+  /** The epochs of this call. */
+  readonly epochs: readonly EpochRecord[];
+  /** The epoch whose weights the learner holds now: the best, or the last; null when none was finished. */
+  readonly best: number | null;
+  /** Highest learning rate used. */
+  readonly lr: number;
+  /** Why it ended. */
+  readonly ended: "finished" | "earlyStopping";
+  /** Wall-clock seconds, without those of runs before a resume. */
+  readonly seconds: number;
+}
+
+/** Options of `Learner.lrFind`. */
+export interface LrFindOptions extends WorkOptions, OptimizationOptions {
+  /** First learning rate. @defaultValue 1e-7 */
+  readonly from?: number;
+  /** Last learning rate. @defaultValue 1 */
+  readonly to?: number;
+  /** Steps of the sweep. @defaultValue 100 */
+  readonly steps?: number;
+}

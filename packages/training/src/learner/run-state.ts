@@ -1,0 +1,213 @@
+/** Where a run is, what was best so far, and its checkpoint. */
+
+import { GeoLearnError } from "@geolearn/core";
+import type { HostTensor } from "@geolearn/engine";
+
+import { readCheckpoint, type Checkpoint, writeCheckpoint } from "../checkpoint/checkpoint.ts";
+import type { LearnerCore } from "./core.ts";
+import { checkFingerprint, dataFingerprint, type Fingerprint } from "./fingerprint.ts";
+import type { EarlyStopping, FitOptions, Monitor } from "./options.ts";
+import type { EpochRecord } from "./records.ts";
+import { type Held, holdNetwork, holdOptimizer, resetOptimizer, restoreNetwork, restoreOptimizer } from "./state.ts";
+import type { TrainingStep } from "./training-step.ts";
+
+/** State of one call of `fit`. */
+export class RunState {
+  epoch: number;
+  batch = 0;
+  step = 0;
+  lossSum = 0;
+  lr: number | null = null;
+  ended: "finished" | "earlyStopping" | null = null;
+  firstEpoch: number;
+  private best: { readonly epoch: number; readonly value: number | null; readonly weights: Held } | null = null;
+  private reference: number | null = null;
+  private waited = 0;
+
+  private constructor(
+    private readonly core: LearnerCore,
+    private readonly trainingStep: TrainingStep,
+    private readonly options: FitOptions,
+    private readonly epochs: number,
+  ) {
+    this.firstEpoch = core.records.length;
+    this.epoch = this.firstEpoch;
+  }
+
+  /** A fresh run, or the one in the checkpoint folder when `resume` is set. */
+  static async open(core: LearnerCore, step: TrainingStep, options: FitOptions, epochs: number): Promise<RunState> {
+    const state = new RunState(core, step, options, epochs);
+    resetOptimizer(step);
+    state.checkMonitor();
+    if (!options.resume) return state;
+    if (options.checkpoint === undefined) {
+      throw new GeoLearnError("INVALID_ARGUMENT", "fit was asked to resume without a checkpoint folder.", {
+        hint: "Give checkpoint, the folder of the run.",
+      });
+    }
+    const saved = await readCheckpoint(options.checkpoint);
+    if (saved !== null) state.resume(saved, options.checkpoint);
+    return state;
+  }
+
+  /** A step was made. */
+  advance(loss: number): void {
+    this.lossSum += loss;
+    this.batch++;
+    this.step++;
+  }
+
+  /** An epoch was made and measured. */
+  finishEpoch(record: EpochRecord): void {
+    this.core.records.push(record);
+    this.epoch++;
+    this.batch = 0;
+    this.lossSum = 0;
+    this.judge(record);
+    if (this.epoch - this.firstEpoch >= this.epochs) this.ended ??= "finished";
+  }
+
+  /** Epoch, from 1, that was best; null when none was finished. */
+  get bestEpoch(): number | null {
+    return this.best?.epoch ?? null;
+  }
+
+  /** At the end: the best epoch's weights, unless the last are wanted. */
+  keepBest(): void {
+    if (this.best !== null && this.options.restoreBest !== false) restoreNetwork(this.core.network, this.best.weights);
+  }
+
+  /** Writes the checkpoint, where there is a folder for it. */
+  async save(): Promise<void> {
+    const { checkpoint: folder } = this.options;
+    if (folder === undefined) return;
+    const { network, engine, records } = this.core;
+    const named = (held: Held): [string, HostTensor][] => network.parameters.map(({ name }, i) => [name, held[i]!]);
+    const { epoch, batch, step, firstEpoch, lossSum, reference, waited, ended, best } = this;
+    await writeCheckpoint(folder, {
+      fingerprint: this.fingerprint(),
+      machine: { device: engine.device, threads: engine.threads },
+      position: {
+        epoch,
+        batch,
+        step,
+        firstEpoch,
+        lossSum,
+        lr: this.lr!,
+        best: best && { epoch: best.epoch, value: best.value },
+        reference,
+        waited,
+        ended,
+        records,
+      },
+      network: named(holdNetwork(network)),
+      optimizer: this.trainingStep.optimizer.slots.map(({ name }, i) => [name, holdOptimizer(this.trainingStep)[i]!]),
+      best: best === null ? [] : named(best.weights),
+    });
+  }
+
+  private resume({ fingerprint, machine, position, network, optimizer, best }: Checkpoint, folder: string): void {
+    const { core } = this;
+    checkFingerprint(this.fingerprint(), fingerprint, folder);
+    const now = { device: core.engine.device, threads: core.engine.threads };
+    if (machine["device"] !== now.device || machine["threads"] !== now.threads) {
+      (this.options.onWarning ?? core.onWarning)({
+        code: "RESUMED_ELSEWHERE",
+        message: `The run began on ${String(machine["device"])} with ${String(machine["threads"])} threads and goes on on ${now.device} with ${now.threads}; its weights will differ in the last bits.`,
+      });
+    }
+    const ordered = (entries: Checkpoint["network"]): Held => {
+      const byName = new Map(entries);
+      return core.network.parameters.map(({ name }) => present(byName.get(name), name, folder));
+    };
+    restoreNetwork(core.network, ordered(network));
+    const slots = new Map(optimizer);
+    restoreOptimizer(
+      this.trainingStep,
+      this.trainingStep.optimizer.slots.map(({ name }) => present(slots.get(name), name, folder)),
+    );
+    core.records.splice(0, core.records.length, ...position.records);
+    this.epoch = position.epoch;
+    this.batch = position.batch;
+    this.step = position.step;
+    this.firstEpoch = position.firstEpoch;
+    this.lossSum = position.lossSum;
+    this.lr = position.lr;
+    this.reference = position.reference;
+    this.waited = position.waited;
+    this.ended = position.ended;
+    this.best = position.best && { ...position.best, weights: ordered(best) };
+  }
+
+  private judge(record: EpochRecord): void {
+    const value = monitored(record, this.monitor);
+    const sign = isLoss(this.monitor) ? -1 : 1;
+    // An epoch without a figure is only better than others without one.
+    const former = this.best?.value ?? null;
+    const better = former === null || (value !== null && sign * value > sign * former);
+    if (better) this.best = { epoch: record.epoch, value, weights: holdNetwork(this.core.network) };
+    const { earlyStopping = false } = this.options;
+    if (earlyStopping === false || value === null) return;
+    const { patience = 5, minDelta = 0.001 }: EarlyStopping = earlyStopping === true ? {} : earlyStopping;
+    if (this.reference === null || sign * (value - this.reference) > minDelta) {
+      this.reference = value;
+      this.waited = 0;
+    } else if (++this.waited >= patience) this.ended = "earlyStopping";
+  }
+
+  private get monitor(): Monitor {
+    return this.options.monitor ?? (this.core.data.valid.count > 0 ? "validLoss" : "trainLoss");
+  }
+
+  private checkMonitor(): void {
+    const { data } = this.core;
+    const known: Monitor[] = ["trainLoss"];
+    if (data.valid.count > 0)
+      known.push("validLoss", "pixelAccuracy", "meanIou", "kappa", ...data.classes.map(({ name }): Monitor => `iou ${name}`));
+    if (known.includes(this.monitor)) return;
+    throw new GeoLearnError("INVALID_ARGUMENT", `fit cannot monitor "${this.monitor}".`, {
+      hint: `Choose one of ${known.join(", ")}${data.valid.count > 0 ? "" : "; there are no validation chips"}.`,
+    });
+  }
+
+  private fingerprint(): Fingerprint {
+    const { data, network, lossSpec, frozen, seed } = this.core;
+    const {
+      schedule = "oneCycle",
+      lr = "auto",
+      cycleMomentum = true,
+      optimizer = "adamw",
+      weightDecay = null,
+      momentum = null,
+      clipNorm = null,
+    } = this.options;
+    const { earlyStopping = false } = this.options;
+    return {
+      ...dataFingerprint(data),
+      modelType: network.modelType,
+      config: network.config,
+      loss: lossSpec,
+      frozen,
+      seed,
+      epochs: this.epochs,
+      ...{ schedule, lr, cycleMomentum, optimizer, weightDecay, momentum, clipNorm, earlyStopping },
+      monitor: this.monitor,
+    };
+  }
+}
+
+function monitored(record: EpochRecord, monitor: Monitor): number | null {
+  if (monitor === "trainLoss") return record.trainLoss;
+  return monitor === "validLoss" ? record.validLoss : (record.metrics[monitor] ?? null);
+}
+
+function isLoss(monitor: Monitor): boolean {
+  return monitor === "validLoss" || monitor === "trainLoss";
+}
+
+function present(tensor: HostTensor | undefined, name: string, folder: string): HostTensor {
+  if (tensor) return tensor;
+  throw new GeoLearnError("CHECKPOINT_CORRUPT", `The checkpoint in ${folder} lacks ${name}.`, {
+    hint: "Delete the folder and start anew.",
+  });
+}
