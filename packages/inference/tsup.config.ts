@@ -1,7 +1,7 @@
 import { defineConfig } from "tsup";
 
 export default defineConfig({
-  entry: { index: "src/index.ts" },
+  entry: { index: "src/index.ts", "classify.worker": "src/classify/classify.worker.ts" },
   format: "esm",
   target: "node20",
   dts: { compilerOptions: { isolatedDeclarations: false } },

@@ -1,1 +1,14 @@
+/** Any model on a raster of any size: windows, blending, workers, and a georeferenced result. */
+
+// classifying a scene
+export { type ClassifyModel, type ClassifyOptions, classifyPixels, estimateClassification } from "./classify/classify-pixels.ts";
+export { type PixelClassifierOptions, pixelClassifier } from "./classify/pixel-classifier.ts";
+export { ClassifiedRaster, type ClassifiedRasterInfo } from "./output/classified-raster.ts";
+
+// any function on a scene
 export type { InferenceConfiguration, InferenceFunction, ParameterInfo, PixelBlock, SceneInfo } from "./inference-function.ts";
+export { runInference } from "./run/run-inference.ts";
+export type { InferenceOptions } from "./run/options.ts";
+export { type InferenceEstimate, estimateInference } from "./run/estimate.ts";
+export type { Blend } from "./blend/weights.ts";
+export type { Merge } from "./blend/accumulator.ts";

@@ -3,7 +3,7 @@
  * raster functions of ArcGIS (`getParameterInfo`, `getConfiguration`, `updatePixels`), with a batch instead of a super-tile.
  */
 
-import type { ClassDefinition, RasterArray, SampleType } from "@geolearn/core";
+import type { BandStatistics, ClassDefinition, RasterArray, SampleType, Warning } from "@geolearn/core";
 
 /** A parameter a user may set. */
 export interface ParameterInfo {
@@ -38,6 +38,22 @@ export interface InferenceConfiguration {
   readonly outputBands: number;
   readonly outputType: SampleType;
   readonly classes: readonly ClassDefinition[] | null;
+  /** Blocks begin at multiples of this, so that pooling falls on the same pixels in every block. @defaultValue 1 */
+  readonly stride?: number;
+  /** Pixels the result lacks at each border: it is `[size, height - 2 margin, width - 2 margin, outputBands]`. @defaultValue 0 */
+  readonly margin?: number;
+  /** Value of missing samples, one per band read. @defaultValue 0 */
+  readonly fill?: readonly number[];
+  /** Calls of `process` that may run at the same time. @defaultValue 1 */
+  readonly concurrency?: number;
+  /** Ground size of a pixel the function was made for, in metres; null or absent when it does not matter. */
+  readonly resolution?: number | null;
+  /** Statistics of the bands read, from training: pixels outside their range are reported. */
+  readonly statistics?: readonly BandStatistics[];
+  /** Names of the bands read, for messages. */
+  readonly bandNames?: readonly string[];
+  /** What the function finds odd about the scene; passed on to the caller. */
+  readonly warnings?: readonly Warning[];
 }
 
 /** A batch of blocks, all of the configured size. */
@@ -55,11 +71,16 @@ export interface PixelBlock {
 /** Turns blocks of pixels into pixels. */
 export interface InferenceFunction {
   readonly name: string;
+  /**
+   * Changes whenever the same block could give another result (other weights, another version of the code). With it, work that
+   * was killed is taken up where it stopped; without it, that happens only when the caller asks for it.
+   */
+  readonly fingerprint?: string | undefined;
   /** What a user may set. */
   parameters(): readonly ParameterInfo[];
   /** Called once per scene, before any block. */
   configure(scene: SceneInfo, values?: Readonly<Record<string, number | string | boolean>>): Promise<InferenceConfiguration>;
-  /** Result `[size, height, width, outputBands]`; must depend on each block alone, not on its neighbours in the batch. */
+  /** Result `[size, height, width, outputBands]`, less the margin; must depend on each block alone, not on its neighbours in the batch. */
   process(block: PixelBlock, signal?: AbortSignal): Promise<Float32Array>;
   dispose(): Promise<void>;
 }

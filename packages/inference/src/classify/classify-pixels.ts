@@ -1,0 +1,63 @@
+/** Classifying a scene with a trained model. */
+
+import type { Raster, RasterSource } from "@geolearn/core";
+import type { ModelPackage } from "@geolearn/models";
+
+import type { InferenceFunction } from "../inference-function.ts";
+import type { ClassifiedRaster } from "../output/classified-raster.ts";
+import { type InferenceEstimate, estimateInference } from "../run/estimate.ts";
+import type { InferenceOptions } from "../run/options.ts";
+import { runInference } from "../run/run-inference.ts";
+import { type PixelClassifierOptions, pixelClassifier } from "./pixel-classifier.ts";
+
+/** Options of {@link classifyPixels}; `device`, `threads` and `workers` are for models, a function has chosen its own. */
+export type ClassifyOptions = InferenceOptions & Pick<PixelClassifierOptions, "device" | "threads" | "workers">;
+
+/** A model: the path of a package, a package, or anything that turns blocks into scores. */
+export type ClassifyModel = string | ModelPackage | InferenceFunction;
+
+/**
+ * Classifies the pixels of a scene of any size. The class raster carries the user's class values, colours and names, and
+ * nodata where the scene has none or `mask` leaves land out. The same scene and model give the same bytes for every
+ * `batchSize` and number of `workers`.
+ *
+ * @throws MODEL_CORRUPT, MODEL_FOREIGN, TASK_MISMATCH for the model; BANDS_MISMATCH, RESOLUTION_MISMATCH when it does not fit the
+ * scene; ALL_NODATA; OUTPUT_LOCKED, DISK_FULL, WRITE_FAILED
+ * @example
+ * const map = await classifyPixels("buildings.dlpk", "city.tif", { overlap: 64, out: "classes.tif" });
+ */
+export async function classifyPixels(
+  model: ClassifyModel,
+  raster: RasterSource | Raster,
+  options: ClassifyOptions = {},
+): Promise<ClassifiedRaster> {
+  return withFunction(model, options, (fn) => runInference(fn, raster, options));
+}
+
+/** Time, memory and disk that {@link classifyPixels} will need, from three measured batches. Nothing is written. */
+export async function estimateClassification(
+  model: ClassifyModel,
+  raster: RasterSource | Raster,
+  options: ClassifyOptions = {},
+): Promise<InferenceEstimate> {
+  return withFunction(model, options, (fn) => estimateInference(fn, raster, options));
+}
+
+async function withFunction<T>(
+  model: ClassifyModel,
+  { device, threads, workers, batchSize }: ClassifyOptions,
+  work: (fn: InferenceFunction) => Promise<T>,
+): Promise<T> {
+  if (typeof model === "object" && "process" in model) return work(model);
+  const fn = pixelClassifier(model, {
+    ...(device === undefined ? {} : { device }),
+    ...(threads === undefined ? {} : { threads }),
+    ...(workers === undefined ? {} : { workers }),
+    ...(batchSize === undefined ? {} : { batchSize }),
+  });
+  try {
+    return await work(fn);
+  } finally {
+    await fn.dispose();
+  }
+}

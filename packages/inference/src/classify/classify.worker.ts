@@ -1,0 +1,89 @@
+/** A thread that holds a compiled network and computes blocks, one request after another. */
+
+import { parentPort, workerData } from "node:worker_threads";
+
+import { GeoLearnError } from "@geolearn/core";
+import { type CompiledFunction, type HostTensor, compile, startEngine } from "@geolearn/engine";
+import { createNetwork } from "@geolearn/models";
+import * as tf from "@tensorflow/tfjs";
+
+import type { LaneReply, LaneRequest, LaneSetup } from "./lane-messages.ts";
+
+interface Lane {
+  readonly scorer: CompiledFunction;
+  readonly stride: number;
+  readonly margin: number;
+  readonly device: string;
+}
+
+const setup = workerData as LaneSetup;
+const port = parentPort!;
+
+const starting = startLane().then(
+  (lane) => {
+    send({ kind: "ready", device: lane.device, stride: lane.stride, margin: lane.margin });
+    return lane;
+  },
+  (error: unknown) => {
+    send(failure(null, error));
+    return null;
+  },
+);
+
+port.on("message", (request: LaneRequest) => {
+  void starting.then(async (lane) => {
+    if (lane === null) return;
+    try {
+      const scores = await computeBlocks(lane.scorer, request);
+      send({ kind: "scores", id: request.id, scores }, [scores.buffer as ArrayBuffer]);
+    } catch (error) {
+      send(failure(request.id, error));
+    }
+  });
+});
+
+async function startLane(): Promise<Lane> {
+  const { device, threads, modelType, config, tileWidth, tileHeight, bands, computeBatch } = setup;
+  const engine = await startEngine({ device, threads });
+  const weights = new Map<string, HostTensor>();
+  for (const { name, shape, offset, length } of setup.weights) {
+    weights.set(name, { data: new Float32Array(setup.buffer, offset, length), shape, dtype: "float32" });
+  }
+  const network = createNetwork(modelType, config, { weights });
+  const scorer = compile(({ images }) => ({ scores: tf.softmax(network.forward(images as tf.Tensor4D, { training: false }), -1) }), {
+    inputs: { images: { shape: [computeBatch, tileHeight, tileWidth, bands], dtype: "float32" } },
+    variables: "constant",
+  });
+  return { scorer, stride: network.stride, margin: network.margin, device: engine.device };
+}
+
+/** Scores of all blocks; a last, incomplete run is filled up with zeros, which are dropped again. */
+async function computeBlocks(scorer: CompiledFunction, { pixels, size }: LaneRequest): Promise<Float32Array> {
+  const { computeBatch } = setup;
+  const length = pixels.length / size;
+  let result: Float32Array | null = null;
+  for (let first = 0; first < size; first += computeBatch) {
+    const count = Math.min(computeBatch, size - first);
+    let images = pixels.subarray(first * length, (first + count) * length);
+    if (count < computeBatch) {
+      images = new Float32Array(computeBatch * length);
+      images.set(pixels.subarray(first * length, (first + count) * length));
+    }
+    const scores = (await scorer.run({ images }))["scores"]!.data as Float32Array;
+    const each = scores.length / computeBatch;
+    if (size === computeBatch) return scores;
+    result ??= new Float32Array(size * each);
+    result.set(scores.subarray(0, count * each), first * each);
+  }
+  return result ?? new Float32Array(0);
+}
+
+function failure(id: number | null, error: unknown): LaneReply {
+  const message = error instanceof Error ? error.message : String(error);
+  const own = GeoLearnError.is(error) ? error : null;
+  return { kind: "failure", id, failure: { message, code: own?.code ?? null, hint: own?.hint ?? null } };
+}
+
+function send(reply: LaneReply, transfer: readonly ArrayBuffer[] = []): void {
+  port.postMessage(reply, [...transfer]);
+}

@@ -1,0 +1,129 @@
+/** Threads that compute blocks for a classifier; each holds the network once. */
+
+import type { Worker } from "node:worker_threads";
+
+import { type ErrorCode, GeoLearnError, createWorker } from "@geolearn/core";
+
+import type { LaneFailure, LaneReply, LaneRequest, LaneSetup } from "./lane-messages.ts";
+
+interface Pending {
+  readonly resolve: (scores: Float32Array) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface Lane {
+  readonly worker: Worker;
+  readonly pending: Map<number, Pending>;
+  readonly ready: Promise<LaneReady>;
+  readonly stopStarting: (error: unknown) => void;
+}
+
+/** What a thread tells of its network once it stands. */
+export interface LaneReady {
+  readonly device: string;
+  readonly stride: number;
+  readonly margin: number;
+}
+
+/** A fixed number of threads; requests go to the one with the fewest waiting. */
+export class ComputeLanes {
+  readonly #lanes: Lane[] = [];
+  #nextId = 1;
+  #closed: unknown = null;
+
+  constructor(setup: LaneSetup, count: number) {
+    for (let i = 0; i < count; i++) this.#lanes.push(this.#start(setup));
+  }
+
+  /** Waits until every thread has its network. @throws what starting threw */
+  async ready(): Promise<LaneReady> {
+    const [first] = await Promise.all(this.#lanes.map(({ ready }) => ready));
+    return first!;
+  }
+
+  /** Scores of a block. Cancelling ends all threads at once: a run cannot be interrupted otherwise. */
+  async run(pixels: Float32Array, size: number, signal?: AbortSignal): Promise<Float32Array> {
+    signal?.throwIfAborted();
+    if (this.#closed !== null) throw this.#closed;
+    const cancel = (): void => void this.close(signal?.reason);
+    signal?.addEventListener("abort", cancel, { once: true });
+    try {
+      return await new Promise<Float32Array>((resolve, reject) => {
+        const lane = this.#lanes.reduce((a, b) => (b.pending.size < a.pending.size ? b : a));
+        const request: LaneRequest = { id: this.#nextId++, pixels, size };
+        lane.pending.set(request.id, { resolve, reject });
+        lane.worker.ref();
+        lane.worker.postMessage(request);
+      });
+    } finally {
+      signal?.removeEventListener("abort", cancel);
+    }
+  }
+
+  /** Whether the threads are gone. */
+  get closed(): boolean {
+    return this.#closed !== null;
+  }
+
+  /** Ends the threads; what still runs is rejected with `reason`. */
+  async close(reason?: unknown): Promise<void> {
+    this.#closed ??=
+      reason ??
+      new GeoLearnError("INVALID_ARGUMENT", "The classifier was disposed while it was computing.", {
+        hint: "Await its results before dispose().",
+      });
+    await Promise.all(
+      this.#lanes.map(async (lane) => {
+        fail(lane, this.#closed);
+        await lane.worker.terminate();
+      }),
+    );
+  }
+
+  #start(setup: LaneSetup): Lane {
+    const worker = createWorker(import.meta.url, "classify.worker", { name: "geolearn classify", workerData: setup });
+    const pending = new Map<number, Pending>();
+    let stopStarting!: (error: unknown) => void;
+    const ready = new Promise<LaneReady>((resolve, reject) => {
+      stopStarting = reject;
+      worker.on("message", (reply: LaneReply) => {
+        if (reply.kind === "ready") {
+          resolve(reply);
+          worker.unref();
+          return;
+        }
+        if (reply.kind === "failure" && reply.id === null) return reject(fromFailure(reply.failure));
+        const waiting = pending.get(reply.id!);
+        pending.delete(reply.id!);
+        if (pending.size === 0) worker.unref();
+        if (reply.kind === "scores") waiting?.resolve(reply.scores);
+        else waiting?.reject(fromFailure(reply.failure));
+      });
+    });
+    ready.catch(() => {}); // told by ready() and run()
+    const lane = { worker, pending, ready, stopStarting };
+    const lose = (cause: unknown): void => {
+      const text = cause instanceof Error ? cause.message : "it exited";
+      fail(
+        lane,
+        new GeoLearnError("ENGINE_FAILED", `A computing thread ended before it answered: ${text}.`, {
+          hint: "It may have run out of memory: use fewer workers or smaller chips.",
+          cause,
+        }),
+      );
+    };
+    worker.on("error", lose);
+    worker.on("exit", () => lose(undefined));
+    return lane;
+  }
+}
+
+function fail(lane: Lane, error: unknown): void {
+  lane.stopStarting(error);
+  for (const { reject } of lane.pending.values()) reject(error);
+  lane.pending.clear();
+}
+
+function fromFailure({ message, code, hint }: LaneFailure): GeoLearnError {
+  return new GeoLearnError((code as ErrorCode | null) ?? "ENGINE_FAILED", message, hint === null ? {} : { hint });
+}

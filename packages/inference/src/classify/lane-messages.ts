@@ -1,0 +1,48 @@
+/** What passes between a classifier and the threads it computes on. */
+
+import type { Device } from "@geolearn/engine";
+
+/** A weight inside the shared buffer. */
+export interface SharedWeight {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** First byte in the buffer; values are float32. */
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** What a thread is started with. */
+export interface LaneSetup {
+  readonly device: Device;
+  readonly threads: number;
+  readonly modelType: string;
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly weights: readonly SharedWeight[];
+  /** One copy of the weights for all threads. */
+  readonly buffer: SharedArrayBuffer;
+  readonly tileWidth: number;
+  readonly tileHeight: number;
+  readonly bands: number;
+  /** Blocks of every run of the network: always as many, so that no result depends on how many are asked for at once. */
+  readonly computeBatch: number;
+}
+
+/** Blocks to compute. */
+export interface LaneRequest {
+  readonly id: number;
+  readonly pixels: Float32Array;
+  readonly size: number;
+}
+
+/** A failure in a form that passes between threads. */
+export interface LaneFailure {
+  readonly message: string;
+  readonly code: string | null;
+  readonly hint: string | null;
+}
+
+/** What a thread says. */
+export type LaneReply =
+  | { readonly kind: "ready"; readonly device: string; readonly stride: number; readonly margin: number }
+  | { readonly kind: "scores"; readonly id: number; readonly scores: Float32Array }
+  | { readonly kind: "failure"; readonly id: number | null; readonly failure: LaneFailure };

@@ -1,0 +1,199 @@
+/** A trained network as an inference function. */
+
+import { createHash } from "node:crypto";
+import { availableParallelism } from "node:os";
+
+import { GeoLearnError, type SampleType, type Warning } from "@geolearn/core";
+import type { Device } from "@geolearn/engine";
+import { type ModelPackage, readModelPackage } from "@geolearn/models";
+
+import type { InferenceConfiguration, InferenceFunction, ParameterInfo, PixelBlock, SceneInfo } from "../inference-function.ts";
+import { chooseBands } from "./choose-bands.ts";
+import { ComputeLanes } from "./compute-lanes.ts";
+import type { LaneSetup, SharedWeight } from "./lane-messages.ts";
+
+/** Options of {@link pixelClassifier}. */
+export interface PixelClassifierOptions {
+  /** @defaultValue "cpu" */
+  readonly device?: Device;
+  /** Threads of one operation. @defaultValue the cores divided by `workers` */
+  readonly threads?: number;
+  /** Threads that each hold the network and compute whole blocks. @defaultValue one for every four cores on the CPU, else 1 */
+  readonly workers?: number;
+  /** Blocks per call. @defaultValue 4 on the CPU, else 16 */
+  readonly batchSize?: number;
+}
+
+/** Cores that one network still uses well. */
+const CORES_PER_WORKER = 4;
+/** Pixels per run of the network on devices other than the CPU, where large batches pay. */
+const DEVICE_PIXELS = 8 * 256 * 256;
+
+/**
+ * A model package, or the path of one, as an inference function: softmax scores, a band per class. The network runs on
+ * threads of its own with the weights written into its graph; it is loaded when the function is configured first.
+ *
+ * On the CPU a run of the network always has one block, so results do not depend on batch size, workers or threads.
+ *
+ * @example
+ * const fn = pixelClassifier("buildings.dlpk", { device: "cpu" });
+ * const map = await runInference(fn, "scene.tif");
+ * await fn.dispose();
+ */
+export function pixelClassifier(model: ModelPackage | string, options: PixelClassifierOptions = {}): InferenceFunction {
+  return new PixelClassifier(model, options);
+}
+
+class PixelClassifier implements InferenceFunction {
+  readonly #model: ModelPackage | string;
+  readonly #options: PixelClassifierOptions;
+  readonly #workers: number;
+  #loaded: ModelPackage | null = null;
+  #fingerprint: string | undefined;
+  #lanes: ComputeLanes | null = null;
+
+  constructor(model: ModelPackage | string, options: PixelClassifierOptions) {
+    this.#model = model;
+    this.#options = options;
+    this.#workers = checkCount("workers", options.workers ?? defaultWorkers(options.device ?? "cpu"));
+    if (options.threads !== undefined) checkCount("threads", options.threads);
+  }
+
+  get name(): string {
+    return typeof this.#model === "string" ? this.#model : this.#model.manifest.name;
+  }
+
+  get fingerprint(): string | undefined {
+    return this.#fingerprint;
+  }
+
+  parameters(): readonly ParameterInfo[] {
+    return [];
+  }
+
+  async configure(scene: SceneInfo): Promise<InferenceConfiguration> {
+    const { manifest } = await this.#load();
+    const bands = chooseBands(manifest, scene);
+    const lanes = await this.#startLanes();
+    const { stride, margin } = await lanes.ready();
+    const { chipWidth, chipHeight, classes, statistics } = manifest;
+    return {
+      bands,
+      tileWidth: chipWidth,
+      tileHeight: chipHeight,
+      padding: Math.floor((Math.min(chipWidth, chipHeight) - 2 * margin) / 4),
+      batchSize: this.#options.batchSize ?? (this.#onCpu ? 4 : 16),
+      output: "scores",
+      outputBands: classes.length,
+      outputType: "float32",
+      classes,
+      stride,
+      margin,
+      fill: statistics.map(({ mean }) => mean),
+      // Two requests a thread: the next one waits there while one is computed.
+      concurrency: 2 * this.#workers,
+      resolution: manifest.resolution,
+      statistics,
+      bandNames: manifest.bandNames,
+      warnings: sampleTypeWarnings(manifest.sampleType, scene.sampleType),
+    };
+  }
+
+  process(block: PixelBlock, signal?: AbortSignal): Promise<Float32Array> {
+    if (this.#lanes === null) {
+      return Promise.reject(
+        new GeoLearnError("INVALID_ARGUMENT", `The model ${this.name} was not configured.`, { hint: "Call configure() before process()." }),
+      );
+    }
+    return this.#lanes.run(block.pixels, block.size, signal);
+  }
+
+  async dispose(): Promise<void> {
+    await this.#lanes?.close();
+    this.#lanes = null;
+  }
+
+  get #onCpu(): boolean {
+    return (this.#options.device ?? "cpu") === "cpu";
+  }
+
+  async #load(): Promise<ModelPackage> {
+    this.#loaded ??= typeof this.#model === "string" ? await readModelPackage(this.#model) : this.#model;
+    const { manifest } = this.#loaded;
+    if (manifest.task !== "pixelClassification") {
+      throw new GeoLearnError(
+        "TASK_MISMATCH",
+        `The model ${this.name} was trained for ${manifest.task}; classifying pixels needs a model of pixelClassification.`,
+        {
+          hint: "Use the function of that task, or another model.",
+        },
+      );
+    }
+    return this.#loaded;
+  }
+
+  /** Starts the threads, also again after a cancelled run has ended them. */
+  async #startLanes(): Promise<ComputeLanes> {
+    if (this.#lanes !== null && !this.#lanes.closed) return this.#lanes;
+    const { manifest, weights } = await this.#load();
+    const { buffer, list } = shareWeights(weights);
+    this.#fingerprint ??= fingerprintOf(manifest, buffer, this.#options.device ?? "cpu");
+    const cores = availableParallelism();
+    const setup: LaneSetup = {
+      device: this.#options.device ?? "cpu",
+      threads: this.#options.threads ?? Math.max(1, Math.floor(cores / this.#workers)),
+      modelType: manifest.modelType,
+      config: manifest.config,
+      weights: list,
+      buffer,
+      tileWidth: manifest.chipWidth,
+      tileHeight: manifest.chipHeight,
+      bands: manifest.bandIndices.length,
+      computeBatch: this.#onCpu ? 1 : Math.max(1, Math.min(32, Math.floor(DEVICE_PIXELS / (manifest.chipWidth * manifest.chipHeight)))),
+    };
+    const lanes = new ComputeLanes(setup, this.#workers);
+    this.#lanes = lanes;
+    try {
+      await lanes.ready();
+    } catch (error) {
+      await this.dispose();
+      throw error;
+    }
+    return lanes;
+  }
+}
+
+function defaultWorkers(device: Device): number {
+  return device === "cpu" ? Math.max(1, Math.floor(availableParallelism() / CORES_PER_WORKER)) : 1;
+}
+
+function checkCount(name: string, value: number): number {
+  if (Number.isInteger(value) && value >= 1) return value;
+  throw new GeoLearnError("INVALID_ARGUMENT", `${name} is ${value}; expected a whole number of at least 1.`);
+}
+
+function shareWeights(weights: ModelPackage["weights"]): { buffer: SharedArrayBuffer; list: SharedWeight[] } {
+  let bytes = 0;
+  for (const { data } of weights.values()) bytes += 4 * data.length;
+  const buffer = new SharedArrayBuffer(bytes);
+  const list: SharedWeight[] = [];
+  let offset = 0;
+  for (const [name, { data, shape }] of weights) {
+    new Float32Array(buffer, offset, data.length).set(data);
+    list.push({ name, shape, offset, length: data.length });
+    offset += 4 * data.length;
+  }
+  return { buffer, list };
+}
+
+function fingerprintOf(manifest: ModelPackage["manifest"], weights: SharedArrayBuffer, device: Device): string {
+  const { modelType, config, classes, bandIndices, statistics, chipWidth, chipHeight } = manifest;
+  const described = JSON.stringify({ modelType, config, classes, bandIndices, statistics, chipWidth, chipHeight, device });
+  return createHash("sha256").update(described).update(new Uint8Array(weights)).digest("hex");
+}
+
+function sampleTypeWarnings(trained: string, scene: SampleType): readonly Warning[] {
+  if (trained === scene) return [];
+  const message = `The scene's samples are ${scene}, those of the training data were ${trained}.`;
+  return [{ code: "SAMPLE_TYPE_DIFFERS", message, hint: "Make sure that both have the same units and scaling." }];
+}

@@ -1,0 +1,53 @@
+/** Options of inference on a scene. */
+
+import type { Bounds, Features, WorkOptions } from "@geolearn/core";
+
+import type { Merge } from "../blend/accumulator.ts";
+import type { Blend } from "../blend/weights.ts";
+
+/** Options of {@link runInference}. */
+export interface InferenceOptions extends WorkOptions {
+  /** Polygons, or a path to some, in any reference system: land outside them becomes nodata. */
+  readonly mask?: string | Features;
+  /** Part of the scene to work on, `[xmin, ymin, xmax, ymax]` in the scene's reference system; widened to whole pixels. */
+  readonly extent?: Bounds;
+  /**
+   * Ground size of a pixel in metres to work at; `"model"` takes the size the model was trained at, `"scene"` keeps the scene's
+   * and accepts that it differs from the model's. @defaultValue the scene's, refused when it is more than 4 times the model's or less than a quarter
+   */
+  readonly cellSize?: number | "model" | "scene";
+  /** Bands of the raster to feed, from 0, instead of those the model asks for. */
+  readonly bands?: readonly number[];
+  /** Pixels that neighbouring windows share. @defaultValue half a window (a quarter at each side) */
+  readonly overlap?: number;
+  /** Half of `overlap`, the word of ArcGIS. */
+  readonly padding?: number;
+  /**
+   * How windows meet: `"hann"` weights scores by a Hann window, `"crop"` takes each pixel from the window whose centre is nearest,
+   * `"none"` merges overlapping windows by `merge` without weights. @defaultValue "hann" ("crop" for functions that give integers)
+   */
+  readonly blend?: Blend;
+  /** Predict each window in its eight positions (flips and quarter turns) and merge. @defaultValue false */
+  readonly tta?: boolean;
+  /** How the positions of `tta`, and windows under `blend: "none"`, are merged. @defaultValue "mean" */
+  readonly merge?: Merge;
+  /** Also write the scores, a band per class: float32, or uint8 scaled by 254. @defaultValue false */
+  readonly scores?: boolean | "float32" | "uint8";
+  /** Also write where the scene leaves the range of the training data. @defaultValue false */
+  readonly outOfRange?: boolean;
+  /** May background (value 0) be an answer? Otherwise the best other class is. @defaultValue true */
+  readonly predictBackground?: boolean;
+  /** Windows per call of the function. @defaultValue what the function asks for */
+  readonly batchSize?: number;
+  /** Values for the function's parameters. */
+  readonly parameters?: Readonly<Record<string, number | string | boolean>>;
+  /** Path of the result; scores and flags go beside it (`map.scores.tif`, `map.out-of-range.tif`). @defaultValue a temporary file */
+  readonly out?: string;
+  /**
+   * Keep finished rows beside `out` while working, and go on with them when the same work was killed before.
+   * @defaultValue true when `out` is given and the function has a fingerprint
+   */
+  readonly resume?: boolean;
+  /** Memory for decoded input, in MiB. @defaultValue 192 */
+  readonly inputMemoryMb?: number;
+}

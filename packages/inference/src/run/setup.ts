@@ -1,0 +1,242 @@
+/** Everything that is decided before the first window is computed. */
+
+import { createHash } from "node:crypto";
+import { stat } from "node:fs/promises";
+import { crc32 } from "node:zlib";
+
+import { type Affine, type Crs, GeoLearnError, type OnWarning, type Raster, type RasterSource } from "@geolearn/core";
+
+import type { Merge } from "../blend/accumulator.ts";
+import type { Blend } from "../blend/weights.ts";
+import type { InferenceConfiguration, InferenceFunction } from "../inference-function.ts";
+import { type WindowPlan, planWindows } from "../windows/window-plan.ts";
+import { WindowReader } from "../windows/window-reader.ts";
+import type { InferenceOptions } from "./options.ts";
+import { type RegionMask, readRegionMask } from "./region-mask.ts";
+import { type Scene, cutScene, openScene, resampleScene, resolutionOf, sceneInfo } from "./scene.ts";
+
+/** Further apart than this, scene and model are told to differ. */
+const RESOLUTION_TOLERANCE = 0.2;
+/** Further apart than this factor, the work is refused unless the caller says it is meant. */
+const RESOLUTION_LIMIT = 4;
+
+/** A scene, a function and how they meet. */
+export interface Setup {
+  readonly fn: InferenceFunction;
+  readonly config: InferenceConfiguration;
+  readonly scene: Scene;
+  readonly crs: Crs | null;
+  readonly transform: Affine | null;
+  readonly plan: WindowPlan;
+  readonly bands: readonly number[];
+  readonly blend: Blend;
+  readonly merge: Merge;
+  readonly tta: boolean;
+  readonly batchSize: number;
+  readonly region: RegionMask | null;
+  createReader(): WindowReader;
+  close(): Promise<void>;
+}
+
+/** Opens the scene, asks the function what it wants, checks that they fit and lays the windows. */
+export async function prepareInference(fn: InferenceFunction, source: RasterSource | Raster, options: InferenceOptions): Promise<Setup> {
+  const { raster, close } = await openScene(source);
+  try {
+    const config = await fn.configure(sceneInfo(raster), options.parameters);
+    checkConfiguration(config, fn.name);
+    for (const warning of config.warnings ?? []) options.onWarning?.(warning);
+    const sized = atCellSize(raster, config, options);
+    const scene = cutScene(sized, options.extent);
+    if (scene.raster.crs === null) {
+      options.onWarning?.({
+        code: "CRS_MISSING",
+        message: `${raster.name} names no reference system; the result will have none either.`,
+        hint: "Give the raster a reference system if the result is to lie on a map.",
+      });
+    }
+    const bands = checkBands(options.bands ?? config.bands, config, raster);
+    const { stride = 1, margin = 0, tileWidth, tileHeight } = config;
+    const { width, height } = scene.view;
+    const overlap = chooseOverlap(config, options);
+    const plan = planWindows({ width, height, tileWidth, tileHeight, overlap, stride, margin });
+    const { signal } = options;
+    const readerOptions = { view: scene.view, plan, bands, signal, ...fillRule(config, bands.length, raster.nodata) };
+    const budget = (options.inputMemoryMb ?? 192) * 1024 * 1024;
+    return {
+      fn,
+      config,
+      scene,
+      crs: scene.raster.crs,
+      transform: scene.transform,
+      plan,
+      bands,
+      blend: chooseBlend(config, options),
+      merge: options.merge ?? "mean",
+      tta: options.tta ?? false,
+      batchSize: checkBatchSize(options.batchSize ?? config.batchSize),
+      region: options.mask === undefined ? null : await readRegionMask(options.mask, scene, options.onWarning),
+      createReader: () => new WindowReader(scene.raster, { ...readerOptions, budget }),
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function checkConfiguration(config: InferenceConfiguration, name: string): void {
+  const { tileWidth, tileHeight, margin = 0, stride = 1, outputBands, classes, output } = config;
+  const sane =
+    [tileWidth, tileHeight, outputBands, stride].every((n) => Number.isInteger(n) && n >= 1) && Number.isInteger(margin) && margin >= 0;
+  if (!sane || Math.min(tileWidth, tileHeight) <= 2 * margin) {
+    throw new GeoLearnError(
+      "INVALID_ARGUMENT",
+      `The function ${name} asks for blocks of ${tileWidth} x ${tileHeight} pixels with margin ${margin}, stride ${stride} and ${outputBands} output bands.`,
+      {
+        hint: "All must be whole numbers, and a block larger than its margins.",
+      },
+    );
+  }
+  if (output === "scores" && classes !== null && classes.length !== outputBands) {
+    throw new GeoLearnError("INVALID_ARGUMENT", `The function ${name} gives ${outputBands} scores for ${classes.length} classes.`, {
+      hint: "Give one score per class.",
+    });
+  }
+}
+
+function atCellSize(raster: Raster, config: InferenceConfiguration, { cellSize, onWarning }: InferenceOptions): Raster {
+  const wanted = config.resolution ?? null;
+  if (typeof cellSize === "number") return resampleScene(raster, cellSize);
+  if (cellSize === "model") {
+    if (wanted !== null) return resampleScene(raster, wanted);
+    throw new GeoLearnError("INVALID_ARGUMENT", "The model does not say at which pixel size it was trained.", {
+      hint: "Give cellSize in metres, or leave it out.",
+    });
+  }
+  const resolution = resolutionOf(raster);
+  if (wanted !== null && resolution !== null) compareResolution(raster.name, resolution, wanted, cellSize === "scene", onWarning);
+  return raster;
+}
+
+function compareResolution(name: string, scene: number, model: number, accepted: boolean, onWarning: OnWarning | undefined): void {
+  const ratio = Math.max(scene / model, model / scene);
+  if (ratio <= 1 + RESOLUTION_TOLERANCE) return;
+  const message = `Pixels of ${name} are ${metres(scene)} on the ground; the model was trained at ${metres(model)}.`;
+  const hint = `Use cellSize "model" to resample the scene to ${metres(model)}.`;
+  if (ratio > RESOLUTION_LIMIT && !accepted) {
+    throw new GeoLearnError("RESOLUTION_MISMATCH", message, {
+      hint: `${hint} Use cellSize "scene" to go on as it is.`,
+      data: { scene, model },
+    });
+  }
+  onWarning?.({ code: "RESOLUTION_MISMATCH", message, hint });
+}
+
+function metres(value: number): string {
+  return `${Number(value.toPrecision(3))} m`;
+}
+
+function checkBands(bands: readonly number[], config: InferenceConfiguration, raster: Raster): readonly number[] {
+  const fits = bands.length === config.bands.length && bands.every((band) => Number.isInteger(band) && band >= 0 && band < raster.bands);
+  if (fits) return bands;
+  throw new GeoLearnError(
+    "BANDS_MISMATCH",
+    `Bands [${bands.join(", ")}] of ${raster.name} were asked for; it has ${raster.bands}, and the model needs ${config.bands.length}.`,
+    {
+      hint: `Give bands as ${config.bands.length} positions from 0 to ${raster.bands - 1}${config.bandNames === undefined ? "" : `, for ${config.bandNames.join(", ")}`}.`,
+      data: { bands, rasterBands: raster.bands, modelBands: config.bands.length },
+    },
+  );
+}
+
+function chooseOverlap(config: InferenceConfiguration, { overlap, padding }: InferenceOptions): number {
+  const { tileWidth, tileHeight, margin = 0, stride = 1 } = config;
+  if (overlap !== undefined) return overlap;
+  if (padding !== undefined) return 2 * padding;
+  const core = Math.min(tileWidth, tileHeight) - 2 * margin;
+  return Math.max(0, Math.min(2 * config.padding, core - stride));
+}
+
+function chooseBlend({ output, outputType }: InferenceConfiguration, { blend }: InferenceOptions): Blend {
+  return blend ?? (output === "values" && !outputType.startsWith("float") ? "crop" : "hann");
+}
+
+function checkBatchSize(batchSize: number): number {
+  if (Number.isInteger(batchSize) && batchSize >= 1) return batchSize;
+  throw new GeoLearnError("INVALID_ARGUMENT", `batchSize is ${batchSize}; expected a whole number of at least 1.`);
+}
+
+/**
+ * Missing samples get the value the function asks for. A sample equal to nodata in a pixel that is otherwise valid is missing
+ * only where training never saw that value: 0 may be nodata and a dark pixel at once.
+ */
+function fillRule(
+  config: InferenceConfiguration,
+  bands: number,
+  nodata: number | null,
+): { fill: readonly number[]; dropNodata: readonly boolean[] } {
+  const { statistics } = config;
+  const fill = config.fill ?? statistics?.map(({ mean }) => mean) ?? [];
+  return {
+    fill: Array.from({ length: bands }, (_, band) => fill[band] ?? 0),
+    dropNodata: Array.from({ length: bands }, (_, band) => {
+      const known = statistics?.[band];
+      return nodata !== null && (known === undefined ? nodata < 0 : nodata < known.min || nodata > known.max);
+    }),
+  };
+}
+
+/** What identifies a piece of work: when any of it differs, rows of an earlier run are of no use. */
+export async function jobOf(setup: Setup, options: InferenceOptions): Promise<unknown> {
+  const { scene, plan, bands, blend, merge, tta, config, fn } = setup;
+  const { raster, view, transform } = scene;
+  const { scores = false, outOfRange = false, predictBackground = true, mask = null, parameters = null } = options;
+  return {
+    format: 1,
+    fn: [fn.name, fn.fingerprint ?? null, parameters],
+    config: { ...config, batchSize: 0, concurrency: 0 },
+    scene: [
+      raster.name,
+      raster.width,
+      raster.height,
+      raster.bands,
+      raster.sampleType,
+      raster.nodata,
+      raster.crs?.proj ?? null,
+      view,
+      transform,
+    ],
+    content: [await fileState(raster.name), await sampleContent(raster, bands)],
+    mask:
+      mask === null
+        ? null
+        : createHash("sha256")
+            .update(JSON.stringify(typeof mask === "string" ? [mask, await fileState(mask)] : mask.features))
+            .digest("hex"),
+    plan,
+    options: { bands, blend, merge, tta, scores, outOfRange, predictBackground },
+  };
+}
+
+async function fileState(path: string): Promise<readonly number[] | null> {
+  const found = await stat(path).catch(() => null);
+  return found === null ? null : [found.size, found.mtimeMs];
+}
+
+/** Checksum of a few small windows along the diagonal. */
+async function sampleContent(raster: Raster, bands: readonly number[]): Promise<number> {
+  let sum = 0;
+  for (let i = 0; i < 8; i++) {
+    const width = Math.min(32, raster.width);
+    const height = Math.min(32, raster.height);
+    const window = {
+      col: Math.floor(((raster.width - width) * i) / 7),
+      row: Math.floor(((raster.height - height) * i) / 7),
+      width,
+      height,
+    };
+    const { data } = await raster.read(window, { bands });
+    sum = crc32(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), sum);
+  }
+  return sum;
+}
