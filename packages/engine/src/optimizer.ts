@@ -59,7 +59,7 @@ export function createOptimizer(options: OptimizerOptions, parameters: readonly 
 }
 
 function slot(name: string, size: number): OptimizerSlot {
-  return { name, variable: tf.variable(tf.zeros([size]), false) };
+  return { name, variable: tf.tidy(() => tf.variable(tf.zeros([size]), false)) };
 }
 
 const total = (parameters: readonly tf.Variable[]): number => parameters.reduce((sum, variable) => sum + variable.size, 0);

@@ -25,10 +25,11 @@ function filterName(graph: Lowering, filter: Value): string {
 }
 
 const conv2d: LoweringRule = (graph, value) => {
-  const [x, filter] = value.inputs as [Value, Value];
+  const [x, filter, bias] = value.inputs as [Value, Value, Value?];
   const { strides, dilations, pads } = geometryOf(value);
-  const [kh, kw] = filter.shape as Image;
-  return first(graph.op("Conv", [graph.channelsFirst(x), filterName(graph, filter)], { kernel_shape: [kh, kw], strides, dilations, pads }));
+  const [kh, kw] = filter.shape as unknown as Image;
+  const inputs = [graph.channelsFirst(x), filterName(graph, filter), ...(bias === undefined ? [] : [graph.natural(bias)])];
+  return first(graph.op("Conv", inputs, { kernel_shape: [kh, kw], strides, dilations, pads }));
 };
 
 /** Rows and columns that a floor division left over; ConvTranspose adds them at the end. */

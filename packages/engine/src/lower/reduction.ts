@@ -9,7 +9,7 @@ import { ELEMENT_TYPES } from "../onnx/encode.ts";
 import type { Lowered, Lowering, LoweringRule } from "./lowering.ts";
 
 /** Longest run added in one go. */
-const RUN = 1024;
+const RUN = 256;
 
 const CHANNELS_FIRST_AXIS = [0, 2, 3, 1];
 

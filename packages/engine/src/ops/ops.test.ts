@@ -1,0 +1,113 @@
+import * as tf from "@tensorflow/tfjs";
+import { beforeAll, describe, expect, test } from "vitest";
+import {
+  avgPool,
+  batchNorm,
+  compile,
+  conv2d,
+  groupNorm,
+  logSoftmax,
+  maxPool,
+  type Padding,
+  readVariable,
+  resizeBilinear,
+  softmaxCrossEntropy,
+  startEngine,
+  upsampleNearest,
+} from "../index.ts";
+import { type Case, type Packed, expectCase, readFixture, unpack, worstError } from "../testing/fixtures.ts";
+
+beforeAll(async () => {
+  await startEngine({ threads: 2 });
+});
+
+const image = (tensor: tf.Tensor | undefined): tf.Tensor4D => tensor as tf.Tensor4D;
+
+describe("equals PyTorch, forward and gradients", () => {
+  test.each(readFixture<Case[]>("conv2d"))("conv2d $name", async (row) => {
+    const { strides, dilations, pad } = row.options as { strides: [number, number]; dilations: [number, number]; pad: Padding };
+    await expectCase(row, ({ x, filter, bias }) => conv2d(image(x), image(filter), { strides, dilations, pad, ...(bias ? { bias } : {}) }));
+  });
+
+  test.each(readFixture<Case[]>("pool"))("pool $name", async (row) => {
+    const { size, strides, pad } = row.options as { size: number; strides: number; pad: number };
+    await expectCase(row, ({ x }) => (row.op === "maxPool" ? maxPool : avgPool)(image(x), size, { strides, pad }));
+  });
+
+  test.each(readFixture<Case[]>("resize"))("$name", async (row) => {
+    const { factor, size } = row.options as { factor: number; size: [number, number] };
+    await expectCase(row, ({ x }) => (row.op === "resizeBilinear" ? resizeBilinear(image(x), size) : upsampleNearest(image(x), factor)));
+  });
+
+  test.each(readFixture<(Case & { targets?: Packed; weights?: Packed | null })[]>("loss"))("loss $name", async (row) => {
+    const { ignoreIndex, reduction } = row.options as { ignoreIndex: number | null; reduction: "mean" };
+    await expectCase(row, ({ logits }) => {
+      if (row.op === "logSoftmax") return logSoftmax(logits!);
+      return softmaxCrossEntropy(logits!, unpack(row.targets!), {
+        reduction,
+        ...(row.weights ? { weights: unpack(row.weights) } : {}),
+        ...(ignoreIndex === null ? {} : { ignoreIndex }),
+      });
+    });
+  });
+
+  type NormCase = Case & Record<"mean" | "variance" | "nextMean" | "nextVariance", Packed>;
+
+  test.each(readFixture<NormCase[]>("norm").filter((row) => row.op === "batchNorm"))("batchNorm $name", async (row) => {
+    const { activation, training } = row.options as { activation: "relu" | "none"; training: boolean };
+    // A mean of 1000 in float32 leaves 3 digits fewer, whoever computes.
+    const tolerance = row.name.includes("1000") ? 2e-4 : 5e-6;
+    await expectCase(
+      row,
+      ({ x, scale, offset }) => {
+        const mean = tf.variable(unpack(row.mean), false);
+        const variance = tf.variable(unpack(row.variance), false);
+        return batchNorm(image(x), { scale: scale!, offset: offset!, mean, variance, activation, training });
+      },
+      tolerance,
+    );
+    const mean = tf.variable(unpack(row.mean), false);
+    const variance = tf.variable(unpack(row.variance), false);
+    const { x, scale, offset } = Object.fromEntries(Object.entries(row.inputs).map(([name, packed]) => [name, unpack(packed)]));
+    batchNorm(image(x), { scale: scale!, offset: offset!, mean, variance, activation, training });
+    expect(worstError(readVariable(mean).data, row.nextMean.data)).toBeLessThan(1e-6);
+    expect(worstError(readVariable(variance).data, row.nextVariance.data)).toBeLessThan(1e-5);
+  });
+
+  test.each(readFixture<Case[]>("norm").filter((row) => row.op === "groupNorm"))("groupNorm $name", async (row) => {
+    const { activation, groups } = row.options as { activation: "relu" | "none"; groups: number };
+    const tolerance = row.inputs["x"]!.data.some((v) => v > 500) ? 2e-4 : 5e-6;
+    await expectCase(row, ({ x, scale, offset }) => groupNorm(image(x), { scale: scale!, offset: offset!, groups, activation }), tolerance);
+  });
+});
+
+describe("statistics that float32 makes hard", () => {
+  test("batch norm of a constant channel of 200.7 gives the offset, and finite gradients", async () => {
+    const step = compile(
+      ({ x }) => {
+        const options = { scale: tf.ones([2]), offset: tf.fill([2], 0.25), training: true, mean, variance };
+        return { y: batchNorm(image(x), options), dx: tf.grad((v) => batchNorm(image(v), options))(x!) };
+      },
+      { inputs: { x: { shape: [2, 128, 96, 2], dtype: "float32" } } },
+    );
+    const { y, dx } = await step.run({ x: new Float32Array(2 * 128 * 96 * 2).fill(200.7) });
+    expect(worstError(y!.data, new Float32Array(y!.data.length).fill(0.25))).toBeLessThan(0.02);
+    expect(dx!.data.every((v) => Number.isFinite(v))).toBe(true);
+    await step.dispose();
+  });
+  let mean: tf.Variable;
+  let variance: tf.Variable;
+  beforeAll(() => {
+    mean = tf.variable(tf.zeros([2]), false);
+    variance = tf.variable(tf.ones([2]), false);
+  });
+
+  test("sums and means of a million values are right to six digits", async () => {
+    for (const shape of [[1 << 20], [1024, 1024], [2, 512, 512, 2], [(1 << 20) + 77]]) {
+      const x = tf.fill(shape, 200.7);
+      const moved = tf.tensor(new Float32Array(x.size).fill(200.7), shape);
+      expect(Math.abs((await tf.mean(moved).data())[0]! / Math.fround(200.7) - 1)).toBeLessThan(1e-6);
+      expect(Math.abs((await tf.sum(moved).data())[0]! / (Math.fround(200.7) * moved.size) - 1)).toBeLessThan(1e-6);
+    }
+  });
+});
