@@ -7,7 +7,7 @@
 
 import { GeoLearnError } from "@geolearn/core";
 import type * as tf from "@tensorflow/tfjs";
-import type { Value } from "./value.ts";
+import { type Value, sizeOf } from "./value.ts";
 
 /** One run of a function under observation. */
 export interface Recording {
@@ -83,26 +83,46 @@ function callers(): Frame[] {
 
 const isEngine = (frame: Frame): boolean => ENGINE.test(frame.place) && !ENGINE_TEST.test(frame.place);
 
-/** Name of the tfjs function the caller used, its caller's place, and whether a random function is involved. */
-function outermostCall(): { call: string; place: string; random: string | null; insideTfjs: boolean } {
+interface Call {
+  /** The tfjs function the caller used. */
+  readonly call: string;
+  /** Where it was called. */
+  readonly place: string;
+  /** The random function involved, if any. */
+  readonly random: string | null;
+  readonly insideTfjs: boolean;
+  /** True when an argument of an operation became a tensor. */
+  readonly argument: boolean;
+}
+
+function outermostCall(): Call {
   const frames = callers();
   let at = frames.findIndex((frame) => TFJS.test(frame.place));
-  if (at < 0) return { call: "tensor", place: frames.find((frame) => !isEngine(frame))?.place ?? "", random: null, insideTfjs: false };
+  if (at < 0)
+    return {
+      call: "tensor",
+      place: frames.find((frame) => !isEngine(frame))?.place ?? "",
+      random: null,
+      insideTfjs: false,
+      argument: false,
+    };
   let call = "";
   let random: string | null = null;
+  let argument = false;
   for (; at < frames.length; at++) {
     const frame = frames[at]!;
     if (!TFJS.test(frame.place)) break;
     if (frame.name !== "" && frame.name !== "<anonymous>") call = frame.name;
+    argument ||= frame.name.startsWith("convertToTensor");
     random ??= RANDOM.exec(frame.name)?.[1] ?? null;
   }
-  return { call: call.replace(/_*(_op)?$/, ""), place: frames[at]?.place ?? "", random, insideTfjs: true };
+  return { call: call.replace(/_*(_op)?$/, ""), place: frames[at]?.place ?? "", random, insideTfjs: true, argument };
 }
 
 /** Refuses host values that nobody marked; returns whether they are a constant. */
 export function checkWrite(shape: readonly number[]): void {
   if (current === null || constantDepth > 0) return;
-  const { call, place, random, insideTfjs } = outermostCall();
+  const { call, place, random, insideTfjs, argument } = outermostCall();
   if (random !== null) {
     throw new GeoLearnError(
       "RECORDING_CONSTANT",
@@ -113,7 +133,7 @@ export function checkWrite(shape: readonly number[]): void {
       },
     );
   }
-  const fromHost = insideTfjs ? FROM_HOST.test(call) : shape.length > 0;
+  const fromHost = insideTfjs ? FROM_HOST.test(call) || (argument && sizeOf(shape) > 1) : shape.length > 0;
   if (!fromHost) return;
   throw new GeoLearnError(
     "RECORDING_CONSTANT",

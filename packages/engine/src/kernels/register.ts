@@ -1,5 +1,6 @@
 /** Kernels of tfjs, each recording one operation (or a few). */
 
+import { GeoLearnError } from "@geolearn/core";
 import * as tf from "@tensorflow/tfjs";
 import { BACKEND_NAME, type OnnxBackend } from "../graph/backend.ts";
 import { arrayKernels } from "./arrays.ts";
@@ -26,6 +27,22 @@ export type KernelTable = Readonly<Record<string, Kernel>>;
 
 let registered = false;
 
+/** Names of all kernels tfjs may ask for; it exports each as a string constant of that name. */
+function namesOfTfjs(): string[] {
+  return Object.entries(tf as Record<string, unknown>)
+    .filter(([name, value]) => typeof value === "string" && /^_?[A-Z]/.test(name) && name.replace(/^_/, "") === value.replace(/^_/, ""))
+    .map(([, value]) => value as string);
+}
+
+const missing =
+  (name: string): Kernel =>
+  () => {
+    throw new GeoLearnError("KERNEL_MISSING", `the engine has no kernel ${name}`, {
+      hint: "Write it with other operations, or compute it in JavaScript outside compiled functions.",
+      data: { kernel: name },
+    });
+  };
+
 /** Tells tfjs about every kernel, once. */
 export function registerKernels(): void {
   if (registered) return;
@@ -40,7 +57,9 @@ export function registerKernels(): void {
     poolKernels,
     resizeKernels,
   ];
-  for (const [kernelName, kernel] of tables.flatMap((table) => Object.entries(table))) {
+  const kernels = new Map(tables.flatMap((table) => Object.entries(table)));
+  for (const name of namesOfTfjs()) if (!kernels.has(name)) kernels.set(name, missing(name));
+  for (const [kernelName, kernel] of kernels) {
     tf.registerKernel({
       kernelName,
       backendName: BACKEND_NAME,
