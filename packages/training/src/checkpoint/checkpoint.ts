@@ -5,7 +5,7 @@
  */
 
 import { createHash } from "node:crypto";
-import { access, mkdir } from "node:fs/promises";
+import { access } from "node:fs/promises";
 import { join } from "node:path";
 
 import { GeoLearnError } from "@geolearn/core";
@@ -59,7 +59,6 @@ export async function writeCheckpoint(
   folder: string,
   { fingerprint, machine, position, network, optimizer, best }: Checkpoint,
 ): Promise<void> {
-  await mkdir(folder, { recursive: true });
   const tensors = new Map<string, HostTensor>();
   for (const [group, entries] of Object.entries({ network, optimizer, best })) {
     for (const [name, tensor] of entries) tensors.set(`${group}/${name}`, tensor);

@@ -1,5 +1,7 @@
 /** The training loop. */
 
+import { mkdir } from "node:fs/promises";
+
 import { GeoLearnError, lockFolder, type WorkOptions } from "@geolearn/core";
 import type { PixelBatch } from "@geolearn/data-prep";
 
@@ -34,12 +36,22 @@ export async function runFit(core: LearnerCore, options: FitOptions): Promise<Fi
       },
     );
   }
-  const release = checkpoint === undefined ? null : await lockFolder(checkpoint);
+  const release = checkpoint === undefined ? null : await lockRun(checkpoint);
   try {
     return await new Fit(core, options, epochs).run();
   } finally {
     await release?.();
   }
+}
+
+async function lockRun(folder: string): Promise<() => Promise<void>> {
+  await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
+    throw new GeoLearnError("WRITE_FAILED", `The checkpoint folder ${folder} could not be made: ${String(cause)}`, {
+      hint: "Choose a folder that may be written to.",
+      cause,
+    });
+  });
+  return lockFolder(folder);
 }
 
 class Fit {
