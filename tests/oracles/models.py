@@ -38,6 +38,8 @@ def parameter(name, shape):
         p = 0.1 * p
     elif name.endswith("running_var"):
         p = 1 + 0.3 * p
+    elif name.endswith("bn2.weight"):
+        p = 0.3 + 0.1 * p  # residual branches stay small, so that activations do not double at each of them
     elif ".norm" in name or ".bn" in name or "downsample.1" in name:
         p = 1 + 0.2 * p if name.endswith("weight") else 0.2 * p
     else:
@@ -82,7 +84,7 @@ NETWORKS = [
     ("plain-margin-widths", [2, 24, 32], dict(bands=12, classes=4, widths=[8, 4, 4], margin=6, skips="add", normalization=ramp(12)), True),
     ("plain-no-normalization", [1, 8, 12], dict(bands=2, classes=2, base=3, depth=2, norm="group", groups=2), False),
     ("resnet18", [2, 32, 64], dict(bands=3, classes=2, backbone="resnet18", normalization=ramp(3)), False),
-    ("resnet34-12-bands", [1, 64, 32], dict(bands=12, classes=3, backbone="resnet34", normalization=ramp(12)), False),
+    ("resnet34-12-bands", [1, 64, 96], dict(bands=12, classes=3, backbone="resnet34", normalization=ramp(12)), False),
     ("resnet18-add-group", [1, 32, 32], dict(bands=1, classes=2, backbone="resnet18", skips="add", norm="group", decoderWidths=[64, 32, 32, 16, 8], normalization=ramp(1)), False),
 ]
 
@@ -128,9 +130,12 @@ def dice(z, t, weights, ignored, average):
 def focal(z, t, weights, ignored, gamma):
     w = torch.tensor(weights or [1.0] * z.shape[1], dtype=z.dtype)
     keep = ~torch.isin(t, torch.tensor(sorted(ignored))) & (t >= 0)
-    logp = z.log_softmax(1).gather(1, t.clamp(0)[:, None])[:, 0]
+    logs = z.log_softmax(1)
+    right = F.one_hot(t.clamp(0), z.shape[1]).permute(0, 3, 1, 2).bool()
+    logp = logs.masked_fill(~right, 0).sum(1)
+    log_others = logs.masked_fill(right, float("-inf")).logsumexp(1)  # log(1 - p) without cancellation
     wt = w[t.clamp(0)] * keep
-    return -(wt * (1 - logp.exp()) ** gamma * logp).sum() / wt.sum()
+    return -(wt * (gamma * log_others).exp() * logp).sum() / wt.sum()
 
 
 def entropy(z, t, weights, ignored):

@@ -1,0 +1,138 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { compile, type HostTensor, startEngine } from "@geolearn/engine";
+import type * as tf from "@tensorflow/tfjs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import type { Network } from "../network.ts";
+import { greatestDifference, pattern, patternWeights, sameWeights } from "../testing/pattern.ts";
+import { createUNet, unetBlueprint } from "../unet/unet.ts";
+import { adaptBands } from "./adapt-bands.ts";
+import { loadEncoderWeights } from "./encoder-weights.ts";
+import { writeSafetensors } from "./safetensors.ts";
+
+let folder: string;
+
+beforeAll(async () => {
+  await startEngine();
+  folder = await mkdtemp(join(tmpdir(), "encoder-"));
+});
+
+afterAll(async () => {
+  await rm(folder, { recursive: true });
+});
+
+const resnet = { bands: 3, classes: 2, backbone: "resnet18", decoderWidths: [8, 8, 8, 8, 8] } as const;
+
+/** A file as torchvision's ResNet-18 saves it, with its classifier and step counters. */
+function torchvision(prefix: string): Map<string, HostTensor> {
+  const file = new Map<string, HostTensor>();
+  for (const [name, tensor] of patternWeights(unetBlueprint(resnet).parameters.filter((p) => p.backbone)))
+    file.set(prefix + name.replace("encoder.", ""), tensor);
+  file.set(`${prefix}fc.weight`, { data: new Float32Array(512 * 4), shape: [4, 512], dtype: "float32" });
+  file.set(`${prefix}bn1.num_batches_tracked`, { data: Float32Array.of(3), shape: [], dtype: "float32" });
+  return file;
+}
+
+describe("loadEncoderWeights", () => {
+  it.each(["", "backbone.", "module.encoder.", "encoder."])("takes torchvision's names with prefix %j", async (prefix) => {
+    const path = join(folder, "resnet18.safetensors");
+    await writeSafetensors(path, torchvision(prefix));
+    const network = createUNet(resnet, { seed: 1 });
+    const before = network.weights();
+    const report = await loadEncoderWeights(network, path);
+    const encoder = network.parameters.filter((p) => p.backbone).map((p) => p.name);
+    expect(report.loaded).toEqual(encoder);
+    expect(report.adapted).toEqual([]);
+    expect(report.kept).toEqual(network.parameters.filter((p) => !p.backbone).map((p) => p.name));
+    expect([...report.unused].sort()).toEqual([`${prefix}bn1.num_batches_tracked`, `${prefix}fc.weight`]);
+    const after = network.weights();
+    for (const [name, { data }] of patternWeights(unetBlueprint(resnet).parameters)) {
+      expect(greatestDifference(after.get(name)!.data, encoder.includes(name) ? data : before.get(name)!.data), name).toBe(0);
+    }
+    network.dispose();
+  });
+
+  it("takes its own names, also of a plain encoder", async () => {
+    const config = { bands: 3, classes: 2, base: 4, depth: 2 };
+    const [from, to] = [createUNet(config, { seed: 1 }), createUNet({ ...config, classes: 5 }, { seed: 2 })];
+    const { loaded, unused } = await loadEncoderWeights(to, from.weights());
+    expect(loaded).toEqual(to.parameters.filter((p) => p.backbone).map((p) => p.name));
+    expect(unused).toContain("head.weight");
+    expect(to.weights().get("middle.conv2.weight")).toEqual(from.weights().get("middle.conv2.weight"));
+    from.dispose();
+    to.dispose();
+  });
+
+  it("leaves group norms as they began", async () => {
+    const network = createUNet({ ...resnet, norm: "group" });
+    const report = await loadEncoderWeights(network, torchvision(""));
+    expect(report.loaded.every((name) => /conv|downsample\.0/.test(name))).toBe(true);
+    expect(report.kept).toContain("encoder.bn1.weight");
+    network.dispose();
+  });
+
+  it("gives a grey image the same activations with any number of bands", async () => {
+    const grey = Float32Array.from(pattern("grey", 32 * 32));
+    const encoded = async (bands: number): Promise<Float32Array> => {
+      const network = createUNet({ ...resnet, bands }, { seed: 5 });
+      const { adapted } = await loadEncoderWeights(network, torchvision(""));
+      expect(adapted).toEqual(bands === 3 ? [] : ["encoder.conv1.weight"]);
+      const logits = await score(
+        network,
+        Float32Array.from({ length: 32 * 32 * bands }, (_, i) => grey[Math.floor(i / bands)]!),
+      );
+      network.dispose();
+      return logits;
+    };
+    const three = await encoded(3);
+    for (const bands of [1, 2, 4, 12]) expect(greatestDifference(await encoded(bands), three), `${bands} bands`).toBeLessThan(1e-4);
+  });
+
+  it.each<[string, () => Map<string, HostTensor>, RegExp]>([
+    [
+      "a file without an encoder",
+      () => new Map([["fc.weight", { data: new Float32Array(4), shape: [2, 2], dtype: "float32" as const }]]),
+      /holds no "layer1.0.conv1.weight"; it begins with fc.weight/,
+    ],
+    [
+      "a ResNet-50",
+      () => {
+        const file = torchvision("");
+        file.set("layer1.0.conv1.weight", { data: new Float32Array(64 * 64), shape: [64, 64, 1, 1], dtype: "float32" });
+        return file;
+      },
+      /layer1.0.conv1.weight is \[64, 64, 1, 1\] instead of \[64, 64, 3, 3\]/,
+    ],
+    ["half a file", () => new Map([...torchvision("")].filter(([name]) => !name.startsWith("layer4"))), /layer4.0.conv1.weight is missing/],
+  ])("refuses %s and changes nothing", async (_, file, message) => {
+    const network = createUNet(resnet, { seed: 1 });
+    const before = network.weights();
+    await expect(loadEncoderWeights(network, file())).rejects.toThrow(message);
+    expect(sameWeights(network.weights(), before)).toBe(true);
+    network.dispose();
+  });
+});
+
+async function score(network: Network, images: Float32Array): Promise<Float32Array> {
+  const shape = [1, 32, 32, network.config["bands"] as number];
+  const run = compile(({ x }) => ({ y: network.forward(x as tf.Tensor4D, { training: false }) }), {
+    inputs: { x: { shape, dtype: "float32" } },
+  });
+  const { y } = await run.run({ x: images });
+  await run.dispose();
+  return y!.data as Float32Array;
+}
+
+describe("adaptBands", () => {
+  it("keeps the first bands' kernels and gives further ones the mean, scaled by the ratio of bands", () => {
+    const adapted = adaptBands(Float32Array.of(1, 2, 3, 10, 20, 30), [2, 3, 1, 1], 4);
+    expect([...adapted]).toEqual([0.75, 1.5, 2.25, 1.5, 7.5, 15, 22.5, 15]);
+  });
+
+  it("sums the bands for a single one", () => {
+    expect([...adaptBands(Float32Array.of(1, 2, 3), [1, 3, 1, 1], 1)]).toEqual([6]);
+  });
+});
