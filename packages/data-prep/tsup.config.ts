@@ -1,10 +1,15 @@
 import { defineConfig } from "tsup";
 
 export default defineConfig({
-  entry: { index: "src/index.ts" },
+  entry: {
+    index: "src/index.ts",
+    "assemble.worker": "src/batches/assemble.worker.ts",
+    "chip.worker": "src/export/chip.worker.ts",
+    "decode-picture.worker": "src/chips/decode-picture.worker.ts",
+  },
   format: "esm",
   target: "node20",
-  dts: { compilerOptions: { isolatedDeclarations: false } },
+  dts: { entry: { index: "src/index.ts" }, compilerOptions: { isolatedDeclarations: false } },
   sourcemap: true,
   clean: true,
 });

@@ -1,1 +1,32 @@
-export { type BatchesOptions, type ChipSet, IGNORE_INDEX, type LearningData, type PixelBatch } from "./learning-data.ts";
+/**
+ * Raster and labels to training data: chips on disk in Esri's layout, split by blocks of ground, measured, augmented and read
+ * batch by batch as typed arrays.
+ */
+
+// chips on disk
+export { exportTrainingData } from "./export/export-training-data.ts";
+export type {
+  ChipFolderFormat,
+  ChipFormat,
+  ExportEstimate,
+  ExportOptions,
+  ExportResult,
+  Extent,
+  LabelSource,
+  PixelSize,
+} from "./export/options.ts";
+
+// data for a learner
+export { type DataSource, prepareData, type PrepareDataOptions } from "./prepare-data.ts";
+export {
+  type BatchesOptions,
+  type ChipSet,
+  IGNORE_INDEX,
+  type LearningData,
+  type PixelBatch,
+  type PrepareDataCommon,
+} from "./learning-data.ts";
+export type { WindowSourceOptions } from "./chips/window-source.ts";
+export type { ClassMapping } from "./chips/class-table.ts";
+export type { Augmentation } from "./augment/options.ts";
+export type { SplitChoice } from "./split/make-split.ts";

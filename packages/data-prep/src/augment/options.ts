@@ -1,0 +1,74 @@
+/** Augmentations: what may happen to a training chip and its labels before the network sees them. */
+
+import { GeoLearnError } from "@geolearn/core";
+
+/** Changes of training chips; image and labels change alike. Labels are resampled by nearest neighbour; what leaves the chip is ignored. */
+export interface Augmentation {
+  /** Mirror left and right, top and bottom. @defaultValue true */
+  readonly flips?: boolean;
+  /** Turn by 0, 90, 180 or 270 degrees; chips that are not square by 0 or 180. @defaultValue true */
+  readonly quarterTurns?: boolean;
+  /** Turn by up to this angle to either side, degrees. @defaultValue 0 */
+  readonly rotate?: number;
+  /** Scale by a factor in this range; a number z stands for [1 / z, z]. @defaultValue 1 */
+  readonly zoom?: number | readonly [smallest: number, largest: number];
+  /** Shift all bands by up to this many standard deviations of each. @defaultValue 0 */
+  readonly brightness?: number;
+  /** Stretch deviations from each band's mean by a factor up to 1 + this, down to 1 - this. @defaultValue 0 */
+  readonly contrast?: number;
+  /** Add normal noise of this many standard deviations of each band. @defaultValue 0 */
+  readonly noise?: number;
+}
+
+/** An augmentation with every field. */
+export interface ResolvedAugmentation {
+  readonly flips: boolean;
+  readonly quarterTurns: boolean;
+  readonly rotate: number;
+  readonly zoom: readonly [number, number];
+  readonly brightness: number;
+  readonly contrast: number;
+  readonly noise: number;
+}
+
+const NONE: ResolvedAugmentation = { flips: false, quarterTurns: false, rotate: 0, zoom: [1, 1], brightness: 0, contrast: 0, noise: 0 };
+
+/**
+ * Fills in the defaults: `true` is the eight flips and quarter turns, `false` nothing.
+ *
+ * @throws INVALID_ARGUMENT for values out of range
+ */
+export function resolveAugmentation(augment: Augmentation | boolean = true): ResolvedAugmentation {
+  if (augment === false) return NONE;
+  if (augment === true) return { ...NONE, flips: true, quarterTurns: true };
+  const zoom = resolveZoom(augment.zoom ?? 1);
+  return {
+    flips: augment.flips ?? true,
+    quarterTurns: augment.quarterTurns ?? true,
+    rotate: inRange("rotate", augment.rotate ?? 0, 0, 180),
+    zoom,
+    brightness: inRange("brightness", augment.brightness ?? 0, 0, 10),
+    contrast: inRange("contrast", augment.contrast ?? 0, 0, 1),
+    noise: inRange("noise", augment.noise ?? 0, 0, 10),
+  };
+}
+
+function resolveZoom(zoom: number | readonly [number, number]): readonly [number, number] {
+  const [smallest, largest] = typeof zoom === "number" ? [Math.min(zoom, 1 / zoom), Math.max(zoom, 1 / zoom)] : zoom;
+  inRange("zoom", smallest, 0.1, 10);
+  inRange("zoom", largest, 0.1, 10);
+  if (smallest > largest) throw wrong("zoom", `[${smallest}, ${largest}]`, "the smaller factor first");
+  return [smallest, largest];
+}
+
+function inRange(name: string, value: number, min: number, max: number): number {
+  if (Number.isFinite(value) && value >= min && value <= max) return value;
+  throw wrong(name, String(value), `a number from ${min} to ${max}`);
+}
+
+function wrong(name: string, given: string, expected: string): GeoLearnError {
+  return new GeoLearnError("INVALID_ARGUMENT", `augment.${name} is ${given}; expected ${expected}.`, {
+    hint: "See the Augmentation options.",
+    data: { option: name },
+  });
+}

@@ -1,0 +1,88 @@
+/** What is known of a chip after one look: position, moments of its bands, pixels per label value. */
+
+import type { Affine } from "@geolearn/core";
+
+import { type BandMoments, NO_MOMENTS } from "../esri/accumulated-stats.ts";
+import { type Chip, IGNORE_VALUE } from "./chip.ts";
+
+/** The measured content of one chip. */
+export interface ChipRecord {
+  readonly name: string;
+  readonly version: string;
+  readonly transform: Affine | null;
+  /** `"EPSG:n"`, WKT, or null. */
+  readonly crs: string | null;
+  /** Per band, over valid pixels. */
+  readonly moments: readonly BandMoments[];
+  /** Labelled pixels per class value, ascending; ignored ones and pixels without image data are not counted. */
+  readonly labels: readonly (readonly [value: number, pixels: number])[];
+}
+
+/** Looks at every sample of a chip once; float64 throughout. */
+export function measureChip(chip: Chip): Pick<ChipRecord, "moments" | "labels"> {
+  const area = chip.width * chip.height;
+  const moments: BandMoments[] = [];
+  for (let band = 0; band < chip.bands; band++) {
+    const samples = chip.image.subarray(band * area, (band + 1) * area);
+    moments.push(samples instanceof Uint8Array ? histogramMoments(samples, chip.mask, chip.nodata) : streamMoments(samples, chip));
+  }
+  return { moments, labels: countLabels(chip) };
+}
+
+/** Exact moments of 8-bit samples from their histogram. */
+function histogramMoments(samples: Uint8Array, mask: Uint8Array | null, nodata: number | null): BandMoments {
+  const counts = new Float64Array(256);
+  if (mask === null) for (let i = 0; i < samples.length; i++) counts[samples[i]!]!++;
+  else for (let i = 0; i < samples.length; i++) if (mask[i] === 1) counts[samples[i]!]!++;
+  if (nodata !== null && nodata >= 0 && nodata <= 255 && Number.isInteger(nodata)) counts[nodata] = 0;
+  let count = 0;
+  let sum = 0;
+  let min = 255;
+  let max = 0;
+  for (let value = 0; value < 256; value++) {
+    const n = counts[value]!;
+    if (n === 0) continue;
+    count += n;
+    sum += n * value;
+    min = Math.min(min, value);
+    max = value;
+  }
+  if (count === 0) return NO_MOMENTS;
+  const mean = sum / count;
+  let m2 = 0;
+  for (let value = 0; value < 256; value++) m2 += counts[value]! * (value - mean) ** 2;
+  return { min, max, mean, m2, count };
+}
+
+/** Two passes, so that large offsets (elevation, reflectance) lose no digits. */
+function streamMoments(samples: Chip["image"], { mask, nodata }: Chip): BandMoments {
+  let count = 0;
+  let sum = 0;
+  let min = Infinity;
+  let max = -Infinity;
+  for (let i = 0; i < samples.length; i++) {
+    const value = samples[i]!;
+    if ((mask !== null && mask[i] === 0) || value === nodata || !Number.isFinite(value)) continue;
+    count++;
+    sum += value;
+    if (value < min) min = value;
+    if (value > max) max = value;
+  }
+  if (count === 0) return NO_MOMENTS;
+  const mean = sum / count;
+  let m2 = 0;
+  for (let i = 0; i < samples.length; i++) {
+    const value = samples[i]!;
+    if ((mask !== null && mask[i] === 0) || value === nodata || !Number.isFinite(value)) continue;
+    m2 += (value - mean) ** 2;
+  }
+  return { min, max, mean, m2, count };
+}
+
+function countLabels({ labels, mask }: Chip): [number, number][] {
+  const counts = new Uint32Array(IGNORE_VALUE + 1);
+  for (let i = 0; i < labels.length; i++) if (mask === null || mask[i] === 1) counts[labels[i]!]!++;
+  const pairs: [number, number][] = [];
+  for (let value = 0; value < IGNORE_VALUE; value++) if (counts[value]! > 0) pairs.push([value, counts[value]!]);
+  return pairs;
+}

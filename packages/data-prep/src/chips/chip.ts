@@ -1,0 +1,93 @@
+/** What a chip is, wherever it comes from: a folder of files, or a window of a raster. */
+
+import type { Affine, ClassDefinition, Crs, SampleType, Samples } from "@geolearn/core";
+
+/** Label value inside geolearn of pixels that no loss and no metric looks at, whatever the files write. */
+export const IGNORE_VALUE = 65535;
+
+/** One decoded chip. Its arrays lie in shared memory, so that workers see them without a copy, and are never written again. */
+export interface Chip {
+  /** Samples band after band, `(band * height + row) * width + col`. */
+  readonly image: Samples;
+  /** Class value per pixel, or {@link IGNORE_VALUE}. */
+  readonly labels: Uint16Array;
+  /** 1 = image valid, 0 = missing; null when every pixel is valid. */
+  readonly mask: Uint8Array | null;
+  readonly transform: Affine | null;
+  readonly crs: Crs | null;
+  /** Value of missing samples, or null. */
+  readonly nodata: number | null;
+  readonly bands: number;
+  readonly width: number;
+  readonly height: number;
+  readonly sampleType: SampleType;
+}
+
+/** A chip that is not read yet. */
+export interface ChipEntry {
+  /** Unique in its source; file stem where there is a file. */
+  readonly name: string;
+  /** Changes whenever the chip's bytes change; part of the key of cached statistics. */
+  readonly version: string;
+}
+
+/** Chips of one size and one set of bands, read one by one. */
+export interface ChipSource {
+  /** For messages. */
+  readonly name: string;
+  readonly width: number;
+  readonly height: number;
+  readonly bands: number;
+  readonly bandNames: readonly string[];
+  readonly sampleType: SampleType;
+  /** Classes the source declares, in its order. */
+  readonly classes: readonly ClassDefinition[];
+  /** Sorted by name. */
+  readonly chips: readonly ChipEntry[];
+  /** Folder for the split and for cached statistics, or null when nothing is to be stored. */
+  readonly folder: string | null;
+  read(index: number, signal?: AbortSignal): Promise<Chip>;
+  close(): Promise<void>;
+}
+
+/** Bytes a decoded chip occupies. */
+export function chipBytes(chip: Chip): number {
+  return chip.image.byteLength + chip.labels.byteLength + (chip.mask?.byteLength ?? 0);
+}
+
+const CONSTRUCTORS = {
+  uint8: Uint8Array,
+  int8: Int8Array,
+  uint16: Uint16Array,
+  int16: Int16Array,
+  uint32: Uint32Array,
+  int32: Int32Array,
+  float32: Float32Array,
+  float64: Float64Array,
+} as const;
+
+/** Bytes of one sample. */
+export function sampleBytes(type: SampleType): number {
+  return CONSTRUCTORS[type].BYTES_PER_ELEMENT;
+}
+
+/** An array of `length` zero samples in memory that workers share. */
+export function sharedSamples(type: SampleType, length: number): Samples {
+  const Constructor = CONSTRUCTORS[type] as new (buffer: SharedArrayBuffer) => Samples;
+  return new Constructor(new SharedArrayBuffer(length * CONSTRUCTORS[type].BYTES_PER_ELEMENT));
+}
+
+/** A shared copy of an array of samples of a known type. */
+export function toShared(type: SampleType, samples: Samples): Samples {
+  if (samples.buffer instanceof SharedArrayBuffer) return samples;
+  const copy = sharedSamples(type, samples.length);
+  copy.set(samples as Float64Array);
+  return copy;
+}
+
+/** Smallest and largest value a sample of a type can hold; infinite for floating point. */
+export function sampleRange(type: SampleType): readonly [min: number, max: number] {
+  const bits = sampleBytes(type) * 8;
+  if (type.startsWith("float")) return [-Infinity, Infinity];
+  return type.startsWith("u") ? [0, 2 ** bits - 1] : [-(2 ** (bits - 1)), 2 ** (bits - 1) - 1];
+}

@@ -1,0 +1,210 @@
+/**
+ * `esri_accumulated_stats.json`: what an export has counted so far. An export that appends to the folder goes on from it,
+ * so the numbers are kept exactly (`BandStatsState` holds mean, sum of squared deviations and count).
+ */
+
+import type { BandStatistics } from "@geolearn/core";
+
+import { cellSizeJson, corruptChips, type CellSize } from "./common.ts";
+import { isObject, type JsonObject, numberOrNull, stringOrNull } from "./json.ts";
+
+/** Running moments of one band: mean and sum of squared deviations over `count` valid samples. */
+export interface BandMoments {
+  readonly min: number;
+  readonly max: number;
+  readonly mean: number;
+  readonly m2: number;
+  readonly count: number;
+}
+
+/** Pixels of one class over the chips. */
+export interface ClassCounts {
+  readonly value: number;
+  readonly name: string;
+  /** Chips with at least one pixel of the class. */
+  readonly images: number;
+  readonly pixels: number;
+  /** Fewest and most pixels in one chip, chips without the class included. */
+  readonly min: number;
+  readonly max: number;
+  /** Chips that were counted. */
+  readonly count: number;
+}
+
+/** Everything in the file. */
+export interface AccumulatedStats {
+  readonly bands: number;
+  readonly width: number;
+  readonly height: number;
+  readonly chips: number;
+  /** Index the next appended chip may have. */
+  readonly nextIndex: number;
+  readonly metaDataMode: string;
+  readonly classes: readonly ClassCounts[];
+  readonly classesPerImage: { readonly min: number; readonly max: number; readonly sum: number };
+  readonly minCellSize: CellSize | null;
+  readonly maxCellSize: CellSize | null;
+  readonly rasterCount: number;
+  readonly sensorName: string;
+  readonly bandNames: readonly string[];
+  readonly bandMoments: readonly BandMoments[];
+}
+
+/** Mean and deviation from running moments. */
+export function momentsToStatistics(moments: BandMoments): BandStatistics {
+  const { min, max, mean, m2, count } = moments;
+  return { min, max, mean, std: count === 0 ? 0 : Math.sqrt(m2 / count), count };
+}
+
+/** Moments of two sets together (Chan, Golub and LeVeque's pairwise update). */
+export function mergeMoments(a: BandMoments, b: BandMoments): BandMoments {
+  if (a.count === 0) return b;
+  if (b.count === 0) return a;
+  const count = a.count + b.count;
+  const delta = b.mean - a.mean;
+  return {
+    min: Math.min(a.min, b.min),
+    max: Math.max(a.max, b.max),
+    mean: a.mean + (delta * b.count) / count,
+    m2: a.m2 + b.m2 + (delta * delta * a.count * b.count) / count,
+    count,
+  };
+}
+
+/** Moments of no sample at all. */
+export const NO_MOMENTS: BandMoments = { min: 0, max: 0, mean: 0, m2: 0, count: 0 };
+
+/** The file's JSON. */
+export function accumulatedStatsJson(stats: AccumulatedStats): JsonObject {
+  const { classes, classesPerImage } = stats;
+  return {
+    Version: 1,
+    NumBands: stats.bands,
+    TileSizeX: stats.width,
+    TileSizeY: stats.height,
+    NumClasses: classes.length,
+    NumTiles: stats.chips,
+    NumTilesAsDouble: stats.chips,
+    NextTileIndex: stats.nextIndex,
+    OutputFeatures: false,
+    MetaDataMode: stats.metaDataMode,
+    ...(stats.minCellSize === null ? {} : { MinCellSize: cellSizeJson(stats.minCellSize) }),
+    ...(stats.maxCellSize === null ? {} : { MaxCellSize: cellSizeJson(stats.maxCellSize) }),
+    Classes: classes.map(({ value, name }) => ({ ClassValue: value, ClassName: name })),
+    ClassPixelStats: {
+      NumClasses: classes.length,
+      NumImagesTotal: stats.chips,
+      NumImagesPerClass: classes.map(({ images }) => images),
+      NumPixelsPerClass: classes.map(({ pixels }) => pixels),
+      NumClassesPerImage: {
+        Min: classesPerImage.min,
+        Max: classesPerImage.max,
+        Mean: stats.chips === 0 ? 0 : classesPerImage.sum / stats.chips,
+        Sum: classesPerImage.sum,
+        Count: stats.chips,
+      },
+      PixelsPerClass: classes.map(({ min, max, pixels, count }) => ({
+        Min: min,
+        Max: max,
+        Mean: count === 0 ? 0 : pixels / count,
+        Sum: pixels,
+        Count: count,
+      })),
+    },
+    InputRastersProps: { RasterCount: stats.rasterCount, SensorName: stats.sensorName, BandNames: [...stats.bandNames] },
+    BandStatsState: stats.bandMoments.map(({ min, max, mean, m2, count }) => ({
+      Min: min,
+      Max: max,
+      Mean: 0,
+      StdDev: 0,
+      M1: mean,
+      M2: m2,
+      Num: count,
+    })),
+  };
+}
+
+/** Class names and mode of a file, as far as they can be told; never the counts. */
+export function readAccumulatedClasses(json: JsonObject): { mode: string | null; classes: { value: number; name: string }[] } {
+  const classes: { value: number; name: string }[] = [];
+  for (const entry of Array.isArray(json["Classes"]) ? (json["Classes"] as unknown[]) : []) {
+    if (!isObject(entry)) continue;
+    const value = numberOrNull(entry["ClassValue"]);
+    if (value !== null) classes.push({ value, name: stringOrNull(entry["ClassName"]) ?? String(value) });
+  }
+  return { mode: stringOrNull(json["MetaDataMode"]), classes };
+}
+
+/**
+ * The state an appending export goes on from.
+ *
+ * @throws CHIPS_CORRUPT when the counts are missing or do not fit together
+ */
+export function parseAccumulatedStats(json: JsonObject, path: string): AccumulatedStats {
+  const pixelStats = isObject(json["ClassPixelStats"]) ? json["ClassPixelStats"] : {};
+  const perImage = isObject(pixelStats["NumClassesPerImage"]) ? pixelStats["NumClassesPerImage"] : {};
+  const { mode, classes } = readAccumulatedClasses(json);
+  const images = numbers(pixelStats["NumImagesPerClass"]);
+  const perClass = Array.isArray(pixelStats["PixelsPerClass"]) ? (pixelStats["PixelsPerClass"] as unknown[]).filter(isObject) : [];
+  const props = isObject(json["InputRastersProps"]) ? json["InputRastersProps"] : {};
+  const moments = Array.isArray(json["BandStatsState"]) ? (json["BandStatsState"] as unknown[]).filter(isObject) : [];
+  const chips = whole(json["NumTiles"], "NumTiles", path);
+  if (images.length !== classes.length || perClass.length !== classes.length) {
+    throw corruptChips(path, `it counts ${images.length} and ${perClass.length} classes for a list of ${classes.length}`);
+  }
+  const bands = whole(json["NumBands"], "NumBands", path);
+  if (moments.length !== bands) throw corruptChips(path, `BandStatsState has ${moments.length} entries for ${bands} bands`);
+  return {
+    bands,
+    width: whole(json["TileSizeX"], "TileSizeX", path),
+    height: whole(json["TileSizeY"], "TileSizeY", path),
+    chips,
+    nextIndex: numberOrNull(json["NextTileIndex"]) ?? chips,
+    metaDataMode: mode ?? "",
+    classes: classes.map(({ value, name }, i) => ({
+      value,
+      name,
+      images: images[i]!,
+      pixels: numberOrNull(perClass[i]!["Sum"]) ?? 0,
+      min: numberOrNull(perClass[i]!["Min"]) ?? 0,
+      max: numberOrNull(perClass[i]!["Max"]) ?? 0,
+      count: numberOrNull(perClass[i]!["Count"]) ?? chips,
+    })),
+    classesPerImage: {
+      min: numberOrNull(perImage["Min"]) ?? 0,
+      max: numberOrNull(perImage["Max"]) ?? 0,
+      sum: numberOrNull(perImage["Sum"]) ?? 0,
+    },
+    minCellSize: cellSize(json["MinCellSize"]),
+    maxCellSize: cellSize(json["MaxCellSize"]),
+    rasterCount: numberOrNull(props["RasterCount"]) ?? 0,
+    sensorName: stringOrNull(props["SensorName"]) ?? "Undefined",
+    bandNames: Array.isArray(props["BandNames"]) ? (props["BandNames"] as unknown[]).map(String) : [],
+    bandMoments: moments.map((entry) => ({
+      min: numberOrNull(entry["Min"]) ?? 0,
+      max: numberOrNull(entry["Max"]) ?? 0,
+      mean: numberOrNull(entry["M1"]) ?? 0,
+      m2: numberOrNull(entry["M2"]) ?? 0,
+      count: numberOrNull(entry["Num"]) ?? 0,
+    })),
+  };
+}
+
+function cellSize(value: unknown): CellSize | null {
+  if (!isObject(value)) return null;
+  const x = numberOrNull(value["x"]);
+  const y = numberOrNull(value["y"]);
+  const reference = isObject(value["spatialReference"]) ? value["spatialReference"] : {};
+  if (x === null || y === null) return null;
+  return { x, y, wkid: numberOrNull(reference["latestWkid"]) ?? numberOrNull(reference["wkid"]) };
+}
+
+function numbers(value: unknown): number[] {
+  return Array.isArray(value) ? (value as unknown[]).map((entry) => numberOrNull(entry) ?? 0) : [];
+}
+
+function whole(value: unknown, key: string, path: string): number {
+  const number = numberOrNull(value);
+  if (number === null || !Number.isInteger(number) || number < 0) throw corruptChips(path, `${key} is not a count`);
+  return number;
+}

@@ -1,0 +1,66 @@
+/** Cuts one chip out of row blocks. */
+
+import type { Samples } from "@geolearn/core";
+
+import type { RowBlock } from "./row-blocks.ts";
+
+/** The pixels of a chip. */
+export interface CutChip {
+  readonly image: Samples;
+  readonly labels: Uint16Array;
+  readonly valid: Uint8Array | null;
+}
+
+/**
+ * Copies the window at (`col` from the blocks' left edge, `row` from the raster's top) out of consecutive blocks.
+ */
+export function cutChip(
+  blocks: readonly RowBlock[],
+  window: { readonly col: number; readonly row: number; readonly width: number; readonly height: number },
+  bands: number,
+): CutChip {
+  const { col, row, width, height } = window;
+  const first = blocks[0]!;
+  const Constructor = first.image.constructor as new (length: number) => Samples;
+  const image = new Constructor(bands * width * height);
+  const labels = new Uint16Array(width * height);
+  const valid = blocks.some((block) => block.valid !== null) ? new Uint8Array(width * height).fill(1) : null;
+  for (const block of blocks) {
+    const from = Math.max(row, block.row);
+    const to = Math.min(row + height, block.row + block.rows);
+    for (let y = from; y < to; y++) {
+      const source = (y - block.row) * block.width + col;
+      const target = (y - row) * width;
+      labels.set(block.labels.subarray(source, source + width), target);
+      if (block.valid !== null) valid!.set(block.valid.subarray(source, source + width), target);
+      for (let band = 0; band < bands; band++) {
+        const plane = band * block.rows * block.width;
+        image.set(block.image.subarray(plane + source, plane + source + width) as Float64Array, band * width * height + target);
+      }
+    }
+  }
+  return { image, labels, valid };
+}
+
+/** What the labels of a window hold; looks no further than it must. */
+export function labelContent(
+  blocks: readonly RowBlock[],
+  window: { readonly col: number; readonly row: number; readonly width: number; readonly height: number },
+  ignore: number,
+): "labelled" | "background" | "ignored" {
+  const { col, row, width, height } = window;
+  let background = false;
+  for (const block of blocks) {
+    const to = Math.min(row + height, block.row + block.rows);
+    for (let y = Math.max(row, block.row); y < to; y++) {
+      const start = (y - block.row) * block.width + col;
+      for (let i = start; i < start + width; i++) {
+        const value = block.labels[i]!;
+        if (value === ignore) continue;
+        if (value !== 0) return "labelled";
+        background = true;
+      }
+    }
+  }
+  return background ? "background" : "ignored";
+}

@@ -1,0 +1,338 @@
+/** The folder an export writes into: what is there already, whether it fits, and the four metadata files at the end. */
+
+import { readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+
+import { type ClassDefinition, GeoLearnError, writeAtomic } from "@geolearn/core";
+
+import {
+  type AccumulatedStats,
+  accumulatedStatsJson,
+  type BandMoments,
+  type ClassCounts,
+  mergeMoments,
+  momentsToStatistics,
+  parseAccumulatedStats,
+} from "../esri/accumulated-stats.ts";
+import { parseJsonObject, readTextFile } from "../esri/json.ts";
+import { formatMapFile, type MapRow, parseMapFile } from "../esri/map-file.ts";
+import {
+  type ExportRun as RunEntry,
+  type GeoLearnSection,
+  type ModelDefinition,
+  modelDefinitionJson,
+  parseModelDefinition,
+} from "../esri/model-definition.ts";
+import { formatStatsFile } from "../esri/stats-file.ts";
+import { SPLIT_FILE } from "../split/split-file.ts";
+import { STATISTICS_FILE } from "../chips/statistics-file.ts";
+import { imagePath, labelPath } from "./chip-job.ts";
+import { type ExportState, STATE_FILE } from "./export-state.ts";
+import { cellSizes, type ExportRun, partCrs, stemOf } from "./export-training-data.ts";
+import type { Tally } from "./tally.ts";
+
+const MODE = "Classified_Tiles";
+const MAP = "map.txt";
+const STATS = "stats.txt";
+const DEFINITION = "esri_model_definition.emd";
+const ACCUMULATED = "esri_accumulated_stats.json";
+
+/** A folder that holds a finished export. */
+export interface ExistingFolder {
+  readonly rows: readonly MapRow[];
+  readonly definition: ModelDefinition;
+  readonly stats: AccumulatedStats;
+}
+
+/** What a new export builds on. */
+export interface FolderBase {
+  readonly firstIndex: number;
+  /** Rows, classes and counts from before; null for a new folder. */
+  readonly rows: readonly MapRow[];
+  readonly definition: ModelDefinition | null;
+  readonly stats: AccumulatedStats | null;
+}
+
+/** The export that stands in a folder, or null when there is none. */
+export async function readFolder(out: string): Promise<ExistingFolder | null> {
+  const [map, definition, stats] = await Promise.all([MAP, DEFINITION, ACCUMULATED].map((file) => readTextFile(join(out, file))));
+  if (typeof map !== "string" || typeof definition !== "string" || typeof stats !== "string") return null;
+  return {
+    rows: parseMapFile(map, join(out, MAP)),
+    definition: parseModelDefinition(parseJsonObject(definition, join(out, DEFINITION)), join(out, DEFINITION)),
+    stats: parseAccumulatedStats(parseJsonObject(stats, join(out, ACCUMULATED)), join(out, ACCUMULATED)),
+  };
+}
+
+/**
+ * Makes the folder ready: empty, to be appended to, or to be continued.
+ *
+ * @throws OUTPUT_EXISTS for a folder with other chips, CHIPS_MISMATCH when an appended export does not fit
+ */
+export async function prepareFolder(run: ExportRun, existing: ExistingFolder | null, state: ExportState | null): Promise<FolderBase> {
+  const { options } = run;
+  if (state !== null) return continued(existing, state);
+  if (options.overwrite === true) {
+    await clearFolder(options.out);
+    return freshBase(options.startIndex);
+  }
+  const leftovers = await chipFiles(options.out);
+  if (options.startIndex === undefined || (existing === null && leftovers.length > 0)) {
+    if (existing === null && leftovers.length === 0) return freshBase(options.startIndex);
+    throw new GeoLearnError(
+      "OUTPUT_EXISTS",
+      existing === null
+        ? `${options.out} holds an unfinished export made with other inputs or options (${leftovers[0]}).`
+        : `${options.out} holds ${existing.rows.length} chips of another export.`,
+      {
+        hint: 'Choose another folder, append with startIndex: "next", or replace with overwrite: true.',
+        data: { out: options.out },
+      },
+    );
+  }
+  if (existing === null) return freshBase(options.startIndex);
+  return appended(run, existing);
+}
+
+function freshBase(startIndex: number | "next" | undefined): FolderBase {
+  return { firstIndex: checkIndex(typeof startIndex === "number" ? startIndex : 0), rows: [], definition: null, stats: null };
+}
+
+/** The base of an interrupted export: counts from its own state, since the files may be new already. */
+function continued(existing: ExistingFolder | null, state: ExportState): FolderBase {
+  if (state.base === null) return { firstIndex: state.firstIndex, rows: [], definition: null, stats: null };
+  // an appended export begins after every chip that was there
+  const rows = (existing?.rows ?? []).filter(({ image }) => (indexOfPath(image) ?? -1) < state.firstIndex);
+  const runs = existing?.definition.geolearn?.Runs.filter((entry) => entry.Fingerprint !== state.fingerprint) ?? [];
+  const definition = existing === null ? null : withRuns(existing.definition, runs);
+  return { firstIndex: state.firstIndex, rows, definition, stats: state.base };
+}
+
+function withRuns(definition: ModelDefinition, runs: readonly RunEntry[]): ModelDefinition {
+  return definition.geolearn === null ? definition : { ...definition, geolearn: { ...definition.geolearn, Runs: runs } };
+}
+
+function appended(run: ExportRun, existing: ExistingFolder): FolderBase {
+  const { options, resolved, inputs } = run;
+  const { stats, definition, rows } = existing;
+  const mismatch = (what: string, there: string, here: string): GeoLearnError =>
+    new GeoLearnError("CHIPS_MISMATCH", `${options.out} holds chips with ${what} ${there}; this export has ${here}.`, {
+      hint: "Append with the same chip size, bands and format, or export into another folder.",
+      data: { out: options.out },
+    });
+  if (stats.metaDataMode !== MODE) throw mismatch("format", stats.metaDataMode || "unknown", MODE);
+  if (stats.width !== resolved.chipWidth || stats.height !== resolved.chipHeight) {
+    throw mismatch("size", `${stats.width} x ${stats.height}`, `${resolved.chipWidth} x ${resolved.chipHeight}`);
+  }
+  if (stats.bands !== inputs.bands) throw mismatch("bands", String(stats.bands), String(inputs.bands));
+  for (const { value, name } of inputs.classes) {
+    const same = definition.classes.find((entry) => entry.value === value);
+    if (same !== undefined && same.name !== name) throw mismatch(`the name of class ${value}`, `"${same.name}"`, `"${name}"`);
+  }
+  const used = rows.map(({ image }) => indexOfPath(image) ?? -1);
+  const next = Math.max(stats.nextIndex, ...used.map((index) => index + 1));
+  const firstIndex = options.startIndex === "next" ? next : checkIndex(options.startIndex ?? 0);
+  const clash = used.find((index) => index >= firstIndex);
+  if (clash !== undefined) {
+    throw new GeoLearnError("OUTPUT_EXISTS", `${options.out} already has chip ${stemOf(clash)}; the export would begin at ${firstIndex}.`, {
+      hint: `Begin at ${next} or later, or use startIndex: "next".`,
+      data: { out: options.out, next },
+    });
+  }
+  return { firstIndex, rows, definition, stats };
+}
+
+/** The label type, and the value that means "ignore", which no class may have. */
+export function chooseLabelType(
+  classes: readonly ClassDefinition[],
+  wanted: number | undefined,
+  base: FolderBase,
+): { labelType: "uint8" | "uint16"; ignoreValue: number } {
+  const values = new Set([...classes, ...(base.definition?.classes ?? [])].map(({ value }) => value));
+  const section = base.definition?.geolearn ?? null;
+  if (section !== null) {
+    const limit = section.LabelSampleType === "uint8" ? 255 : 65535;
+    const bad = [...values].find((value) => value > limit || value === section.IgnoreValue);
+    if (bad === undefined) return { labelType: section.LabelSampleType, ignoreValue: section.IgnoreValue };
+    throw new GeoLearnError(
+      "CHIPS_MISMATCH",
+      `Class value ${bad} does not fit the label chips of the folder (${section.LabelSampleType}, ignore ${section.IgnoreValue}).`,
+      {
+        hint: "Export into another folder.",
+        data: { value: bad },
+      },
+    );
+  }
+  const largest = Math.max(0, ...values);
+  const free = (from: number): number | null => {
+    for (let value = from; value > 0; value--) if (!values.has(value)) return value;
+    return null;
+  };
+  if (wanted !== undefined) {
+    if (!Number.isInteger(wanted) || wanted < 0 || wanted > 65535 || values.has(wanted)) {
+      throw new GeoLearnError("INVALID_ARGUMENT", `ignoreValue is ${wanted}; expected an integer from 0 to 65535 that is no class.`, {
+        hint: "255 is a usual choice.",
+      });
+    }
+    return { labelType: Math.max(largest, wanted) <= 255 ? "uint8" : "uint16", ignoreValue: wanted };
+  }
+  const byte = largest <= 255 ? free(255) : null;
+  return byte !== null ? { labelType: "uint8", ignoreValue: byte } : { labelType: "uint16", ignoreValue: free(65535)! };
+}
+
+/** Writes map.txt, stats.txt, the accumulated statistics and, last, the `.emd` that says the export is complete. */
+export async function writeMetadata(
+  run: ExportRun,
+  state: ExportState,
+  label: { readonly labelType: "uint8" | "uint16"; readonly ignoreValue: number },
+  base: FolderBase,
+): Promise<ExistingFolder> {
+  const { options, resolved, inputs } = run;
+  const { out } = options;
+  const { firstIndex, nextIndex, tally } = state;
+  if (nextIndex === firstIndex) throw noChips(run, tally);
+
+  const own: MapRow[] = [];
+  for (let i = firstIndex; i < nextIndex; i++) own.push({ image: imagePath(stemOf(i), resolved.chipFormat), label: labelPath(stemOf(i)) });
+  const rows = [...base.rows, ...own].sort((a, b) => (a.image < b.image ? -1 : 1));
+  const classes = mergeClasses(base.definition?.classes ?? [], inputs.classes);
+  const stats = mergeStats(run, state, base.stats, classes, nextIndex);
+  const runs: RunEntry[] = [...(base.definition?.geolearn?.Runs ?? []), ...runEntries(run, firstIndex, nextIndex)];
+  const geolearn: GeoLearnSection = { FormatVersion: 1, IgnoreValue: label.ignoreValue, LabelSampleType: label.labelType, Runs: runs };
+
+  const definition = modelDefinitionJson({
+    width: resolved.chipWidth,
+    height: resolved.chipHeight,
+    metaDataMode: MODE,
+    classes,
+    bandNames: stats.bandNames,
+    bandStatistics: stats.bandMoments.map(momentsToStatistics),
+    minCellSize: stats.minCellSize,
+    maxCellSize: stats.maxCellSize,
+    rasterCount: stats.rasterCount,
+    sensorName: stats.sensorName,
+    geolearn,
+  });
+  await writeAtomic(join(out, MAP), formatMapFile(rows));
+  await writeAtomic(join(out, STATS), formatStatsFile({ ...stats, classes: stats.classes, classesPerImage: stats.classesPerImage }));
+  await writeAtomic(join(out, ACCUMULATED), json(accumulatedStatsJson(stats)));
+  await writeAtomic(join(out, DEFINITION), json(definition));
+  return { rows, definition: { ...parseModelDefinition(definition, DEFINITION), classes }, stats };
+}
+
+function noChips({ options }: ExportRun, tally: Tally): GeoLearnError {
+  return new GeoLearnError(
+    "LABELS_EMPTY",
+    `No chip was written: ${tally.unlabelled} windows hold no labelled pixel and ${tally.ignored} nothing but missing or masked pixels.`,
+    {
+      hint: "Labels smaller than a pixel vanish (try allTouched: true); allTiles: true writes chips without labels too.",
+      data: { out: options.out, unlabelled: tally.unlabelled, ignored: tally.ignored },
+    },
+  );
+}
+
+/** One entry; several parts share it, their reference system is in each TIFF chip. */
+function runEntries(run: ExportRun, firstIndex: number, endIndex: number): RunEntry[] {
+  const { resolved, parts, fingerprint } = run;
+  const systems = new Set(parts.map(partCrs));
+  return [
+    {
+      FirstIndex: firstIndex,
+      EndIndex: endIndex,
+      Crs: systems.size === 1 ? [...systems][0]! : null,
+      Stride: [resolved.strideX, resolved.strideY],
+      Fingerprint: fingerprint,
+    },
+  ];
+}
+
+function mergeClasses(before: readonly ClassDefinition[], now: readonly ClassDefinition[]): ClassDefinition[] {
+  const all = new Map(now.map((entry) => [entry.value, entry]));
+  for (const entry of before) all.set(entry.value, entry);
+  return [...all.values()].sort((a, b) => a.value - b.value);
+}
+
+function mergeStats(
+  { resolved, inputs, parts }: ExportRun,
+  { tally }: ExportState,
+  before: AccumulatedStats | null,
+  classes: readonly ClassDefinition[],
+  nextIndex: number,
+): AccumulatedStats {
+  const chips = (before?.chips ?? 0) + tally.chips;
+  const cells = cellSizes(parts);
+  return {
+    bands: inputs.bands,
+    width: resolved.chipWidth,
+    height: resolved.chipHeight,
+    chips,
+    nextIndex: Math.max(nextIndex, before?.nextIndex ?? 0),
+    metaDataMode: MODE,
+    classes: classes.map(({ value, name }) => classCounts(value, name, tally, before)),
+    classesPerImage:
+      before === null || before.chips === 0
+        ? tally.classesPerImage
+        : {
+            min: Math.min(before.classesPerImage.min, tally.classesPerImage.min),
+            max: Math.max(before.classesPerImage.max, tally.classesPerImage.max),
+            sum: before.classesPerImage.sum + tally.classesPerImage.sum,
+          },
+    minCellSize: before?.minCellSize ?? cells[0] ?? null,
+    maxCellSize: cells.at(-1) ?? before?.maxCellSize ?? null,
+    rasterCount: (before?.rasterCount ?? 0) + parts.length,
+    sensorName: before?.sensorName ?? "Undefined",
+    bandNames: before?.bandNames ?? inputs.bandNames,
+    bandMoments: mergeBands(before?.bandMoments ?? null, tally.bands),
+  };
+}
+
+function classCounts(value: number, name: string, tally: Tally, before: AccumulatedStats | null): ClassCounts {
+  const own = tally.values[value];
+  const old = before?.classes.find((entry) => entry.value === value);
+  const chips = (before?.chips ?? 0) + tally.chips;
+  const images = (old?.images ?? 0) + (own?.images ?? 0);
+  // chips without the class have none of its pixels
+  const smallest = Math.min(old === undefined ? Infinity : old.min, own === undefined ? Infinity : own.min);
+  return {
+    value,
+    name,
+    images,
+    pixels: (old?.pixels ?? 0) + (own?.pixels ?? 0),
+    min: images < chips || smallest === Infinity ? 0 : smallest,
+    max: Math.max(old?.max ?? 0, own?.max ?? 0),
+    count: chips,
+  };
+}
+
+function mergeBands(before: readonly BandMoments[] | null, now: readonly BandMoments[]): BandMoments[] {
+  return now.map((moments, band) => (before === null ? moments : mergeMoments(before[band]!, moments)));
+}
+
+/** Chips and metadata of earlier exports, and files of ours made from them; nothing else in the folder is touched. */
+async function clearFolder(out: string): Promise<void> {
+  for (const name of ["images", "labels", MAP, STATS, DEFINITION, ACCUMULATED, STATE_FILE, SPLIT_FILE, STATISTICS_FILE]) {
+    await rm(join(out, name), { recursive: true, force: true });
+  }
+}
+
+/** Chips without metadata: an export that was interrupted or a folder that lost its files. */
+async function chipFiles(out: string): Promise<string[]> {
+  const found = await Promise.all(["images", "labels"].map((folder) => readdir(join(out, folder)).catch(() => [] as string[])));
+  return found.flat();
+}
+
+function indexOfPath(image: string): number | null {
+  const match = /(\d+)\.[a-z]+$/i.exec(image);
+  return match === null ? null : Number(match[1]);
+}
+
+function checkIndex(index: number): number {
+  if (Number.isSafeInteger(index) && index >= 0 && index < 1e9) return index;
+  throw new GeoLearnError("INVALID_ARGUMENT", `startIndex is ${index}; expected an integer from 0 to 999999999.`, {
+    hint: 'Use "next" to go on after the last chip.',
+  });
+}
+
+function json(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}

@@ -1,0 +1,199 @@
+/** What `exportTrainingData` takes, gives and checks. */
+
+import {
+  type Bounds,
+  type ClassDefinition,
+  type Crs,
+  type Features,
+  GeoLearnError,
+  type Length,
+  type Raster,
+  type RasterSource,
+  type WorkOptions,
+} from "@geolearn/core";
+
+/** Layout of the folder; the other layouts of arcgis.learn follow with their tasks. */
+export type ChipFolderFormat = "classifiedTiles";
+
+/** File format of image chips. Labels are always TIFF: they must stay exact and carry a nodata value. */
+export type ChipFormat = "tiff" | "png" | "jpeg";
+
+/** Width and height in pixels; one number for both. */
+export type PixelSize = number | { readonly width: number; readonly height: number };
+
+/** Labels: vector data, or a raster of class values. A path's extension tells which. */
+export type LabelSource = string | Features | Raster;
+
+/** A rectangle on the map: in the raster's reference system, or in the one named. */
+export type Extent = Bounds | { readonly bounds: Bounds; readonly crs: number | string | Crs };
+
+/** Options of {@link exportTrainingData}. */
+export interface ExportOptions extends WorkOptions {
+  /** Imagery: a path, glob, folder, list, bytes or open raster. Several files of one reference system are one mosaic; others go file by file. */
+  readonly raster: RasterSource | readonly RasterSource[];
+  /** Polygons, lines, points or a class raster, in any reference system. Where features overlap the later one wins. */
+  readonly labels: LabelSource;
+  /** Surveyed land: polygons outside which labels say nothing. Pixels outside are written as ignored. */
+  readonly mask?: string | Features;
+  /** Folder to write. */
+  readonly out: string;
+  /** @defaultValue "classifiedTiles" */
+  readonly format?: ChipFolderFormat;
+  /** @defaultValue "tiff" */
+  readonly chipFormat?: ChipFormat;
+  /** Pixels. @defaultValue 256 */
+  readonly chipSize?: PixelSize;
+  /** Pixels between chip origins. @defaultValue half the chip */
+  readonly stride?: PixelSize;
+  /** Field with the class: integers are the values, names get values 1, 2... in alphabetical order. @defaultValue classvalue or value, else all features are one class */
+  readonly classField?: string;
+  /** Field with the name of the class. @defaultValue classname next to classvalue */
+  readonly classNameField?: string;
+  /** Names and colours of class values; a class field with names takes its values from here. */
+  readonly classes?: readonly (Pick<ClassDefinition, "value" | "name"> & Partial<ClassDefinition>)[];
+  /** Turns points and lines into areas: metres on the ground, or `"2 crs"`. */
+  readonly bufferRadius?: number | string | Length;
+  /** Degrees: besides each chip, copies turned by this angle, twice this angle... up to a full turn. @defaultValue 0, none */
+  readonly rotation?: number;
+  /** Share of a polygon (0 to 1) that must lie in a chip; of one cut further the chip's pixels are ignored. @defaultValue 0 */
+  readonly minOverlap?: number;
+  /** Write chips without a label too. @defaultValue false */
+  readonly allTiles?: boolean;
+  /** Burn every pixel a polygon or line touches, not only those whose centre lies inside. @defaultValue false */
+  readonly allTouched?: boolean;
+  /** Pixel size of the chips: metres on the ground, or `"0.3 crs"`. @defaultValue the raster's */
+  readonly cellSize?: number | string | Length;
+  /** Only this part of the raster. */
+  readonly extent?: Extent;
+  /** Bands to write, from 0. @defaultValue all but alpha */
+  readonly bands?: readonly number[];
+  /** Index of the first chip; appends to a folder that exists. `"next"` goes on after its last chip. */
+  readonly startIndex?: number | "next";
+  /** Replace what an earlier export left in the folder. @defaultValue false */
+  readonly overwrite?: boolean;
+  /** Go on with an export that was interrupted; the folder ends up the same to the byte. @defaultValue true */
+  readonly resume?: boolean;
+  /** Compression of TIFF chips. @defaultValue "deflate" */
+  readonly compression?: "deflate" | "none";
+  /** Deflate level of TIFF chips, 1 (fast) to 9 (small). @defaultValue 6 */
+  readonly level?: number;
+  /** JPEG quality, 1 to 100. @defaultValue 90 */
+  readonly quality?: number;
+  /** Label value for pixels nothing is learnt from, also the label chips' nodata. @defaultValue the largest value of the label type that is no class */
+  readonly ignoreValue?: number;
+  /** Reference system of rasters that name none. */
+  readonly crs?: number | string | Crs;
+  /** Threads that cut, compress and write. @defaultValue the cores of the machine, at most 8 */
+  readonly workers?: number;
+  /** Only measure: nothing is written. @defaultValue false */
+  readonly estimate?: boolean;
+}
+
+/** What an export did. */
+export interface ExportResult {
+  readonly out: string;
+  /** Chips written by this export. */
+  readonly chips: number;
+  /** Index of the first chip and the index after the last. */
+  readonly firstIndex: number;
+  readonly endIndex: number;
+  /** Windows that gave no chip: without a label, or without any pixel to learn from. */
+  readonly skipped: { readonly unlabelled: number; readonly ignored: number };
+  readonly chipWidth: number;
+  readonly chipHeight: number;
+  readonly bands: number;
+  readonly sampleType: string;
+  /** Classes of the folder with their pixels and chips, earlier exports included. */
+  readonly classes: readonly (ClassDefinition & { readonly pixels: number; readonly chips: number })[];
+  readonly ignoreValue: number;
+  readonly megapixels: number;
+  readonly seconds: number;
+  /** True when an interrupted export was continued or a finished one was found. */
+  readonly resumed: boolean;
+}
+
+/** What `estimate: true` tells, measured on three rows of chips. */
+export interface ExportEstimate {
+  readonly out: string;
+  /** Chips that would be written, at most. */
+  readonly chips: number;
+  readonly bytes: number;
+  readonly seconds: number;
+  readonly memoryBytes: number;
+}
+
+/** Options with defaults and checked values. */
+export interface ResolvedExport {
+  readonly chipWidth: number;
+  readonly chipHeight: number;
+  readonly strideX: number;
+  readonly strideY: number;
+  readonly chipFormat: ChipFormat;
+  readonly rotation: number;
+  readonly minOverlap: number;
+  readonly allTiles: boolean;
+  readonly allTouched: boolean;
+  readonly compression: "deflate" | "none";
+  readonly level: number;
+  readonly quality: number;
+}
+
+/** Checks the numbers. @throws INVALID_ARGUMENT, UNSUPPORTED_FORMAT */
+export function resolveExport(options: ExportOptions): ResolvedExport {
+  const { format = "classifiedTiles", chipFormat = "tiff", compression = "deflate" } = options;
+  if (format !== "classifiedTiles") {
+    throw new GeoLearnError(
+      "UNSUPPORTED_FORMAT",
+      `The format "${String(format)}" is not written by this version; expected "classifiedTiles".`,
+      {
+        hint: 'Use format: "classifiedTiles" for pixel classification.',
+      },
+    );
+  }
+  if (!["tiff", "png", "jpeg"].includes(chipFormat)) {
+    throw new GeoLearnError("INVALID_ARGUMENT", `chipFormat is "${String(chipFormat)}"; expected "tiff", "png" or "jpeg".`, {
+      hint: "TIFF keeps every sample type and the reference system.",
+    });
+  }
+  const [chipWidth, chipHeight] = pixelSize("chipSize", options.chipSize ?? 256);
+  const [strideX, strideY] =
+    options.stride === undefined
+      ? [Math.max(1, Math.floor(chipWidth / 2)), Math.max(1, Math.floor(chipHeight / 2))]
+      : pixelSize("stride", options.stride);
+  return {
+    chipWidth,
+    chipHeight,
+    // Esri's tool reads a stride of 0 as "no overlap"
+    strideX: strideX === 0 ? chipWidth : strideX,
+    strideY: strideY === 0 ? chipHeight : strideY,
+    chipFormat,
+    rotation: numberIn("rotation", options.rotation ?? 0, 0, 359.99),
+    minOverlap: numberIn("minOverlap", options.minOverlap ?? 0, 0, 1),
+    allTiles: options.allTiles ?? false,
+    allTouched: options.allTouched ?? false,
+    compression,
+    level: Math.round(numberIn("level", options.level ?? 6, 1, 9)),
+    quality: numberIn("quality", options.quality ?? 90, 1, 100),
+  };
+}
+
+function pixelSize(name: string, size: PixelSize): [number, number] {
+  const [width, height] = typeof size === "number" ? [size, size] : [size.width, size.height];
+  const least = name === "stride" ? 0 : 1;
+  for (const side of [width, height]) {
+    if (Number.isInteger(side) && side >= least && side <= 8192) continue;
+    throw new GeoLearnError("INVALID_ARGUMENT", `${name} is ${String(side)}; expected an integer from ${least} to 8192 pixels.`, {
+      hint: "256 is a good start; networks want multiples of 32.",
+      data: { option: name },
+    });
+  }
+  return [width, height];
+}
+
+function numberIn(name: string, value: number, min: number, max: number): number {
+  if (Number.isFinite(value) && value >= min && value <= max) return value;
+  throw new GeoLearnError("INVALID_ARGUMENT", `${name} is ${String(value)}; expected a number from ${min} to ${max}.`, {
+    hint: "See the options of exportTrainingData.",
+    data: { option: name },
+  });
+}
