@@ -1,1 +1,3 @@
-export {};
+/** Predictions to map features: outlines of classes, simplified and sieved. Pure geometry. */
+
+export { type PolygonizeOptions, polygonize, toPolygons } from "./polygonize/polygonize.ts";

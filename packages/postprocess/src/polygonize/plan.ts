@@ -1,0 +1,101 @@
+/** The options of an outline job, checked and in the units the work needs. */
+
+import { type Affine, GeoLearnError, type Raster, metresPerUnit, parseLength, pixelArea } from "@geolearn/core";
+
+import type { PolygonizeOptions } from "./polygonize.ts";
+import { rowAreas } from "./source-rows.ts";
+
+/** What {@link PolygonizeOptions} mean for one raster. */
+export interface Plan {
+  readonly band: number;
+  readonly connectivity: 4 | 8;
+  /** Values to outline, null for all. */
+  readonly wanted: ReadonlySet<number> | null;
+  readonly names: ReadonlyMap<number, string>;
+  readonly transform: Affine;
+  /** Ground area of a pixel of each row. */
+  readonly rowArea: (row: number) => number;
+  /** Whether a region is large enough to be handed on. */
+  readonly keeps: (pixels: number, area: number) => boolean;
+  /** Whether a region is to be given to its largest neighbour; null without a sieve. */
+  readonly isSmall: ((pixels: number, area: number) => boolean) | null;
+  readonly simplify: SimplifyPlan | null;
+}
+
+/** How borders are simplified. */
+export interface SimplifyPlan {
+  /** Largest distance of a point left out from its new border. */
+  readonly tolerance: number;
+  /** `[xx, xy, yx, yy]`: pixels to the unit of the tolerance, without the origin. */
+  readonly metric: readonly [xx: number, xy: number, yx: number, yy: number];
+}
+
+/** @throws RASTER_NO_TRANSFORM, CLASS_UNKNOWN, INVALID_ARGUMENT */
+export function makePlan(raster: Raster, options: PolygonizeOptions): Plan {
+  const { band = 0, connectivity = 4, stripRows } = options;
+  const { transform } = raster;
+  if (transform === null) {
+    throw new GeoLearnError("RASTER_NO_TRANSFORM", `${raster.name} is not georeferenced; its polygons would have no place.`, {
+      hint: "Give the raster a transform, for example by a world file.",
+    });
+  }
+  if (!Number.isInteger(band) || band < 0 || band >= raster.bands) {
+    throw wrong(`${raster.name} has ${raster.bands} bands; band ${band} is none of them.`, `Use 0 to ${raster.bands - 1}.`);
+  }
+  if (connectivity !== 4 && connectivity !== 8) throw wrong(`Connectivity ${String(connectivity)} is unknown.`, "Use 4 or 8.");
+  if (stripRows !== undefined && !(Number.isInteger(stripRows) && stripRows > 0)) {
+    throw wrong(`Strips of ${stripRows} rows cannot be read.`, "Use an integer of at least 1.");
+  }
+  const names = options.classNames ?? raster.classNames ?? new Map<number, string>();
+  const sieve = areaTest("sieve", options.sieve ?? 0, transform);
+  const minArea = areaTest("minArea", options.minArea ?? 0, transform);
+  return {
+    band,
+    connectivity,
+    wanted: options.classes === undefined ? null : wantedValues(options.classes, names, raster.name),
+    names,
+    transform,
+    rowArea: rowAreas(raster, transform),
+    keeps: minArea === null ? () => true : (pixels, area) => !minArea(pixels, area),
+    isSmall: sieve,
+    simplify: simplifyPlan(options.simplify ?? 0, raster, transform),
+  };
+}
+
+/** "Is smaller than" for an area option; null for 0. */
+function areaTest(option: string, input: number | string, transform: Affine): ((pixels: number, area: number) => boolean) | null {
+  const { value, unit } = parseLength(input);
+  if (value < 0) throw wrong(`${option} ${input} is negative.`, "Use an area of at least 0.");
+  if (value === 0) return null;
+  const pixel = pixelArea(transform);
+  return unit === "crs" ? (pixels) => pixels * pixel < value : (_pixels, area) => area < value;
+}
+
+function wantedValues(classes: readonly (string | number)[], names: ReadonlyMap<number, string>, raster: string): Set<number> {
+  const values = new Map([...names].map(([value, name]) => [name, value]));
+  return new Set(
+    classes.map((wanted) => {
+      const value = typeof wanted === "number" ? wanted : values.get(wanted);
+      if (value !== undefined) return value;
+      const known = [...names].map(([number, name]) => `${name} (${number})`).join(", ");
+      throw new GeoLearnError("CLASS_UNKNOWN", `${raster} has no class named "${wanted}".`, {
+        hint: known === "" ? "The raster carries no class names; use values, or give classNames." : `It has ${known}.`,
+        data: { wanted },
+      });
+    }),
+  );
+}
+
+function simplifyPlan(input: number | string, raster: Raster, [a, b, c, d, e, f]: Affine): SimplifyPlan | null {
+  const { value, unit } = parseLength(input);
+  if (value < 0) throw wrong(`simplify ${input} is negative.`, "Use a tolerance of at least 0.");
+  if (value === 0) return null;
+  if (unit === "crs" || raster.crs === null) return { tolerance: value, metric: [a, b, d, e] };
+  const [col, row] = [raster.width / 2, raster.height / 2];
+  const scale = metresPerUnit(raster.crs, a * col + b * row + c, d * col + e * row + f);
+  return { tolerance: value, metric: [a * scale.x, b * scale.x, d * scale.y, e * scale.y] };
+}
+
+function wrong(message: string, hint: string): GeoLearnError {
+  return new GeoLearnError("INVALID_ARGUMENT", message, { hint });
+}
