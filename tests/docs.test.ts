@@ -40,11 +40,18 @@ test("every ts block of README and guides type-checks", () => {
     }
   }
   expect(files.size).toBeGreaterThan(0);
-  const config = ts.readConfigFile(join(root, "tsconfig.base.json"), (path) => readFileSync(path, "utf8")).config as { compilerOptions: object };
-  const { options } = ts.convertCompilerOptionsFromJson({ ...config.compilerOptions, isolatedDeclarations: false, declaration: false, noUnusedLocals: false }, root);
+  const config = ts.readConfigFile(join(root, "tsconfig.base.json"), (path) => readFileSync(path, "utf8")).config as {
+    compilerOptions: object;
+  };
+  const { options } = ts.convertCompilerOptionsFromJson(
+    { ...config.compilerOptions, isolatedDeclarations: false, declaration: false, noUnusedLocals: false },
+    root,
+  );
   const program = ts.createProgram([...files.keys()], options);
   const faults = [...files].flatMap(([file, place]) =>
-    ts.getPreEmitDiagnostics(program, program.getSourceFile(file)).map((d) => `${place}: ${ts.flattenDiagnosticMessageText(d.messageText, "\n")}`),
+    ts
+      .getPreEmitDiagnostics(program, program.getSourceFile(file))
+      .map((d) => `${place}: ${ts.flattenDiagnosticMessageText(d.messageText, "\n")}`),
   );
   expect(faults).toEqual([]);
 });

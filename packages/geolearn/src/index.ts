@@ -1,1 +1,54 @@
-export {};
+/**
+ * Geospatial deep learning in TypeScript: from a raster and labels to a trained network to a map. This package wires the rooms
+ * together; what it exports is what most people need. The rooms themselves are `@geolearn/core`, `@geolearn/engine` and so on.
+ */
+
+// the flow: chips -> data -> network -> model -> map -> features
+export { type ExportEstimate, type ExportOptions, type ExportResult, exportTrainingData, prepareData } from "@geolearn/data-prep";
+export type { Augmentation, DataSource, LearningData, PrepareDataOptions } from "@geolearn/data-prep";
+export { type Architecture, UNet, UnetClassifier } from "./unet.ts";
+export { Learner, createLearner } from "@geolearn/training";
+export type { EpochRecord, Evaluation, FitOptions, FitResult, LearnerOptions, LrFindOptions, LrFindResult } from "@geolearn/training";
+export { type ModelOf, type PixelClassifier, type TrainModelOptions, type UseModelOptions, fromModel } from "./from-model.ts";
+export { ClassifiedMap } from "./classified-map.ts";
+export { FeatureLayer } from "./feature-layer.ts";
+
+// the verbs on their own
+export { classifyPixels, pixelClassifier, runInference } from "@geolearn/inference";
+export type { ClassifyOptions, InferenceConfiguration, InferenceFunction, ParameterInfo, PixelBlock, SceneInfo } from "@geolearn/inference";
+export { polygonize, toPolygons } from "@geolearn/postprocess";
+export type { PolygonizeOptions } from "@geolearn/postprocess";
+export { type ModelDescription, type ModelManifest, describeModelPackage } from "@geolearn/models";
+export { type Device, type EngineInfo, startEngine } from "@geolearn/engine";
+
+// looking at files
+export { type ChipsInfo, type CrsSummary, type FeaturesInfo, type Info, type ModelInfo, type RasterInfo, describe } from "./info.ts";
+
+// rasters, features, errors
+export { GeoLearnError, Figure, createRaster, openRaster, parseCrs, readFeatures, terminalProgress, writeFeatures } from "@geolearn/core";
+export type {
+  ClassDefinition,
+  Crs,
+  ErrorCode,
+  Feature,
+  Features,
+  OnProgress,
+  OnWarning,
+  Progress,
+  Raster,
+  RasterArray,
+  RasterProfile,
+  RasterSource,
+  RasterWriter,
+  Task,
+  Warning,
+  Window,
+  WorkOptions,
+} from "@geolearn/core";
+
+// a made-up town to try everything on
+export { type SampleTown, writeSampleTown } from "./demo/sample-town.ts";
+export { type DemoOptions, type DemoResult, runDemo } from "./demo/demo.ts";
+export type { TownOptions } from "./demo/town.ts";
+
+export { version } from "./version.ts";

@@ -59,3 +59,26 @@ export function several(value: string, previous: readonly string[] | undefined):
 export function camelCase(text: string): string {
   return text.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }
+
+/** A length on the ground in metres, or text such as `2 crs` that is left to the function. */
+export function length(text: string): number | string {
+  const value = Number(text);
+  return text.trim() !== "" && Number.isFinite(value) ? value : text;
+}
+
+/** `next` or an integer of at least 0. */
+export function nextOrInteger(text: string): number | "next" {
+  return text === "next" ? "next" : integer(0)(text);
+}
+
+/** JSON, or the words of a comma-separated `from=to` list as an object. */
+export function mapping(text: string): Record<string, string> {
+  return Object.fromEntries(
+    words(text).map((part) => {
+      const [from, to, ...rest] = part.split("=");
+      if (from === undefined || to === undefined || rest.length > 0)
+        throw new InvalidArgumentError(`expected value=name,value=name..., got "${text}".`);
+      return [from, to];
+    }),
+  );
+}

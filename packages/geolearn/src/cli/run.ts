@@ -3,39 +3,40 @@
 import { GeoLearnError, type Warning, terminalProgress } from "@geolearn/core";
 import { Command, CommanderError } from "commander";
 import { version } from "../version.ts";
-import { accuracyCommand } from "./commands/accuracy.ts";
-import { checkCommand } from "./commands/check.ts";
 import { classifyPixelsCommand } from "./commands/classify-pixels.ts";
 import { demoCommand } from "./commands/demo.ts";
-import { evaluateCommand } from "./commands/evaluate.ts";
 import { exportCommand } from "./commands/export-training-data.ts";
 import { infoCommand } from "./commands/info.ts";
 import { toPolygonsCommand } from "./commands/to-polygons.ts";
 import { trainCommand } from "./commands/train.ts";
 import { type CommandContext, UsageError } from "./context.ts";
 
+/** Where progress, warnings and errors go; `process.stderr` is one. */
+export interface ErrorStream {
+  write(text: string): unknown;
+  readonly isTTY?: boolean | undefined;
+  readonly columns?: number | undefined;
+}
+
 /** Where a run writes and what cancels it. */
 export interface CliSurroundings {
   readonly signal: AbortSignal;
   readonly out: (text: string) => void;
-  readonly err: NodeJS.WritableStream & { readonly isTTY?: boolean };
+  readonly err: ErrorStream;
 }
 
 const commands = [
   infoCommand,
-  checkCommand,
   exportCommand,
   trainCommand,
-  evaluateCommand,
   classifyPixelsCommand,
   toPolygonsCommand,
-  accuracyCommand,
   demoCommand,
 ];
 
 /** Runs one command line (without the program's name) and gives the exit status. */
 export async function runCli(args: readonly string[], { signal, out, err }: CliSurroundings): Promise<number> {
-  const progress = terminalProgress(err);
+  const progress = terminalProgress({ stream: err });
   const program = new Command("geolearn")
     .description("Geospatial deep learning: from imagery and labels to a trained network to a map.")
     .version(version)
@@ -46,7 +47,7 @@ export async function runCli(args: readonly string[], { signal, out, err }: CliS
     signal,
     onProgress: progress.onProgress,
     onWarning: (warning) => {
-      progress.clear();
+      progress.end();
       err.write(formatWarning(warning));
     },
     print: (value, text) => {
@@ -58,7 +59,7 @@ export async function runCli(args: readonly string[], { signal, out, err }: CliS
   for (const add of commands) {
     const command = add(contextOf)
       .exitOverride()
-      .configureOutput({ writeOut: out, writeErr: (text) => void err.write(text) });
+      .configureOutput({ writeOut: out, writeErr: (text: string) => void err.write(text) });
     program.addCommand(command.option("--json", "print the result as JSON").showHelpAfterError("(add --help for the options)"));
   }
   try {
@@ -70,7 +71,7 @@ export async function runCli(args: readonly string[], { signal, out, err }: CliS
   }
 }
 
-function reportFailure(error: unknown, signal: AbortSignal, err: NodeJS.WritableStream): number {
+function reportFailure(error: unknown, signal: AbortSignal, err: ErrorStream): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   if (error instanceof UsageError) {
     err.write(`geolearn: ${error.message}\n(add --help for the options)\n`);

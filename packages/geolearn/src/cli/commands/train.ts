@@ -1,0 +1,221 @@
+/** `geolearn train`: from chips to a model package. */
+
+import { rm } from "node:fs/promises";
+import { type Augmentation, prepareData } from "@geolearn/data-prep";
+import type { Device } from "@geolearn/engine";
+import { type FitOptions, type FitResult, type LearnerOptions, type Monitor, createLearner } from "@geolearn/training";
+import { Command, InvalidArgumentError, Option } from "commander";
+import type { CommandContext } from "../context.ts";
+import { autoOrNumber, integer, mapping, number, numbers, several, words } from "../options.ts";
+import { table } from "../table.ts";
+
+interface Options {
+  readonly data: string[];
+  readonly out: string;
+  readonly modelType: string;
+  readonly backbone?: "resnet18" | "resnet34";
+  readonly weights?: string;
+  readonly pretrainedModel?: string;
+  readonly freeze?: boolean;
+  readonly base?: number;
+  readonly depth?: number;
+  readonly norm?: "batch" | "group";
+  readonly epochs: number;
+  readonly batchSize: number;
+  readonly chipSize?: number;
+  readonly lr: number | "auto";
+  readonly schedule?: NonNullable<FitOptions["schedule"]>;
+  readonly optimizer?: NonNullable<FitOptions["optimizer"]>;
+  readonly clipNorm?: number;
+  readonly loss?: "crossEntropy" | "focal" | "dice" | "mix";
+  readonly classWeights?: "balanced" | number[];
+  readonly ignoreClasses?: string[];
+  readonly bands?: string[];
+  readonly classMapping?: Record<string, string>;
+  readonly augment?: Augmentation | boolean;
+  readonly earlyStopping?: boolean;
+  readonly monitor?: Monitor;
+  readonly keepLast?: boolean;
+  readonly valSplit?: number;
+  readonly split?: string;
+  readonly resume?: boolean;
+  readonly report?: string;
+  readonly seed: number;
+  readonly device?: Device;
+  readonly threads?: number;
+}
+
+/** Steps between checkpoints inside an epoch. */
+const CHECKPOINT_STEPS = 50;
+
+export function trainCommand(contextOf: (command: Command) => CommandContext): Command {
+  const command = new Command("train")
+    .description("Train a network on chips and write it as a model package.")
+    .requiredOption("--data <folder>", "chip folder; may be given several times", several)
+    .requiredOption("--out <model.dlpk>", "where the model goes")
+    .addOption(new Option("--model-type <name>", "architecture").choices(["unet"]).default("unet"))
+    .addOption(new Option("--backbone <name>", "residual encoder (default: a plain one)").choices(["resnet18", "resnet34"]))
+    .option("--weights <file>", 'safetensors file with weights of the backbone, or "random"')
+    .option("--pretrained-model <model.dlpk>", "a model to start from")
+    .option("--freeze", "hold the backbone's weights")
+    .option("--no-freeze", "train the backbone from the start")
+    .option("--base <filters>", "filters of the plain encoder's first level (default: 16)", integer(1))
+    .option("--depth <levels>", "levels of the plain encoder (default: 4)", integer(1))
+    .addOption(new Option("--norm <name>", "normalization between layers").choices(["batch", "group"]))
+    .option("--epochs <number>", "times through the chips", integer(1), 10)
+    .option("--batch-size <chips>", "chips per step", integer(1), 8)
+    .option("--chip-size <pixels>", "cut chips to this side", integer(1))
+    .option("--lr <rate>", "highest learning rate; auto finds one first", autoOrNumber, "auto")
+    .addOption(
+      new Option("--schedule <name>", "course of the learning rate").choices(["one-cycle", "constant", "cosine"]).argParser(scheduleName),
+    )
+    .addOption(new Option("--optimizer <name>").choices(["adamw", "adam", "sgd"]))
+    .option("--clip-norm <norm>", "scale gradients down to this norm", number)
+    .addOption(new Option("--loss <name>").choices(["cross-entropy", "focal", "dice", "mix"]).argParser(lossName))
+    .option("--class-weights <balanced|w,w,...>", "weight of each class in the loss", classWeights)
+    .option("--ignore-classes <name,...>", "classes neither loss nor metrics look at", words)
+    .option("--bands <band,...>", "bands to use, by number from 0 or by name", words)
+    .option("--class-mapping <value=name,...>", "names for class values; equal names become one class", mapping)
+    .option(
+      "--augment <none|flips|key=value,...>",
+      "changes of training chips, e.g. rotate=15,zoom=1.2,noise=0.05 (default: flips)",
+      augmentation,
+    )
+    .option("--early-stopping", "end when the monitored figure stops getting better")
+    .option("--monitor <figure>", "validLoss, trainLoss, pixelAccuracy, meanIou, kappa or 'iou <class>' (default: validLoss)")
+    .option("--keep-last", "keep the last epoch's weights instead of the best")
+    .option("--val-split <share>", "share of chips that validate", number)
+    .option("--split <blocks|random|FILE>", "how chips are split; a file lists the validation chips, one a line (default: blocks)")
+    .option("--resume", "go on with an interrupted run of the same command")
+    .option("--report <report.html>", "write a training report")
+    .option("--seed <number>", "decides first weights, order and augmentation", integer(0), 42)
+    .addOption(new Option("--device <name>").choices(["cpu", "webgpu", "cuda", "coreml", "dml", "tensorflow", "auto"]))
+    .option("--threads <number>", "threads of one operation", integer(1));
+  return command.action(async () => {
+    const options = command.opts<Options>();
+    const context = contextOf(command);
+    const { result, model } = await train(options, context);
+    context.print(
+      { model, modelType: options.modelType, epochs: result.epochs, best: result.best, seconds: result.seconds },
+      resultText(result, model),
+    );
+  });
+}
+
+async function train(options: Options, { signal, onProgress, onWarning }: CommandContext): Promise<{ result: FitResult; model: string }> {
+  const data = await prepareData(options.data, {
+    task: "pixelClassification",
+    batchSize: options.batchSize,
+    seed: options.seed,
+    ...defined({
+      chipSize: options.chipSize,
+      valSplit: options.valSplit,
+      split: options.split,
+      bands: options.bands?.map((band) => (/^\d+$/.test(band) ? Number(band) : band)),
+      classMapping: options.classMapping,
+      ignoreClasses: options.ignoreClasses,
+      augment: options.augment,
+    }),
+    signal,
+    onProgress,
+    onWarning,
+  });
+  try {
+    const learner = await createLearner(data, {
+      modelType: options.modelType,
+      onWarning,
+      ...(defined({
+        backbone: options.backbone,
+        weights: options.weights,
+        pretrained: options.pretrainedModel,
+        freeze: options.freeze,
+        base: options.base,
+        depth: options.depth,
+        norm: options.norm,
+        loss: options.loss,
+        classWeights: options.classWeights,
+        device: options.device,
+        threads: options.threads,
+      }) as LearnerOptions),
+    });
+    const checkpoint = `${options.out}.checkpoint`;
+    try {
+      const result = await learner.fit({
+        epochs: options.epochs,
+        lr: options.lr,
+        checkpoint,
+        checkpointEvery: CHECKPOINT_STEPS,
+        resume: options.resume ?? false,
+        earlyStopping: options.earlyStopping ?? false,
+        restoreBest: !options.keepLast,
+        ...defined({ schedule: options.schedule, optimizer: options.optimizer, clipNorm: options.clipNorm, monitor: options.monitor }),
+        signal,
+        onProgress,
+        onWarning,
+      });
+      await learner.save(options.out);
+      if (options.report !== undefined) await learner.report(options.report);
+      await rm(checkpoint, { recursive: true, force: true });
+      return { result, model: options.out };
+    } finally {
+      await learner.dispose();
+    }
+  } finally {
+    await data.close();
+  }
+}
+
+function resultText({ epochs, best, lr, seconds }: FitResult, model: string): string {
+  const names = Object.keys(epochs[0]?.metrics ?? {});
+  return [
+    table(
+      ["epoch", "train loss", "valid loss", ...names, "seconds"],
+      epochs.map((record) => [
+        record.epoch,
+        record.trainLoss,
+        record.validLoss,
+        ...names.map((name) => record.metrics[name] ?? null),
+        record.seconds,
+      ]),
+    ),
+    `${model}: weights of epoch ${best ?? "-"}, learning rate ${Number(lr.toPrecision(3))}, ${Math.round(seconds)} s`,
+  ].join("\n\n");
+}
+
+/** The options that were given. */
+function defined<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+}
+
+function scheduleName(text: string): "oneCycle" | "constant" | "cosine" {
+  if (text === "one-cycle") return "oneCycle";
+  if (text === "constant" || text === "cosine") return text;
+  throw new InvalidArgumentError(`expected one-cycle, constant or cosine, got "${text}".`);
+}
+
+function lossName(text: string): "crossEntropy" | "focal" | "dice" | "mix" {
+  if (text === "cross-entropy") return "crossEntropy";
+  if (text === "focal" || text === "dice" || text === "mix") return text;
+  throw new InvalidArgumentError(`expected cross-entropy, focal, dice or mix, got "${text}".`);
+}
+
+function classWeights(text: string): "balanced" | number[] {
+  return text === "balanced" ? "balanced" : numbers(text);
+}
+
+function augmentation(text: string): Augmentation | boolean {
+  if (text === "none") return false;
+  if (text === "flips") return true;
+  return Object.fromEntries(
+    Object.entries(mapping(text)).map(([key, value]) => {
+      if (!["flips", "quarterTurns", "rotate", "zoom", "brightness", "contrast", "noise"].includes(key)) {
+        throw new InvalidArgumentError(
+          `"${key}" is no augmentation; there are flips, quarterTurns, rotate, zoom, brightness, contrast and noise.`,
+        );
+      }
+      return [key, value === "true" || value === "false" ? value === "true" : number(value)];
+    }),
+  );
+}

@@ -1,0 +1,28 @@
+/** Architectures by name: a network, a task and its defaults. */
+
+import type { LearningData } from "@geolearn/data-prep";
+import { type Learner, type LearnerOptions, createLearner } from "@geolearn/training";
+
+/** Makes learners of one architecture. */
+export interface Architecture<T extends "pixelClassification"> {
+  /**
+   * A learner for the data.
+   *
+   * @throws CHIP_SIZE_NOT_DIVISIBLE when the chips do not fit the network, and what loading weights throws
+   */
+  create(data: LearningData<T>, options?: Omit<LearnerOptions, "modelType">): Promise<Learner<T>>;
+}
+
+/**
+ * U-Net: every pixel gets a class (Ronneberger, Fischer and Brox 2015), with a plain encoder or a ResNet-18/34.
+ *
+ * @example
+ * const unet = await UNet.create(data, { backbone: "resnet18" });
+ * await unet.fit({ epochs: 10 });
+ */
+export const UNet: Architecture<"pixelClassification"> = {
+  create: (data, options = {}) => createLearner(data, { ...options, modelType: "unet" }),
+};
+
+/** {@link UNet} under the name of arcgis.learn. */
+export const UnetClassifier: Architecture<"pixelClassification"> = UNet;
