@@ -39,7 +39,10 @@ export { type Length, parseLength } from "./crs/length.ts";
 
 // rasters in
 export { imageBands, rasterBounds } from "./raster/helpers.ts";
+export { type MosaicOptions, mosaicRasters } from "./raster/mosaic.ts";
 export { openRaster, type OpenRasterOptions, type RasterSource } from "./raster/open-raster.ts";
+export type { NetworkPolicy } from "./raster/sources/network-policy.ts";
+export { warpRaster, type WarpOptions } from "./raster/warp.ts";
 export type { BandInfo, Raster, RasterArray, ReadOptions, Resampling, SampleType, Samples } from "./raster/raster.ts";
 
 // rasters out

@@ -1,32 +1,156 @@
 /** Opens rasters, wherever they come from. */
 
-import { parseCrs } from "../crs/parse.ts";
-import type { Crs } from "../crs/crs.ts";
-import type { Raster } from "./raster.ts";
-import { memorySource } from "./sources/byte-source.ts";
-import { fileSource } from "./sources/file-source.ts";
-import { openTiff } from "./tiff/tiff-raster.ts";
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
-/** What {@link openRaster} opens. */
-export type RasterSource = string | Uint8Array | ArrayBuffer | Raster;
+import { glob, isDynamicPattern } from "tinyglobby";
+
+import type { Crs } from "../crs/crs.ts";
+import { parseCrs } from "../crs/parse.ts";
+import { GeoLearnError } from "../errors.ts";
+import { type MosaicOptions, mosaicRasters } from "./mosaic.ts";
+import { looksLikePicture, openPicture } from "./picture-raster.ts";
+import type { Raster } from "./raster.ts";
+import { findSidecars, noSidecars } from "./sidecars.ts";
+import { type ByteSource, memorySource } from "./sources/byte-source.ts";
+import { fileSource } from "./sources/file-source.ts";
+import { httpSource } from "./sources/http-source.ts";
+import type { NetworkPolicy } from "./sources/network-policy.ts";
+import { looksLikeTiff } from "./tiff/directories.ts";
+import { openTiff } from "./tiff/tiff-raster.ts";
+import { looksLikeVrt, openVrt } from "./vrt.ts";
+
+/**
+ * What {@link openRaster} opens: a path, a glob, a folder, an `http` address, the bytes of a file, an open raster, or a list
+ * of these, which becomes one mosaic.
+ */
+export type RasterSource = string | URL | Uint8Array | ArrayBuffer | Raster | readonly RasterSource[];
 
 /** Options of {@link openRaster}. */
-export interface OpenRasterOptions {
-  /** Reference system to use instead of the file's own. */
+export interface OpenRasterOptions extends MosaicOptions {
+  /** Reference system to use instead of the files' own. */
   readonly crs?: Crs | number | string;
   /** Milliseconds for decoding one piece of a file. @defaultValue 30000 */
   readonly deadline?: number;
+  /** Allows `http` and `https` addresses: true for public hosts, or a policy. @defaultValue false */
+  readonly network?: boolean | NetworkPolicy;
   readonly signal?: AbortSignal;
 }
 
-/** Opens a raster. */
+/** Endings of the files that a folder is searched for. */
+const endings = ["tif", "tiff", "vrt", "png", "jpg", "jpeg"];
+
+/**
+ * Opens a raster. Headers are read, no pixels; pixels are read by windows.
+ *
+ * Several files (a list, a glob, a folder) become one mosaic on the grid of the first: see `mosaicRasters`. Files of a glob
+ * or folder are taken in the order of their names.
+ *
+ * @throws FILE_NOT_FOUND, UNSUPPORTED_FORMAT, RASTER_CORRUPT, RASTER_UNSUPPORTED, LIMIT_EXCEEDED, NETWORK_NOT_ALLOWED,
+ * RASTER_MISMATCH (files that make no mosaic)
+ * @example
+ * const raster = await openRaster("city/*.tif");
+ * const { data, mask } = await raster.read({ col: 0, row: 0, width: 512, height: 512 });
+ * await raster.close();
+ */
 export async function openRaster(source: RasterSource, options: OpenRasterOptions = {}): Promise<Raster> {
-  if (typeof source === "object" && "read" in source) return source;
-  const tiffOptions = {
-    deadline: options.deadline ?? 30_000,
-    crs: options.crs === undefined ? undefined : parseCrs(options.crs),
-    signal: options.signal,
-  };
-  if (typeof source === "string") return openTiff(await fileSource(source), tiffOptions);
-  return openTiff(memorySource(source instanceof ArrayBuffer ? new Uint8Array(source) : source), tiffOptions);
+  options.signal?.throwIfAborted();
+  if (isRaster(source)) return source;
+  if (source instanceof Uint8Array) return openSource(memorySource(source), options);
+  if (source instanceof ArrayBuffer) return openSource(memorySource(new Uint8Array(source)), options);
+  if (source instanceof URL) return openRaster(source.protocol === "file:" ? fileURLToPath(source) : source.href, options);
+  if (typeof source !== "string") return openMany(source, options);
+  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(source)) return openAddress(source, options);
+  const known = await stat(source).catch(() => null);
+  if (known?.isFile()) return openFile(source, options);
+  if (known?.isDirectory()) return openFolder(source, options);
+  if (isDynamicPattern(source)) return openMatches(source, await glob(source, { onlyFiles: true, expandDirectories: false }), options);
+  return openFile(source, options);
+}
+
+function isRaster(source: RasterSource): source is Raster {
+  return typeof source === "object" && "read" in source && typeof source.read === "function";
+}
+
+async function openFile(path: string, options: OpenRasterOptions): Promise<Raster> {
+  const source = await fileSource(path);
+  try {
+    return await openSource(source, options, path);
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
+}
+
+/** Looks at the first bytes, not at the name. */
+async function openSource(source: ByteSource, options: OpenRasterOptions, path?: string): Promise<Raster> {
+  const { signal, deadline = 30_000 } = options;
+  const inner = { deadline, signal, crs: options.crs === undefined ? undefined : parseCrs(options.crs) };
+  const head = await source.read(0, Math.min(source.size, 512), signal);
+  if (looksLikeVrt(head))
+    return openVrt(source, inner, path ?? null, (name) => openRaster(name, { deadline, ...(signal === undefined ? {} : { signal }) }));
+  const sidecars = path === undefined ? noSidecars : await findSidecars(path);
+  if (looksLikePicture(head)) return openPicture(source, inner, sidecars);
+  if (looksLikeTiff(head)) return openTiff(source, inner, sidecars);
+  throw new GeoLearnError(
+    "UNSUPPORTED_FORMAT",
+    `${source.name} is ${source.size === 0 ? "empty" : "not a TIFF, VRT, PNG or JPEG"}: it does not begin like one.`,
+    { hint: "Convert it: gdal_translate -of COG INPUT OUTPUT.tif" },
+  );
+}
+
+async function openAddress(address: string, options: OpenRasterOptions): Promise<Raster> {
+  if (options.network === undefined || options.network === false) {
+    throw new GeoLearnError(
+      "NETWORK_NOT_ALLOWED",
+      `${withoutQuery(address)} is an address on the network, which is not used unless allowed.`,
+      {
+        hint: "Allow it with the option network: true, or download the file.",
+      },
+    );
+  }
+  const source = await httpSource(address, options.network === true ? {} : options.network, options.signal);
+  return openSource(source, options);
+}
+
+async function openFolder(folder: string, options: OpenRasterOptions): Promise<Raster> {
+  const found = await glob(`*.{${endings.join(",")}}`, {
+    cwd: folder,
+    onlyFiles: true,
+    caseSensitiveMatch: false,
+    expandDirectories: false,
+  });
+  return openMatches(
+    folder,
+    found.map((name) => join(folder, name)),
+    options,
+  );
+}
+
+function openMatches(pattern: string, paths: readonly string[], options: OpenRasterOptions): Promise<Raster> {
+  if (paths.length === 0) {
+    throw new GeoLearnError("FILE_NOT_FOUND", `No raster matches ${pattern}.`, { hint: `Rasters end in ${endings.join(", ")}.` });
+  }
+  return openMany([...paths].sort(), options);
+}
+
+async function openMany(sources: readonly RasterSource[], options: OpenRasterOptions): Promise<Raster> {
+  if (sources.length === 0) {
+    throw new GeoLearnError("INVALID_ARGUMENT", "An empty list of rasters was given.", { hint: "Name at least one raster." });
+  }
+  if (sources.length === 1) return openRaster(sources[0]!, options);
+  const opened: Raster[] = [];
+  try {
+    for (const source of sources) opened.push(await openRaster(source, options));
+    return mosaicRasters(opened, options);
+  } catch (error) {
+    await Promise.all(opened.map((raster) => raster.close()));
+    throw error;
+  }
+}
+
+/** Addresses appear in messages without what may be a secret. */
+function withoutQuery(address: string): string {
+  return address.replace(/[?#].*$/, "").replace(/\/\/[^/@]*@/, "//");
 }

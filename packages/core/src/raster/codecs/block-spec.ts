@@ -2,6 +2,10 @@
 
 import type { SampleType } from "../raster.ts";
 
+/** Compression numbers of whole picture files, which are one block each; TIFF has no negative ones. */
+export const PNG_FILE = -1;
+export const JPEG_FILE = -2;
+
 /** How the blocks of one image are stored. */
 export interface BlockSpec {
   /** TIFF compression number. */

@@ -4,13 +4,15 @@ import { constants, inflateSync } from "node:zlib";
 
 import { GeoLearnError } from "../../errors.ts";
 import type { Samples } from "../raster.ts";
-import type { BlockSpec } from "./block-spec.ts";
+import { type BlockSpec, JPEG_FILE, PNG_FILE } from "./block-spec.ts";
 import { decodeJpeg } from "./jpeg.ts";
 import { decodeLerc } from "./lerc.ts";
 import { decodeLzw } from "./lzw.ts";
 import { decodePackBits } from "./packbits.ts";
 import { undoDifferences, undoFloatPredictor } from "./predictor.ts";
 import { sampleBytes, samplesFrom } from "./samples.ts";
+import { decodePng } from "./png.ts";
+import { separateBands } from "./separate-bands.ts";
 import { unpackBits } from "./unpack-bits.ts";
 import { decodeZstd } from "./zstd.ts";
 
@@ -40,7 +42,8 @@ export function needsWorker({ compression }: BlockSpec): boolean {
 
 async function decode(spec: BlockSpec, bytes: Uint8Array, rows: number): Promise<Samples> {
   const { width, samples } = spec;
-  if (spec.compression === 7) return decodeJpegBlock(spec, bytes, rows);
+  if (spec.compression === 7 || spec.compression === JPEG_FILE) return decodeJpegBlock(spec, bytes, rows);
+  if (spec.compression === PNG_FILE) return decodePng(bytes);
   if (spec.compression === 34887) {
     const inflated = await inflateLerc(spec, bytes, rows);
     return decodeLerc(inflated, spec.sampleType, width, rows, samples);
@@ -80,11 +83,12 @@ async function decompress(spec: BlockSpec, bytes: Uint8Array, rowBytes: number, 
  * pool, so that it can be transferred). The checksum is verified.
  */
 function inflate(bytes: Uint8Array, expected: number, limit: number): Uint8Array {
-  return inflateSync(bytes, {
+  const { buffer, byteOffset, byteLength } = inflateSync(bytes, {
     chunkSize: Math.max(expected + 64, 16384),
     maxOutputLength: limit,
     finishFlush: constants.Z_FINISH,
   });
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 async function inflateLerc(spec: BlockSpec, bytes: Uint8Array, rows: number): Promise<Uint8Array> {
@@ -101,8 +105,7 @@ function decodeJpegBlock(spec: BlockSpec, bytes: Uint8Array, rows: number): Samp
   const { width, samples } = spec;
   const image = decodeJpeg(bytes, {
     tables: spec.jpegTables,
-    colors: spec.ycbcr ? "ycbcr" : "none",
-    smoothChroma: false,
+    colors: spec.compression === JPEG_FILE ? "auto" : spec.ycbcr ? "ycbcr" : "none",
     maxPixels: width * spec.height,
   });
   if (image.components !== samples || image.width < width || image.height < rows) {
@@ -150,24 +153,6 @@ function swapBytes(raw: Uint8Array, bytes: number): void {
   if (bytes === 2) buffer.swap16();
   else if (bytes === 4) buffer.swap32();
   else buffer.swap64();
-}
-
-/** Pixel after pixel becomes band after band. */
-function separateBands(interleaved: Samples, samples: number, pixels: number): Samples {
-  if (samples === 1) return interleaved;
-  const out = new (interleaved.constructor as new (length: number) => Samples)(interleaved.length);
-  if (samples === 3) {
-    for (let i = 0, from = 0; i < pixels; i++, from += 3) {
-      out[i] = interleaved[from]!;
-      out[i + pixels] = interleaved[from + 1]!;
-      out[i + 2 * pixels] = interleaved[from + 2]!;
-    }
-    return out;
-  }
-  for (let band = 0; band < samples; band++) {
-    for (let i = band * pixels, from = band; i < (band + 1) * pixels; i++, from += samples) out[i] = interleaved[from]!;
-  }
-  return out;
 }
 
 function fromHalf(half: Uint16Array): Float32Array {

@@ -83,6 +83,27 @@ export function readJpegStructure(bytes: Uint8Array, tables: Uint8Array | null, 
   return reader.read(bytes, false)!;
 }
 
+/** Size and components of the first frame, without decoding. @throws Error when there is none. */
+export function readJpegSize(bytes: Uint8Array): { width: number; height: number; components: number } {
+  for (let at = 2; at + 9 < bytes.length;) {
+    const marker = bytes[at + 1]!;
+    if (bytes[at] !== 0xff) break;
+    if (marker === 0xff) {
+      at++;
+      continue;
+    }
+    const frame = marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc;
+    if (frame) {
+      const height = (bytes[at + 5]! << 8) | bytes[at + 6]!;
+      const width = (bytes[at + 7]! << 8) | bytes[at + 8]!;
+      if (width === 0 || height === 0) break;
+      return { width, height, components: bytes[at + 9]! };
+    }
+    at += 2 + ((bytes[at + 2]! << 8) | bytes[at + 3]!);
+  }
+  throw new Error("the JPEG holds no image");
+}
+
 class MarkerReader {
   readonly #quantization: (Uint16Array | null)[] = [null, null, null, null];
   readonly #dc: (HuffmanTable | null)[] = [null, null, null, null];

@@ -1,12 +1,12 @@
 /**
  * A JPEG decoder (ITU T.81: baseline, extended and progressive Huffman, 8 bits) whose pixels equal libjpeg's: the accurate
- * integer inverse DCT, and chroma upsampling with or without its triangle filter. Damage is an error, never a gray area.
+ * integer inverse DCT, and colour brought to full size by a larger inverse DCT. Damage is an error, never a gray area.
  */
 
-import { readJpegStructure } from "./jpeg-markers.ts";
+import { type JpegComponent, type JpegStructure, readJpegStructure } from "./jpeg-markers.ts";
 import { decodeScans } from "./jpeg-scan.ts";
 import { inverseDct } from "./jpeg-idct.ts";
-import { upsample } from "./jpeg-upsample.ts";
+import { scaledInverseDct } from "./jpeg-scaled-idct.ts";
 
 /** Options of {@link decodeJpeg}. */
 export interface JpegOptions {
@@ -14,8 +14,6 @@ export interface JpegOptions {
   readonly tables?: Uint8Array | null;
   /** What three components are: YCbCr to be turned into RGB, left as they are, or told by the file's markers. */
   readonly colors: "ycbcr" | "none" | "auto";
-  /** Smooth subsampled chroma (what libjpeg does by itself) instead of repeating it (what libtiff asks of it). */
-  readonly smoothChroma: boolean;
   /** Largest image to decode, in pixels. */
   readonly maxPixels: number;
 }
@@ -29,19 +27,39 @@ export interface JpegImage {
 }
 
 /** Decodes a JPEG. @throws Error with the reason when the stream is damaged or of a kind that is not decoded. */
-export function decodeJpeg(bytes: Uint8Array, { tables = null, colors, smoothChroma, maxPixels }: JpegOptions): JpegImage {
+export function decodeJpeg(bytes: Uint8Array, { tables = null, colors, maxPixels }: JpegOptions): JpegImage {
   const structure = readJpegStructure(bytes, tables, maxPixels);
   const { width, height, components } = structure;
   decodeScans(structure);
   const pixels = width * height;
   const data = new Uint8Array(pixels * components.length);
   components.forEach((component, i) => {
-    const plane = inverseDct(component);
-    upsample(component, plane, structure, smoothChroma, data.subarray(i * pixels, (i + 1) * pixels));
+    writePlane(component, structure, data.subarray(i * pixels, (i + 1) * pixels));
   });
   const toRgb = components.length === 3 && (colors === "ycbcr" || (colors === "auto" && structure.ycbcr));
   if (toRgb) ycbcrToRgb(data, pixels);
   return { width, height, components: components.length, data };
+}
+
+/** Writes the samples of a component at the size of the image. */
+function writePlane(component: JpegComponent, { width, height, maxH, maxV }: JpegStructure, out: Uint8Array): void {
+  const across = maxH / component.h;
+  const down = maxV / component.v;
+  const wide = across % 2 === 0 ? 16 : 8;
+  const tall = down % 2 === 0 ? 16 : 8;
+  const plane = wide === 8 && tall === 8 ? inverseDct(component) : scaledInverseDct(component, wide, tall);
+  const stride = component.blocksAcross * wide;
+  // factors beyond two repeat samples
+  const repeatX = (across * 8) / wide;
+  const repeatY = (down * 8) / tall;
+  for (let row = 0; row < height; row++) {
+    const from = Math.floor(row / repeatY) * stride;
+    if (repeatX === 1) {
+      out.set(plane.subarray(from, from + width), row * width);
+      continue;
+    }
+    for (let col = 0; col < width; col++) out[row * width + col] = plane[from + Math.floor(col / repeatX)]!;
+  }
 }
 
 /** JFIF's YCbCr to RGB in 16-bit fixed point, in place, band after band. */

@@ -18,8 +18,9 @@ interface LercLibrary {
 
 /** Samples of a block, band after band: `[samples, rows, width]`. @throws Error when the blob is damaged or of another size. */
 export async function decodeLerc(bytes: Uint8Array, type: SampleType, width: number, rows: number, samples: number): Promise<Samples> {
+  checkHeader(bytes, width, rows, samples);
   const library = await load();
-  const copy = bytes.slice();
+  const copy = new Uint8Array(bytes);
   const result = library.decode(copy.buffer, { returnPixelInterleavedDims: false });
   if (result.width !== width || result.height < rows || result.pixels.length !== 1) {
     throw new Error(`its LERC blob is ${result.width} x ${result.height} pixels, not ${width} x ${rows}`);
@@ -40,6 +41,20 @@ export async function decodeLerc(bytes: Uint8Array, type: SampleType, width: num
     for (let i = 0; i < out.length; i++) if (mask[i % pixels] === 0) out[i] = NaN;
   }
   return out;
+}
+
+/** The library allocates what the header claims; a header that claims more than the block is refused before. */
+function checkHeader(bytes: Uint8Array, width: number, rows: number, samples: number): void {
+  if (bytes.length < 34 || String.fromCharCode(...bytes.subarray(0, 6)) !== "Lerc2 ") throw new Error("its LERC blob has no Lerc2 header");
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const version = view.getInt32(6, true);
+  const at = version >= 3 ? 14 : 10;
+  const height = view.getInt32(at, true);
+  const across = view.getInt32(at + 4, true);
+  const depth = version >= 4 ? view.getInt32(at + 8, true) : 1;
+  if (across !== width || height < rows || height > rows + 65536 || height * across > 2 ** 28 || depth < 1 || depth > samples) {
+    throw new Error(`its LERC blob is ${across} x ${height} pixels of ${depth} values, not ${width} x ${rows} of ${samples}`);
+  }
 }
 
 async function load(): Promise<LercLibrary> {

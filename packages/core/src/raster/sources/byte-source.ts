@@ -16,7 +16,9 @@ export interface ByteSource {
 }
 
 /** A source over bytes in memory. */
-export function memorySource(bytes: Uint8Array, name = "memory"): ByteSource {
+export function memorySource(given: Uint8Array, name = "memory"): ByteSource {
+  // slice() of a Node Buffer would share its memory
+  const bytes = new Uint8Array(given.buffer, given.byteOffset, given.byteLength);
   return {
     name,
     size: bytes.byteLength,

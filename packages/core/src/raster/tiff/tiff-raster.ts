@@ -1,12 +1,12 @@
 /** A GeoTIFF as a {@link Raster}. */
 
-import type { Affine } from "../../affine.ts";
 import type { Rgb } from "../../classes.ts";
 import type { Crs } from "../../crs/crs.ts";
 import type { Window } from "../../window.ts";
 import { isFloat } from "../codecs/samples.ts";
 import { type Level, levelRaster } from "../level-raster.ts";
 import type { Raster, Samples } from "../raster.ts";
+import { noSidecars, type Sidecars } from "../sidecars.ts";
 import type { ByteSource } from "../sources/byte-source.ts";
 import { bothValid, nonZero, pixelsWithValue } from "../validity.ts";
 import { describeBands } from "./bands.ts";
@@ -14,23 +14,11 @@ import { BlockReader } from "./block-reader.ts";
 import { type TiffFile, readDirectories } from "./directories.ts";
 import { parseGdalMetadata } from "./gdal-metadata.ts";
 import { geoKeys, readGeoKeys } from "./geo-keys.ts";
-import { readTransform } from "./geo-transform.ts";
+import { countControlPoints, readTransform } from "./geo-transform.ts";
 import { type TiffImage, readImage } from "./image.ts";
 import { parseNodata } from "./nodata.ts";
 import { tags } from "./tags.ts";
 import { crsFromGeoKeys } from "./tiff-crs.ts";
-
-/** What lies beside a GeoTIFF and adds to it. */
-export interface Sidecars {
-  /** External overviews (`.ovr`). */
-  readonly overviews: ByteSource | null;
-  /** External mask (`.msk`). */
-  readonly mask: ByteSource | null;
-  /** Transform of a world file, used when the TIFF has none. */
-  readonly transform: Affine | null;
-  /** Reference system of a `.prj` file, used when the TIFF has none. */
-  readonly crs: Crs | null;
-}
 
 /** Options of {@link openTiff}. */
 export interface OpenTiffOptions {
@@ -39,8 +27,6 @@ export interface OpenTiffOptions {
   readonly crs?: Crs | undefined;
   readonly signal?: AbortSignal | undefined;
 }
-
-const noSidecars: Sidecars = { overviews: null, mask: null, transform: null, crs: null };
 
 /** Opens a GeoTIFF; reads its header, no pixels. @throws UNSUPPORTED_FORMAT, RASTER_CORRUPT, RASTER_UNSUPPORTED, LIMIT_EXCEEDED */
 export async function openTiff(source: ByteSource, options: OpenTiffOptions, sidecars: Sidecars = noSidecars): Promise<Raster> {
@@ -80,7 +66,9 @@ export async function openTiff(source: ByteSource, options: OpenTiffOptions, sid
   };
   const levels = [{ image: main, file }, ...related.overviews].map(levelOf);
   const transform = (await readTransform(directory, space)) ?? sidecars.transform;
-  const crs = options.crs ?? crsFromGeoKeys(keys, source.name) ?? sidecars.crs;
+  // a system that belongs to control points says nothing about pixels
+  const own = transform === null && (await countControlPoints(directory)) > 0 ? null : crsFromGeoKeys(keys, source.name);
+  const crs = options.crs ?? own ?? sidecars.crs;
   const colorTable = await readColorTable(main);
   file.release();
   return levelRaster(
@@ -203,7 +191,7 @@ async function readColorTable({ directory, photometric, block, bands }: TiffImag
 function readClassNames(metadata: readonly { name: string; band: number | null; value: string }[]): ReadonlyMap<number, string> | null {
   const names = new Map<number, string>();
   for (const { name, value } of metadata) {
-    const found = /^CLASS_NAME_(\d+)$/i.exec(name);
+    const found = /^CLASS_NAME_(-?\d+)$/i.exec(name);
     if (found !== null) names.set(Number(found[1]), value);
   }
   return names.size === 0 ? null : names;
