@@ -9,8 +9,8 @@ import type { PreparedTargets } from "./targets.ts";
 /** Sum of w * -log p over the sum of w; the gradient with respect to a pixel's logits is w (p - t) over that sum. */
 export function crossEntropy(logits: tf.Tensor4D, { planes, weights, unweighted }: PreparedTargets): tf.Scalar {
   const compute = tf.customGrad((x, save) => {
-    const weighted = unweighted ? planes : planes.mul(weights);
-    const total = sumAll(weighted as tf.Tensor4D);
+    const weighted = unweighted ? planes : planes.mul<tf.Tensor4D>(weights);
+    const total = sumAll(weighted);
     const { probabilities, logarithms } = softmaxAndLog(x as tf.Tensor4D);
     (save as tf.GradSaveFunc)([probabilities, weighted, total]);
     const value = safeDivide(sumAll(logarithms.mul(weighted)).neg(), total);
@@ -23,5 +23,5 @@ export function crossEntropy(logits: tf.Tensor4D, { planes, weights, unweighted 
     };
     return { value, gradFunc };
   });
-  return compute(logits) as tf.Scalar;
+  return compute(logits);
 }

@@ -19,19 +19,19 @@ export function diceLoss(logits: tf.Tensor4D, { planes, weights }: PreparedTarge
     const { probabilities } = softmaxAndLog(x as tf.Tensor4D);
     const valid = planes.sum(3, true);
     const counts = sumPerChannel(planes);
-    const intersection = sumPerChannel(probabilities.mul(planes) as tf.Tensor4D);
-    const sizes = sumPerChannel(probabilities.mul(valid) as tf.Tensor4D).add(counts) as tf.Tensor1D;
+    const intersection = sumPerChannel(probabilities.mul<tf.Tensor4D>(planes));
+    const sizes = sumPerChannel(probabilities.mul<tf.Tensor4D>(valid)).add<tf.Tensor1D>(counts);
     const { loss, slope, level } = average === "macro" ? macro(intersection, sizes, counts, weights) : micro(intersection, sizes, weights);
     (save as tf.GradSaveFunc)([probabilities, planes, valid, slope, level]);
     const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor => {
       const [p, t, v, a, b] = saved as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D, tf.Tensor1D, tf.Tensor1D];
-      const toProbability = t.mul(a).add(v.mul(b)) as tf.Tensor4D;
+      const toProbability = t.mul(a).add<tf.Tensor4D>(v.mul(b));
       const inner = toProbability.mul(p).sum(3, true);
       return p.mul(toProbability.sub(inner)).mul(dy);
     };
     return { value: loss, gradFunc };
   });
-  return compute(logits) as tf.Scalar;
+  return compute(logits);
 }
 
 interface DiceTerms {
@@ -46,9 +46,9 @@ function macro(intersection: tf.Tensor1D, sizes: tf.Tensor1D, counts: tf.Tensor1
   const present = tf.minimum(counts, 1).mul(weights);
   const share = present.div(tf.maximum(present.sum(), TINY));
   const dice = intersection.mul(2).div(tf.maximum(sizes, TINY));
-  const loss = share.mul(tf.sub(1, dice)).sum() as tf.Scalar;
-  const slope = share.mul(-2).div(tf.maximum(sizes, TINY)) as tf.Tensor1D;
-  return { loss, slope, level: slope.mul(dice).mul(-0.5) as tf.Tensor1D };
+  const loss = share.mul(tf.sub(1, dice)).sum<tf.Scalar>();
+  const slope = share.mul(-2).div<tf.Tensor1D>(tf.maximum(sizes, TINY));
+  return { loss, slope, level: slope.mul(dice).mul<tf.Tensor1D>(-0.5) };
 }
 
 function micro(intersection: tf.Tensor1D, sizes: tf.Tensor1D, weights: tf.Tensor1D): DiceTerms {
@@ -57,7 +57,7 @@ function micro(intersection: tf.Tensor1D, sizes: tf.Tensor1D, weights: tf.Tensor
   const both = intersection.mul(weights).sum().mul(2);
   const dice = both.div(size);
   // (S - 2 I) / S rather than 1 - 2 I / S: a batch without any pixel that counts then has loss 0.
-  const loss = total.sub(both).div(size) as tf.Scalar;
-  const slope = weights.mul(-2).div(size) as tf.Tensor1D;
-  return { loss, slope, level: slope.mul(dice).mul(-0.5) as tf.Tensor1D };
+  const loss = total.sub(both).div<tf.Scalar>(size);
+  const slope = weights.mul(-2).div<tf.Tensor1D>(size);
+  return { loss, slope, level: slope.mul(dice).mul<tf.Tensor1D>(-0.5) };
 }

@@ -13,14 +13,14 @@ import type { PreparedTargets } from "./targets.ts";
  */
 export function focalLoss(logits: tf.Tensor4D, { planes, weights, unweighted }: PreparedTargets, gamma: number): tf.Scalar {
   const compute = tf.customGrad((x, save) => {
-    const weighted = (unweighted ? planes : planes.mul(weights)) as tf.Tensor4D;
+    const weighted = unweighted ? planes : planes.mul<tf.Tensor4D>(weights);
     const total = sumAll(weighted);
     const { probabilities, logarithms } = softmaxAndLog(x as tf.Tensor4D);
     const logRight = logarithms.mul(planes).sum(3, true);
     const others = probabilities.mul(tf.sub(1, planes)).sum(3, true);
     const pixelWeights = weighted.sum(3, true);
     const focus = power(others, gamma);
-    const value = safeDivide(sumAll(focus.mul(logRight).mul(pixelWeights) as tf.Tensor4D).neg() as tf.Scalar, total);
+    const value = safeDivide(sumAll(focus.mul(logRight).mul<tf.Tensor4D>(pixelWeights)).neg(), total);
     (save as tf.GradSaveFunc)([probabilities, planes, pixelWeights, logRight, others, total]);
     const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor => {
       const [p, t, w, logP, q, sum] = saved as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D, tf.Tensor4D, tf.Tensor4D, tf.Scalar];
@@ -40,7 +40,7 @@ export function focalLoss(logits: tf.Tensor4D, { planes, weights, unweighted }: 
     };
     return { value, gradFunc };
   });
-  return compute(logits) as tf.Scalar;
+  return compute(logits);
 }
 
 /** q^exponent for q in [0, 1]; a negative exponent meets a factor log p, which is 0 where q is. */

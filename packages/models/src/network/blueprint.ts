@@ -3,20 +3,9 @@
  * once, in a {@link LayerFactory}, which notes their parameters and gives back the function that applies them.
  */
 
-import type * as tf from "@tensorflow/tfjs";
-
+import type { Layer } from "./layer.ts";
 import { batchNormLayer, convLayer, groupNormLayer } from "./layers.ts";
 import type { ParameterSpec } from "./parameter-spec.ts";
-
-/** What a layer needs when it runs. */
-export interface LayerContext {
-  readonly training: boolean;
-  /** The tensor of a parameter by name. */
-  readonly value: (name: string) => tf.Variable;
-}
-
-/** One step of a network, images `[N, H, W, C]`. */
-export type Layer = (x: tf.Tensor4D, context: LayerContext) => tf.Tensor4D;
 
 /** A network without weights. */
 export interface Blueprint {
@@ -85,11 +74,6 @@ export function createLayerFactory(parameters: ParameterSpec[], { norm, groups, 
       return batchNormLayer(name, relu);
     },
   };
-}
-
-/** One layer behind the other. */
-export function chain(...layers: readonly Layer[]): Layer {
-  return (x, context) => layers.reduce((y, layer) => layer(y, context), x);
 }
 
 /** The largest divisor of `channels` that is at most `groups`. */

@@ -26,7 +26,7 @@ export function initialValues(spec: ParameterSpec, initializer: Initializer, see
       return values;
     case "bias":
       return initializer === "torch" ? fillUniform(values, 1 / Math.sqrt(spec.fanIn), streamOf(spec, seed)) : values;
-    case "kernel":
+    default:
       return initializer === "torch"
         ? fillUniform(values, 1 / Math.sqrt(spec.fanIn), streamOf(spec, seed))
         : fillNormal(values, Math.sqrt(2 / spec.fanIn), streamOf(spec, seed));

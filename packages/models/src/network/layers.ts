@@ -3,7 +3,7 @@
 import { batchNorm, constant, conv2d, groupNorm, maxPool as poolMaximum, upsampleNearest } from "@geolearn/engine";
 import * as tf from "@tensorflow/tfjs";
 
-import type { Layer } from "./blueprint.ts";
+import type { Layer } from "./layer.ts";
 
 /** Convolution whose border is half the kernel on every side; its parameters are `name.weight` and `name.bias`. */
 export function convLayer(
@@ -76,7 +76,7 @@ export function normalizeBands(
     Float32Array.from(std, (s) => (s === 0 ? 1 : s)),
     [std.length],
   );
-  return x.sub(centre).div(divisor) as tf.Tensor4D;
+  return x.sub(centre).div<tf.Tensor4D>(divisor);
 }
 
 /** The middle of a map, without `margin` pixels at each border. */

@@ -49,3 +49,8 @@ export function createBlueprint(modelType: string, config: Readonly<Record<strin
 export function createNetwork(modelType: string, config: Readonly<Record<string, unknown>>, options: CreateNetworkOptions = {}): Network {
   return instantiate(createBlueprint(modelType, config), options);
 }
+
+/** An encoder in words, from the `backbone` of a configuration. */
+export function encoderName(backbone: unknown): string {
+  return typeof backbone === "string" ? backbone : "a plain encoder";
+}

@@ -4,7 +4,7 @@ import { GeoLearnError, type ClassDefinition } from "@geolearn/core";
 
 import type { Network } from "../network.ts";
 import { sameShape } from "../network/check-weights.ts";
-import { createBlueprint, createNetwork } from "../network/registry.ts";
+import { createBlueprint, createNetwork, encoderName } from "../network/registry.ts";
 import type { ModelPackage } from "./read.ts";
 
 /**
@@ -85,8 +85,7 @@ function otherArchitecture(
   backbone: string | null,
   wrong: readonly string[],
 ): GeoLearnError {
-  const named = (type: string, encoder: unknown): string =>
-    `${type} with ${encoder === null || encoder === undefined ? "a plain encoder" : String(encoder)}`;
+  const named = (type: string, encoder: unknown): string => `${type} with ${encoderName(encoder)}`;
   return new GeoLearnError(
     "WEIGHTS_MISMATCH",
     `${source} holds a ${named(modelType, backbone)}, the network is a ${named(network.modelType, network.config["backbone"])}; ` +

@@ -4,7 +4,8 @@
  * Microsoft and the Chesapeake Conservancy mapped land cover with.
  */
 
-import { createLayerFactory, type Layer } from "../network/blueprint.ts";
+import { createLayerFactory } from "../network/blueprint.ts";
+import type { Layer } from "../network/layer.ts";
 import { maxPool } from "../network/layers.ts";
 import type { ParameterSpec } from "../network/parameter-spec.ts";
 import { doubleConv, reducedLevel } from "./blocks.ts";
@@ -16,16 +17,17 @@ export function plainUNet(config: ResolvedUNetConfig, parameters: ParameterSpec[
   const encoder = createLayerFactory(parameters, { ...config, backbone: true });
   const decoder = createLayerFactory(parameters, { ...config, backbone: false });
   const levels = widths.slice(0, -1);
-  const last = levels.length - 1;
   const middleWidth = widths[levels.length]!;
 
   const down = levels.map((width, i) => doubleConv(encoder, `down.${i}`, i === 0 ? bands : levels[i - 1]!, width));
-  const middle = doubleConv(encoder, "middle", levels[last]!, middleWidth);
-  const up = levels.map((_, i) => {
-    const width = levels[last - i]!;
-    const inputs = i === 0 ? middleWidth : levels[last - i + 1]!;
-    return reducedLevel(decoder, { reduce: `reduce.${i}`, block: `up.${i}`, inputs, skip: width, outputs: width, skips });
-  });
+  const middle = doubleConv(encoder, "middle", levels.at(-1)!, middleWidth);
+  // Declared kind by kind, so that a weight file lists them in the order a PyTorch module of this form does.
+  const upward = levels.toReversed();
+  const narrow = upward.map((width, i) =>
+    decoder.conv(`reduce.${i}`, { inputs: i === 0 ? middleWidth : upward[i - 1]!, outputs: width, size: 1, bias: true }),
+  );
+  const convs = upward.map((width, i) => doubleConv(decoder, `up.${i}`, skips === "concat" ? 2 * width : width, width));
+  const up = upward.map((_, i) => reducedLevel({ narrow: narrow[i]!, convs: convs[i]!, skips }));
   const head = decoder.conv("head", { inputs: levels[0]!, outputs: classes, size: 1, bias: true });
 
   return (image, context) => {

@@ -3,10 +3,11 @@
  * torchvision, and five decoder levels up to the size of the image.
  */
 
-import { chain, createLayerFactory, type Layer, type LayerFactory } from "../network/blueprint.ts";
+import { createLayerFactory, type LayerFactory } from "../network/blueprint.ts";
+import { chain, type Layer } from "../network/layer.ts";
 import { add, concatChannels, doubleSize, maxPool, relu } from "../network/layers.ts";
 import type { ParameterSpec } from "../network/parameter-spec.ts";
-import { doubleConv, reducedLevel } from "./blocks.ts";
+import { type DecoderLevel, doubleConv, reducedLevel } from "./blocks.ts";
 import type { ResolvedUNetConfig, UNetBackbone } from "./config.ts";
 
 /** Residual blocks of the four stages. */
@@ -33,7 +34,12 @@ export function residualUNet(config: ResolvedUNetConfig, backbone: UNetBackbone,
       ),
     );
   });
-  const up = SKIPS.map((skip, i) => decoderLevel(decoder, `${i}`, i === 0 ? 512 : decoderWidths[i - 1]!, skip, decoderWidths[i]!, skips));
+  const up = SKIPS.map((skip, i) => {
+    const inputs = i === 0 ? 512 : decoderWidths[i - 1]!;
+    return skips === "concat"
+      ? joinedLevel(decoder, i, inputs + skip, decoderWidths[i]!)
+      : addedLevel(decoder, i, inputs, skip, decoderWidths[i]!);
+  });
   const lastUp = doubleConv(decoder, "up.4", decoderWidths[3]!, decoderWidths[4]!);
   const head = decoder.conv("head", { inputs: decoderWidths[4]!, outputs: classes, size: 3, bias: true });
 
@@ -69,10 +75,14 @@ function residualBlock(layers: LayerFactory, name: string, inputs: number, outpu
   return (x, context) => relu(add(body(x, context), short === null ? x : short(x, context)));
 }
 
-/** With concatenated skips [up, skip] goes straight into the two convolutions; added ones need equal widths first. */
-function decoderLevel(layers: LayerFactory, index: string, inputs: number, skip: number, outputs: number, skips: "concat" | "add") {
-  if (skips === "add") return reducedLevel(layers, { reduce: `reduce.${index}`, block: `up.${index}`, inputs, skip, outputs, skips });
-  const convs = doubleConv(layers, `up.${index}`, inputs + skip, outputs);
-  return (x: Parameters<Layer>[0], skipped: Parameters<Layer>[0], context: Parameters<Layer>[1]) =>
-    convs(concatChannels(doubleSize(x), skipped), context);
+/** [up, skip] straight into the two convolutions. */
+function joinedLevel(layers: LayerFactory, index: number, inputs: number, outputs: number): DecoderLevel {
+  const convs = doubleConv(layers, `up.${index}`, inputs, outputs);
+  return (x, skip, context) => convs(concatChannels(doubleSize(x), skip), context);
+}
+
+/** Adding needs equal widths first. */
+function addedLevel(layers: LayerFactory, index: number, inputs: number, skip: number, outputs: number): DecoderLevel {
+  const narrow = layers.conv(`reduce.${index}`, { inputs, outputs: skip, size: 1, bias: true });
+  return reducedLevel({ narrow, convs: doubleConv(layers, `up.${index}`, skip, outputs), skips: "add" });
 }

@@ -3,9 +3,10 @@
 import { GeoLearnError } from "@geolearn/core";
 
 import type { Network } from "../network.ts";
-import type { Blueprint, Layer } from "../network/blueprint.ts";
+import type { Blueprint } from "../network/blueprint.ts";
 import { checkChipSize } from "../network/chip-size.ts";
 import { instantiate, type CreateNetworkOptions } from "../network/instantiate.ts";
+import type { Layer } from "../network/layer.ts";
 import { cutBorder, normalizeBands } from "../network/layers.ts";
 import type { ParameterSpec } from "../network/parameter-spec.ts";
 import { resolveUNetConfig, strideOf, type UNetConfig } from "./config.ts";

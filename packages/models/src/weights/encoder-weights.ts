@@ -5,7 +5,7 @@ import type { HostTensor } from "@geolearn/engine";
 
 import type { Network } from "../network.ts";
 import { sameShape } from "../network/check-weights.ts";
-import { createBlueprint } from "../network/registry.ts";
+import { createBlueprint, encoderName } from "../network/registry.ts";
 import type { ParameterSpec } from "../network/parameter-spec.ts";
 import { adaptBands } from "./adapt-bands.ts";
 import { readSafetensors } from "./safetensors.ts";
@@ -27,7 +27,9 @@ export interface EncoderWeightsReport {
  * `layer1.0.conv1.weight`, `layer2.0.downsample.0.weight`; any prefix such as `backbone.` or `encoder.` is found), or the
  * names of our own weight files. Everything else keeps its values.
  *
- * A first layer for another number of bands is adapted: see {@link adaptBands}. With group norm the file's batch norms do
+ * A first layer for another number of bands is adapted: with n bands instead of the file's m, the first m keep their
+ * kernels and further ones get the mean of all (with fewer than m bands every band gets the mean), all scaled by m / n.
+ * An image whose bands are all alike then gives exactly the same activations, whatever n is. With group norm the file's batch norms do
  * not apply and the norms keep their first values.
  *
  * @throws FILE_NOT_FOUND, MODEL_CORRUPT; WEIGHTS_MISMATCH when the file holds no such encoder, or another one
@@ -111,7 +113,7 @@ function otherEncoder(what: string, wrong: readonly string[], network: Network):
   const shown = wrong.slice(0, 5).join("; ");
   return new GeoLearnError(
     "WEIGHTS_MISMATCH",
-    `${what} holds another encoder than ${String(network.config["backbone"] ?? "the plain one")}: ${shown}${wrong.length > 5 ? ` and ${wrong.length - 5} more` : ""}.`,
+    `${what} holds another encoder than ${encoderName(network.config["backbone"])}: ${shown}${wrong.length > 5 ? ` and ${wrong.length - 5} more` : ""}.`,
     {
       hint: "Choose the backbone the weights were made for.",
       data: { wrong },

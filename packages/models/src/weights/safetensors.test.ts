@@ -43,7 +43,7 @@ describe("round trip", () => {
 
   it("gives back names, shapes, bits and free text", () => {
     const { tensors: read, metadata } = parseSafetensors(encodeSafetensors(tensors, { metadata: { epoch: "3" } }));
-    expect(new Map([...read].sort())).toEqual(new Map([...tensors].sort()));
+    expect(read).toEqual(tensors);
     expect(metadata).toEqual(new Map([["epoch", "3"]]));
   });
 
