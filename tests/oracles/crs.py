@@ -28,7 +28,7 @@ SYSTEMS = {
     31370: (3.5, 50.2, 6, 51.2), 3413: None, 3031: None, 3995: None, 5514: (12.5, 49.7, 16.5, 50.9), 27700: None,
     3067: None, 2193: None, 3006: None, 31287: (12, 46.8, 16, 48.4), 2180: None, 23700: None, 3763: None, 28355: None,
     7856: None, 2263: None, 2229: None, 3005: None, 3347: None, 6933: None, 5880: None, 29903: None, 2157: None,
-    3577: None, 6668: None, 4258: None, 4269: None, 3978: None, 32198: None, 27200: None, 2039: None, 3405: None,
+    3577: None, 6668: None, 4258: None, 4269: (-124, 26, -70, 48), 3978: None, 32198: None, 27200: None, 2039: None, 2100: None,
 }
 PAIRS = [(32633, 3857), (25832, 3035), (5070, 32616), (2154, 32631), (2193, 3857), (28992, 3035), (2056, 4258), (26917, 3347), (27700, 25831)]
 CUSTOM = [
@@ -81,7 +81,7 @@ def system(code: int, box, count: int, rng: random.Random) -> dict:
     points = []
     for lon, lat in positions(box or crs.area_of_use.bounds, count, rng):
         x, y = transformer.transform(lon, lat)
-        if math.isfinite(x) and "Ballpark" not in transformer.get_last_used_operation().description:
+        if math.isfinite(x) and "Ballpark" not in operation(transformer):
             points.append([lon, lat, shown(x, crs), shown(y, crs)])
     lon, lat, x, y = points[0]
     return {
@@ -93,6 +93,13 @@ def system(code: int, box, count: int, rng: random.Random) -> dict:
         "ground": ground(crs, x, y),
         "points": points,
     }
+
+
+def operation(transformer: Transformer) -> str:
+    try:
+        return transformer.get_last_used_operation().description
+    except pyproj.exceptions.ProjError:
+        return ""
 
 
 def pair(source: int, target: int, count: int, rng: random.Random) -> dict:
@@ -158,7 +165,7 @@ def check(item: dict) -> dict:
     except pyproj.exceptions.CRSError as error:
         return {"error": str(error)}
     transformer = Transformer.from_crs(4326, crs, always_xy=True)
-    return {"epsg": crs.to_epsg(), "name": crs.name, "points": [transformer.transform(*point[:2]) for point in item["points"]]}
+    return {"epsg": crs.to_epsg(25) if item.get("code") else None, "name": crs.name, "points": [transformer.transform(*point[:2]) for point in item["points"]]}
 
 
 main()

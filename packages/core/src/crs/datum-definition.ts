@@ -39,18 +39,18 @@ const NAMED: Readonly<Record<string, NamedDatum>> = {
 /** Degrees of PROJ's named prime meridians. */
 const MERIDIANS: Readonly<Record<string, number>> = {
   greenwich: 0,
-  lisbon: -9.131906111111,
-  paris: 2.337229166667,
-  bogota: -74.080916666667,
-  madrid: -3.687938888889,
-  rome: 12.452333333333,
-  bern: 7.439583333333,
-  jakarta: 106.807719444444,
-  ferro: -17.666666666667,
-  brussels: 4.367975,
-  stockholm: 18.058277777778,
-  athens: 23.7163375,
-  oslo: 10.722916666667,
+  lisbon: -(9 + 7 / 60 + 54.862 / 3600),
+  paris: 2 + 20 / 60 + 14.025 / 3600,
+  bogota: -(74 + 4 / 60 + 51.3 / 3600),
+  madrid: -(3 + 41 / 60 + 14.55 / 3600),
+  rome: 12 + 27 / 60 + 8.4 / 3600,
+  bern: 7 + 26 / 60 + 22.5 / 3600,
+  jakarta: 106 + 48 / 60 + 27.79 / 3600,
+  ferro: -(17 + 40 / 60),
+  brussels: 4 + 22 / 60 + 4.71 / 3600,
+  stockholm: 18 + 3 / 60 + 29.8 / 3600,
+  athens: 23 + 42 / 60 + 58.815 / 3600,
+  oslo: 10 + 43 / 60 + 22.5 / 3600,
 };
 
 /** Reads the datum of a PROJ string. @throws CRS_UNKNOWN when its ellipsoid is not defined */

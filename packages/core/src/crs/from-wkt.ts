@@ -3,13 +3,15 @@
 import { GeoLearnError } from "../errors.ts";
 import type { Crs } from "./crs.ts";
 import { epsgDefinition } from "./epsg.ts";
+import { baseDatum, findGeographic, findProjected } from "./find.ts";
 import { METHODS, type Method, plainName } from "./methods.ts";
-import { datumParameters, formatProjString, isGeographicProj, linearUnit, parseProjString } from "./proj-string.ts";
+import { formatProjString, isGeographicProj, linearUnit, parseProjString } from "./proj-string.ts";
 import { projection } from "./projection.ts";
 import { type WktNode, child, parseWkt } from "./wkt-tree.ts";
 
 const PROJECTED = ["PROJCS", "PROJCRS", "PROJECTEDCRS", "BASEPROJCRS"];
 const GEOGRAPHIC = ["GEOGCS", "GEOGCRS", "GEOGRAPHICCRS", "GEODCRS", "GEODETICCRS", "BASEGEOGCRS", "BASEGEODCRS"];
+const DATUM = ["DATUM", "GEODETICDATUM", "TRF", "ENSEMBLE"];
 const COMPOUND = ["COMPD_CS", "COMPOUNDCRS"];
 
 /**
@@ -23,12 +25,29 @@ export function crsFromWkt(wkt: string): Crs {
   const epsg = authorityCode(node);
   const name = String(node.values[0] ?? "unnamed");
   const definition = epsg === null || shift !== null ? null : epsgDefinition(epsg);
-  if (definition !== null) return finish(epsg, definition.name === `EPSG:${epsg}` ? name : definition.name, definition.proj, wkt);
+  if (definition !== null) return finish(epsg, definition.name, definition.proj, wkt);
   const extension = child(node, "EXTENSION");
-  if (extension?.values[0] === "PROJ4") return finish(epsg, name, String(extension.values[1]), wkt);
-  const parameters = PROJECTED.includes(node.keyword) ? projectedProj(node) : geographicProj(node);
+  if (extension?.values[0] === "PROJ4") return recognized(name, parseProjString(String(extension.values[1])), null, wkt, epsg);
+  const base = PROJECTED.includes(node.keyword) ? child(node, ...GEOGRAPHIC) : node;
+  if (base === undefined) return refuse(node, "it has no geographic base");
+  const code = shift === null ? geographicCode(base) : null;
+  if (node === base) {
+    const known = code === null ? null : epsgDefinition(code);
+    if (known !== null) return finish(code, known.name, known.proj, wkt);
+  }
+  const parameters =
+    node === base ? new Map([["proj", "longlat"], ...datumParametersOf(base, code), ["no_defs", ""]]) : projectedProj(node, base, code);
   if (shift !== null) parameters.set("towgs84", shift);
-  return finish(epsg, name, formatProjString(parameters), wkt);
+  return recognized(name, parameters, code, wkt, epsg);
+}
+
+/** Gives a system that has no code the code of its twin in the table. */
+function recognized(name: string, parameters: Map<string, string>, base: number | null, wkt: string, epsg: number | null): Crs {
+  const proj = formatProjString(parameters);
+  const twin = epsg === null ? findProjected(name, proj, base) : null;
+  if (twin === null) return finish(epsg, name, proj, wkt);
+  const definition = epsgDefinition(twin.code)!;
+  return finish(typeof twin.code === "number" ? twin.code : null, definition.name, definition.proj, wkt);
 }
 
 function finish(epsg: number | null, name: string, proj: string, wkt: string): Crs {
@@ -79,39 +98,46 @@ function authorityCode(node: WktNode): number | null {
   return Number.isInteger(code) && code > 0 ? code : null;
 }
 
-function geographicProj(node: WktNode): Map<string, string> {
-  return new Map([["proj", "longlat"], ...datumOf(node), ["no_defs", ""]]);
-}
-
-function projectedProj(node: WktNode): Map<string, string> {
-  const base = child(node, ...GEOGRAPHIC);
-  if (base === undefined) return refuse(node, "it has no geographic base");
+function projectedProj(node: WktNode, base: WktNode, code: number | null): Map<string, string> {
   const conversion = child(node, "CONVERSION") ?? node;
   const methodName = String(child(conversion, "METHOD", "PROJECTION")?.values[0] ?? "");
   const given = projectionParameters(conversion, unitOf(node, "length"), unitOf(base, "angle"));
-  const method = chooseMethod(methodName, given);
+  const method = chooseMethod(methodName, given, String(node.values[0]));
   if (method === null) return refuse(node, `its projection "${methodName}" is not supported`);
   const proj = new Map([["proj", method.proj]]);
   for (const parameter of method.parameters) {
-    const value = [parameter.wkt1, parameter.esri, ...parameter.also]
-      .map((name) => given.get(plainName(name)))
-      .find((found) => found !== undefined);
+    const names = [parameter.wkt1, parameter.esri, ...parameter.also];
+    const value = names.map((name) => given.get(plainName(name))).find((found) => found !== undefined);
     if (value !== undefined) proj.set(parameter.proj, String(value));
   }
   for (const [key, value] of Object.entries(method.fixed ?? {})) proj.set(key, value);
   completeMethod(method, plainName(methodName), proj);
-  const datum =
-    proj.get("nadgrids") === "@null"
-      ? ([
-          ["a", "6378137"],
-          ["b", "6378137"],
-        ] as const)
-      : datumOf(base);
-  for (const [key, value] of datum) proj.set(key, value);
+  setAxes(node, given, proj);
+  const webMercator = proj.get("nadgrids") === "@null";
+  for (const [key, value] of webMercator ? WEB_MERCATOR_DATUM : datumParametersOf(base, code)) proj.set(key, value);
   const unit = unitOf(node, "length");
   if (unit === 1) proj.set("units", "m");
   else proj.set("to_meter", String(unit));
   return proj.set("no_defs", "");
+}
+
+const WEB_MERCATOR_DATUM: readonly (readonly [string, string])[] = [
+  ["a", "6378137"],
+  ["b", "6378137"],
+];
+
+/** Axes that count west and south; those that only stand in the order north, east are read as x, y. */
+function setAxes(node: WktNode, given: ReadonlyMap<string, number>, proj: Map<string, string>): void {
+  const directions = node.children.filter(({ keyword }) => keyword === "AXIS").map(({ values }) => String(values[1]).toLowerCase());
+  if (directions.length === 0) {
+    // Krovak without axes is the original one; Esri turns it by its own parameters
+    if (proj.get("proj") === "krovak" && (given.get("xyplanerotation") ?? 0) !== 90) proj.set("axis", "swu");
+    return;
+  }
+  const [first = "east", second = "north"] = directions;
+  if (!/^(west|south)$/.test(first) && !/^(west|south)$/.test(second)) return;
+  const axis = `${first[0]}${second[0]}u`;
+  if (/^(?:[ew][ns]|[ns][ew])u$/.test(axis) && Math.abs(Number(proj.get("lat_0") ?? 0)) !== 90) proj.set("axis", axis);
 }
 
 /** Values by plain name: angles in degrees, lengths in metres. */
@@ -138,7 +164,12 @@ function projectionParameters(conversion: WktNode, metres: number, degrees: numb
   return found;
 }
 
-function chooseMethod(name: string, given: ReadonlyMap<string, number>): Method | null {
+/** WKT 1 tells web mercator from the real one only by its name. */
+function isWebMercator(name: string): boolean {
+  return /pseudo.?mercator|web.?mercator/i.test(name);
+}
+
+function chooseMethod(name: string, given: ReadonlyMap<string, number>, system: string): Method | null {
   const plain = plainName(name);
   const fits = METHODS.filter(({ wkt1, esri, also }) => [wkt1, esri, ...also].some((known) => plainName(known) === plain));
   const azimuth = given.get("azimuth") ?? given.get("azimuthofinitialline") ?? given.get("azimuthatprojectioncentre");
@@ -147,6 +178,7 @@ function chooseMethod(name: string, given: ReadonlyMap<string, number>): Method 
     const swiss = METHODS.find(({ proj }) => proj === "somerc");
     if (swiss !== undefined && !plain.endsWith("varianta") && plain !== "hotineobliquemercator") return swiss;
   }
+  if (plain === "mercator1sp") return fits.find(({ fixed }) => (fixed !== undefined) === isWebMercator(system)) ?? null;
   const oblique = fits.filter(({ proj }) => proj !== "somerc" || plain.startsWith("swiss"));
   const conic = oblique.find(({ wkt1 }) => wkt1.endsWith("_1SP") && plain === "lambertconformalconic");
   if (conic !== undefined && given.get("standardparallel2") === undefined) return conic;
@@ -157,6 +189,16 @@ function chooseMethod(name: string, given: ReadonlyMap<string, number>): Method 
 
 /** What a PROJ string says more explicitly than WKT. */
 function completeMethod(method: Method, name: string, proj: Map<string, string>): void {
+  if (method.proj === "somerc") {
+    proj.set("lon_0", proj.get("lonc") ?? proj.get("lon_0") ?? "0");
+    for (const key of ["lonc", "alpha", "gamma"]) proj.delete(key);
+  }
+  if (name === "behrmann" && !proj.has("lat_ts")) proj.set("lat_ts", "30");
+  if (method.proj === "krovak") {
+    // the cone is fixed; the azimuth was rounded in many ways
+    proj.delete("lat_1");
+    proj.set("alpha", "30.2881397527778");
+  }
   if (method.wkt1 === "Lambert_Conformal_Conic_1SP") proj.set("lat_1", proj.get("lat_0") ?? "0");
   if (method.proj === "stere" && method.wkt1 === "Polar_Stereographic") {
     const latitude = Number(proj.get("lat_ts") ?? proj.get("lat_0"));
@@ -167,30 +209,38 @@ function completeMethod(method: Method, name: string, proj: Map<string, string>)
   }
 }
 
-/** Datum parameters of a geographic node. */
-function datumOf(node: WktNode): [string, string][] {
-  const code = authorityCode(node);
-  const definition = code === null ? null : epsgDefinition(code);
-  if (definition !== null) return [...datumParameters(parseProjString(definition.proj))];
-  const datum = child(node, "DATUM", "GEODETICDATUM", "TRF", "ENSEMBLE");
+/** Datum parameters of a geographic node, of the table where it has its code. */
+function datumParametersOf(node: WktNode, code: number | null): [string, string][] {
+  const definition = code === null ? null : baseDatum(code);
+  if (definition !== null) return [...definition];
+  const datum = child(node, ...DATUM);
   const ellipsoid = datum === undefined ? undefined : child(datum, "SPHEROID", "ELLIPSOID");
   if (datum === undefined || ellipsoid === undefined) return refuse(node, "it has no datum with an ellipsoid");
-  const name = plainName(String(datum.values[0])).replace(/^d(?=wgs|northamerican)/, "");
   const shift = child(datum, "TOWGS84")?.values.map(Number);
   const meridian = Number(child(node, "PRIMEM", "PRIMEMERIDIAN")?.values[1] ?? 0) * unitOf(node, "angle");
-  const parameters: [string, string][] = [];
-  if (["wgs1984", "wgs84", "worldgeodeticsystem1984", "worldgeodeticsystem1984ensemble"].includes(name))
-    parameters.push(["datum", "WGS84"]);
-  else if (name === "northamericandatum1983" || name === "northamerican1983") parameters.push(["datum", "NAD83"]);
-  else if (name === "northamericandatum1927" || name === "northamerican1927") parameters.push(["datum", "NAD27"]);
-  else {
-    parameters.push(["a", String(ellipsoid.values[1])]);
-    const rf = Number(ellipsoid.values[2]);
-    parameters.push(rf === 0 ? ["b", String(ellipsoid.values[1])] : ["rf", String(rf)]);
-    if (shift !== undefined && (shift.length === 3 || shift.length === 7)) parameters.push(["towgs84", shift.join(",")]);
-  }
+  const parameters: [string, string][] = [["a", String(ellipsoid.values[1])]];
+  const rf = Number(ellipsoid.values[2]);
+  parameters.push(rf === 0 ? ["b", String(ellipsoid.values[1])] : ["rf", String(rf)]);
+  if (shift !== undefined && (shift.length === 3 || shift.length === 7)) parameters.push(["towgs84", shift.join(",")]);
   if (meridian !== 0) parameters.push(["pm", String(Number(meridian.toPrecision(14)))]);
   return parameters;
+}
+
+/** The EPSG code of a geographic node: its own, or that of the one with its name and ellipsoid. */
+function geographicCode(node: WktNode): number | null {
+  const own = authorityCode(node);
+  if (own !== null && baseDatum(own) !== null) return own;
+  const datum = child(node, ...DATUM);
+  const ellipsoid = datum === undefined ? undefined : child(datum, "SPHEROID", "ELLIPSOID");
+  if (datum === undefined || ellipsoid === undefined || child(datum, "TOWGS84")?.values.some((value) => Number(value) !== 0) === true)
+    return null;
+  return findGeographic({
+    name: String(node.values[0]),
+    datum: String(datum.values[0]),
+    a: Number(ellipsoid.values[1]),
+    inverseFlattening: Number(ellipsoid.values[2]),
+    meridian: Number(child(node, "PRIMEM", "PRIMEMERIDIAN")?.values[1] ?? 0) * unitOf(node, "angle"),
+  });
 }
 
 /** Metres or degrees per unit of the node. */

@@ -13,6 +13,8 @@ export interface MethodParameter {
   readonly kind: "angle" | "length" | "scale";
   /** GeoTIFF key. */
   readonly geoKey: number;
+  /** Value where the definition has none; 1 for scales and 0 otherwise when left out. */
+  readonly fallback?: number;
 }
 
 /** One projection. */
@@ -122,6 +124,14 @@ const AZIMUTH = parameter(
   "Co-latitude of cone axis",
 );
 const RECTIFIED = parameter("gamma", "angle", "rectified_grid_angle", "XY_Plane_Rotation", 3096, "Angle from Rectified to Skew Grid");
+const PSEUDO_PARALLEL = parameter(
+  "lat_1",
+  "angle",
+  "pseudo_standard_parallel_1",
+  "Pseudo_Standard_Parallel_1",
+  3078,
+  "Latitude of pseudo standard parallel",
+);
 const LONC = { ...LON_CENTRE, proj: "lonc", esri: "Longitude_Of_Center" };
 const HOTINE = [{ ...LAT_CENTRE, esri: "Latitude_Of_Center" }, LONC, AZIMUTH, RECTIFIED, SCALE] as const;
 
@@ -244,7 +254,7 @@ export const METHODS: readonly Method[] = [
     esri: "Hotine_Oblique_Mercator_Azimuth_Center",
     also: ["Swiss_Oblique_Cylindrical", "Swiss_Oblique_Mercator"],
     geoTiff: 3,
-    parameters: [LAT_CENTRE, LON_CENTRE, SCALE, CENTRE_EASTING, CENTRE_NORTHING],
+    parameters: [...HOTINE, CENTRE_EASTING, CENTRE_NORTHING],
   },
   {
     proj: "omerc",
@@ -269,7 +279,15 @@ export const METHODS: readonly Method[] = [
     esri: "Krovak",
     also: ["Krovak (North Orientated)", "Krovak"],
     geoTiff: null,
-    parameters: [LAT_CENTRE, LON_CENTRE, AZIMUTH, SCALE, EASTING, NORTHING],
+    parameters: [
+      { ...LAT_CENTRE, esri: "Latitude_Of_Center", fallback: 49.5 },
+      { ...LON_CENTRE, esri: "Longitude_Of_Center", fallback: 24 + 5 / 6 },
+      { ...AZIMUTH, fallback: 30.2881397527778 },
+      { ...PSEUDO_PARALLEL, fallback: 78.5 },
+      { ...SCALE, fallback: 0.9999 },
+      EASTING,
+      NORTHING,
+    ],
   },
   {
     proj: "cass",
@@ -315,7 +333,7 @@ export const METHODS: readonly Method[] = [
     proj: "cea",
     wkt1: "Cylindrical_Equal_Area",
     esri: "Cylindrical_Equal_Area",
-    also: ["Lambert Cylindrical Equal Area"],
+    also: ["Lambert Cylindrical Equal Area", "Behrmann"],
     geoTiff: 28,
     parameters: [TRUE_SCALE, LON_0, EASTING, NORTHING],
   },
@@ -346,5 +364,8 @@ export const METHODS: readonly Method[] = [
 
 /** A name without case, blanks and punctuation, as names are compared. */
 export function plainName(name: string): string {
-  return name.toLowerCase().replaceAll(/[^a-z0-9]/g, "");
+  return name
+    .toLowerCase()
+    .replaceAll("+", "plus") // CH1903+ is not CH1903
+    .replaceAll(/[^a-z0-9]/g, "");
 }

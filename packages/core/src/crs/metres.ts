@@ -9,12 +9,11 @@
 
 import { type Affine, applyAffine, pixelArea } from "../affine.ts";
 import type { Crs } from "./crs.ts";
-import { type Projection, projection } from "./projection.ts";
+import { type Datum, datumOf } from "./datum.ts";
 import { datumParameters, formatProjString, parseProjString } from "./proj-string.ts";
 import { createTransformer } from "./transform.ts";
 
 const DEGREE = Math.PI / 180;
-const WGS84: Projection = { a: 6378137, es: 0.0066943799901413165 };
 
 /** Ground metres per unit of the system along its x and its y axis, at position (x, y). @throws CRS_OUT_OF_RANGE */
 export function metresPerUnit(crs: Crs, x: number, y: number): { x: number; y: number } {
@@ -67,13 +66,13 @@ export function geographicCrs(crs: Crs): Crs {
 /** Ground metres east and north for one unit of x and one unit of y. */
 export function groundJacobian(crs: Crs, x: number, y: number): { xEast: number; xNorth: number; yEast: number; yNorth: number } {
   if (crs.geographic) {
-    const { east, north } = metresPerDegree(projection(crs), y);
+    const { east, north } = metresPerDegree(datumOf(crs), y);
     return { xEast: east, xNorth: 0, yEast: 0, yNorth: north };
   }
   const geographic = geographicCrs(crs);
   const toGeographic = createTransformer(crs, geographic, { accuracy: "ballpark" });
   const [, lat] = toGeographic(x, y);
-  const { east, north } = metresPerDegree(ellipsoid(geographic), lat);
+  const { east, north } = metresPerDegree(datumOf(geographic), lat);
   const step = 1 / crs.metresPerUnit;
   const [lonA, latA] = toGeographic(x - step, y);
   const [lonB, latB] = toGeographic(x + step, y);
@@ -87,11 +86,7 @@ export function groundJacobian(crs: Crs, x: number, y: number): { xEast: number;
   };
 }
 
-function ellipsoid(crs: Crs): Projection {
-  return crs.proj.includes("+datum=WGS84") ? WGS84 : projection(crs);
-}
-
-function metresPerDegree({ a, es }: Projection, lat: number): { east: number; north: number } {
+function metresPerDegree({ a, es }: Datum, lat: number): { east: number; north: number } {
   const sin = Math.sin(lat * DEGREE);
   const w = 1 - es * sin * sin;
   return { east: ((a * Math.cos(lat * DEGREE)) / Math.sqrt(w)) * DEGREE, north: ((a * (1 - es)) / (w * Math.sqrt(w))) * DEGREE };

@@ -23,6 +23,8 @@ export function parseCrs(input: number | string | Crs): Crs {
   if (/^\+|\+proj\s*=/.test(text)) return crsFromProjString(text);
   if (/^[A-Za-z_0-9]+\s*[[(]/.test(text)) return crsFromWkt(text);
   if (/^(OGC:|urn:ogc:def:crs:OGC:[\d.]*:)?CRS:?84$/i.test(text)) return crsFromEpsg(4326);
+  const esri = /^ESRI\s*[:\s]\s*(\d{4,6})$/i.exec(text);
+  if (esri !== null) return crsFromEpsg(`ESRI:${esri[1]}`);
   const code = /^(?:EPSG\s*[:\s]\s*|urn:ogc:def:crs:EPSG:[\d.]*:|https?:\/\/www\.opengis\.net\/def\/crs\/EPSG\/[\d.]+\/)?(\d{4,6})$/i.exec(
     text,
   );
@@ -32,19 +34,23 @@ export function parseCrs(input: number | string | Crs): Crs {
   });
 }
 
-/** The system of an EPSG code. @throws CRS_UNKNOWN when the offline table has no such code */
-function crsFromEpsg(code: number): Crs {
+/** The system of an EPSG code or of `"ESRI:54009"`. @throws CRS_UNKNOWN when the offline table has no such code */
+function crsFromEpsg(code: number | string): Crs {
   const definition = epsgDefinition(code);
   if (definition === null) {
-    throw new GeoLearnError("CRS_UNKNOWN", `EPSG:${code} is not in the offline table of reference systems.`, {
-      hint: "Give its PROJ string or WKT instead (projinfo EPSG:<code>).",
-      data: { code },
-    });
+    throw new GeoLearnError(
+      "CRS_UNKNOWN",
+      `${typeof code === "number" ? `EPSG:${code}` : code} is not in the offline table of reference systems.`,
+      {
+        hint: "Give its PROJ string or WKT instead (projinfo EPSG:<code>).",
+        data: { code },
+      },
+    );
   }
   const parameters = parseProjString(definition.proj);
   const geographic = isGeographicProj(parameters);
   return {
-    epsg: code,
+    epsg: typeof code === "number" ? code : null,
     name: definition.name,
     proj: definition.proj,
     wkt: null,

@@ -55,7 +55,10 @@ export function parseProjString(text: string): ProjParameters {
 
 /** Writes parameters as a PROJ string. */
 export function formatProjString(parameters: ProjParameters): string {
-  return [...parameters].map(([key, value]) => (value === "" ? `+${key}` : `+${key}=${value}`)).join(" ");
+  return [...parameters]
+    .map(([key, value]) => [key.startsWith("r_") || key === "r" ? key.toUpperCase() : key, value])
+    .map(([key, value]) => (value === "" ? `+${key}` : `+${key}=${value}`))
+    .join(" ");
 }
 
 /** True for longitude and latitude, under all of PROJ's names. */

@@ -1,6 +1,7 @@
 /** Whether two definitions mean the same system. */
 
 import type { Crs } from "./crs.ts";
+import { datumDefinition } from "./datum-definition.ts";
 import { type ProjParameters, isGeographicProj, linearUnit, parseProjString } from "./proj-string.ts";
 
 /** Codes that all mean web mercator. */
@@ -49,6 +50,7 @@ const IGNORED = [
   "units",
   "to_meter",
   "vunits",
+  "pm",
   "datum",
   "ellps",
   "a",
@@ -72,44 +74,14 @@ function spellUtm(given: ProjParameters, known: ProjParameters): void {
 }
 
 function addDatum(given: ProjParameters, known: ProjParameters): void {
-  const datum = given.get("datum");
-  if (datum !== undefined) {
-    known.set("datum", datum.toUpperCase());
-    return;
+  const { epsg, a, inverseFlattening, meridian, shift } = datumDefinition(given);
+  if (epsg !== null && !given.has("nadgrids")) known.set("datum", String(epsg));
+  else {
+    known.set("ellipsoid", given.get("nadgrids") === "@null" ? "web mercator" : `${rounded(a)},${inverseFlattening.toFixed(6)}`);
+    if (shift !== null) known.set("towgs84", shift.map(rounded).join(","));
   }
-  const shift = given.get("towgs84")?.split(",").map(Number) ?? null;
-  const ellipsoid = ELLIPSOID_AXES[given.get("ellps") ?? ""];
-  const a = Number(given.get("r") ?? given.get("a") ?? ellipsoid?.[0] ?? 6378137);
-  const flattening = inverseFlattening(given, a) ?? ellipsoid?.[1] ?? 298.257223563;
-  if (shift !== null && shift.every((value) => value === 0) && a === 6378137 && Math.abs(flattening - 298.257223563) < 1e-9) {
-    known.set("datum", "WGS84");
-    return;
-  }
-  known.set("ellipsoid", `${rounded(a)},${flattening.toFixed(6)}`);
-  if (shift !== null) known.set("towgs84", [...shift, 0, 0, 0, 0].slice(0, 7).map(rounded).join(","));
+  if (meridian !== 0) known.set("pm", meridian.toFixed(9));
 }
-
-function inverseFlattening(given: ProjParameters, a: number): number | undefined {
-  if (given.has("r")) return 0;
-  if (given.has("rf")) return Number(given.get("rf"));
-  if (given.has("f")) return 1 / Number(given.get("f"));
-  if (!given.has("b")) return undefined;
-  const b = Number(given.get("b"));
-  return a === b ? 0 : a / (a - b);
-}
-
-/** Semi-major axis and inverse flattening of the ellipsoids that definitions here name. */
-const ELLIPSOID_AXES: Readonly<Record<string, readonly [number, number]>> = {
-  WGS84: [6378137, 298.257223563],
-  GRS80: [6378137, 298.257222101],
-  bessel: [6377397.155, 299.1528128],
-  intl: [6378388, 297],
-  clrk66: [6378206.4, 294.978698214],
-  clrk80: [6378249.145, 293.4663],
-  airy: [6377563.396, 299.3249646],
-  krass: [6378245, 298.3],
-  sphere: [6370997, 0],
-};
 
 function rounded(value: number): string {
   return String(Number(value.toPrecision(11)));

@@ -1,17 +1,18 @@
 /** Coordinates from one reference system to another: always x, y, never NaN. */
 
-import proj4 from "proj4";
 import { GeoLearnError } from "../errors.ts";
 import type { Crs } from "./crs.ts";
-import { refuseMissingGrid } from "./datum.ts";
+import { datumShift } from "./datum.ts";
 import { projection } from "./projection.ts";
 import { sameCrs } from "./same-crs.ts";
 
 /** Options of {@link createTransformer}. */
 export interface TransformOptions {
   /**
-   * `"ballpark"` goes on where the datum shift between the two systems is not known here and leaves it out: the result
-   * may be off by tens or hundreds of metres. @defaultValue `"known"`, which refuses with CRS_GRID_MISSING
+   * `"ballpark"` goes on where the shift between the two datums is not known well enough here: with the best formula that
+   * is published, or with none. The result may be off by tens or hundreds of metres.
+   *
+   * @defaultValue `"known"`, which refuses with CRS_GRID_MISSING
    */
   readonly accuracy?: "known" | "ballpark";
 }
@@ -20,31 +21,33 @@ export interface TransformOptions {
 export type Transformer = (x: number, y: number) => [x: number, y: number];
 
 /**
- * A function that maps x, y from one system to another.
+ * A function that maps x, y from one system to another. Datums are joined through WGS 84 by the published shift for the
+ * place; no shift is applied between systems on the same datum. Equal systems give an identity.
  *
- * @throws CRS_GRID_MISSING when the datum shift needs a grid file
+ * @throws CRS_GRID_MISSING here when no shift between the datums is known, and from the function where the published
+ * formula is worse than 5 m and a grid file is twice as good
+ * @throws CRS_OUT_OF_RANGE from the function
  * @example
  * const toUtm = createTransformer(parseCrs(4326), parseCrs(32633));
  * const [x, y] = toUtm(15, 52); // 500000, 5761038.2
  */
 export function createTransformer(from: Crs, to: Crs, { accuracy = "known" }: TransformOptions = {}): Transformer {
   if (sameCrs(from, to)) return (x, y) => (Number.isFinite(x) && Number.isFinite(y) ? [x, y] : outOfRange(from, to, x, y));
-  if (accuracy === "known") refuseMissingGrid(from, to);
   const source = projection(from);
   const target = projection(to);
-  const point = { x: 0, y: 0 };
+  const shift = datumShift(source.datum, target.datum, accuracy === "ballpark");
+  const position = { lon: 0, lat: 0 };
+  const result = { x: 0, y: 0 };
   return (x, y) => {
-    if (!Number.isFinite(x) || !Number.isFinite(y) || (from.geographic && Math.abs(y) > 90 + 1e-9)) return outOfRange(from, to, x, y);
-    point.x = x;
-    point.y = y;
-    const result = transformPoint(source, target, point);
-    if (result === undefined || !Number.isFinite(result.x) || !Number.isFinite(result.y)) return outOfRange(from, to, x, y);
+    if (!source.toGeodetic(x, y, position)) return outOfRange(from, to, x, y);
+    if (shift !== null) shift(position);
+    if (!target.fromGeodetic(position, result)) return outOfRange(from, to, x, y);
     return [result.x, result.y];
   };
 }
 
 /**
- * Maps positions held as x, y, x, y, ... in place.
+ * Maps positions held as x, y, x, y, ... in place and gives the same array back.
  *
  * @throws CRS_OUT_OF_RANGE at the first position the target cannot hold; positions before it are already mapped
  */
@@ -57,12 +60,6 @@ export function transformCoordinates(coordinates: Float64Array, from: Crs, to: C
   }
   return coordinates;
 }
-
-const transformPoint = proj4.transform as unknown as (
-  source: unknown,
-  target: unknown,
-  point: { x: number; y: number },
-) => { x: number; y: number } | undefined;
 
 function outOfRange(from: Crs, to: Crs, x: number, y: number): never {
   throw new GeoLearnError("CRS_OUT_OF_RANGE", `The position (${x}, ${y}) of ${from.name} has no place in ${to.name}.`, {
