@@ -1,10 +1,10 @@
 import { defineConfig } from "tsup";
 
 export default defineConfig({
-  entry: { index: "src/index.ts" },
+  entry: { index: "src/index.ts", cli: "src/cli/main.ts" },
   format: "esm",
   target: "node20",
-  dts: { compilerOptions: { isolatedDeclarations: false } },
+  dts: { entry: "src/index.ts", compilerOptions: { isolatedDeclarations: false } },
   sourcemap: true,
   clean: true,
 });
