@@ -18,19 +18,25 @@ let folder: string;
 beforeAll(async () => {
   await startEngine();
   folder = await mkdtemp(join(tmpdir(), "encoder-"));
+  network = createUNet(resnet, { seed: 1 });
 });
 
 afterAll(async () => {
+  network.dispose();
   await rm(folder, { recursive: true });
 });
 
+/** Networks of this size take a while to fill: one serves every test that does not need another. */
+let network: Network;
+
 const resnet = { bands: 3, classes: 2, backbone: "resnet18", decoderWidths: [8, 8, 8, 8, 8] } as const;
+
+const encoderWeights = patternWeights(unetBlueprint(resnet).parameters.filter((p) => p.backbone));
 
 /** A file as torchvision's ResNet-18 saves it, with its classifier and step counters. */
 function torchvision(prefix: string): Map<string, HostTensor> {
   const file = new Map<string, HostTensor>();
-  for (const [name, tensor] of patternWeights(unetBlueprint(resnet).parameters.filter((p) => p.backbone)))
-    file.set(prefix + name.replace("encoder.", ""), tensor);
+  for (const [name, tensor] of encoderWeights) file.set(prefix + name.replace("encoder.", ""), tensor);
   file.set(`${prefix}fc.weight`, { data: new Float32Array(512 * 4), shape: [4, 512], dtype: "float32" });
   file.set(`${prefix}bn1.num_batches_tracked`, { data: Float32Array.of(3), shape: [], dtype: "float32" });
   return file;
@@ -40,7 +46,6 @@ describe("loadEncoderWeights", () => {
   it.each(["", "backbone.", "module.encoder.", "encoder."])("takes torchvision's names with prefix %j", async (prefix) => {
     const path = join(folder, "resnet18.safetensors");
     await writeSafetensors(path, torchvision(prefix));
-    const network = createUNet(resnet, { seed: 1 });
     const before = network.weights();
     const report = await loadEncoderWeights(network, path);
     const encoder = network.parameters.filter((p) => p.backbone).map((p) => p.name);
@@ -49,10 +54,10 @@ describe("loadEncoderWeights", () => {
     expect(report.kept).toEqual(network.parameters.filter((p) => !p.backbone).map((p) => p.name));
     expect([...report.unused].sort()).toEqual([`${prefix}bn1.num_batches_tracked`, `${prefix}fc.weight`]);
     const after = network.weights();
-    for (const [name, { data }] of patternWeights(unetBlueprint(resnet).parameters)) {
-      expect(greatestDifference(after.get(name)!.data, encoder.includes(name) ? data : before.get(name)!.data), name).toBe(0);
+    for (const [name, { data }] of after) {
+      const expected = encoder.includes(name) ? encoderWeights.get(name)!.data : before.get(name)!.data;
+      expect(greatestDifference(data, expected), name).toBe(0);
     }
-    network.dispose();
   });
 
   it("takes its own names, also of a plain encoder", async () => {
@@ -67,28 +72,28 @@ describe("loadEncoderWeights", () => {
   });
 
   it("leaves group norms as they began", async () => {
-    const network = createUNet({ ...resnet, norm: "group" });
-    const report = await loadEncoderWeights(network, torchvision(""));
+    const grouped = createUNet({ ...resnet, norm: "group" });
+    const report = await loadEncoderWeights(grouped, torchvision(""));
     expect(report.loaded.every((name) => /conv|downsample\.0/.test(name))).toBe(true);
     expect(report.kept).toContain("encoder.bn1.weight");
-    network.dispose();
+    grouped.dispose();
   });
 
   it("gives a grey image the same activations with any number of bands", async () => {
     const grey = Float32Array.from(pattern("grey", 32 * 32));
     const encoded = async (bands: number): Promise<Float32Array> => {
-      const network = createUNet({ ...resnet, bands }, { seed: 5 });
-      const { adapted } = await loadEncoderWeights(network, torchvision(""));
+      const other = createUNet({ ...resnet, bands }, { seed: 5 });
+      const { adapted } = await loadEncoderWeights(other, torchvision(""));
       expect(adapted).toEqual(bands === 3 ? [] : ["encoder.conv1.weight"]);
       const logits = await score(
-        network,
+        other,
         Float32Array.from({ length: 32 * 32 * bands }, (_, i) => grey[Math.floor(i / bands)]!),
       );
-      network.dispose();
+      other.dispose();
       return logits;
     };
     const three = await encoded(3);
-    for (const bands of [1, 2, 4, 12]) expect(greatestDifference(await encoded(bands), three), `${bands} bands`).toBeLessThan(1e-4);
+    for (const bands of [1, 2, 12]) expect(greatestDifference(await encoded(bands), three), `${bands} bands`).toBeLessThan(1e-4);
   });
 
   it.each<[string, () => Map<string, HostTensor>, RegExp]>([
@@ -108,11 +113,9 @@ describe("loadEncoderWeights", () => {
     ],
     ["half a file", () => new Map([...torchvision("")].filter(([name]) => !name.startsWith("layer4"))), /layer4.0.conv1.weight is missing/],
   ])("refuses %s and changes nothing", async (_, file, message) => {
-    const network = createUNet(resnet, { seed: 1 });
     const before = network.weights();
     await expect(loadEncoderWeights(network, file())).rejects.toThrow(message);
     expect(sameWeights(network.weights(), before)).toBe(true);
-    network.dispose();
   });
 });
 
