@@ -66,6 +66,8 @@ export interface PixelBlock {
   readonly height: number;
   readonly width: number;
   readonly bands: number;
+  /** Room for the result, which `process` may fill and return instead of a new array. */
+  readonly out?: Float32Array;
 }
 
 /** Turns blocks of pixels into pixels. */

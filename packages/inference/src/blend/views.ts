@@ -67,6 +67,7 @@ export async function processViews(
   for (const view of views) {
     const pixels = applyView(block.pixels, block.size, block.height, block.width, view);
     const mask = applyView(block.mask, block.size, block.height, block.width, view);
+    // The result is used up before the next view is computed, so all may share its room.
     const result = await fn.process({ ...block, pixels, mask }, signal);
     merged ??= new Float32Array(result.length).fill(merge === "mean" ? 0 : merge === "max" ? -Infinity : Infinity);
     mergeBack(merged, result, block.size, height, width, view, merge);

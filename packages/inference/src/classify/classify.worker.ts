@@ -35,7 +35,8 @@ port.on("message", (request: LaneRequest) => {
     if (lane === null) return;
     try {
       const scores = await computeBlocks(lane.scorer, request);
-      send({ kind: "scores", id: request.id, scores }, [scores.buffer as ArrayBuffer]);
+      if (request.out === null) send({ kind: "scores", id: request.id, scores }, [scores.buffer as ArrayBuffer]);
+      else send({ kind: "scores", id: request.id, scores: null });
     } catch (error) {
       send(failure(request.id, error));
     }
@@ -57,21 +58,18 @@ async function startLane(): Promise<Lane> {
   return { scorer, stride: network.stride, margin: network.margin, device: engine.device };
 }
 
-/** Scores of all blocks; a last, incomplete run is filled up with zeros, which are dropped again. */
-async function computeBlocks(scorer: CompiledFunction, { pixels, size }: LaneRequest): Promise<Float32Array> {
+/** Fed to every run: the runtime takes no shared memory, and a last, incomplete run keeps whatever was there before. */
+const images = new Float32Array(setup.computeBatch * setup.tileHeight * setup.tileWidth * setup.bands);
+
+async function computeBlocks(scorer: CompiledFunction, { pixels, size, out }: LaneRequest): Promise<Float32Array> {
   const { computeBatch } = setup;
   const length = pixels.length / size;
-  let result: Float32Array | null = null;
+  let result = out;
   for (let first = 0; first < size; first += computeBatch) {
     const count = Math.min(computeBatch, size - first);
-    let images = pixels.subarray(first * length, (first + count) * length);
-    if (count < computeBatch) {
-      images = new Float32Array(computeBatch * length);
-      images.set(pixels.subarray(first * length, (first + count) * length));
-    }
+    images.set(pixels.subarray(first * length, (first + count) * length));
     const scores = (await scorer.run({ images }))["scores"]!.data as Float32Array;
     const each = scores.length / computeBatch;
-    if (size === computeBatch) return scores;
     result ??= new Float32Array(size * each);
     result.set(scores.subarray(0, count * each), first * each);
   }

@@ -4,10 +4,11 @@ import type { Worker } from "node:worker_threads";
 
 import { type ErrorCode, GeoLearnError, createWorker } from "@geolearn/core";
 
+import type { PixelBlock } from "../inference-function.ts";
 import type { LaneFailure, LaneReply, LaneRequest, LaneSetup } from "./lane-messages.ts";
 
 interface Pending {
-  readonly resolve: (scores: Float32Array) => void;
+  readonly resolve: (scores: Float32Array | null) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -41,20 +42,22 @@ export class ComputeLanes {
     return first!;
   }
 
-  /** Scores of a block. Cancelling ends all threads at once: a run cannot be interrupted otherwise. */
-  async run(pixels: Float32Array, size: number, signal?: AbortSignal): Promise<Float32Array> {
+  /** Scores of a block, in its `out` when that is shared memory. Cancelling ends all threads at once: a run cannot be interrupted otherwise. */
+  async run({ pixels, size, out }: PixelBlock, signal?: AbortSignal): Promise<Float32Array> {
     signal?.throwIfAborted();
     if (this.#closed !== null) throw this.#closed;
     const cancel = (): void => void this.close(signal?.reason);
     signal?.addEventListener("abort", cancel, { once: true });
     try {
-      return await new Promise<Float32Array>((resolve, reject) => {
+      const shared = out?.buffer instanceof SharedArrayBuffer ? out : null;
+      const scores = await new Promise<Float32Array | null>((resolve, reject) => {
         const lane = this.#lanes.reduce((a, b) => (b.pending.size < a.pending.size ? b : a));
-        const request: LaneRequest = { id: this.#nextId++, pixels, size };
+        const request: LaneRequest = { id: this.#nextId++, pixels, size, out: shared };
         lane.pending.set(request.id, { resolve, reject });
         lane.worker.ref();
         lane.worker.postMessage(request);
       });
+      return scores ?? shared!;
     } finally {
       signal?.removeEventListener("abort", cancel);
     }

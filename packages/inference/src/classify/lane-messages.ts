@@ -32,6 +32,8 @@ export interface LaneRequest {
   readonly id: number;
   readonly pixels: Float32Array;
   readonly size: number;
+  /** Shared memory for the scores, or null: then they come with the reply. */
+  readonly out: Float32Array | null;
 }
 
 /** A failure in a form that passes between threads. */
@@ -44,5 +46,5 @@ export interface LaneFailure {
 /** What a thread says. */
 export type LaneReply =
   | { readonly kind: "ready"; readonly device: string; readonly stride: number; readonly margin: number }
-  | { readonly kind: "scores"; readonly id: number; readonly scores: Float32Array }
+  | { readonly kind: "scores"; readonly id: number; readonly scores: Float32Array | null }
   | { readonly kind: "failure"; readonly id: number | null; readonly failure: LaneFailure };

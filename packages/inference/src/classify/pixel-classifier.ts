@@ -105,7 +105,7 @@ class PixelClassifier implements InferenceFunction {
         new GeoLearnError("INVALID_ARGUMENT", `The model ${this.name} was not configured.`, { hint: "Call configure() before process()." }),
       );
     }
-    return this.#lanes.run(block.pixels, block.size, signal);
+    return this.#lanes.run(block, signal);
   }
 
   async dispose(): Promise<void> {

@@ -27,6 +27,8 @@ export interface BatchEntry {
 export interface Batch {
   readonly entries: readonly BatchEntry[];
   readonly block: PixelBlock;
+  /** Gives the memory of the block back; nothing of it may be used afterwards. */
+  recycle(): void;
 }
 
 /** What {@link readBatches} needs. */
@@ -34,6 +36,7 @@ export interface BatchSource {
   readonly plan: WindowPlan;
   readonly reader: WindowReader;
   readonly bands: number;
+  readonly outputBands: number;
   readonly batchSize: number;
   readonly firstRow: number;
   readonly region: RegionMask | null;
@@ -45,26 +48,14 @@ export interface BatchSource {
 /** Reads all windows from `firstRow` on. A batch ends when its block is full; windows that are left out ride along. */
 export async function* readBatches(source: BatchSource): AsyncGenerator<Batch, void, undefined> {
   const { plan, reader, batchSize, signal } = source;
-  const tileWidth = plan.coreWidth + 2 * plan.margin;
-  const tileHeight = plan.coreHeight + 2 * plan.margin;
-  const size = tileWidth * tileHeight;
+  const size = (plan.coreWidth + 2 * plan.margin) * (plan.coreHeight + 2 * plan.margin);
+  const memory = new BlockMemory(source);
   let entries: BatchEntry[] = [];
-  let pixels = new Float32Array(batchSize * size * source.bands);
-  let mask = new Uint8Array(batchSize * size);
+  let { pixels, mask, out } = memory.take();
   let filled = 0;
   const take = (): Batch => {
-    const block = {
-      pixels: pixels.subarray(0, filled * size * source.bands),
-      mask: mask.subarray(0, filled * size),
-      size: filled,
-      height: tileHeight,
-      width: tileWidth,
-      bands: source.bands,
-    };
-    const batch = { entries, block };
+    const batch = memory.batch(entries, { pixels, mask, out }, filled);
     entries = [];
-    pixels = new Float32Array(batchSize * size * source.bands);
-    mask = new Uint8Array(batchSize * size);
     filled = 0;
     return batch;
   };
@@ -78,10 +69,50 @@ export async function* readBatches(source: BatchSource): AsyncGenerator<Batch, v
       if (column === 0) reader.prefetchRow(row + 1);
       const wanted = noteWindow(source, rows, row, column, pixels, mask, filled * size);
       entries.push({ row, column, slot: wanted ? filled++ : -1, rows });
-      if (filled === batchSize) yield take();
+      if (filled < batchSize) continue;
+      yield take();
+      ({ pixels, mask, out } = memory.take());
     }
   }
   if (entries.length > 0) yield take();
+}
+
+interface BlockArrays {
+  readonly pixels: Float32Array;
+  readonly mask: Uint8Array;
+  readonly out: Float32Array;
+}
+
+/** Blocks that are used again and again; shared memory, so that passing one to a thread copies nothing. */
+class BlockMemory {
+  readonly #free: BlockArrays[] = [];
+  readonly #source: BatchSource;
+
+  constructor(source: BatchSource) {
+    this.#source = source;
+  }
+
+  take(): BlockArrays {
+    const { plan, bands, outputBands, batchSize } = this.#source;
+    const pixels = batchSize * (plan.coreWidth + 2 * plan.margin) * (plan.coreHeight + 2 * plan.margin);
+    const floats = (count: number): Float32Array => new Float32Array(new SharedArrayBuffer(4 * count));
+    return (
+      this.#free.pop() ?? {
+        pixels: floats(pixels * bands),
+        mask: new Uint8Array(new SharedArrayBuffer(pixels)),
+        out: floats(batchSize * plan.coreWidth * plan.coreHeight * outputBands),
+      }
+    );
+  }
+
+  batch(entries: readonly BatchEntry[], arrays: BlockArrays, size: number): Batch {
+    const { plan, bands, batchSize } = this.#source;
+    const { pixels, mask, out } = arrays;
+    const part = <T extends Float32Array | Uint8Array>(array: T): T => array.subarray(0, (array.length / batchSize) * size) as T;
+    const [width, height] = [plan.coreWidth + 2 * plan.margin, plan.coreHeight + 2 * plan.margin];
+    const block = { pixels: part(pixels), mask: part(mask), out: part(out), size, height, width, bands };
+    return { entries, block, recycle: () => void this.#free.push(arrays) };
+  }
 }
 
 function createRows({ plan, region, flags }: BatchSource, row: number): SceneRows {

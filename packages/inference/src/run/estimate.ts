@@ -49,6 +49,7 @@ export async function estimateInference(
       plan,
       reader,
       bands: setup.bands.length,
+      outputBands: config.outputBands,
       batchSize,
       firstRow: 0,
       region: setup.region,

@@ -108,6 +108,7 @@ async function fillRows(setup: Setup, options: InferenceOptions, result: ResultR
     plan,
     reader: setup.createReader(),
     bands: setup.bands.length,
+    outputBands: config.outputBands,
     batchSize: setup.batchSize,
     firstRow,
     region: setup.region,
@@ -122,7 +123,9 @@ async function fillRows(setup: Setup, options: InferenceOptions, result: ResultR
   const sums = new WindowAccumulator(plan, config.outputBands, blend, merge, onFinished, firstRow);
   const size = plan.coreWidth * plan.coreHeight * config.outputBands;
   const process = (block: PixelBlock): Promise<Float32Array> => runBlock(setup, block, signal);
-  for await (const [{ entries }, scores] of mapOrdered(batches, Math.max(1, config.concurrency ?? 1), ({ block }) => process(block))) {
+  for await (const [{ entries, recycle }, scores] of mapOrdered(batches, Math.max(1, config.concurrency ?? 1), ({ block }) =>
+    process(block),
+  )) {
     for (entry of entries) {
       const top = plan.rows[entry.row]!;
       const rows = Math.min(plan.rows[entry.row + 1] ?? plan.height, plan.height) - top;
@@ -131,6 +134,7 @@ async function fillRows(setup: Setup, options: InferenceOptions, result: ResultR
       if (entry.column < plan.columns.length - 1) continue;
       if (top >= files.rows) await files.append(rows, result.arrays);
     }
+    recycle();
     signal?.throwIfAborted();
     report(entry.row * plan.columns.length + entry.column + 1);
   }

@@ -137,17 +137,24 @@ function copySamples(
   start: number,
   step: number,
 ): void {
-  let i = start;
-  for (let x = from; x < to; x++, i += step) pixels[i] = data[offset + columns[x]!]!;
+  const first = columns[from]!;
+  if (columns[to - 1]! - first === to - 1 - from) {
+    const end = offset + first + to - from;
+    for (let s = offset + first, i = start; s < end; s++, i += step) pixels[i] = data[s]!;
+    return;
+  }
+  for (let x = from, i = start; x < to; x++, i += step) pixels[i] = data[offset + columns[x]!]!;
 }
 
 /** Positions `start`... inside [0, length), mirrored at both ends without repeating the end. */
 function mirrored(start: number, count: number, length: number): Int32Array {
   const period = Math.max(1, 2 * (length - 1));
-  return Int32Array.from({ length: count }, (_, i) => {
+  const positions = new Int32Array(count);
+  for (let i = 0; i < count; i++) {
     const position = (((start + i) % period) + period) % period;
-    return position < length ? position : period - position;
-  });
+    positions[i] = position < length ? position : period - position;
+  }
+  return positions;
 }
 
 function range(positions: Int32Array): [from: number, to: number] {
