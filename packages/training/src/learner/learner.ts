@@ -58,6 +58,7 @@ export async function createLearner<T extends "pixelClassification">(
   const loss = pixelLoss(spec);
   const { network, backboneLoaded } = await createNetworkFor(data, options, seed);
   const frozen = options.freeze ?? (backboneLoaded && network.parameters.some(({ backbone }) => backbone));
+  if (frozen) options.log?.("The backbone is held at first; unfreeze() trains it too.");
   return new Learner(new LearnerCore(data, network, engine, spec, loss, seed, onWarning, frozen), data, options.name ?? network.modelType);
 }
 
@@ -77,13 +78,16 @@ export class Learner<T extends Task = Task> {
     this.name = name;
   }
 
-  /** A learner that goes on from a model package: other classes or bands begin anew in their layer only, and `log` names them. */
+  /**
+   * A learner that goes on from a model package: other classes or bands begin anew in their layer only, and `log` names them.
+   * Its backbone is held at first, as always when weights were loaded; `unfreeze()` or `freeze: false` trains it too.
+   */
   static async fromPackage<T extends "pixelClassification">(
     path: string | Uint8Array,
     data: LearningData<T>,
     options: LearnerOptions = {},
   ): Promise<Learner<T>> {
-    return createLearner(data, { freeze: false, ...options, pretrained: path });
+    return createLearner(data, { ...options, pretrained: path });
   }
 
   /** The task of the data. */

@@ -24,7 +24,7 @@ const DIVERGED = 4;
 
 /** Runs the sweep and puts weights, running statistics and optimizer back as they were. */
 export async function sweepLearningRates(core: LearnerCore, options: LrFindOptions): Promise<LrFindResult> {
-  const { from = 1e-7, to = 1, steps = 100, signal, onProgress } = options;
+  const { from = 1e-6, to = 1, steps = 100, signal, onProgress } = options;
   if (!(from > 0 && to > from) || !Number.isInteger(steps) || steps < 10) {
     throw new GeoLearnError("INVALID_ARGUMENT", `lrFind got rates from ${from} to ${to} in ${steps} steps.`, {
       hint: "Give 0 < from < to and at least 10 steps.",

@@ -140,7 +140,7 @@ export interface FitResult {
 
 /** Options of `Learner.lrFind`. */
 export interface LrFindOptions extends WorkOptions, OptimizationOptions {
-  /** First learning rate. @defaultValue 1e-7 */
+  /** First learning rate. @defaultValue 1e-6 */
   readonly from?: number;
   /** Last learning rate. @defaultValue 1 */
   readonly to?: number;

@@ -31,6 +31,13 @@ test("single rises inside the fall change little", () => {
   expect(Math.abs(Math.log10(suggestLr(curve)!) + 3)).toBeLessThan(0.5);
 });
 
+test("a chance low of the first batches is not taken for the fall", () => {
+  const curve = sweep(1e-7, 10, 161, 1e-5, 1e-1).map((point, i) =>
+    i < 3 ? { ...point, smoothed: 1.3 } : i < 9 ? { ...point, smoothed: 0.9 } : point,
+  );
+  expect(Math.log10(suggestLr(curve)!)).toBeCloseTo(-3, 1);
+});
+
 test("a loss that falls nowhere, or hardly, gives no suggestion", () => {
   expect(suggestLr([])).toBeNull();
   expect(suggestLr([1, 2, 3].map((loss, i) => ({ lr: 10 ** i, loss, smoothed: loss })))).toBeNull();

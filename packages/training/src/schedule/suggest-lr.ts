@@ -23,20 +23,24 @@ export function createSmoother(beta: number): (loss: number) => number {
 /**
  * The suggested highest learning rate of a sweep, or null when the loss falls by less than 2 % anywhere.
  *
- * Two rules of thumb, the smaller of both: the rate at which half of the fall from the start to the lowest smoothed loss
- * is done (close to where it falls fastest), and a tenth of the rate at which the lowest smoothed loss is reached (the
- * sweep runs ahead of its own effect, so the lowest point lies too far to the right).
+ * Two rules of thumb, the smaller of both: the rate from which on the smoothed loss stays below half of its fall from the
+ * plateau (the median of the first third) to its lowest point, which is close to where it falls fastest; and a tenth of the
+ * rate of the lowest point (the sweep runs ahead of its own effect, so that point lies too far to the right). Searching back
+ * from the lowest point keeps chance lows of single batches, at rates far too small to matter, out of the matter.
  */
 export function suggestLr(curve: readonly LrPoint[]): number | null {
   let lowest = 0;
   for (let i = 1; i < curve.length; i++) if (curve[i]!.smoothed < curve[lowest]!.smoothed) lowest = i;
   const bottom = curve[lowest];
-  if (!bottom || lowest === 0) return null;
-  let highest = 0;
-  for (let i = 1; i < lowest; i++) if (curve[i]!.smoothed > curve[highest]!.smoothed) highest = i;
-  const top = curve[highest]!;
-  if (top.smoothed - bottom.smoothed < 0.02 * Math.abs(top.smoothed)) return null;
-  const middle = (top.smoothed + bottom.smoothed) / 2;
-  const half = curve.slice(highest, lowest + 1).find(({ smoothed }) => smoothed <= middle)!;
-  return Math.min(half.lr, bottom.lr / 10);
+  if (!bottom || lowest < 2) return null;
+  const start = curve
+    .slice(0, Math.ceil(lowest / 3))
+    .map(({ smoothed }) => smoothed)
+    .sort((a, b) => a - b);
+  const plateau = start[start.length >> 1]!;
+  if (plateau - bottom.smoothed < 0.02 * Math.abs(plateau)) return null;
+  const middle = (plateau + bottom.smoothed) / 2;
+  let half = lowest;
+  while (half > 0 && curve[half - 1]!.smoothed <= middle) half--;
+  return Math.min(curve[half]!.lr, bottom.lr / 10);
 }

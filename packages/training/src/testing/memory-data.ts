@@ -109,10 +109,19 @@ function flipped(chip: MemoryChip, { side, bands }: MemoryDataOptions, kind: num
 }
 
 function statisticsOf(chips: readonly MemoryChip[], bands: number, band: number): BandStatistics {
-  const values = chips.flatMap(({ image }) => [...image].filter((_, i) => i % bands === band));
-  const mean = values.reduce((a, b) => a + b, 0) / Math.max(1, values.length);
-  const std = Math.sqrt(values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / Math.max(1, values.length));
-  return { min: Math.min(...values), max: Math.max(...values), mean, std, count: values.length };
+  let [min, max, sum, squares, count] = [Infinity, -Infinity, 0, 0, 0];
+  for (const { image } of chips) {
+    for (let i = band; i < image.length; i += bands) {
+      const value = image[i]!;
+      min = Math.min(min, value);
+      max = Math.max(max, value);
+      sum += value;
+      squares += value * value;
+      count++;
+    }
+  }
+  const mean = sum / Math.max(1, count);
+  return { min, max, mean, std: Math.sqrt(Math.max(0, squares / Math.max(1, count) - mean * mean)), count };
 }
 
 /** Chips with a bright textured disc (class 1) on a dim noisy ground (class 0). */
