@@ -160,7 +160,13 @@ async function readSource(
   const direct = scaleX === 1 && scaleY === 1 && Number.isInteger(col) && Number.isInteger(row);
   const grid: Affine = [scaleX, 0, from.col - place.col * scaleX, 0, scaleY, from.row - place.row * scaleY];
   const inPixels: Raster = { ...raster, transform: [1, 0, 0, 0, 1, 0], crs: null };
-  const view = direct ? raster : warpRaster(inPixels, { crs: null, transform: grid, width, height, resampling });
+  // without interpolation GDAL copies whatever the file holds, missing values included
+  const plain: Raster = {
+    ...inPixels,
+    nodata: null,
+    read: async (...request) => ({ ...(await raster.read(...request)), mask: null }),
+  };
+  const view = direct ? raster : warpRaster(resampling === "nearest" && !useMask ? plain : inPixels, { crs: null, transform: grid, width, height, resampling });
   const window = direct ? { ...target, col, row } : target;
   const { data, mask } = await view.read(window, options);
   const pixels = target.width * target.height;
