@@ -5,7 +5,6 @@ export default defineConfig({
     index: "src/index.ts",
     "assemble.worker": "src/batches/assemble.worker.ts",
     "chip.worker": "src/export/chip.worker.ts",
-    "decode-picture.worker": "src/chips/decode-picture.worker.ts",
   },
   format: "esm",
   target: "node20",

@@ -3,7 +3,7 @@
 import { createRng, type SampleType, type Samples } from "@geolearn/core";
 
 import type { Recipe } from "../augment/recipe.ts";
-import { IGNORE_VALUE, sampleRange } from "../chips/chip.ts";
+import { sampleRange } from "../chips/chip.ts";
 import { IGNORE_INDEX } from "../learning-data.ts";
 
 /** The part of a chip that assembling needs; its arrays may lie in shared memory. */
@@ -74,6 +74,7 @@ function fillMeans(image: Float32Array, means: readonly number[]): void {
 function placeExact(setup: AssembleSetup, chip: ChipPixels, recipe: Recipe, image: Float32Array, target: Int32Array): void {
   const { width, height, bands, means, indexOf } = setup;
   const { labels, mask } = chip;
+  const ignored = IGNORE_INDEX; // a local copy: module bindings are slow in some loaders
   const [a, b, c, d, e, f] = recipe.toSource;
   // centre of output pixel (0, 0) in source pixels, and the step per output column and row
   const start = Math.floor(d * 0.5 + e * 0.5 + f) * chip.width + Math.floor(a * 0.5 + b * 0.5 + c);
@@ -83,7 +84,7 @@ function placeExact(setup: AssembleSetup, chip: ChipPixels, recipe: Recipe, imag
   for (let row = 0, out = 0; row < height; row++) {
     let from = start + row * stepY;
     for (let col = 0; col < width; col++, out++, from += stepX) {
-      target[out] = mask !== null && mask[from] === 0 ? IGNORE_INDEX : indexOf[labels[from]!]!;
+      target[out] = mask !== null && mask[from] === 0 ? ignored : indexOf[labels[from]!]!;
     }
   }
 
@@ -129,7 +130,7 @@ function placeFree(setup: AssembleSetup, chip: ChipPixels, recipe: Recipe, image
         for (let k = 0; k < planes.length; k++) image[out * planes.length + k] = means[k]!;
         continue;
       }
-      target[out] = indexOf[labels[near] ?? IGNORE_VALUE]!;
+      target[out] = indexOf[labels[near]!]!;
 
       const left = Math.floor(x - 0.5);
       const top = Math.floor(y - 0.5);

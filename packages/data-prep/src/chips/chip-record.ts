@@ -31,9 +31,7 @@ export function measureChip(chip: Chip): Pick<ChipRecord, "moments" | "labels"> 
 
 /** Exact moments of 8-bit samples from their histogram. */
 function histogramMoments(samples: Uint8Array, mask: Uint8Array | null, nodata: number | null): BandMoments {
-  const counts = new Float64Array(256);
-  if (mask === null) for (let i = 0; i < samples.length; i++) counts[samples[i]!]!++;
-  else for (let i = 0; i < samples.length; i++) if (mask[i] === 1) counts[samples[i]!]!++;
+  const counts = countBytes(samples, mask);
   if (nodata !== null && nodata >= 0 && nodata <= 255 && Number.isInteger(nodata)) counts[nodata] = 0;
   let count = 0;
   let sum = 0;
@@ -52,6 +50,27 @@ function histogramMoments(samples: Uint8Array, mask: Uint8Array | null, nodata: 
   let m2 = 0;
   for (let value = 0; value < 256; value++) m2 += counts[value]! * (value - mean) ** 2;
   return { min, max, mean, m2, count };
+}
+
+/** Four tables in turn: equal neighbours would otherwise wait for each other's count. */
+function countBytes(samples: Uint8Array, mask: Uint8Array | null): Float64Array {
+  const tables = new Uint32Array(1024);
+  const whole = samples.length & ~3;
+  if (mask === null) {
+    for (let i = 0; i < whole; i += 4) {
+      tables[samples[i]!]!++;
+      tables[256 + samples[i + 1]!]!++;
+      tables[512 + samples[i + 2]!]!++;
+      tables[768 + samples[i + 3]!]!++;
+    }
+    for (let i = whole; i < samples.length; i++) tables[samples[i]!]!++;
+  } else {
+    for (let i = 0; i < samples.length; i++) tables[samples[i]!]! += mask[i]!;
+  }
+  return Float64Array.from(
+    { length: 256 },
+    (_, value) => tables[value]! + tables[256 + value]! + tables[512 + value]! + tables[768 + value]!,
+  );
 }
 
 /** Two passes, so that large offsets (elevation, reflectance) lose no digits. */
@@ -80,9 +99,16 @@ function streamMoments(samples: Chip["image"], { mask, nodata }: Chip): BandMome
 }
 
 function countLabels({ labels, mask }: Chip): [number, number][] {
-  const counts = new Uint32Array(IGNORE_VALUE + 1);
-  for (let i = 0; i < labels.length; i++) if (mask === null || mask[i] === 1) counts[labels[i]!]!++;
+  const ignore = IGNORE_VALUE; // a local copy: module bindings are slow in some loaders
+  const low = new Uint32Array(256);
+  const high = new Map<number, number>();
+  for (let i = 0; i < labels.length; i++) {
+    if (mask !== null && mask[i] === 0) continue;
+    const value = labels[i]!;
+    if (value < 256) low[value]!++;
+    else if (value !== ignore) high.set(value, (high.get(value) ?? 0) + 1);
+  }
   const pairs: [number, number][] = [];
-  for (let value = 0; value < IGNORE_VALUE; value++) if (counts[value]! > 0) pairs.push([value, counts[value]!]);
-  return pairs;
+  for (let value = 0; value < 256; value++) if (low[value]! > 0) pairs.push([value, low[value]!]);
+  return [...pairs, ...[...high].sort(([a], [b]) => a - b)];
 }

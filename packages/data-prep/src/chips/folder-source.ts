@@ -1,6 +1,6 @@
 /** Chips in a folder of Esri's layout, ours or ArcGIS'. */
 
-import { readdir, stat } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
 
 import {
@@ -24,8 +24,7 @@ import { type ModelDefinition, parseModelDefinition } from "../esri/model-defini
 import { defaultColor } from "../esri/model-definition.ts";
 import { parseWorldFile, worldFileName } from "../esri/world-file.ts";
 import { readCrsText } from "../split/footprint.ts";
-import { type Chip, type ChipEntry, type ChipSource, IGNORE_VALUE, sharedSamples, toShared } from "./chip.ts";
-import { PictureDecoder } from "./decode-picture.ts";
+import { type Chip, type ChipEntry, type ChipSource, IGNORE_VALUE, toShared } from "./chip.ts";
 
 /** What a folder's metadata say. */
 export interface FolderContent {
@@ -138,41 +137,32 @@ export async function openChipFolder(folder: string, options: ChipFolderOptions 
     throw new GeoLearnError(
       "TASK_MISMATCH",
       `${folder} holds chips of the format ${content.metaDataMode}; pixel classification needs Classified_Tiles.`,
-      {
-        hint: 'Export the labels as format: "classifiedTiles".',
-        data: { folder, format: content.metaDataMode },
-      },
+      { hint: 'Export the labels as format: "classifiedTiles".', data: { folder, format: content.metaDataMode } },
     );
   }
-  const decoder = new PictureDecoder();
-  try {
-    const rows = [...content.rows].sort((a, b) => (stemOf(a.image) < stemOf(b.image) ? -1 : 1));
-    checkNames(rows, folder);
-    const entries = await Promise.all(rows.map((row) => chipEntry(folder, row, options.prefix ?? "")));
-    const reader = createReader(content, rows, decoder, options.onWarning);
-    const first = await reader.read(0);
-    const names = content.definition.bandNames;
-    return {
-      name: folder,
-      width: first.width,
-      height: first.height,
-      bands: first.bands,
-      bandNames: Array.from({ length: first.bands }, (_, band) => nameOfBand(names[band], reader.bandInfo[band], band)),
-      sampleType: first.sampleType,
-      classes: content.definition.classes,
-      chips: entries,
-      folder,
-      async read(index, signal) {
-        const chip = await reader.read(index, signal);
-        checkSame(chip, first, join(folder, rows[index]!.image), join(folder, rows[0]!.image));
-        return chip;
-      },
-      close: () => decoder.close(),
-    };
-  } catch (error) {
-    await decoder.close();
-    throw error;
-  }
+  const rows = [...content.rows].sort((a, b) => (stemOf(a.image) < stemOf(b.image) ? -1 : 1));
+  checkNames(rows, folder);
+  const entries = await Promise.all(rows.map((row) => chipEntry(folder, row, options.prefix ?? "")));
+  const reader = createReader(content, rows, options.onWarning);
+  const first = await reader.read(0);
+  const names = content.definition.bandNames;
+  return {
+    name: folder,
+    width: first.width,
+    height: first.height,
+    bands: first.bands,
+    bandNames: Array.from({ length: first.bands }, (_, band) => nameOfBand(names[band], reader.bandInfo[band], band)),
+    sampleType: first.sampleType,
+    classes: content.definition.classes,
+    chips: entries,
+    folder,
+    async read(index, signal) {
+      const chip = await reader.read(index, signal);
+      checkSame(chip, first, join(folder, rows[index]!.image), join(folder, rows[0]!.image));
+      return chip;
+    },
+    close: async () => undefined,
+  };
 }
 
 function nameOfBand(declared: string | undefined, info: BandInfo | undefined, band: number): string {
@@ -212,12 +202,7 @@ interface FolderReader {
   read(index: number, signal?: AbortSignal): Promise<Chip>;
 }
 
-function createReader(
-  content: FolderContent,
-  rows: readonly MapRow[],
-  decoder: PictureDecoder,
-  onWarning: OnWarning | undefined,
-): FolderReader {
+function createReader(content: FolderContent, rows: readonly MapRow[], onWarning: OnWarning | undefined): FolderReader {
   const { folder, definition } = content;
   const ignoreValue = definition.geolearn?.IgnoreValue ?? null;
   const systems = crsByIndex(definition);
@@ -232,10 +217,7 @@ function createReader(
       const row = rows[index]!;
       const imagePath = join(folder, row.image);
       const labelPath = join(folder, row.label);
-      const [image, label] = await Promise.all([
-        readSamples(imagePath, decoder, "image", signal),
-        readSamples(labelPath, decoder, "label", signal),
-      ]);
+      const [image, label] = await Promise.all([readSamples(imagePath, "image", signal), readSamples(labelPath, "label", signal)]);
       bandInfo = bandInfo.length === 0 ? image.bandInfo : bandInfo;
       if (label.width !== image.width || label.height !== image.height) {
         throw new GeoLearnError(
@@ -284,46 +266,39 @@ interface FileSamples {
   readonly bandInfo: readonly BandInfo[];
 }
 
-async function readSamples(
-  path: string,
-  decoder: PictureDecoder,
-  role: "image" | "label",
-  signal: AbortSignal | undefined,
-): Promise<FileSamples> {
-  const extension = extname(path).toLowerCase();
-  if (extension === ".png" || extension === ".jpg" || extension === ".jpeg") return readPicture(path, decoder, role, signal);
-  const raster = await openRaster(path, signal === undefined ? {} : { signal });
-  try {
-    const bands = role === "label" ? [0] : imageBands(raster);
-    const { data, mask } = await raster.read(undefined, { bands, ...(signal === undefined ? {} : { signal }) });
-    const { width, height, sampleType, transform, crs, nodata, bandInfo } = raster;
-    return { data, mask, bands: bands.length, width, height, sampleType, transform, crs, nodata, bandInfo };
-  } finally {
-    await raster.close();
-  }
-}
+/** Largest file of one chip, in bytes. */
+const MAX_BYTES = 2 ** 28;
 
-async function readPicture(
-  path: string,
-  decoder: PictureDecoder,
-  role: "image" | "label",
-  signal: AbortSignal | undefined,
-): Promise<FileSamples> {
-  const { width, height, channels, data } = await decoder.decode(path, signal);
-  const alpha = channels === 2 || channels === 4;
-  const bands = role === "label" ? 1 : channels - (alpha ? 1 : 0);
-  const pixels = width * height;
-  const sampleType = data instanceof Uint16Array ? "uint16" : "uint8";
-  const planes = sharedSamples(sampleType, bands * pixels);
-  for (let band = 0; band < bands; band++)
-    for (let i = 0, from = band; i < pixels; i++, from += channels) planes[band * pixels + i] = data[from]!;
-  let mask: Uint8Array | null = null;
-  if (alpha) {
-    mask = new Uint8Array(pixels);
-    for (let i = 0, from = channels - 1; i < pixels; i++, from += channels) mask[i] = data[from]! > 0 ? 1 : 0;
-    if (!mask.includes(0)) mask = null;
+/** The whole file at once: quicker for thousands of small files than looking for what may lie beside each. */
+async function readSamples(path: string, role: "image" | "label", signal: AbortSignal | undefined): Promise<FileSamples> {
+  const bytes = await readFile(path).catch((error: Error) => {
+    throw new GeoLearnError("FILE_NOT_FOUND", `The chip ${path} cannot be read: ${error.message}`, {
+      hint: "Export the chips again.",
+      data: { path },
+      cause: error,
+    });
+  });
+  if (bytes.length > MAX_BYTES) {
+    throw new GeoLearnError("LIMIT_EXCEEDED", `${path} has ${bytes.length} bytes; a chip may have ${MAX_BYTES}.`, { data: { path } });
   }
-  return { data: planes, mask, bands, width, height, sampleType, transform: null, crs: null, nodata: null, bandInfo: [] };
+  try {
+    const raster = await openRaster(new Uint8Array(bytes), signal === undefined ? {} : { signal });
+    try {
+      const bands = role === "label" ? [0] : imageBands(raster);
+      const { data, mask } = await raster.read(undefined, { bands, ...(signal === undefined ? {} : { signal }) });
+      const { width, height, sampleType, transform, crs, nodata, bandInfo } = raster;
+      return { data, mask, bands: bands.length, width, height, sampleType, transform, crs, nodata, bandInfo };
+    } finally {
+      await raster.close();
+    }
+  } catch (error) {
+    if (!GeoLearnError.is(error)) throw error;
+    throw new GeoLearnError(error.code, `${path}: ${error.message}`, {
+      hint: error.hint ?? "Export the chip again.",
+      data: { ...error.data, path },
+      cause: error,
+    });
+  }
 }
 
 async function worldPlace(imagePath: string): Promise<Affine | null> {
@@ -362,13 +337,14 @@ function toLabels(label: FileSamples, ignoreValue: number | null, path: string):
   const labels = new Uint16Array(new SharedArrayBuffer(label.width * label.height * 2));
   // ArcGIS writes 0 as nodata of label chips; 0 is the background all the same
   const nodata = label.nodata === 0 ? null : label.nodata;
+  const ignore = IGNORE_VALUE; // a local copy: module bindings are slow in some loaders
   for (let i = 0; i < labels.length; i++) {
     const value = label.data[i]!;
     if (value === ignoreValue || value === nodata) {
-      labels[i] = IGNORE_VALUE;
+      labels[i] = ignore;
       continue;
     }
-    if (!(value >= 0 && value < IGNORE_VALUE && Number.isInteger(value))) {
+    if (!(value >= 0 && value < ignore && Number.isInteger(value))) {
       throw new GeoLearnError("CHIPS_CORRUPT", `${path} holds the label value ${value}; expected integers from 0 to ${IGNORE_VALUE - 1}.`, {
         hint: "Export the labels with small class values.",
         data: { path, value },

@@ -100,19 +100,19 @@ async function makeChip(profile: ChipProfile, blocks: readonly RowBlock[], task:
 }
 
 function toLabelType(labels: Uint16Array, { labelType, ignoreValue }: ChipProfile): Uint8Array | Uint16Array {
+  const ignore = IGNORE_VALUE; // a local copy: module bindings are slow in some loaders
   const out = labelType === "uint8" ? new Uint8Array(labels.length) : new Uint16Array(labels.length);
-  for (let i = 0; i < labels.length; i++) out[i] = labels[i] === IGNORE_VALUE ? ignoreValue : labels[i]!;
+  for (let i = 0; i < labels.length; i++) {
+    const value = labels[i]!;
+    out[i] = value === ignore ? ignoreValue : value;
+  }
   return out;
 }
 
 function writeChip(out: string, format: ChipFormat, { stem, transform }: ChipTask, image: Uint8Array, label: Uint8Array): void {
   const imageFile = imagePath(stem, format);
   const labelFile = labelPath(stem);
-  if (transform !== null) {
-    const world = formatWorldFile(transform);
-    writeWhole(join(out, worldFileName(imageFile)), world);
-    writeWhole(join(out, worldFileName(labelFile)), world);
-  }
+  if (transform !== null) writeWhole(join(out, worldFileName(imageFile)), formatWorldFile(transform));
   writeWhole(join(out, labelFile), label);
   writeWhole(join(out, imageFile), image);
 }

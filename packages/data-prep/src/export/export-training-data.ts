@@ -4,9 +4,8 @@ import { mkdir, stat } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 
-import { type Affine, composeAffine, lockFolder, windowTransform } from "@geolearn/core";
+import { type Affine, composeAffine, lockFolder, windowTransform, warpRaster } from "@geolearn/core";
 
-import { warpRaster } from "./warp.ts";
 import { IGNORE_VALUE, sampleBytes } from "../chips/chip.ts";
 import { crsText } from "../split/footprint.ts";
 import { chipOrigins, chipPanels, copyAngles, type Panel } from "./chip-grid.ts";
@@ -301,12 +300,13 @@ function cutShort(
   const { width, height } = window;
   const own = part.input.labels.burnChip({ transform, width, height });
   if (own === null) return null;
+  const ignore = IGNORE_VALUE; // a local copy: module bindings are slow in some loaders
   for (const block of blocks) {
     const to = Math.min(window.row + height, block.row + block.rows);
     for (let y = Math.max(window.row, block.row); y < to; y++) {
       const source = (y - block.row) * block.width + window.col;
       const target = (y - window.row) * width;
-      for (let x = 0; x < width; x++) if (block.labels[source + x] === IGNORE_VALUE) own[target + x] = IGNORE_VALUE;
+      for (let x = 0; x < width; x++) if (block.labels[source + x] === ignore) own[target + x] = ignore;
     }
   }
   return own;

@@ -1,6 +1,9 @@
 /** Opens what an export reads: rasters as parts of one grid each, and labels laid on every part. */
 
-import { extname } from "node:path";
+import { readdir, stat } from "node:fs/promises";
+import { extname, join } from "node:path";
+
+import { glob, isDynamicPattern } from "tinyglobby";
 
 import {
   applyAffine,
@@ -15,6 +18,7 @@ import {
   gridBounds,
   invertAffine,
   metresPerUnit,
+  mosaicRasters,
   type OnWarning,
   openRaster,
   parseCrs,
@@ -24,9 +28,9 @@ import {
   type RasterSource,
   readFeatures,
   sameCrs,
+  warpRaster,
 } from "@geolearn/core";
 
-import { warpRaster } from "./warp.ts";
 import { defaultColor, MAX_CLASS_VALUE } from "../esri/model-definition.ts";
 import { labelClasses } from "./label-classes.ts";
 import { type LabelLayer, maskLayer, rasterLayer, toRasterCrs, vectorLayer } from "./label-layer.ts";
@@ -119,19 +123,42 @@ async function closeAll(rasters: readonly Raster[]): Promise<void> {
 
 /** One raster per grid: files of one reference system are a mosaic, others stand alone. */
 async function openParts(source: ExportOptions["raster"], fallback: ExportOptions["crs"]): Promise<Raster[]> {
-  const named = (raster: Raster): Raster =>
-    raster.crs === null && fallback !== undefined ? redescribe(raster, { crs: parseCrs(fallback) }) : raster;
-  if (!isList(source)) return [named(await openRaster(source))];
-  const list = source;
-  if (list.length === 0)
+  const list = await expand(source);
+  const each: Raster[] = [];
+  try {
+    for (const item of list) {
+      const raster = await openRaster(item);
+      each.push(raster.crs === null && fallback !== undefined ? redescribe(raster, { crs: parseCrs(fallback) }) : raster);
+    }
+    if (each.length === 1) return each;
+    checkSystems(each);
+    const oneSystem = each.every(({ crs }) => crs !== null && sameCrs(crs, each[0]!.crs!));
+    return oneSystem ? [mosaicRasters(each)] : each;
+  } catch (error) {
+    await closeAll(each);
+    throw error;
+  }
+}
+
+/** Endings of the files a folder of images is searched for. */
+const IMAGE_FILES = /\.(tiff?|vrt|png|jpe?g)$/i;
+
+/** The single rasters a source stands for, so that their reference systems can be told apart. */
+async function expand(source: ExportOptions["raster"]): Promise<RasterSource[]> {
+  if (isList(source)) {
+    const parts = await Promise.all(source.map(expand));
+    if (parts.length > 0) return parts.flat();
     throw new GeoLearnError("INVALID_ARGUMENT", "The list of rasters is empty.", { hint: "Name at least one raster." });
-  const each = await Promise.all(list.map(async (item) => named(await openRaster(item))));
-  checkSystems(each);
-  const paths = list.filter((item): item is string => typeof item === "string");
-  const oneSystem = each.every((raster) => raster.crs === null || sameCrs(raster.crs, each[0]!.crs!));
-  if (each.length === 1 || paths.length < each.length || !oneSystem || each.some(({ crs }) => crs === null)) return each;
-  await closeAll(each);
-  return [await openRaster(paths)];
+  }
+  if (typeof source !== "string") return [source];
+  const info = await stat(source).catch(() => null);
+  if (info?.isDirectory() === true) {
+    const names = (await readdir(source)).filter((name) => IMAGE_FILES.test(name)).sort();
+    return names.length === 0 ? [source] : names.map((name) => join(source, name));
+  }
+  if (info !== null || !isDynamicPattern(source)) return [source];
+  const matches = await glob(source.replaceAll("\\", "/"), { onlyFiles: true, expandDirectories: false });
+  return matches.length === 0 ? [source] : matches.sort();
 }
 
 function isList(source: ExportOptions["raster"]): source is readonly RasterSource[] {

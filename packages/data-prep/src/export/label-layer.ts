@@ -18,9 +18,9 @@ import {
   reprojectFeatures,
   sameCrs,
   type Shape,
+  warpRaster,
 } from "@geolearn/core";
 
-import { warpRaster } from "./warp.ts";
 import { IGNORE_VALUE } from "../chips/chip.ts";
 import { bufferGeometry } from "./buffer.ts";
 import { shareInside } from "./polygon-share.ts";
@@ -107,7 +107,8 @@ export function rasterLayer(labels: Raster, crs: Crs | null): LabelLayer {
       const view = warpRaster(labels, { crs, ...grid, resampling: "nearest" });
       const { data, mask } = await view.read(undefined, signal === undefined ? {} : { signal });
       const values = new Uint16Array(data.length);
-      for (let i = 0; i < data.length; i++) values[i] = mask !== null && mask[i] === 0 ? IGNORE_VALUE : data[i]!;
+      const ignore = IGNORE_VALUE; // a local copy: module bindings are slow in some loaders
+      for (let i = 0; i < data.length; i++) values[i] = mask !== null && mask[i] === 0 ? ignore : data[i]!;
       return values;
     },
     burnChip: () => null,

@@ -113,7 +113,8 @@ export function applyIgnore(labels: Uint16Array, valid: Uint8Array | null, insid
     return;
   }
   if (valid === null && inside === undefined) return;
+  const ignore = IGNORE_VALUE; // a local copy: module bindings are slow in some loaders
   for (let i = 0; i < labels.length; i++) {
-    if ((valid !== null && valid[i] === 0) || (inside !== undefined && inside[i] === 0)) labels[i] = IGNORE_VALUE;
+    if ((valid !== null && valid[i] === 0) || (inside !== undefined && inside[i] === 0)) labels[i] = ignore;
   }
 }
