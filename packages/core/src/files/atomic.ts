@@ -18,6 +18,8 @@ export function temporaryPath(path: string): string {
 export interface AtomicFile {
   /** Final name. */
   readonly path: string;
+  /** Name until `commit()`. */
+  readonly temporary: string;
   /** Open for reading and writing, under the temporary name. */
   readonly handle: FileHandle;
   /** Writes all of `bytes` at `position`, however many calls that takes. */
@@ -69,7 +71,7 @@ export async function openAtomic(path: string): Promise<AtomicFile> {
     await syncFolder(dirname(path));
   };
 
-  return { path, handle, write, commit, abort };
+  return { path, temporary, handle, write, commit, abort };
 }
 
 /**

@@ -11,7 +11,8 @@ export interface Plan {
   readonly connectivity: 4 | 8;
   /** Values to outline, null for all. */
   readonly wanted: ReadonlySet<number> | null;
-  readonly names: ReadonlyMap<number, string>;
+  /** Name of a class, or its value as text. */
+  readonly className: (value: number) => string;
   readonly transform: Affine;
   /** Ground area of a pixel of each row. */
   readonly rowArea: (row: number) => number;
@@ -53,12 +54,21 @@ export function makePlan(raster: Raster, options: PolygonizeOptions): Plan {
     band,
     connectivity,
     wanted: options.classes === undefined ? null : wantedValues(options.classes, names, raster.name),
-    names,
+    className: classNamer(names),
     transform,
     rowArea: rowAreas(raster, transform),
     keeps: minArea === null ? () => true : (pixels, area) => !minArea(pixels, area),
     isSmall: sieve,
     simplify: simplifyPlan(options.simplify ?? 0, raster, transform),
+  };
+}
+
+function classNamer(names: ReadonlyMap<number, string>): (value: number) => string {
+  const known = new Map(names);
+  return (value) => {
+    let name = known.get(value);
+    if (name === undefined) known.set(value, (name = String(value)));
+    return name;
   };
 }
 

@@ -5,13 +5,13 @@
 
 import type { Feature, Features, Raster, WorkOptions } from "@geolearn/core";
 
-import { simplifyRegions } from "../simplify/simplify-regions.ts";
+import { Simplifier } from "../simplify/simplifier.ts";
 import { makeFeature } from "./make-feature.ts";
 import { type Plan, makePlan } from "./plan.ts";
 import { type Runs, findRuns } from "./runs.ts";
 import { sieveRows } from "./sieve.ts";
 import { type Strip, readStrips } from "./source-rows.ts";
-import { RegionTracer, type TracedRegion } from "./tracer.ts";
+import { RegionTracer } from "./tracer.ts";
 
 /** Options of {@link polygonize}. */
 export interface PolygonizeOptions extends WorkOptions {
@@ -76,25 +76,30 @@ export async function toPolygons(raster: Raster, options: PolygonizeOptions = {}
 
 async function* featureBatches(raster: Raster, options: PolygonizeOptions): AsyncGenerator<Feature[]> {
   const plan = makePlan(raster, options);
-  const regions: TracedRegion[] = [];
+  const simplifier = plan.simplify === null ? null : new Simplifier(plan.simplify, raster.width, raster.height);
+  let features: Feature[] = [];
   const tracer = new RegionTracer({
     width: raster.width,
     connectivity: plan.connectivity,
-    keepNodes: plan.simplify !== null,
+    keepNodes: simplifier !== null,
     keeps: plan.keeps,
-    onRegion: (region) => regions.push(region),
+    onRegion(region) {
+      if (simplifier === null) features.push(makeFeature(region, plan));
+      else simplifier.add(region);
+    },
   });
-  const takeFeatures = (): Feature[] => regions.splice(0).map((region) => makeFeature(region, plan));
   for await (const rows of rowSource(raster, plan, options)) {
     for (const { row, fill } of rows) {
       fill(tracer.nextRuns);
       tracer.advance(plan.rowArea(row));
     }
-    if (plan.simplify === null && regions.length > 0) yield takeFeatures();
+    if (features.length === 0) continue;
+    yield features;
+    features = [];
   }
   tracer.end();
-  if (plan.simplify !== null) simplifyRegions(regions, plan.simplify, options.signal);
-  if (regions.length > 0) yield takeFeatures();
+  if (simplifier !== null) for (const region of simplifier.finish(options.signal)) features.push(makeFeature(region, plan));
+  if (features.length > 0) yield features;
 }
 
 /** A row that can be turned into runs. */

@@ -3,7 +3,7 @@
 import type { Samples } from "@geolearn/core";
 
 /** Value of pixels that belong to no region. Real values are finite. */
-export const OUTSIDE = Infinity;
+export const OUTSIDE: number = Infinity;
 
 /**
  * Runs of one row. Run k covers columns `starts[k]` up to but not including `starts[k + 1]`; neighbours differ in value.

@@ -6,7 +6,7 @@
 
 import { CONVEX_START, Chains, NODE, PINCH } from "./chains.ts";
 import { Regions } from "./regions.ts";
-import { type Ring, collectRings } from "./rings.ts";
+import { type Ring, RingCollector } from "./rings.ts";
 import { OUTSIDE, type Runs, newRuns } from "./runs.ts";
 
 /** A finished region. */
@@ -17,6 +17,9 @@ export interface TracedRegion {
   readonly area: number;
   /** 4-connected parts, each an outer ring and then its holes; one part unless the region is 8-connected. */
   readonly parts: readonly (readonly Ring[])[];
+  /** Where the rings have their points; overwritten after the call that hands the region on. */
+  readonly points: Int32Array;
+  readonly nodes: Uint8Array;
 }
 
 /** Options of {@link RegionTracer}. */
@@ -45,6 +48,7 @@ export class RegionTracer {
   readonly #options: TracerOptions;
   readonly #chains = new Chains();
   readonly #regions: Regions;
+  readonly #rings: RingCollector;
   #above: Row;
   #below: Row;
   #y = 0;
@@ -52,6 +56,7 @@ export class RegionTracer {
   constructor(options: TracerOptions) {
     this.#options = options;
     this.#regions = new Regions(options.connectivity, this.#chains);
+    this.#rings = new RingCollector(this.#chains, this.#regions);
     this.#above = newRow(options.width);
     this.#below = newRow(options.width);
     setOutside(this.#above.runs, options.width);
@@ -209,9 +214,11 @@ export class RegionTracer {
       const root = regions.find(labels[i]!);
       if (regions.lastRow[root] !== this.#y - 1) continue;
       regions.lastRow[root] = this.#y; // done; another run of the same region must not come here again
-      const kept = this.#options.keeps(regions.pixels[root]!, regions.area[root]!);
-      const parts = collectRings(this.#chains, regions, root, kept);
-      if (kept) this.#options.onRegion({ value: regions.value[root]!, pixels: regions.pixels[root]!, area: regions.area[root]!, parts });
+      const [pixels, area] = [regions.pixels[root]!, regions.area[root]!];
+      const kept = this.#options.keeps(pixels, area);
+      const parts = this.#rings.collect(root, kept);
+      const { points, nodes } = this.#rings;
+      if (kept) this.#options.onRegion({ value: regions.value[root]!, pixels, area, parts, points, nodes });
       regions.retire(root);
     }
     regions.recycle();
