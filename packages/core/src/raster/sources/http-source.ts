@@ -100,7 +100,7 @@ class RangeClient {
 
   async #attempt(offset: number, length: number, known: Answer | null, signal: AbortSignal | undefined): Promise<Answer> {
     const { timeout = 10_000, maxRedirects = 3 } = this.#policy;
-    const deadline = AbortSignal.timeout(timeout + (length / 100_000) * 1000);
+    const deadline = AbortSignal.timeout(Math.ceil(timeout + length / 100));
     const either = signal === undefined ? deadline : AbortSignal.any([signal, deadline]);
     let url = this.#start;
     try {

@@ -85,6 +85,8 @@ export function checkAddress(url: URL, policy: NetworkPolicy): void {
   if (policy.hosts !== undefined && !policy.hosts.some((allowed) => matches(host, allowed))) {
     throw refuse(`${host} is not among the allowed hosts`, "Add it to the hosts of the network policy.");
   }
+  const local = /(^|\.)localhost\.?$/i.test(host);
+  if (local && policy.allowPrivate !== true) throw privateAddress(host);
   if (isIP(host) !== 0 && policy.allowPrivate !== true && !isPublicAddress(host)) throw privateAddress(host);
 }
 
