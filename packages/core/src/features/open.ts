@@ -13,6 +13,7 @@ import type { Feature, FeatureStream, Features } from "./features.ts";
 import { type FeatureFormat, formatOfBytes, formatOfPath } from "./formats.ts";
 import { openGeoJsonLines } from "./geojson-lines.ts";
 import { openGeoJson } from "./geojson-reader.ts";
+import { openShapefile } from "./shapefile-reader.ts";
 import { openGeoPackage } from "./geopackage-reader.ts";
 
 /** A path, the bytes of a file, GeoJSON as text or object, or features already read. */
@@ -81,7 +82,7 @@ function openFormat(format: FeatureFormat, source: ByteSource, options: FormatOp
       return openGeoPackage(source, options);
     case "shp":
     case "shp-zip":
-      throw new GeoLearnError("UNSUPPORTED_FORMAT", `${source.name}: not read yet.`);
+      return openShapefile(source, format, options);
   }
 }
 

@@ -10,6 +10,7 @@ import type { OnWarning } from "../progress.ts";
 import type { Feature, Features, FeatureStream } from "./features.ts";
 import { type FeatureFormat, formatOfPath } from "./formats.ts";
 import { writeGeoJson } from "./geojson-writer.ts";
+import { writeShapefile, writeZippedShapefile } from "./shapefile-writer.ts";
 import { writeGeoPackage } from "./geopackage-writer.ts";
 
 /** Options of {@link writeFeatures}. */
@@ -64,8 +65,9 @@ export async function writeFeatures(
     case "gpkg":
       return writeGeoPackage(stream, path, { crs, layer: options.layer ?? basename(path, extname(path)), signal });
     case "shp":
+      return writeShapefile(stream, path, { crs, signal, onWarning: options.onWarning });
     case "shp-zip":
-      throw new GeoLearnError("UNSUPPORTED_FORMAT", `${path}: not written yet.`);
+      return writeZippedShapefile(stream, path, { crs, signal, onWarning: options.onWarning });
   }
 }
 
