@@ -217,7 +217,7 @@ class OnnxFunction implements CompiledFunction {
     const present = new Map(this.state.map(({ variable }, i) => [variable, held[i]!]));
     return lowerPlan(
       plan,
-      this.runner.rules,
+      this.runner.target,
       (value) => this.leafNames.get(value) ?? null,
       (value) => (variables.has(value) ? present.get(variables.get(value)!)! : value),
     );

@@ -1,7 +1,7 @@
 /** From values wanted to an ONNX model: order, structure key, feeds. */
 
 import type { OnnxGraph } from "../onnx/encode.ts";
-import { Lowering, type LoweringRule } from "../lower/lowering.ts";
+import { Lowering, type LoweringTarget } from "../lower/lowering.ts";
 import { GeoLearnError } from "@geolearn/core";
 import type { Value } from "./value.ts";
 
@@ -69,11 +69,11 @@ export type LeafNaming = (value: Value, index: number) => string | null;
  */
 export function lowerPlan(
   plan: Plan,
-  rules: ReadonlyMap<string, LoweringRule>,
+  target: LoweringTarget,
   nameLeaf: LeafNaming,
   present: (value: Value) => Value = (value) => value,
 ): OnnxGraph {
-  const lowering = new Lowering(rules);
+  const lowering = new Lowering(target);
   plan.leaves.forEach((value, i) => {
     const name = nameLeaf(value, i);
     const { host } = present(value);

@@ -13,21 +13,26 @@ export interface Operands {
 /** Brings the operands of `value` into one layout: channels first as soon as one full-size image already is. */
 export function operands(graph: Lowering, value: Value): Operands {
   const first = value.shape.length === 4 && value.inputs.some((input) => graph.where(input).layout === "channelsFirst");
-  if (!first) return { names: value.inputs.map((input) => scalarOf(graph, input) ?? graph.natural(input)), layout: "natural" };
-  return { names: value.inputs.map((input) => channelsFirstOperand(graph, input)), layout: "channelsFirst" };
+  if (!first) return { names: value.inputs.map((input) => scalarOf(graph, input, value) ?? graph.natural(input)), layout: "natural" };
+  return { names: value.inputs.map((input) => channelsFirstOperand(graph, input, value)), layout: "channelsFirst" };
 }
 
 /** A filled tensor need not exist when it meets a full-size one. */
-function scalarOf(graph: Lowering, value: Value): string | null {
-  if (value.op !== "Fill" || sizeOf(value.shape) <= 1) return null;
-  const fill = value.attributes["value"] as number;
-  if (value.dtype === "float32") return graph.floats([fill]);
-  return value.dtype === "int32" ? graph.int32([fill]) : null;
+function scalarOf(graph: Lowering, input: Value, result: Value): string | null {
+  if (
+    input.op !== "Fill" ||
+    sizeOf(input.shape) <= 1 ||
+    !result.inputs.some((other) => other.op !== "Fill" && sizeOf(other.shape) === sizeOf(result.shape))
+  )
+    return null;
+  const fill = input.attributes["value"] as number;
+  if (input.dtype === "float32") return graph.floats([fill]);
+  return input.dtype === "int32" ? graph.int32([fill]) : null;
 }
 
 /** A tensor of lower rank lines up with the last axes, so it becomes `[1.., C]` and then channels first. */
-function channelsFirstOperand(graph: Lowering, value: Value): string {
-  const scalar = scalarOf(graph, value);
+function channelsFirstOperand(graph: Lowering, value: Value, result: Value): string {
+  const scalar = scalarOf(graph, value, result);
   if (scalar !== null) return scalar;
   const rank = value.shape.length;
   if (rank === 4) return graph.channelsFirst(value);
@@ -38,12 +43,4 @@ function channelsFirstOperand(graph: Lowering, value: Value): string {
     const padded = [...Array.from({ length: 4 - rank }, () => 1), ...value.shape];
     return graph.op("Transpose", [graph.reshape(name, padded)], { perm: [0, 3, 1, 2] });
   });
-}
-
-/** True when every operand has the full shape or is broadcast by ONNX as it is; a result needs expanding otherwise. */
-export function reachesFullSize(value: Value): boolean {
-  return (
-    value.inputs.some((input) => input.op !== "Fill" && sizeOf(input.shape) === sizeOf(value.shape)) ||
-    value.inputs.filter((input) => input.op !== "Fill").length > 1
-  );
 }

@@ -4,6 +4,7 @@
  */
 
 import type { Value } from "../graph/value.ts";
+import { blockedConvolution, paysBlocked } from "./blocked.ts";
 import type { Lowered, Lowering, LoweringRule } from "./lowering.ts";
 
 interface Geometry {
@@ -28,8 +29,12 @@ const conv2d: LoweringRule = (graph, value) => {
   const [x, filter, bias] = value.inputs as [Value, Value, Value?];
   const { strides, dilations, pads } = geometryOf(value);
   const [kh, kw] = filter.shape as unknown as Image;
-  const inputs = [graph.channelsFirst(x), filterName(graph, filter), ...(bias === undefined ? [] : [graph.natural(bias)])];
-  return first(graph.op("Conv", inputs, { kernel_shape: [kh, kw], strides, dilations, pads }));
+  const settings = { kernel_shape: [kh, kw], strides, dilations, pads };
+  const more = bias === undefined ? [] : [graph.natural(bias)];
+  if (paysBlocked(graph, filter, value.shape, filter.shape[2]!, filter.shape[3]!))
+    return first(blockedConvolution(graph, x, filter, "forward", more, settings));
+  const inputs = [graph.channelsFirst(x), filterName(graph, filter), ...more];
+  return first(graph.op("Conv", inputs, settings));
 };
 
 /** Rows and columns that a floor division left over; ConvTranspose adds them at the end. */
@@ -48,8 +53,10 @@ const conv2dInputGrad: LoweringRule = (graph, value) => {
   const flippedPads = pads.map((pad, i) => spans[i % 2]! - pad);
   const rest = leftOver(value.shape as unknown as Image, dy.shape as unknown as Image, kernel, geometry);
   if (strides[0] === 1 && strides[1] === 1 && flippedPads.every((pad) => pad >= 0)) {
-    const flipped = flippedFilter(graph, filter);
-    return first(graph.op("Conv", [graph.channelsFirst(dy), flipped], { kernel_shape: kernel, dilations, pads: flippedPads }));
+    const settings = { kernel_shape: kernel, strides: [1, 1], dilations, pads: flippedPads };
+    if (paysBlocked(graph, filter, value.shape, filter.shape[3]!, filter.shape[2]!))
+      return first(blockedConvolution(graph, dy, filter, "backward", [], settings));
+    return first(graph.op("Conv", [graph.channelsFirst(dy), flippedFilter(graph, filter)], settings));
   }
   const inputs = [graph.channelsFirst(dy), filterName(graph, filter)];
   return first(graph.op("ConvTranspose", inputs, { kernel_shape: kernel, strides, dilations, pads, output_padding: rest }));
@@ -106,6 +113,33 @@ function gradientAsFilter(graph: Lowering, dy: Value): string {
 }
 
 /**
+ * kh copies of dy, copy i moved i * step rows down between zeros: `[kh * O, N, HO + (kh - 1) * step, WO]`. One gathering of whole rows
+ * instead of a transposition, kh paddings and a concatenation.
+ */
+function loweredCopies(graph: Lowering, dy: Value, kh: number, step: number): string {
+  const [n, ho, wo, o] = dy.shape as unknown as Image;
+  const zeroRow = graph.floats(Array.from({ length: wo }, () => 0), [1, wo]); // prettier-ignore
+  const rows = graph.op("Concat", [graph.reshape(graph.channelsFirst(dy), [n * o * ho, wo]), zeroRow], { axis: 0 });
+  const height = ho + (kh - 1) * step;
+  const indices = graph.shared(`copies ${n} ${o} ${ho} ${kh} ${step}`, () => {
+    const table = new Int32Array(kh * o * n * height);
+    let at = 0;
+    for (let i = 0; i < kh; i++) {
+      for (let channel = 0; channel < o; channel++) {
+        for (let image = 0; image < n; image++) {
+          for (let row = 0; row < height; row++) {
+            const source = row - i * step;
+            table[at++] = source >= 0 && source < ho ? (image * o + channel) * ho + source : n * o * ho;
+          }
+        }
+      }
+    }
+    return graph.constant("int32", [kh * o, n, height], new Uint8Array(table.buffer));
+  });
+  return graph.op("Gather", [rows, indices], { axis: 0 });
+}
+
+/**
  * Stride 1 along rows: the images of a channel lie below one another, `[1, N, C * Hp, Wp]`. A filter as tall as one padded image steps from
  * channel to channel; k copies of dy, each a kernel row lower, give all kernel rows at once.
  */
@@ -116,12 +150,7 @@ function filterGradAtOnce(graph: Lowering, value: Value, x: Value, dy: Value): L
   const rows = ho + (kh - 1) * dilations[0];
   const columns = (wo - 1) * strides[1] + (kw - 1) * dilations[1] + 1;
   const tall = graph.reshape(paddedRows(graph, x, rows, columns, pads), [1, n, channels * rows, columns]);
-  const filter = gradientAsFilter(graph, dy);
-  const copies = Array.from({ length: kh }, (_, i) => {
-    const above = i * dilations[0];
-    return kh === 1 ? filter : graph.op("Pad", [filter, graph.ints([0, 0, above, 0, 0, 0, (kh - 1) * dilations[0] - above, 0])]);
-  });
-  const stacked = kh === 1 ? filter : graph.op("Concat", copies, { axis: 0 });
+  const stacked = kh === 1 ? gradientAsFilter(graph, dy) : loweredCopies(graph, dy, kh, dilations[0]);
   const out = graph.op("Conv", [tall, stacked], { kernel_shape: [rows, wo], strides: [rows, dilations[1]], dilations: [1, strides[1]] });
   return natural(graph.op("Transpose", [graph.reshape(out, [kh, o, channels, kw])], { perm: [0, 3, 2, 1] }));
 }

@@ -24,6 +24,13 @@ export type LoweringRule = (graph: Lowering, value: Value) => Lowered;
 const MICROSOFT = "com.microsoft";
 const NCHWC = "com.microsoft.nchwc";
 
+/** What graphs are written for. */
+export interface LoweringTarget {
+  readonly rules: ReadonlyMap<string, LoweringRule>;
+  /** Channels in a block of ONNX Runtime's blocked layout on this processor; 0 when it has none. */
+  readonly block: number;
+}
+
 /** Contents of an ONNX graph under construction. */
 export class Lowering {
   private readonly nodes: OnnxNode[] = [];
@@ -35,7 +42,19 @@ export class Lowering {
   private readonly derived = new Map<string, string>();
   private counter = 0;
 
-  constructor(private readonly rules: ReadonlyMap<string, LoweringRule>) {}
+  private readonly constants = new Set<Value>();
+
+  constructor(private readonly target: LoweringTarget) {}
+
+  /** Channels in a block of the blocked layout, 0 for none. */
+  get block(): number {
+    return this.target.block;
+  }
+
+  /** True when the values are written into the graph: ONNX Runtime then chooses layouts itself. */
+  isConstant(value: Value): boolean {
+    return this.constants.has(value);
+  }
 
   private fresh(): string {
     return `t${this.counter++}`;
@@ -106,6 +125,7 @@ export class Lowering {
 
   /** Writes values into the graph. */
   embed(value: Value, data: TensorData): void {
+    this.constants.add(value);
     const name = this.constant(value.dtype, value.shape, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
     this.lowered.set(value, { name, layout: "natural" });
   }
@@ -119,7 +139,7 @@ export class Lowering {
 
   /** Lowers a value whose inputs are lowered. */
   lower(value: Value): void {
-    const rule = this.rules.get(value.op);
+    const rule = this.target.rules.get(value.op);
     if (rule === undefined) {
       throw new GeoLearnError("KERNEL_MISSING", `no lowering for the recorded operation '${value.op}'`, { data: { op: value.op } });
     }

@@ -104,12 +104,20 @@ const argument =
     return { name: graph.op("Cast", [found], { to: ELEMENT_TYPES.int32 }), layout: "natural" };
   };
 
+/** Over channels that come first ONNX Runtime would transpose there and back: written out, safe for large values. */
+function overChannels(graph: Lowering, name: string, logarithm: boolean): string {
+  const shifted = graph.op("Sub", [name, graph.op("ReduceMax", [name, graph.ints([1])], { keepdims: 1 })]);
+  const powers = graph.op("Exp", [shifted]);
+  const sum = graph.op("ReduceSum", [powers, graph.ints([1])], { keepdims: 1 });
+  return logarithm ? graph.op("Sub", [shifted, graph.op("Log", [sum])]) : graph.op("Div", [powers, sum]);
+}
+
 const softmax =
   (type: string): LoweringRule =>
   (graph, value) => {
     const [x] = value.inputs as [Value];
     const { name, layout } = graph.where(x);
-    if (layout === "channelsFirst") return { name: graph.op(type, [name], { axis: 1 }), layout };
+    if (layout === "channelsFirst") return { name: overChannels(graph, name, type === "LogSoftmax"), layout };
     return { name: graph.op(type, [name], { axis: -1 }), layout };
   };
 

@@ -50,10 +50,30 @@ export function softmaxCrossEntropy(logits: tf.Tensor, targets: tf.Tensor, optio
     hot = tf.mul(hot, tf.expandDims(tf.cast(tf.notEqual(targets, ignoreIndex), "float32"), -1));
   }
   const weighted = weights === undefined ? hot : tf.mul(hot, weights);
-  const losses = tf.neg(tf.sum(tf.mul(weighted, logSoftmax(logits)), -1));
-  if (reduction === "none") return losses;
+  const losses = weightedLosses(logits, weighted);
+  if (reduction === "none") return tf.squeeze(losses, [-1]);
   const total = tf.sum(losses);
   if (reduction === "sum") return total;
   const weight = tf.sum(weighted);
   return tf.div(total, tf.where(tf.greater(weight, 0), weight, tf.onesLike(weight)));
+}
+
+/**
+ * -sum(weighted * logSoftmax(logits)) over classes, the last axis kept. With s the sum of a target's weights, the gradient is
+ * dy * (s * softmax - weighted).
+ */
+function weightedLosses(logits: tf.Tensor, weighted: tf.Tensor): tf.Tensor {
+  const compute = tf.customGrad((input, save) => {
+    const x = input as tf.Tensor;
+    const logarithms = emit("LogSoftmax", [x], {}, x.shape);
+    (save as tf.GradSaver)([logarithms, weighted]);
+    return {
+      value: tf.neg(tf.sum(tf.mul(weighted, logarithms), -1, true)),
+      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => {
+        const [log, w] = saved as [tf.Tensor, tf.Tensor];
+        return tf.mul(dy, tf.sub(tf.mul(tf.exp(log), tf.sum(w, -1, true)), w));
+      },
+    };
+  });
+  return compute(logits);
 }

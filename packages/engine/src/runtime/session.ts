@@ -4,7 +4,7 @@ import { GeoLearnError } from "@geolearn/core";
 import type { Materializer } from "../graph/backend.ts";
 import { type Plan, lowerPlan, planOf, structureKey } from "../graph/plan.ts";
 import { type Value, sizeOf } from "../graph/value.ts";
-import type { LoweringRule } from "../lower/lowering.ts";
+import type { LoweringTarget } from "../lower/lowering.ts";
 import { type OnnxGraph, encodeModel } from "../onnx/encode.ts";
 import type { TensorData } from "../types.ts";
 import type { NativeSession, NativeSessionOptions, OnnxRuntime, RuntimeTensor } from "./onnxruntime.ts";
@@ -19,7 +19,7 @@ export class GraphRunner implements Materializer {
 
   constructor(
     readonly runtime: OnnxRuntime,
-    readonly rules: ReadonlyMap<string, LoweringRule>,
+    readonly target: LoweringTarget,
     private readonly sessionOptions: NativeSessionOptions,
   ) {}
 
@@ -85,7 +85,7 @@ export class GraphRunner implements Materializer {
       this.eager.set(key, former);
       return former;
     }
-    const session = this.createSession(lowerPlan(plan, this.rules, (_, i) => `l${i}`));
+    const session = this.createSession(lowerPlan(plan, this.target, (_, i) => `l${i}`));
     this.eager.set(key, session);
     if (this.eager.size > EAGER_SESSIONS) {
       const [oldest, released] = this.eager.entries().next().value!;
