@@ -31,7 +31,7 @@ export interface PolygonizeOptions extends WorkOptions {
   readonly minArea?: number | string;
   /**
    * Before outlining, gives regions with less area than this (units as `minArea`) the value of their largest neighbour, as
-   * gdal_sieve does; a region whose neighbours are all as small stays. Holds the runs of the whole raster in memory.
+   * gdal_sieve does; a region that only small ones surround stays. Holds the runs of the whole raster in memory.
    * @defaultValue 0
    */
   readonly sieve?: number | string;

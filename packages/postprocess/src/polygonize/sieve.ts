@@ -1,6 +1,7 @@
 /**
  * Small regions given to their largest neighbour, by the rule of gdal_sieve: sizes and neighbours are those of the input; of
- * equally large neighbours the first met wins; a region whose largest neighbour is itself small stays as it is.
+ * equally large neighbours the first met wins; where the largest neighbour is small too, its largest neighbour counts, and
+ * so on; a region that finds no large one in this way stays as it is.
  */
 
 import { Chains } from "./chains.ts";
@@ -50,13 +51,9 @@ export async function sieveRows(source: AsyncIterable<FillableRow>, options: Sie
   for (let label = 0; label < labelCount; label++) roots[label] = regions.find(label);
   const neighbours = largestNeighbours(kept, roots, regions, options.connectivity);
 
-  const small = (root: number): boolean => options.isSmall(regions.pixels[root]!, regions.area[root]!);
+  const targets = mergeTargets(roots, neighbours, (root) => options.isSmall(regions.pixels[root]!, regions.area[root]!));
   const values = new Float64Array(labelCount);
-  for (let label = 0; label < labelCount; label++) {
-    const root = roots[label]!;
-    const neighbour = neighbours[root]!;
-    values[label] = regions.value[neighbour !== -1 && small(root) && !small(neighbour) ? neighbour : root]!;
-  }
+  for (let label = 0; label < labelCount; label++) values[label] = regions.value[targets[roots[label]!]!]!;
   return {
     *rows(wanted) {
       for (const [row, line] of kept.entries()) yield { row, fill: (out) => fillRow(out, line, values, wanted) };
@@ -94,6 +91,29 @@ function labelRow(runs: Runs, above: KeptRow | null, regions: Regions, options: 
   return labels;
 }
 
+/** For each root the root whose value it takes, often itself. */
+function mergeTargets(roots: Int32Array, neighbours: Int32Array, isSmall: (root: number) => boolean): Int32Array {
+  const UNKNOWN = -1;
+  const targets = new Int32Array(roots.length).fill(UNKNOWN);
+  const path: number[] = [];
+  for (const start of roots) {
+    path.length = 0;
+    const onPath = new Set<number>();
+    let at = start;
+    while (at !== -1 && targets[at] === UNKNOWN && isSmall(at) && !onPath.has(at)) {
+      path.push(at);
+      onPath.add(at);
+      at = neighbours[at]!;
+    }
+    // The walk ended at a large region, at one that is decided, or in a circle of small ones that all stay.
+    const found = at === -1 || onPath.has(at) ? -1 : targets[at] === UNKNOWN ? at : targets[at]!;
+    const large = found !== -1 && !isSmall(found);
+    if (at !== -1 && targets[at] === UNKNOWN && !onPath.has(at)) targets[at] = at;
+    for (const root of path) targets[root] = large ? found : root;
+  }
+  return targets;
+}
+
 /** For each root the neighbouring root with most pixels, -1 for none; pixels are met row by row. */
 function largestNeighbours(kept: readonly KeptRow[], roots: Int32Array, regions: Regions, connectivity: 4 | 8): Int32Array {
   const best = new Int32Array(roots.length).fill(-1);
@@ -105,34 +125,28 @@ function largestNeighbours(kept: readonly KeptRow[], roots: Int32Array, regions:
     if (best[a] === -1 || pixels[best[a]!]! < pixels[b]!) best[a] = b;
     if (best[b] === -1 || pixels[best[b]!]! < pixels[a]!) best[b] = a;
   };
+  const diagonal = connectivity === 8;
   let above: KeptRow | null = null;
   for (const line of kept) {
     const { starts, labels } = line;
     let i = 0;
     for (let j = 0; j < labels.length; j++) {
-      const [start, end] = [starts[j]!, starts[j + 1]!];
-      if (j > 0) meetAt(start, labels[j]!, above, labels[j - 1]!);
-      else if (above !== null) meetAbove(start, labels[j]!, above);
-      for (; above !== null && i < above.labels.length - 1 && above.starts[i + 1]! < end; i++) {
-        if (above.starts[i + 1]! > start) meetAbove(above.starts[i + 1]!, labels[j]!, above);
+      const [start, end, label] = [starts[j]!, starts[j + 1]!, labels[j]!];
+      // The first pixel of a run meets what is above, beside that, and on its left.
+      if (above !== null) {
+        meet(label, labelAt(above, start));
+        if (diagonal) meet(label, labelAt(above, start - 1));
+        if (diagonal) meet(label, labelAt(above, start + 1));
       }
+      if (j > 0) meet(label, labels[j - 1]!);
+      // Others meet something new only where a run begins above; at a corner that is one pixel earlier.
+      const reach = diagonal ? end + 1 : end;
+      while (above !== null && i < above.labels.length && above.starts[i]! <= start) i++;
+      for (let k = i; above !== null && k < above.labels.length && above.starts[k]! < reach; k++) meet(label, above.labels[k]!);
     }
     above = line;
   }
   return best;
-
-  /** A run begins: its first pixel meets what is above, then what is left of it. */
-  function meetAt(x: number, label: number, upper: KeptRow | null, left: number): void {
-    if (upper !== null) meetAbove(x, label, upper);
-    meet(label, left);
-  }
-
-  /** The pixel at x meets the one above, and with 8-connectivity the two beside that. */
-  function meetAbove(x: number, label: number, upper: KeptRow): void {
-    if (connectivity === 8) meet(label, labelAt(upper, x - 1));
-    meet(label, labelAt(upper, x));
-    if (connectivity === 8) meet(label, labelAt(upper, x + 1));
-  }
 }
 
 function labelAt({ starts, labels }: KeptRow, x: number): number {
