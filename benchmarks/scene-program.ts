@@ -2,7 +2,7 @@
  * Our side of the whole-scene benchmark, a program of its own so that its memory can be measured from outside. Prints one JSON line.
  *
  *     scene-program.ts make SIZE SEED scene.tif
- *     scene-program.ts package net.safetensors net.dlpk CHIP
+ *     scene-program.ts package net.safetensors|random net.dlpk CHIP
  *     scene-program.ts classify net.dlpk scene.tif map.tif OVERLAP [workers] [threads]
  */
 
@@ -23,9 +23,9 @@ async function main(): Promise<void> {
 
 async function makePackage(weightsPath: string, path: string, chip: number): Promise<void> {
   await startEngine({ threads: 1 });
-  const { tensors } = await readSafetensors(weightsPath);
+  const weights = weightsPath === "random" ? {} : { weights: (await readSafetensors(weightsPath)).tensors };
   const normalization = { mean: [0, 0, 0], std: [255, 255, 255] };
-  const network = createUNet({ bands: 3, classes: 2, base: 16, depth: 4, normalization }, { weights: tensors });
+  const network = createUNet({ bands: 3, classes: 2, base: 16, depth: 4, normalization }, { seed: 1, ...weights });
   await writeModelPackage(path, {
     manifest: {
       task: "pixelClassification",

@@ -30,18 +30,23 @@ const starting = startLane().then(
   },
 );
 
+// One request after another: they share the memory that is fed to the network.
+let last: Promise<void> = Promise.resolve();
 port.on("message", (request: LaneRequest) => {
-  void starting.then(async (lane) => {
-    if (lane === null) return;
-    try {
-      const scores = await computeBlocks(lane.scorer, request);
-      if (request.out === null) send({ kind: "scores", id: request.id, scores }, [scores.buffer as ArrayBuffer]);
-      else send({ kind: "scores", id: request.id, scores: null });
-    } catch (error) {
-      send(failure(request.id, error));
-    }
-  });
+  last = last.then(() => answer(request));
 });
+
+async function answer(request: LaneRequest): Promise<void> {
+  const lane = await starting;
+  if (lane === null) return;
+  try {
+    const scores = await computeBlocks(lane.scorer, request);
+    if (request.out === null) send({ kind: "scores", id: request.id, scores }, [scores.buffer as ArrayBuffer]);
+    else send({ kind: "scores", id: request.id, scores: null });
+  } catch (error) {
+    send(failure(request.id, error));
+  }
+}
 
 async function startLane(): Promise<Lane> {
   const { device, threads, modelType, config, tileWidth, tileHeight, bands, computeBatch } = setup;

@@ -1,0 +1,63 @@
+/** Outlining a class map beside GDAL (rasterio.features.shapes): same connectivity, same polygons, one thread each. */
+
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { type Benchmark, type BenchmarkContext, type BenchmarkRow, alternate, makeRow } from "./bench.ts";
+import { type ProcessMeasurement, lastJson, measureProcess } from "./measure.ts";
+
+const PROGRAM = fileURLToPath(new URL("polygonize-program.ts", import.meta.url));
+const PEER = fileURLToPath(new URL("peers/polygonize_shapes.py", import.meta.url));
+const SEED = 3;
+
+interface Run {
+  readonly seconds: number;
+  readonly peakMb: number;
+  readonly count: number;
+  readonly areas: Readonly<Record<string, number>>;
+}
+
+function toRun(measured: ProcessMeasurement): Run {
+  const { seconds, count, areas } = lastJson(measured) as { seconds: number; count: number; areas: Record<string, number> };
+  return { seconds, count, areas, peakMb: measured.peakMb };
+}
+
+function ourProgram(...args: readonly string[]): Promise<ProcessMeasurement> {
+  return measureProcess(process.execPath, ["--conditions=@geolearn/source", "--import", "tsx", PROGRAM, ...args]);
+}
+
+async function polygonizeRows({ quick, scratch, python, log }: BenchmarkContext): Promise<readonly BenchmarkRow[]> {
+  const size = quick ? 1024 : 4096;
+  const runs = quick ? 1 : 5;
+  const file = join(scratch, "classes.u8");
+  const made = await ourProgram("make", String(size), String(SEED), file);
+  if (made.code !== 0) throw new Error(made.stderr.slice(-2000));
+  const rows: BenchmarkRow[] = [];
+  for (const connectivity of [4, 8]) {
+    log(`${size} x ${size}, connectivity ${connectivity}`);
+    const args = [String(size), String(connectivity), file];
+    const peer = python === null ? null : async (): Promise<Run> => toRun(await measureProcess(python, [PEER, ...args]));
+    const results = await alternate(runs, async () => toRun(await ourProgram("run", ...args)), peer);
+    const [own, other] = [results.ours[0]!, results.peer[0]];
+    const samePolygons = other === undefined ? "no peer" : own.count === other.count && sameAreas(own.areas, other.areas);
+    rows.push(
+      makeRow({
+        name: `polygonize-${size}-connectivity-${connectivity}`,
+        unit: "s",
+        atMost: 1.5,
+        ours: results.ours.map((run) => run.seconds),
+        peer: results.peer.map((run) => run.seconds),
+        peerName: other === undefined ? null : "rasterio.features.shapes (GDAL)",
+        conditions: { size, connectivity, polygons: own.count, samePolygons, threads: 1, peakMb: Math.round(own.peakMb) },
+      }),
+    );
+  }
+  return rows;
+}
+
+function sameAreas(one: Run["areas"], other: Run["areas"]): boolean {
+  return [...new Set([...Object.keys(one), ...Object.keys(other)])].every((value) => one[value] === other[value]);
+}
+
+/** What `run.ts` finds. */
+export const benchmarks: readonly Benchmark[] = [{ name: "polygonize", run: polygonizeRows }];
