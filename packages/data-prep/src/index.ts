@@ -30,3 +30,8 @@ export type { WindowSourceOptions } from "./chips/window-source.ts";
 export type { ClassMapping } from "./chips/class-table.ts";
 export type { Augmentation } from "./augment/options.ts";
 export type { SplitChoice } from "./split/make-split.ts";
+
+// what chips hold, and what may be wrong with them
+export { type BandDescription, type ChipsDescription, type ClassDescription, describeChips } from "./check/describe-chips.ts";
+export { type CheckSource, checkTrainingData, type Finding, type LabelShift, type TrainingDataCheck } from "./check/check-training-data.ts";
+export type { ShiftEstimate } from "./check/label-shift.ts";

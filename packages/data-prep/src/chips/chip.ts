@@ -81,7 +81,7 @@ export function sharedSamples(type: SampleType, length: number): Samples {
 export function toShared(type: SampleType, samples: Samples): Samples {
   if (samples.buffer instanceof SharedArrayBuffer) return samples;
   const copy = sharedSamples(type, samples.length);
-  copy.set(samples as Float64Array);
+  copy.set(samples);
   return copy;
 }
 

@@ -5,7 +5,13 @@ import { blockWindows, GeoLearnError, type Rng, type Window, windowTransform } f
 import type { InputPart } from "../export/inputs.ts";
 import { applyIgnore } from "../export/row-blocks.ts";
 import { IGNORE_VALUE } from "./chip.ts";
-import type { PartWindow } from "./window-source.ts";
+
+/** A window of one part. */
+export interface PartWindow {
+  readonly part: number;
+  readonly col: number;
+  readonly row: number;
+}
 
 /** How windows are drawn. */
 export interface DrawOptions {
@@ -64,7 +70,7 @@ export async function drawWindows(parts: readonly InputPart[], options: DrawOpti
     else own.push(draw);
   }
 
-  const windows = new Array<PartWindow>(count);
+  const windows: PartWindow[] = [];
   for (const [cell, draws] of wanted) {
     const labels = await labelsOf(parts[cell.part]!, cell.window, options.signal);
     for (const { slot, value, rank, u, v } of draws) {

@@ -25,7 +25,7 @@ export async function measureChips(cache: ChipCache, { folder, signal, onProgres
   const { chips } = cache.source;
   const known =
     folder === null ? new Map<string, ChipRecord>() : await loadRecords(folder, new Map(chips.map(({ name, version }) => [name, version])));
-  const records: ChipRecord[] = new Array<ChipRecord>(chips.length);
+  const records: ChipRecord[] = [];
   let done = 0;
   let read = 0;
   let next = 0;

@@ -7,7 +7,7 @@ import { fingerprintOf, rasterIdentity } from "../export/export-state.ts";
 import { chipTransform, type InputOptions, type InputPart, openInputs } from "../export/inputs.ts";
 import { readBlock } from "../export/row-blocks.ts";
 import { type ChipEntry, type ChipSource, IGNORE_VALUE } from "./chip.ts";
-import { drawWindows } from "./draw-windows.ts";
+import { drawWindows, type PartWindow } from "./draw-windows.ts";
 
 /** Raster and labels to sample chips from; the same options as in `exportTrainingData` mean the same. */
 export interface WindowSourceOptions extends Omit<InputOptions, "onWarning" | "signal" | "minOverlap"> {
@@ -23,13 +23,6 @@ export interface WindowSourceOptions extends Omit<InputOptions, "onWarning" | "s
   readonly balanced?: boolean;
   /** Keep windows without a label too. @defaultValue false */
   readonly allTiles?: boolean;
-}
-
-/** A window of one part. */
-export interface PartWindow {
-  readonly part: number;
-  readonly col: number;
-  readonly row: number;
 }
 
 /** Opens raster and labels as a source of chips. @throws as exportTrainingData does for its inputs */

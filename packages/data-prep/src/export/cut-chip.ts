@@ -35,7 +35,7 @@ export function cutChip(
       if (block.valid !== null) valid!.set(block.valid.subarray(source, source + width), target);
       for (let band = 0; band < bands; band++) {
         const plane = band * block.rows * block.width;
-        image.set(block.image.subarray(plane + source, plane + source + width) as Float64Array, band * width * height + target);
+        image.set(block.image.subarray(plane + source, plane + source + width), band * width * height + target);
       }
     }
   }

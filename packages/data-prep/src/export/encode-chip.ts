@@ -61,7 +61,7 @@ interface JpegEncoder {
 }
 
 function encodeJpeg(rgb: Uint8Array, width: number, height: number, quality: number): Uint8Array {
-  const { encode } = createRequire(import.meta.url)("jpeg-js") as JpegEncoder;
+  const jpeg = createRequire(import.meta.url)("jpeg-js") as JpegEncoder;
   const data = new Uint8Array(width * height * 4);
   for (let i = 0, from = 0; i < data.length; i += 4, from += 3) {
     data[i] = rgb[from]!;
@@ -69,5 +69,5 @@ function encodeJpeg(rgb: Uint8Array, width: number, height: number, quality: num
     data[i + 2] = rgb[from + 2]!;
     data[i + 3] = 255;
   }
-  return encode({ data, width, height }, quality).data;
+  return jpeg.encode({ data, width, height }, quality).data;
 }

@@ -3,7 +3,8 @@
 import { availableParallelism } from "node:os";
 
 import { runChipJob } from "./chip-job.ts";
-import { chipProfile, type ExportRun, planRow } from "./export-training-data.ts";
+import { planRow } from "./plan-row.ts";
+import { chipProfile, type ExportRun } from "./run.ts";
 import { chooseLabelType } from "./folder.ts";
 import type { ExportEstimate } from "./options.ts";
 import { RowReader } from "./row-blocks.ts";

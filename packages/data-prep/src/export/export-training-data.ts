@@ -4,25 +4,20 @@ import { mkdir, stat } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 
-import { type Affine, composeAffine, lockFolder, windowTransform, warpRaster } from "@geolearn/core";
+import { lockFolder } from "@geolearn/core";
 
-import { IGNORE_VALUE, sampleBytes } from "../chips/chip.ts";
-import { crsText } from "../split/footprint.ts";
-import { chipOrigins, chipPanels, copyAngles, type Panel } from "./chip-grid.ts";
-import { type ChipOutcome, type ChipProfile, type ChipTask, imagePath } from "./chip-job.ts";
+import { type ChipOutcome, imagePath } from "./chip-job.ts";
 import { type ChipPool, createChipPool } from "./chip-pool.ts";
-import { labelContent } from "./cut-chip.ts";
-import { checkChipFormat } from "./encode-chip.ts";
 import { estimateExport } from "./estimate.ts";
-import { type ExportState, fingerprintOf, rasterIdentity, readState, removeState, storeState } from "./export-state.ts";
+import { type ExportState, readState, removeState, storeState } from "./export-state.ts";
 import { chooseLabelType, type ExistingFolder, prepareFolder, readFolder, writeMetadata } from "./folder.ts";
-import { chipTransform, type InputPart, type Inputs, openInputs } from "./inputs.ts";
+import { openInputs } from "./inputs.ts";
 import { type ExportEstimate, type ExportOptions, type ExportResult, type ResolvedExport, resolveExport } from "./options.ts";
-import { type RowBlock, RowReader, toBlock } from "./row-blocks.ts";
+import { planRow } from "./plan-row.ts";
+import { RowReader } from "./row-blocks.ts";
+import { chipProfile, type ExportRun, planRun, stemOf } from "./run.ts";
 import { addToTally, emptyTally, type Tally } from "./tally.ts";
 
-/** Memory one panel of chip columns may take; fixed, because it decides how chips are numbered. */
-const PANEL_BYTES = 192 * 2 ** 20;
 /** How often progress is stored, in milliseconds. */
 const STORE_EVERY_MS = 1000;
 
@@ -61,54 +56,6 @@ export async function exportTrainingData(options: ExportOptions): Promise<Export
   } finally {
     await inputs.close();
   }
-}
-
-/** Everything that stays the same during an export. */
-export interface ExportRun {
-  readonly options: ExportOptions;
-  readonly resolved: ResolvedExport;
-  readonly inputs: Inputs;
-  readonly angles: readonly number[];
-  readonly parts: readonly PlannedPart[];
-  /** Windows in all, turned copies included. */
-  readonly windows: number;
-  readonly fingerprint: string;
-}
-
-/** A grid with its chip origins. */
-export interface PlannedPart {
-  readonly input: InputPart;
-  readonly rows: readonly number[];
-  readonly panels: readonly Panel[];
-}
-
-async function planRun(inputs: Inputs, options: ExportOptions, resolved: ResolvedExport): Promise<ExportRun> {
-  const { chipWidth, chipHeight, strideX, strideY, rotation } = resolved;
-  const angles = copyAngles(rotation);
-  for (const { raster } of inputs.parts) checkChipFormat(resolved.chipFormat, inputs.bands, raster.sampleType, raster.name);
-  const parts = inputs.parts.map((input) => {
-    const { width, height, sampleType, blockHeight } = input.raster;
-    const held = chipHeight + Math.min(1024, Math.max(128, blockHeight));
-    const bytesPerColumn = held * (inputs.bands * sampleBytes(sampleType) + 3);
-    return {
-      input,
-      rows: chipOrigins(height, chipHeight, strideY),
-      panels: chipPanels(chipOrigins(width, chipWidth, strideX), chipWidth, bytesPerColumn, PANEL_BYTES),
-    };
-  });
-  const windows = parts.reduce((sum, { rows, panels }) => sum + rows.length * panels.reduce((n, { origins }) => n + origins.length, 0), 0);
-  const { raster: _r, labels: _l, mask: _m, out: _o, signal: _s, onProgress: _p, onWarning: _w, workers: _k, ...plain } = options;
-  const { startIndex: _i, overwrite: _v, resume: _c, estimate: _e, ...content } = plain;
-  const identity = await Promise.all(inputs.parts.map(({ original }) => rasterIdentity(original)));
-  return {
-    options,
-    resolved,
-    inputs,
-    angles,
-    parts,
-    windows: windows * angles.length,
-    fingerprint: fingerprintOf([1, resolved, content, identity, inputs.labelIdentity]),
-  };
 }
 
 async function exportInto(run: ExportRun): Promise<ExportResult> {
@@ -232,133 +179,6 @@ interface PendingRow {
   readonly next: Pick<ExportState, "part" | "panel" | "row" | "nextIndex">;
 }
 
-/** The chips of one row of a panel. */
-export interface PlannedRow {
-  readonly groups: readonly { readonly blocks: readonly RowBlock[]; readonly tasks: readonly ChipTask[] }[];
-  readonly chips: number;
-  readonly windows: number;
-  readonly unlabelled: number;
-  readonly ignored: number;
-}
-
-/** Reads what a row of chips needs, decides which windows become chips, and names them. */
-export async function planRow(
-  run: ExportRun,
-  part: PlannedPart,
-  panel: Panel,
-  row: number,
-  reader: RowReader,
-  firstIndex: number,
-): Promise<PlannedRow> {
-  const { resolved, angles, options } = run;
-  const { chipWidth: width, chipHeight: height } = resolved;
-  const blocks = await reader.blocks(row, height, options.signal);
-  const straight: ChipTask[] = [];
-  const groups: { blocks: readonly RowBlock[]; tasks: readonly ChipTask[] }[] = [{ blocks, tasks: straight }];
-  let index = firstIndex;
-  let unlabelled = 0;
-  let ignored = 0;
-
-  const wanted = (content: ReturnType<typeof labelContent>): boolean => {
-    if (content === "labelled" || (content === "background" && resolved.allTiles)) return true;
-    if (content === "ignored") ignored++;
-    else unlabelled++;
-    return false;
-  };
-
-  for (const col of panel.origins) {
-    const transform = chipTransform(part.input.raster, col, row);
-    const window = { col: col - panel.col, row, width, height };
-    if (wanted(labelContent(blocks, window, IGNORE_VALUE))) {
-      straight.push({ stem: stemOf(index++), col: window.col, row, transform, labels: cutShort(part, blocks, window, transform) });
-    }
-    for (const angle of angles.slice(1)) {
-      const block = await turnedBlock(
-        part,
-        transform ?? windowTransform([1, 0, 0, 0, 1, 0], col, row),
-        width,
-        height,
-        angle,
-        options.signal,
-      );
-      if (!wanted(labelContent([block.block], { col: 0, row: 0, width, height }, IGNORE_VALUE))) continue;
-      const labels = cutShort(part, [block.block], { col: 0, row: 0, width, height }, block.transform);
-      groups.push({ blocks: [block.block], tasks: [{ stem: stemOf(index++), col: 0, row: 0, transform: block.transform, labels }] });
-    }
-  }
-  return { groups, chips: index - firstIndex, windows: panel.origins.length * angles.length, unlabelled, ignored };
-}
-
-/** Labels of a chip that cuts features shorter than wanted, with the blocks' ignored pixels; else null. */
-function cutShort(
-  part: PlannedPart,
-  blocks: readonly RowBlock[],
-  window: { readonly col: number; readonly row: number; readonly width: number; readonly height: number },
-  transform: Affine | null,
-): Uint16Array | null {
-  if (transform === null) return null;
-  const { width, height } = window;
-  const own = part.input.labels.burnChip({ transform, width, height });
-  if (own === null) return null;
-  const ignore = IGNORE_VALUE; // a local copy: module bindings are slow in some loaders
-  for (const block of blocks) {
-    const to = Math.min(window.row + height, block.row + block.rows);
-    for (let y = Math.max(window.row, block.row); y < to; y++) {
-      const source = (y - block.row) * block.width + window.col;
-      const target = (y - window.row) * width;
-      for (let x = 0; x < width; x++) if (block.labels[source + x] === ignore) own[target + x] = ignore;
-    }
-  }
-  return own;
-}
-
-/** A copy of a chip turned counter-clockwise on the map about its middle; image bilinear, labels burnt anew on the turned grid. */
-async function turnedBlock(
-  { input }: PlannedPart,
-  transform: Affine,
-  width: number,
-  height: number,
-  angle: number,
-  signal: AbortSignal | undefined,
-): Promise<{ block: RowBlock; transform: Affine }> {
-  const radians = (angle * Math.PI) / 180;
-  const cos = Math.cos(radians);
-  const sin = Math.sin(radians);
-  const cx = width / 2;
-  const cy = height / 2;
-  const turn: Affine = [cos, -sin, cx - cos * cx + sin * cy, sin, cos, cy - sin * cx - cos * cy];
-  const grid = { transform: composeAffine(transform, turn), width, height };
-  const { raster } = input;
-  const view = warpRaster(raster, { crs: raster.crs, ...grid, resampling: "bilinear" });
-  const pixels = await view.read(undefined, { bands: input.bands, ...(signal === undefined ? {} : { signal }) });
-  return { block: await toBlock(input, pixels, grid, 0, signal), transform: grid.transform };
-}
-
-/** What the chips of a part have in common. */
-export function chipProfile(
-  { options, resolved, inputs }: ExportRun,
-  { input }: PlannedPart,
-  { labelType, ignoreValue }: { readonly labelType: "uint8" | "uint16"; readonly ignoreValue: number },
-): ChipProfile {
-  const { raster } = input;
-  return {
-    out: options.estimate === true ? null : options.out,
-    chipFormat: resolved.chipFormat,
-    compression: resolved.compression,
-    level: resolved.level,
-    quality: resolved.quality,
-    width: resolved.chipWidth,
-    height: resolved.chipHeight,
-    bands: inputs.bands,
-    sampleType: raster.sampleType,
-    nodata: raster.nodata,
-    crs: raster.crs,
-    bandNames: inputs.bandNames,
-    labelType,
-    ignoreValue,
-  };
-}
-
 /** Windows of everything before a state. */
 function windowsBefore({ parts, angles }: ExportRun, state: ExportState): number {
   let windows = 0;
@@ -379,11 +199,6 @@ async function chipsAreThere(out: string, from: number, to: number, { chipFormat
     if (info === null || info.size === 0) return false;
   }
   return true;
-}
-
-/** File stem of a chip. */
-export function stemOf(index: number): string {
-  return String(index).padStart(9, "0");
 }
 
 function chunkSize(tasks: number, workers: number): number {
@@ -432,20 +247,4 @@ function resultOf(
     seconds: (performance.now() - started) / 1000,
     resumed,
   };
-}
-
-/** Cell sizes of all parts, smallest and largest. */
-export function cellSizes(parts: readonly PlannedPart[]): { x: number; y: number; wkid: number | null }[] {
-  return parts
-    .filter(({ input }) => input.raster.transform !== null)
-    .map(({ input: { raster } }) => {
-      const [a, b, , d, e] = raster.transform!;
-      return { x: Math.hypot(a, d), y: Math.hypot(b, e), wkid: raster.crs?.epsg ?? null };
-    })
-    .sort((p, q) => p.x * p.y - q.x * q.y);
-}
-
-/** Reference system of each part's chips, as the folder keeps it. */
-export function partCrs({ input }: PlannedPart): string | null {
-  return crsText(input.raster.crs);
 }

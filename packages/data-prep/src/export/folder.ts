@@ -28,7 +28,7 @@ import { SPLIT_FILE } from "../split/split-file.ts";
 import { STATISTICS_FILE } from "../chips/statistics-file.ts";
 import { imagePath, labelPath } from "./chip-job.ts";
 import { type ExportState, STATE_FILE } from "./export-state.ts";
-import { cellSizes, type ExportRun, partCrs, stemOf } from "./export-training-data.ts";
+import { cellSizes, type ExportRun, partCrs, stemOf } from "./run.ts";
 import type { Tally } from "./tally.ts";
 
 const MODE = "Classified_Tiles";
@@ -318,7 +318,7 @@ async function clearFolder(out: string): Promise<void> {
 /** Chips without metadata: an export that was interrupted or a folder that lost its files. */
 async function chipFiles(out: string): Promise<string[]> {
   const found = await Promise.all(["images", "labels"].map((folder) => readdir(join(out, folder)).catch(() => [] as string[])));
-  return found.flat();
+  return found.flat().filter((name) => !name.endsWith(".tmp"));
 }
 
 function indexOfPath(image: string): number | null {

@@ -151,7 +151,7 @@ export function resolveExport(options: ExportOptions): ResolvedExport {
     );
   }
   if (!["tiff", "png", "jpeg"].includes(chipFormat)) {
-    throw new GeoLearnError("INVALID_ARGUMENT", `chipFormat is "${String(chipFormat)}"; expected "tiff", "png" or "jpeg".`, {
+    throw new GeoLearnError("INVALID_ARGUMENT", `chipFormat is "${chipFormat as string}"; expected "tiff", "png" or "jpeg".`, {
       hint: "TIFF keeps every sample type and the reference system.",
     });
   }

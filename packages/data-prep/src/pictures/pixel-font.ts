@@ -112,12 +112,12 @@ const BOX = "7f4141417f";
 
 /** Width of a text in pixels. */
 export function textWidth(text: string, scale = 1): number {
-  return Math.max(0, [...plain(text)].length * GLYPH_ADVANCE - 1) * scale;
+  return Math.max(0, Array.from(plain(text)).length * GLYPH_ADVANCE - 1) * scale;
 }
 
 /** Draws a text into a picture, its upper left corner at (col, row); what hangs over is cut. */
 export function drawText(image: RgbaImage, text: string, col: number, row: number, color: Rgb = [0, 0, 0], scale = 1): void {
-  [...plain(text)].forEach((character, position) => {
+  Array.from(plain(text)).forEach((character, position) => {
     const glyph = glyphOf(character);
     for (let x = 0; x < GLYPH_WIDTH; x++) {
       for (let y = 0; y <= GLYPH_HEIGHT; y++) {
@@ -131,7 +131,7 @@ export function drawText(image: RgbaImage, text: string, col: number, row: numbe
 /** The text shortened with dots so that it is at most `width` pixels wide. */
 export function fitText(text: string, width: number, scale = 1): string {
   if (textWidth(text, scale) <= width) return text;
-  const characters = [...text];
+  const characters = Array.from(text);
   while (characters.length > 1 && textWidth(`${characters.join("")}..`, scale) > width) characters.pop();
   return `${characters.join("")}..`;
 }

@@ -22,7 +22,7 @@ export async function loadSplit(folder: string, method: Split["method"], input: 
   const side = (value: unknown): number[] | null => {
     if (!Array.isArray(value)) return null;
     const found = (value as unknown[]).map((name) => position.get(name as string));
-    return found.every((i) => i !== undefined) ? (found as number[]) : null;
+    return found.every((i) => i !== undefined) ? found : null;
   };
   const train = side(json["train"]);
   const valid = side(json["valid"]);
@@ -59,4 +59,21 @@ function splitKey({ names, footprints, classPixels, valSplit, seed }: SplitInput
   const hash = createHash("sha256").update(JSON.stringify([names, footprints, valSplit, seed]));
   for (const counts of classPixels) hash.update(counts);
   return hash.digest("hex");
+}
+
+/** The sides a folder's `split.json` names, whatever they were made with, as positions in `names`; null without a fitting file. */
+export async function loadStoredSides(
+  folder: string,
+  names: readonly string[],
+): Promise<{ readonly train: readonly number[]; readonly valid: readonly number[] } | null> {
+  const path = join(folder, SPLIT_FILE);
+  const text = await readTextFile(path);
+  if (text === null) return null;
+  const json = parseJsonObject(text, path);
+  const position = new Map(names.map((name, i) => [name, i]));
+  const side = (value: unknown): number[] =>
+    Array.isArray(value) ? (value as unknown[]).map((name) => position.get(name as string)).filter((i) => i !== undefined) : [];
+  const train = side(json["train"]);
+  const valid = side(json["valid"]);
+  return train.length === 0 || valid.length === 0 ? null : { train, valid };
 }

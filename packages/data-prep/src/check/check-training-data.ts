@@ -1,0 +1,230 @@
+/** `checkTrainingData`: what could be wrong with labels before anything is trained on them. */
+
+import { createHash } from "node:crypto";
+
+import { type ClassDefinition, type Crs, metresPerUnit, pixelSize, type WorkOptions } from "@geolearn/core";
+
+import { ChipCache } from "../chips/chip-cache.ts";
+import { type Chip, type ChipSource, IGNORE_VALUE } from "../chips/chip.ts";
+import { openChipFolder } from "../chips/folder-source.ts";
+import { measureChips } from "../chips/measure.ts";
+import { openWindowSource, type WindowSourceOptions } from "../chips/window-source.ts";
+import { chipFootprints } from "../split/footprint.ts";
+import { loadStoredSides } from "../split/split-file.ts";
+import { measureOverlap, type SplitOverlap } from "../split/overlap.ts";
+import { ShiftEstimator, type ShiftEstimate } from "./label-shift.ts";
+
+/** What is checked: a chip folder, or a raster with labels. */
+export type CheckSource = { readonly chips: string } | WindowSourceOptions;
+
+/** The label shift, also on the ground. */
+export interface LabelShift extends ShiftEstimate {
+  /** Length of the shift in metres on the ground, or null without a reference system. */
+  readonly metres: number | null;
+}
+
+/** Something found. */
+export interface Finding {
+  readonly code: "LABEL_SHIFT" | "UNLABELLED" | "DUPLICATES" | "LEAKAGE" | "CLASS_IMBALANCE" | "UNDECLARED_CLASS" | "MISSING_PIXELS";
+  readonly severity: "note" | "warning";
+  readonly message: string;
+}
+
+/** What {@link checkTrainingData} tells. */
+export interface TrainingDataCheck {
+  readonly chips: number;
+  readonly classes: readonly (ClassDefinition & { readonly pixels: number; readonly share: number })[];
+  /** Share of pixels whose image is missing or whose label is ignored, 0 to 1. */
+  readonly ignoredShare: number;
+  /** Chips without any class but background. */
+  readonly unlabelledChips: number;
+  /** Estimated shift of the labels, or null when there are too few edges. */
+  readonly labelShift: LabelShift | null;
+  /** Groups of chips with the same pixels. */
+  readonly duplicates: readonly (readonly string[])[];
+  /** Ground shared by the stored split's sides, or null without a split. */
+  readonly leakage: SplitOverlap | null;
+  readonly findings: readonly Finding[];
+}
+
+/** Chips looked at for the label shift at most; more change nothing. */
+const SHIFT_CHIPS = 64;
+
+/**
+ * Checks training data: label shift (cross-correlation of label and image edges within 10 pixels), unlabelled areas, duplicate
+ * chips, ground shared by training and validation, class balance.
+ *
+ * @throws as prepareData and exportTrainingData do for their inputs, LABELS_OUTSIDE among them
+ * @example
+ * const { findings } = await checkTrainingData({ raster: "scene.tif", labels: "buildings.geojson" });
+ */
+export async function checkTrainingData(source: CheckSource, options: WorkOptions = {}): Promise<TrainingDataCheck> {
+  const folder = "chips" in source ? source.chips : null;
+  const chips =
+    "chips" in source
+      ? await openChipFolder(source.chips, { onWarning: options.onWarning })
+      : await openWindowSource({ ...source, stride: source.stride ?? source.chipSize ?? 256, allTiles: true }, { ...options, seed: 0 });
+  try {
+    return await check(chips, folder, options);
+  } finally {
+    await chips.close();
+  }
+}
+
+async function check(chips: ChipSource, folder: string | null, options: WorkOptions): Promise<TrainingDataCheck> {
+  const cache = new ChipCache(chips);
+  const records = await measureChips(cache, { ...options, folder });
+  const { shift, duplicates } = await lookAtPixels(chips, cache, options);
+
+  const pixels = new Map<number, number>();
+  for (const { labels } of records) for (const [value, count] of labels) pixels.set(value, (pixels.get(value) ?? 0) + count);
+  const labelled = [...pixels.values()].reduce((sum, count) => sum + count, 0);
+  const all = records.length * chips.width * chips.height;
+  const declared = pixels.has(0) && !chips.classes.some(({ value }) => value === 0) ? [BACKGROUND, ...chips.classes] : chips.classes;
+  const classes = declared.map((entry) => {
+    const count = pixels.get(entry.value) ?? 0;
+    return { ...entry, pixels: count, share: labelled === 0 ? 0 : count / labelled };
+  });
+  const unlabelledChips = records.filter(({ labels }) => !labels.some(([value]) => value !== 0)).length;
+  const leakage = folder === null ? null : await storedLeakage(folder, records, chips);
+  const result = {
+    chips: records.length,
+    classes,
+    ignoredShare: all === 0 ? 0 : 1 - labelled / all,
+    unlabelledChips,
+    labelShift: shift,
+    duplicates,
+    leakage,
+  };
+  const undeclared = [...pixels.keys()].filter((value) => !declared.some((entry) => entry.value === value));
+  return { ...result, findings: findingsOf(result, undeclared) };
+}
+
+const BACKGROUND: ClassDefinition = { value: 0, name: "background", color: [0, 0, 0] };
+
+/** Label shift over chips spread evenly, and digests of all chips. */
+async function lookAtPixels(
+  chips: ChipSource,
+  cache: ChipCache,
+  { signal }: WorkOptions,
+): Promise<{ shift: LabelShift | null; duplicates: string[][] }> {
+  const estimator = new ShiftEstimator();
+  const every = Math.max(1, Math.floor(chips.chips.length / SHIFT_CHIPS));
+  const byDigest = new Map<string, string[]>();
+  let sample: Chip | null = null;
+  for (const [index, { name }] of chips.chips.entries()) {
+    signal?.throwIfAborted();
+    const chip = await cache.get(index, signal);
+    const digest = createHash("sha256")
+      .update(new Uint8Array(chip.image.buffer, chip.image.byteOffset, chip.image.byteLength))
+      .digest("base64");
+    const same = byDigest.get(digest);
+    // an empty chip is like any other empty chip
+    if (chip.mask === null || chip.mask.includes(1)) {
+      if (same === undefined) byDigest.set(digest, [name]);
+      else same.push(name);
+    }
+    if (index % every !== 0) continue;
+    sample ??= chip;
+    estimator.add(brightness(chip), chip.labels, usable(chip), chip.width, chip.height);
+  }
+  const estimate = estimator.estimate();
+  const shift = estimate === null || sample === null ? null : { ...estimate, metres: shiftMetres(estimate, sample) };
+  return { shift, duplicates: [...byDigest.values()].filter((names) => names.length > 1) };
+}
+
+/** Mean of up to three bands: where they agree is an edge. */
+function brightness({ image, bands, width, height }: Chip): Float32Array {
+  const area = width * height;
+  const used = Math.min(3, bands);
+  const out = new Float32Array(area);
+  for (let band = 0; band < used; band++) for (let i = 0; i < area; i++) out[i]! += image[band * area + i]! / used;
+  return out;
+}
+
+function usable({ labels, mask }: Chip): Uint8Array | null {
+  const ignore = IGNORE_VALUE; // a local copy: module bindings are slow in some loaders
+  const out = Uint8Array.from(labels, (value, i) => (value === ignore || (mask !== null && mask[i] === 0) ? 0 : 1));
+  return out.includes(0) ? out : null;
+}
+
+function shiftMetres({ dx, dy }: ShiftEstimate, { transform, crs, width, height }: Chip): number | null {
+  if (transform === null || crs === null) return null;
+  const size = pixelSize(transform);
+  const scale = middleScale(crs, transform, width, height);
+  return Math.hypot(dx * size.x * scale.x, dy * size.y * scale.y);
+}
+
+function middleScale(
+  crs: Crs,
+  [a, b, c, d, e, f]: NonNullable<Chip["transform"]>,
+  width: number,
+  height: number,
+): { x: number; y: number } {
+  return metresPerUnit(crs, (a * width) / 2 + (b * height) / 2 + c, (d * width) / 2 + (e * height) / 2 + f);
+}
+
+async function storedLeakage(
+  folder: string,
+  records: Parameters<typeof chipFootprints>[0],
+  { width, height }: ChipSource,
+): Promise<SplitOverlap | null> {
+  const sides = await loadStoredSides(
+    folder,
+    records.map(({ name }) => name),
+  );
+  const footprints = sides === null ? null : chipFootprints(records, width, height);
+  return sides === null || footprints === null ? null : measureOverlap(footprints, sides.train, sides.valid);
+}
+
+function findingsOf(result: Omit<TrainingDataCheck, "findings">, undeclared: readonly number[]): Finding[] {
+  const findings: Finding[] = [];
+  const warn = (code: Finding["code"], message: string, severity: Finding["severity"] = "warning"): number =>
+    findings.push({ code, severity, message });
+  const { labelShift, classes, chips, unlabelledChips, duplicates, leakage, ignoredShare } = result;
+  if (labelShift !== null && isCredible(labelShift) && Math.hypot(labelShift.dx, labelShift.dy) >= 1) {
+    const ground = labelShift.metres === null ? "" : `, ${labelShift.metres.toFixed(2)} m`;
+    warn(
+      "LABEL_SHIFT",
+      `The labels fit better ${labelShift.dx.toFixed(1)} pixels to the right and ${labelShift.dy.toFixed(1)} down${ground} (confidence ${labelShift.confidence.toFixed(1)}).`,
+    );
+  }
+  if (undeclared.length > 0) warn("UNDECLARED_CLASS", `The labels hold values no class has: ${undeclared.slice(0, 10).join(", ")}.`);
+  if (unlabelledChips > 0) {
+    warn(
+      "UNLABELLED",
+      `${unlabelledChips} of ${chips} chips hold background alone: not labelled, or nothing there?`,
+      unlabelledChips * 2 > chips ? "warning" : "note",
+    );
+  }
+  if (ignoredShare > 0.01)
+    warn(
+      "MISSING_PIXELS",
+      `${(ignoredShare * 100).toFixed(1)} % of the pixels are ignored: image without data or land outside the mask.`,
+      "note",
+    );
+  if (duplicates.length > 0) {
+    const copies = duplicates.reduce((sum, names) => sum + names.length - 1, 0);
+    warn("DUPLICATES", `${copies} chips repeat others pixel by pixel, such as ${duplicates[0]!.slice(0, 3).join(" and ")}.`);
+  }
+  if (leakage !== null && leakage.chips > 0) {
+    warn(
+      "LEAKAGE",
+      `${leakage.chips} validation chips share ground with training chips (${(leakage.share * 100).toFixed(1)} % of the validation ground).`,
+    );
+  }
+  const rare = classes.filter(({ share, pixels }) => pixels > 0 && share < 0.01);
+  if (rare.length > 0) {
+    warn(
+      "CLASS_IMBALANCE",
+      `${rare.map(({ name, share }) => `${name} (${(share * 100).toFixed(2)} %)`).join(", ")} hold less than a hundredth of the labelled pixels.`,
+      "note",
+    );
+  }
+  return findings;
+}
+
+/** A maximum inside the reach that stands out and is clearly better than leaving the labels where they are. */
+function isCredible({ confidence, correlation, correlationAsIs, atLimit }: LabelShift): boolean {
+  return !atLimit && confidence >= 4 && correlation > 1.1 * correlationAsIs;
+}

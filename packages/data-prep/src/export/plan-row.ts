@@ -1,0 +1,113 @@
+/** One row of chips: reads what it needs, decides which windows become chips, and names them. */
+
+import { type Affine, composeAffine, warpRaster, windowTransform } from "@geolearn/core";
+
+import { IGNORE_VALUE } from "../chips/chip.ts";
+import type { Panel } from "./chip-grid.ts";
+import type { ChipTask } from "./chip-job.ts";
+import { labelContent } from "./cut-chip.ts";
+import { chipTransform } from "./inputs.ts";
+import { type RowBlock, type RowReader, toBlock } from "./row-blocks.ts";
+import { type ExportRun, type PlannedPart, stemOf } from "./run.ts";
+
+/** The chips of one row of a panel. */
+export interface PlannedRow {
+  readonly groups: readonly { readonly blocks: readonly RowBlock[]; readonly tasks: readonly ChipTask[] }[];
+  readonly chips: number;
+  readonly windows: number;
+  readonly unlabelled: number;
+  readonly ignored: number;
+}
+
+/** Reads what a row of chips needs, decides which windows become chips, and names them. */
+export async function planRow(
+  run: ExportRun,
+  part: PlannedPart,
+  panel: Panel,
+  row: number,
+  reader: RowReader,
+  firstIndex: number,
+): Promise<PlannedRow> {
+  const { resolved, angles, options } = run;
+  const { chipWidth: width, chipHeight: height } = resolved;
+  const blocks = await reader.blocks(row, height, options.signal);
+  const straight: ChipTask[] = [];
+  const groups: { blocks: readonly RowBlock[]; tasks: readonly ChipTask[] }[] = [{ blocks, tasks: straight }];
+  let index = firstIndex;
+  let unlabelled = 0;
+  let ignored = 0;
+
+  const wanted = (content: ReturnType<typeof labelContent>): boolean => {
+    if (content === "labelled" || (content === "background" && resolved.allTiles)) return true;
+    if (content === "ignored") ignored++;
+    else unlabelled++;
+    return false;
+  };
+
+  for (const col of panel.origins) {
+    const transform = chipTransform(part.input.raster, col, row);
+    const window = { col: col - panel.col, row, width, height };
+    if (wanted(labelContent(blocks, window, IGNORE_VALUE))) {
+      straight.push({ stem: stemOf(index++), col: window.col, row, transform, labels: cutShort(part, blocks, window, transform) });
+    }
+    for (const angle of angles.slice(1)) {
+      const block = await turnedBlock(
+        part,
+        transform ?? windowTransform([1, 0, 0, 0, 1, 0], col, row),
+        width,
+        height,
+        angle,
+        options.signal,
+      );
+      if (!wanted(labelContent([block.block], { col: 0, row: 0, width, height }, IGNORE_VALUE))) continue;
+      const labels = cutShort(part, [block.block], { col: 0, row: 0, width, height }, block.transform);
+      groups.push({ blocks: [block.block], tasks: [{ stem: stemOf(index++), col: 0, row: 0, transform: block.transform, labels }] });
+    }
+  }
+  return { groups, chips: index - firstIndex, windows: panel.origins.length * angles.length, unlabelled, ignored };
+}
+
+/** Labels of a chip that cuts features shorter than wanted, with the blocks' ignored pixels; else null. */
+function cutShort(
+  part: PlannedPart,
+  blocks: readonly RowBlock[],
+  window: { readonly col: number; readonly row: number; readonly width: number; readonly height: number },
+  transform: Affine | null,
+): Uint16Array | null {
+  if (transform === null) return null;
+  const { width, height } = window;
+  const own = part.input.labels.burnChip({ transform, width, height });
+  if (own === null) return null;
+  const ignore = IGNORE_VALUE; // a local copy: module bindings are slow in some loaders
+  for (const block of blocks) {
+    const to = Math.min(window.row + height, block.row + block.rows);
+    for (let y = Math.max(window.row, block.row); y < to; y++) {
+      const source = (y - block.row) * block.width + window.col;
+      const target = (y - window.row) * width;
+      for (let x = 0; x < width; x++) if (block.labels[source + x] === ignore) own[target + x] = ignore;
+    }
+  }
+  return own;
+}
+
+/** A copy of a chip turned counter-clockwise on the map about its middle; image bilinear, labels burnt anew on the turned grid. */
+async function turnedBlock(
+  { input }: PlannedPart,
+  transform: Affine,
+  width: number,
+  height: number,
+  angle: number,
+  signal: AbortSignal | undefined,
+): Promise<{ block: RowBlock; transform: Affine }> {
+  const radians = (angle * Math.PI) / 180;
+  const cos = Math.cos(radians);
+  const sin = Math.sin(radians);
+  const cx = width / 2;
+  const cy = height / 2;
+  const turn: Affine = [cos, -sin, cx - cos * cx + sin * cy, sin, cos, cy - sin * cx - cos * cy];
+  const grid = { transform: composeAffine(transform, turn), width, height };
+  const { raster } = input;
+  const view = warpRaster(raster, { crs: raster.crs, ...grid, resampling: "bilinear" });
+  const pixels = await view.read(undefined, { bands: input.bands, ...(signal === undefined ? {} : { signal }) });
+  return { block: await toBlock(input, pixels, grid, 0, signal), transform: grid.transform };
+}

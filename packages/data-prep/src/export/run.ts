@@ -1,0 +1,108 @@
+/** What an export works through: grids of chips, their description, and the digest that tells one export from another. */
+
+import { sampleBytes } from "../chips/chip.ts";
+import { crsText } from "../split/footprint.ts";
+import { chipOrigins, chipPanels, copyAngles, type Panel } from "./chip-grid.ts";
+import type { ChipProfile } from "./chip-job.ts";
+import { checkChipFormat } from "./encode-chip.ts";
+import { fingerprintOf, rasterIdentity } from "./export-state.ts";
+import type { InputPart, Inputs } from "./inputs.ts";
+import type { ExportOptions, ResolvedExport } from "./options.ts";
+
+/** Memory one panel of chip columns may take; fixed, because it decides how chips are numbered. */
+const PANEL_BYTES = 192 * 2 ** 20;
+
+/** Everything that stays the same during an export. */
+export interface ExportRun {
+  readonly options: ExportOptions;
+  readonly resolved: ResolvedExport;
+  readonly inputs: Inputs;
+  readonly angles: readonly number[];
+  readonly parts: readonly PlannedPart[];
+  /** Windows in all, turned copies included. */
+  readonly windows: number;
+  readonly fingerprint: string;
+}
+
+/** A grid with its chip origins. */
+export interface PlannedPart {
+  readonly input: InputPart;
+  readonly rows: readonly number[];
+  readonly panels: readonly Panel[];
+}
+
+/** Lays chips on every grid. @throws UNSUPPORTED_FORMAT */
+export async function planRun(inputs: Inputs, options: ExportOptions, resolved: ResolvedExport): Promise<ExportRun> {
+  const { chipWidth, chipHeight, strideX, strideY, rotation } = resolved;
+  const angles = copyAngles(rotation);
+  for (const { raster } of inputs.parts) checkChipFormat(resolved.chipFormat, inputs.bands, raster.sampleType, raster.name);
+  const parts = inputs.parts.map((input) => {
+    const { width, height, sampleType, blockHeight } = input.raster;
+    const held = chipHeight + Math.min(1024, Math.max(128, blockHeight));
+    const bytesPerColumn = held * (inputs.bands * sampleBytes(sampleType) + 3);
+    return {
+      input,
+      rows: chipOrigins(height, chipHeight, strideY),
+      panels: chipPanels(chipOrigins(width, chipWidth, strideX), chipWidth, bytesPerColumn, PANEL_BYTES),
+    };
+  });
+  const windows = parts.reduce((sum, { rows, panels }) => sum + rows.length * panels.reduce((n, { origins }) => n + origins.length, 0), 0);
+  const { raster: _r, labels: _l, mask: _m, out: _o, signal: _s, onProgress: _p, onWarning: _w, workers: _k, ...plain } = options;
+  const { startIndex: _i, overwrite: _v, resume: _c, estimate: _e, ...content } = plain;
+  const identity = await Promise.all(inputs.parts.map(({ original }) => rasterIdentity(original)));
+  return {
+    options,
+    resolved,
+    inputs,
+    angles,
+    parts,
+    windows: windows * angles.length,
+    fingerprint: fingerprintOf([1, resolved, content, identity, inputs.labelIdentity]),
+  };
+}
+
+/** What the chips of a part have in common. */
+export function chipProfile(
+  { options, resolved, inputs }: ExportRun,
+  { input }: PlannedPart,
+  { labelType, ignoreValue }: { readonly labelType: "uint8" | "uint16"; readonly ignoreValue: number },
+): ChipProfile {
+  const { raster } = input;
+  return {
+    out: options.estimate === true ? null : options.out,
+    chipFormat: resolved.chipFormat,
+    compression: resolved.compression,
+    level: resolved.level,
+    quality: resolved.quality,
+    width: resolved.chipWidth,
+    height: resolved.chipHeight,
+    bands: inputs.bands,
+    sampleType: raster.sampleType,
+    nodata: raster.nodata,
+    crs: raster.crs,
+    bandNames: inputs.bandNames,
+    labelType,
+    ignoreValue,
+  };
+}
+
+/** File stem of a chip. */
+export function stemOf(index: number): string {
+  return String(index).padStart(9, "0");
+}
+
+/** Cell sizes of all parts, smallest and largest. */
+export function cellSizes(parts: readonly PlannedPart[]): { x: number; y: number; wkid: number | null }[] {
+  return parts
+    .filter(({ input }) => input.raster.transform !== null)
+    .map(({ input: { raster } }) => {
+      const [a, b, , d, e] = raster.transform!;
+      return { x: Math.hypot(a, d), y: Math.hypot(b, e), wkid: raster.crs?.epsg ?? null };
+    })
+    .sort((p, q) => p.x * p.y - q.x * q.y);
+}
+
+/** Reference system of each part's chips, as the folder keeps it. */
+export function partCrs({ input }: PlannedPart): string | null {
+  return crsText(input.raster.crs);
+}
