@@ -135,7 +135,7 @@ export class OutputSet {
     const journal = await RowJournal.open(join(this.#folder, JOURNAL), job);
     this.#journal = journal;
     for await (const { rows, sections } of journal.records()) {
-      const arrays = sections.map((bytes, i) => samplesOf(this.#layers[i]!.profile.sampleType, bytes.slice().buffer));
+      const arrays = sections.map((bytes, i) => samplesOf(this.#layers[i]!.profile.sampleType, new Uint8Array(bytes).buffer));
       await Promise.all(this.#writers.map((writer, i) => writer.appendRows(arrays[i]!, rows)));
       this.#onRows?.(arrays, rows);
       this.rows += rows;
