@@ -7,6 +7,7 @@
 import { GeoLearnError } from "@geolearn/core";
 import * as tf from "@tensorflow/tfjs";
 import { emit } from "./emit.ts";
+import type { GradSaver } from "./grad-saver.ts";
 
 /** Statistics and settings of a batch norm; PyTorch's defaults and conventions. */
 export interface BatchNormOptions {
@@ -72,7 +73,7 @@ function statistics(x: tf.Tensor, count: number): Statistics {
 function normalizeByBatch(x: tf.Tensor4D, scale: tf.Tensor, offset: tf.Tensor, count: number, epsilon: number, relu: boolean): tf.Tensor4D {
   const normalize = tf.customGrad((...given) => {
     const [images, gamma, beta] = given as unknown as [tf.Tensor, tf.Tensor, tf.Tensor];
-    const save = given[3] as unknown as tf.GradSaver;
+    const save = given[3] as unknown as GradSaver;
     const { centred, variance } = statistics(images, count);
     const inverse = tf.rsqrt(tf.add(variance, epsilon));
     const normal = emit("ChannelScaleShift", [centred, tf.mul(gamma, inverse), beta], {}, images.shape);

@@ -3,6 +3,7 @@
 import { GeoLearnError } from "@geolearn/core";
 import * as tf from "@tensorflow/tfjs";
 import { emit } from "./emit.ts";
+import type { GradSaver } from "./grad-saver.ts";
 
 /** `"same"` as in tfjs, `"valid"`, one number for all sides, or `[top, left, bottom, right]`. */
 export type Padding = "same" | "valid" | number | readonly [number, number, number, number];
@@ -89,8 +90,8 @@ export function conv2d(x: tf.Tensor4D, filter: tf.Tensor4D, options: Conv2dOptio
   const shape = [n, out[0], out[1], outChannels];
   const attributes = { strides: geometry.strides, dilations: geometry.dilations, pads: geometry.pads };
   const { bias } = options;
-  const convolve = tf.customGrad((...given: (tf.Tensor | tf.GradSaver)[]) => {
-    const save = given.pop() as tf.GradSaver;
+  const convolve = tf.customGrad((...given: (tf.Tensor | GradSaver)[]) => {
+    const save = given.pop() as GradSaver;
     const [images, weights] = given as [tf.Tensor, tf.Tensor];
     save([images, weights]);
     const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] => {

@@ -3,6 +3,7 @@
 import { GeoLearnError } from "@geolearn/core";
 import * as tf from "@tensorflow/tfjs";
 import { emit } from "./emit.ts";
+import type { GradSaver } from "./grad-saver.ts";
 
 /** Which targets count, and how much. */
 export interface CrossEntropyOptions {
@@ -19,7 +20,7 @@ export function logSoftmax<T extends tf.Tensor>(logits: T): T {
   const compute = tf.customGrad((input, save) => {
     const x = input as tf.Tensor;
     const value = emit("LogSoftmax", [x], {}, x.shape);
-    (save as tf.GradSaver)([value]);
+    (save as GradSaver)([value]);
     return {
       value,
       gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => tf.sub(dy, tf.mul(tf.sum(dy, -1, true), tf.exp(saved[0]!))),
@@ -66,7 +67,7 @@ function weightedLosses(logits: tf.Tensor, weighted: tf.Tensor): tf.Tensor {
   const compute = tf.customGrad((input, save) => {
     const x = input as tf.Tensor;
     const logarithms = emit("LogSoftmax", [x], {}, x.shape);
-    (save as tf.GradSaver)([logarithms, weighted]);
+    (save as GradSaver)([logarithms, weighted]);
     return {
       value: tf.neg(tf.sum(tf.mul(weighted, logarithms), -1, true)),
       gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => {

@@ -3,6 +3,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { type Padding, windowGeometry } from "./conv2d.ts";
 import { emit } from "./emit.ts";
+import type { GradSaver } from "./grad-saver.ts";
 
 /** How a pooling window moves. */
 export interface PoolOptions {
@@ -30,7 +31,7 @@ export function maxPool(x: tf.Tensor4D, size: number | readonly [number, number]
   const pool = tf.customGrad((input, save) => {
     const images = input as tf.Tensor;
     const value = emit("MaxPool", [images], attributes, shape);
-    (save as tf.GradSaver)([images, value]);
+    (save as GradSaver)([images, value]);
     return {
       value,
       gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => emit("MaxPoolGrad", [dy, saved[0]!, saved[1]!], attributes, saved[0]!.shape),
