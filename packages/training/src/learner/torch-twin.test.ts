@@ -72,7 +72,7 @@ describe.skipIf(!available)("training runs as in PyTorch, from the same weights 
         expect(relative(norms[step]!, peer.norms[step]!), `norm of step ${step + 1}`).toBeLessThan(step < 10 ? 1e-3 : 5e-2);
       }
       for (const [name, { data: values }] of learner.network.weights()) {
-        const squares = values.reduce((sum, value) => sum + value * value, 0);
+        const squares = [...values].reduce((sum, value) => sum + value * value, 0);
         expect(Math.abs(squares - peer.weights[name]!) / Math.max(1e-2, peer.weights[name]!), name).toBeLessThan(2e-2);
       }
       await learner.dispose();
