@@ -83,7 +83,7 @@ NETWORKS = [
     ("plain-add-group", [2, 24, 16], dict(bands=1, classes=3, base=3, depth=3, skips="add", norm="group", groups=2, normalization=ramp(1)), True),
     ("plain-margin-widths", [2, 24, 32], dict(bands=12, classes=4, widths=[8, 4, 4], margin=6, skips="add", normalization=ramp(12)), True),
     ("plain-no-normalization", [1, 8, 12], dict(bands=2, classes=2, base=3, depth=2, norm="group", groups=2), False),
-    ("resnet18", [2, 32, 64], dict(bands=3, classes=2, backbone="resnet18", normalization=ramp(3)), False),
+    ("resnet18", [2, 64, 96], dict(bands=3, classes=2, backbone="resnet18", normalization=ramp(3)), False),
     ("resnet34-12-bands", [1, 64, 96], dict(bands=12, classes=3, backbone="resnet34", normalization=ramp(12)), False),
     ("resnet18-add-group", [1, 32, 32], dict(bands=1, classes=2, backbone="resnet18", skips="add", norm="group", decoderWidths=[64, 32, 32, 16, 8], normalization=ramp(1)), False),
 ]
@@ -97,16 +97,20 @@ def networks():
         case = {"name": name, "size": [n, h, w], "config": config, "trainable": sum(p.numel() for p in net.parameters())}
         net.eval()
         with torch.no_grad():
-            case["eval"] = pack(nhwc(net(x)))
+            case["every"] = 13 if config.get("backbone") else 1
+            case["eval"] = pack(nhwc(net(x)).flatten()[:: case["every"]])
         net.train()
         y = net(x)
-        case["train"] = pack(nhwc(y))
+        case["train"] = pack(nhwc(y).flatten()[:: case["every"]])
         case["running"] = {k: pack(v) for k, v in list(net.state_dict().items()) if "running" in k and not config.get("backbone")}
-        if gradients:
+        if gradients or name == "resnet18":
             loss = F.cross_entropy(y, targets((n, y.shape[2], y.shape[3]), config["classes"]), ignore_index=-1)
             loss.backward()
             case["loss"] = loss.item()
-            case["gradients"] = {k: pack(p.grad) for k, p in net.named_parameters()}
+            if gradients:
+                case["gradients"] = {k: pack(p.grad) for k, p in net.named_parameters()}
+            else:  # millions of numbers: their length and one projection each
+                case["gradientPrints"] = {k: [p.grad.norm().item(), (p.grad.flatten() * torch.from_numpy(pattern("print", p.numel()))).sum().item()] for k, p in net.named_parameters()}
         cases.append(case)
     counts = {}
     for backbone in (None, "resnet18", "resnet34"):

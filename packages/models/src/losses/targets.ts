@@ -38,9 +38,10 @@ export function prepareTargets(logits: tf.Tensor4D, targets: tf.Tensor3D, { clas
       },
     );
   }
-  // A class that is ignored gets a number no target has, so its plane stays empty.
-  const numbers = Int32Array.from({ length: classes }, (_, c) => (ignored.has(c) ? -2147483648 : c));
-  const weights = Float32Array.from({ length: classes }, (_, c) => (ignored.has(c) ? 0 : (classWeights?.[c] ?? 1)));
-  const planes = tf.equal(targets.expandDims(3), constant(numbers, [1, 1, 1, classes])).toFloat() as tf.Tensor4D;
+  // Numbers that are no position of a class, -1 among them, have no plane.
+  const every = tf.oneHot(targets, classes, 1, 0, "float32") as unknown as tf.Tensor4D;
+  const counts = Float32Array.from({ length: classes }, (_, c) => (ignored.has(c) ? 0 : 1));
+  const planes = counts.includes(0) ? every.mul<tf.Tensor4D>(constant(counts, [classes])) : every;
+  const weights = counts.map((count, c) => count * (classWeights?.[c] ?? 1));
   return { planes, weights: constant(weights, [classes]) as tf.Tensor1D, unweighted: classWeights === null };
 }

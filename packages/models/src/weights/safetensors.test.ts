@@ -166,8 +166,9 @@ describe("refusals", () => {
     expect(({} as Record<string, unknown>)["dtype"]).toBeUndefined();
   });
 
-  it("a file that is not there", async () => {
+  it("a file that is not there, and a folder", async () => {
     await expect(readSafetensors(join(folder, "nothing.safetensors"))).rejects.toMatchObject({ code: "FILE_NOT_FOUND" });
+    await expect(readSafetensors(folder)).rejects.toMatchObject({ code: "FILE_NOT_FOUND" });
   });
 
   it("every single damaged byte of the header gives a typed error or the tensors that it then describes", async () => {

@@ -22,8 +22,8 @@ export interface Safetensors {
 
 /** Largest header read; the format itself allows 100 MB, a network of ten thousand tensors needs 2 MB. */
 const MAX_HEADER_BYTES = 16 * 1024 * 1024;
-/** Largest file read into memory. */
-const MAX_FILE_BYTES = 2 ** 32 - 1;
+/** Largest file read into memory, which is also the most Node reads at once. */
+const MAX_FILE_BYTES = 2 ** 31 - 1;
 const MAX_RANK = 8;
 
 /** Turns raw little-endian bytes (aligned, exactly `count` numbers) into float32. */
@@ -50,30 +50,28 @@ const DECODERS: ReadonlyMap<string, Decoder> = new Map<string, Decoder>([
  * rounded).
  *
  * @throws FILE_NOT_FOUND; MODEL_CORRUPT for a file that contradicts itself; UNSUPPORTED_FORMAT for a number type that
- * is not known; LIMIT_EXCEEDED for a header above 16 MiB or a file above 4 GiB.
+ * is not known; LIMIT_EXCEEDED for a header above 16 MiB or a file of 2 GiB or more.
  *
  * @example
  * const { tensors } = await readSafetensors("resnet18.safetensors");
  * tensors.get("conv1.weight")?.shape; // [64, 3, 7, 7]
  */
 export async function readSafetensors(path: string): Promise<Safetensors> {
-  let size: number;
+  let bytes: Uint8Array;
   try {
-    size = (await stat(path)).size;
+    const { size } = await stat(path);
+    if (size > MAX_FILE_BYTES) throw tooLarge(path, size);
+    bytes = await readFile(path);
   } catch (cause) {
-    throw new GeoLearnError("FILE_NOT_FOUND", `There is no weight file ${path}.`, {
+    if (GeoLearnError.is(cause)) throw cause;
+    const reason = cause instanceof Error && "code" in cause && cause.code !== "ENOENT" ? ` (${String(cause.code)})` : "";
+    throw new GeoLearnError("FILE_NOT_FOUND", `The weight file ${path} cannot be read${reason}.`, {
       hint: "Give the path of a .safetensors file.",
       data: { path },
       cause,
     });
   }
-  if (size > MAX_FILE_BYTES) {
-    throw new GeoLearnError("LIMIT_EXCEEDED", `${path} has ${size} bytes; at most ${MAX_FILE_BYTES} are read.`, {
-      hint: "Save only the layers that are needed.",
-      data: { path, size },
-    });
-  }
-  return parseSafetensors(await readFile(path), path);
+  return parseSafetensors(bytes, path);
 }
 
 /** {@link readSafetensors} of bytes in memory; `name` is used in messages. */
@@ -224,6 +222,13 @@ function refuseGaps(entries: readonly TensorEntry[], dataBytes: number, name: st
     at = entry.end;
   }
   if (at !== dataBytes) throw corrupt(name, `describes ${at} bytes of numbers but holds ${dataBytes}`);
+}
+
+function tooLarge(path: string, size: number): GeoLearnError {
+  return new GeoLearnError("LIMIT_EXCEEDED", `${path} has ${size} bytes; at most ${MAX_FILE_BYTES} are read.`, {
+    hint: "Save only the layers that are needed.",
+    data: { path, size },
+  });
 }
 
 function corrupt(name: string, what: string): GeoLearnError {
