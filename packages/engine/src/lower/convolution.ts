@@ -5,6 +5,7 @@
 
 import type { Value } from "../graph/value.ts";
 import { blockedConvolution, paysBlocked } from "./blocked.ts";
+import { correlate } from "./correlation.ts";
 import type { Lowered, Lowering, LoweringRule } from "./lowering.ts";
 
 interface Geometry {
@@ -89,8 +90,35 @@ const conv2dFilterGrad: LoweringRule = (graph, value) => {
   const [kh, kw] = value.shape as unknown as Image;
   const [sh, sw] = geometry.strides;
   if (kh === 1 && kw === 1 && geometry.pads.every((pad) => pad === 0)) return pointwiseFilterGrad(graph, value, x, dy, sh, sw);
+  const steps = [...geometry.strides, ...geometry.dilations];
+  if (graph.block > 0 && steps.every((step) => step === 1)) {
+    const { block } = graph;
+    const [channels, o] = [value.shape[2]!, value.shape[3]!];
+    // The side with more channels makes the better filter: more of it is used per value of the other.
+    if (o % block === 0 && (o >= channels || channels % block !== 0)) return filterGradByCorrelation(graph, value, x, dy);
+    if (channels % block === 0) return filterGradByReverse(graph, value, x, dy);
+  }
   return sh === 1 ? filterGradAtOnce(graph, value, x, dy) : filterGradByRows(graph, value, x, dy);
 };
+
+/** The padded x against dy. */
+function filterGradByCorrelation(graph: Lowering, value: Value, x: Value, dy: Value): Lowered {
+  const [kh, kw, channels] = value.shape as unknown as Image;
+  const [, ho, wo] = dy.shape as unknown as Image;
+  const image = paddedRows(graph, x, ho + kh - 1, wo + kw - 1, geometryOf(value).pads);
+  return natural(correlate(graph, { image, imageChannels: channels, filter: dy, kernel: [kh, kw] }));
+}
+
+/** The padded dy against x: offsets come out in reverse, channels exchanged. */
+function filterGradByReverse(graph: Lowering, value: Value, x: Value, dy: Value): Lowered {
+  const [kh, kw, , o] = value.shape as unknown as Image;
+  const [, h, w] = x.shape as unknown as Image;
+  const [top, left] = geometryOf(value).pads;
+  const image = paddedRows(graph, dy, h + kh - 1, w + kw - 1, [kh - 1 - top, kw - 1 - left, 0, 0]);
+  const reversed = correlate(graph, { image, imageChannels: o, filter: x, kernel: [kh, kw] });
+  const turned = graph.slice(reversed, [0, 1], [-1, -1], [-(2 ** 31), -(2 ** 31)], [-1, -1]);
+  return natural(graph.op("Transpose", [turned], { perm: [0, 1, 3, 2] }));
+}
 
 /** 1 x 1: a product of matrices per image, summed. */
 function pointwiseFilterGrad(graph: Lowering, value: Value, x: Value, dy: Value, sh: number, sw: number): Lowered {
