@@ -30,7 +30,7 @@ export type { ClassDefinition, Rgb, Task } from "./classes.ts";
 export type { Crs } from "./crs/crs.ts";
 export { parseCrs } from "./crs/parse.ts";
 export { crsFromWkt } from "./crs/from-wkt.ts";
-export { crsToWkt } from "./crs/to-wkt.ts";
+export { type CrsToWktOptions, crsToWkt } from "./crs/to-wkt.ts";
 export { type GeoKey, crsGeoKeys } from "./crs/geo-keys.ts";
 export { sameCrs } from "./crs/same-crs.ts";
 export { type TransformOptions, type Transformer, createTransformer, transformCoordinates } from "./crs/transform.ts";
@@ -57,6 +57,9 @@ export { type FeatureReadOptions, type FeatureSource, openFeatures, readFeatures
 export { type FeatureWriteOptions, writeFeatures } from "./features/write.ts";
 export { reprojectFeatures } from "./features/reproject.ts";
 export { geometryBounds } from "./features/bounds.ts";
+export { geometryArea, planarArea } from "./features/area.ts";
+export { type Validity, requireValid, validGeometry } from "./features/valid.ts";
+export { rightHanded, ringArea } from "./features/winding.ts";
 export type { FeatureFormat } from "./features/formats.ts";
 
 // statistics and metrics

@@ -165,13 +165,21 @@ export class GeoJsonScanner {
     const text = this.#decode();
     this.#capturing = false;
     if (this.#state === "key") {
-      this.#key = JSON.parse(text) as string;
+      this.#key = this.#memberName(text);
       this.#state = "colon";
       return null;
     }
     if (this.#state === "elements") return { kind: "feature", name: "features", text };
     this.#state = "key";
     return { kind: "member", name: this.#key, text };
+  }
+
+  #memberName(text: string): string {
+    try {
+      return String(JSON.parse(text));
+    } catch {
+      return this.#corrupt("a member name is damaged");
+    }
   }
 
   #decode(): string {

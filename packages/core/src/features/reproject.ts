@@ -12,7 +12,7 @@ import { mapPositions } from "./positions.ts";
  * The same features in the coordinates of `crs`. Vertices are moved; edges stay straight between them. Heights stay.
  *
  * A line or ring that crosses 180 degrees keeps its longitudes continuous in a geographic target (181 rather than
- * -179), so its shape and area stay right; GeoJSON output is cut there.
+ * -179), so its shape and area stay right. Nothing is cut at 180 degrees; writing GeoJSON warns of such features.
  *
  * @throws CRS_MISSING when the features name no system; CRS_OUT_OF_RANGE with the feature's number; CRS_GRID_MISSING
  */
