@@ -25,10 +25,14 @@ def chips(folder):
 
 if c["do"] == "burn":
     wrong = total = 0
+    placed = {}
     for path in chips(c["chips"]):
         with rasterio.open(path.parent.parent / "labels" / path.name) as f:
             own, transform, crs, nodata = f.read(1), f.transform, f.crs, f.nodata
-        shapes = [(s["geometry"] if c.get("crs") is None else transform_geom(c["crs"], crs, s["geometry"]), s["value"]) for s in c["shapes"]]
+        key = crs.to_wkt()
+        if key not in placed:
+            placed[key] = [(s["geometry"] if c.get("crs") is None else transform_geom(c["crs"], crs, s["geometry"]), s["value"]) for s in c["shapes"]]
+        shapes = placed[key]
         peer = rasterize(shapes, own.shape, transform=transform, all_touched=c.get("all_touched", False), dtype="int32")
         seen = own != nodata
         wrong += int((peer[seen] != own[seen]).sum())
