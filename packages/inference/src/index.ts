@@ -12,3 +12,6 @@ export type { InferenceOptions } from "./run/options.ts";
 export { type InferenceEstimate, estimateInference } from "./run/estimate.ts";
 export type { Blend } from "./blend/weights.ts";
 export type { Merge } from "./blend/accumulator.ts";
+
+// accuracy
+export { type PixelAccuracy, type PixelAccuracyOptions, type Truth, pixelAccuracy } from "./accuracy/pixel-accuracy.ts";

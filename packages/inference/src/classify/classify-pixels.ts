@@ -1,6 +1,6 @@
 /** Classifying a scene with a trained model. */
 
-import type { Raster, RasterSource } from "@geolearn/core";
+import type { RasterSource } from "@geolearn/core";
 import type { ModelPackage } from "@geolearn/models";
 
 import type { InferenceFunction } from "../inference-function.ts";
@@ -26,18 +26,14 @@ export type ClassifyModel = string | ModelPackage | InferenceFunction;
  * @example
  * const map = await classifyPixels("buildings.dlpk", "city.tif", { overlap: 64, out: "classes.tif" });
  */
-export async function classifyPixels(
-  model: ClassifyModel,
-  raster: RasterSource | Raster,
-  options: ClassifyOptions = {},
-): Promise<ClassifiedRaster> {
+export async function classifyPixels(model: ClassifyModel, raster: RasterSource, options: ClassifyOptions = {}): Promise<ClassifiedRaster> {
   return withFunction(model, options, (fn) => runInference(fn, raster, options));
 }
 
 /** Time, memory and disk that {@link classifyPixels} will need, from three measured batches. Nothing is written. */
 export async function estimateClassification(
   model: ClassifyModel,
-  raster: RasterSource | Raster,
+  raster: RasterSource,
   options: ClassifyOptions = {},
 ): Promise<InferenceEstimate> {
   return withFunction(model, options, (fn) => estimateInference(fn, raster, options));

@@ -2,7 +2,7 @@
 
 import { performance } from "node:perf_hooks";
 
-import type { Raster, RasterSource } from "@geolearn/core";
+import type { RasterSource } from "@geolearn/core";
 
 import { WindowAccumulator } from "../blend/accumulator.ts";
 import { processViews } from "../blend/views.ts";
@@ -37,7 +37,7 @@ const MEBIBYTE = 1024 * 1024;
 /** Runs three batches of the work, after one to warm up, and scales up. */
 export async function estimateInference(
   fn: InferenceFunction,
-  raster: RasterSource | Raster,
+  raster: RasterSource,
   options: InferenceOptions = {},
 ): Promise<InferenceEstimate> {
   const setup = await prepareInference(fn, raster, options);

@@ -82,15 +82,17 @@ function inSceneCrs(features: Features, crs: Crs | null, name: string, onWarning
   return features;
 }
 
-function rowRange(bounds: Bounds | null, transform: Affine): readonly [top: number, bottom: number] {
+/** Rows of a grid that a box may touch. */
+export function rowRange(bounds: Bounds | null, transform: Affine): readonly [top: number, bottom: number] {
   if (bounds === null) return [0, 0];
   const toPixels = invertAffine(transform);
   const [xmin, ymin, xmax, ymax] = bounds;
-  const rows = [
+  const corners = [
     applyAffine(toPixels, xmin, ymin),
     applyAffine(toPixels, xmin, ymax),
     applyAffine(toPixels, xmax, ymin),
     applyAffine(toPixels, xmax, ymax),
-  ].map(([, row]) => row);
+  ];
+  const rows = corners.map(([, row]) => row);
   return [Math.floor(Math.min(...rows)) - 1, Math.ceil(Math.max(...rows)) + 1];
 }

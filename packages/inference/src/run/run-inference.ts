@@ -9,7 +9,7 @@
 
 import { performance } from "node:perf_hooks";
 
-import { GeoLearnError, type Raster, type RasterSource, type Samples } from "@geolearn/core";
+import { GeoLearnError, type RasterSource, type Samples } from "@geolearn/core";
 
 import { type FinishedPiece, WindowAccumulator } from "../blend/accumulator.ts";
 import { processViews } from "../blend/views.ts";
@@ -31,11 +31,7 @@ import { type Setup, jobOf, prepareInference } from "./setup.ts";
  * @example
  * const map = await runInference(fn, "scene.tif", { overlap: 64, out: "map.tif" });
  */
-export async function runInference(
-  fn: InferenceFunction,
-  raster: RasterSource | Raster,
-  options: InferenceOptions = {},
-): Promise<ClassifiedRaster> {
+export async function runInference(fn: InferenceFunction, raster: RasterSource, options: InferenceOptions = {}): Promise<ClassifiedRaster> {
   options.signal?.throwIfAborted();
   const setup = await prepareInference(fn, raster, options);
   try {

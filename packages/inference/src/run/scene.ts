@@ -30,14 +30,14 @@ export interface Scene {
 }
 
 /** Opens what is not open yet; `close` closes only what was opened here. */
-export async function openScene(source: RasterSource | Raster): Promise<{ raster: Raster; close: () => Promise<void> }> {
+export async function openScene(source: RasterSource): Promise<{ raster: Raster; close: () => Promise<void> }> {
   if (isRaster(source)) return { raster: source, close: () => Promise.resolve() };
   const raster = await openRaster(source);
   return { raster, close: () => raster.close() };
 }
 
 /** True for an open raster. */
-export function isRaster(source: RasterSource | Raster): source is Raster {
+export function isRaster(source: RasterSource): source is Raster {
   return typeof source === "object" && source !== null && "read" in source && typeof source.read === "function";
 }
 

@@ -39,7 +39,7 @@ export interface Setup {
 }
 
 /** Opens the scene, asks the function what it wants, checks that they fit and lays the windows. */
-export async function prepareInference(fn: InferenceFunction, source: RasterSource | Raster, options: InferenceOptions): Promise<Setup> {
+export async function prepareInference(fn: InferenceFunction, source: RasterSource, options: InferenceOptions): Promise<Setup> {
   const { raster, close } = await openScene(source);
   try {
     const config = await fn.configure(sceneInfo(raster), options.parameters);

@@ -1,0 +1,101 @@
+/** Labelled polygons as true classes of pixels. */
+
+import {
+  type Feature,
+  type Features,
+  GeoLearnError,
+  type Raster,
+  type Samples,
+  type Shape,
+  type Window,
+  geometryBounds,
+  rasterize,
+  readFeatures,
+  reprojectFeatures,
+  sameCrs,
+  windowTransform,
+} from "@geolearn/core";
+
+import { rowRange } from "../run/region-mask.ts";
+
+/** True classes, read window by window of the prediction's grid. */
+export interface TruthRows {
+  /** Values and where they are known (null: everywhere). */
+  read(window: Window): Promise<{ readonly values: Samples; readonly mask: Uint8Array | null }>;
+  close(): Promise<void>;
+}
+
+/** Fields that hold class values when none is named, as in the chips of ArcGIS. */
+const USUAL_FIELDS = ["classvalue", "value"];
+
+/**
+ * Polygons burnt into the grid of a map: a pixel has the class of the polygon that holds its centre (of several the last),
+ * all other land is background, value 0.
+ *
+ * @throws FEATURES_EMPTY, FIELD_MISSING, CLASS_UNKNOWN for a class name the map does not have, RASTER_NO_TRANSFORM
+ */
+export async function polygonTruth(
+  source: string | Features,
+  map: Raster,
+  names: ReadonlyMap<number, string>,
+  classField: string | undefined,
+): Promise<TruthRows> {
+  const features = typeof source === "string" ? await readFeatures(source) : source;
+  const { transform } = map;
+  if (transform === null) {
+    throw new GeoLearnError("RASTER_NO_TRANSFORM", `${map.name} is not georeferenced, so polygons cannot be laid on it.`, {
+      hint: "Compare with a raster of labels.",
+    });
+  }
+  const field = classField ?? usualField(features);
+  const single = singleClass(names);
+  const placed =
+    features.crs !== null && map.crs !== null && !sameCrs(features.crs, map.crs) ? reprojectFeatures(features, map.crs) : features;
+  const shapes = placed.features.flatMap((feature) => {
+    const bounds = geometryBounds(feature.geometry);
+    if (bounds === null) return [];
+    const value = field === null ? single : classValue(feature, field, names, features.name);
+    return [{ shape: { geometry: feature.geometry, value } satisfies Shape, rows: rowRange(bounds, transform) }];
+  });
+  if (shapes.length === 0) {
+    throw new GeoLearnError("FEATURES_EMPTY", `${features.name} has no polygons to compare with.`, { hint: "Give the labelled polygons." });
+  }
+  return {
+    read({ col, row, width, height }) {
+      const near = shapes.filter(({ rows: [top, bottom] }) => top < row + height && bottom > row).map(({ shape }) => shape);
+      const values = rasterize(near, { width, height, transform: windowTransform(transform, col, row), sampleType: "uint32" });
+      return Promise.resolve({ values, mask: null });
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
+function usualField({ features }: Features): string | null {
+  const fields = Object.keys(features[0]?.properties ?? {});
+  return fields.find((name) => USUAL_FIELDS.includes(name.toLowerCase())) ?? null;
+}
+
+/** Without a field all polygons are one class: the only one besides background, else 1. */
+function singleClass(names: ReadonlyMap<number, string>): number {
+  const others = [...names.keys()].filter((value) => value !== 0);
+  return others.length === 1 ? others[0]! : 1;
+}
+
+function classValue({ properties }: Feature, field: string, names: ReadonlyMap<number, string>, source: string): number {
+  const given = properties[field];
+  if (given === undefined || given === null) {
+    throw new GeoLearnError("FIELD_MISSING", `A polygon of ${source} has no value in the field "${field}".`, {
+      hint: `Fields are ${Object.keys(properties).join(", ") || "none"}; name the one with the class.`,
+    });
+  }
+  const value = typeof given === "number" ? given : Number(String(given).trim() === "" ? Number.NaN : given);
+  if (Number.isInteger(value) && value >= 0) return value;
+  for (const [known, name] of names) if (name.toLowerCase() === String(given).trim().toLowerCase()) return known;
+  throw new GeoLearnError(
+    "CLASS_UNKNOWN",
+    `The field "${field}" of ${source} says "${String(given)}", which is no class value and no class of the map.`,
+    {
+      hint: `Classes are ${[...names].map(([v, name]) => `${v} ${name}`).join(", ") || "not named in the map"}.`,
+    },
+  );
+}
