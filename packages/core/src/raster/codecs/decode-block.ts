@@ -9,8 +9,8 @@ import { decodeJpeg } from "./jpeg.ts";
 import { decodeLerc } from "./lerc.ts";
 import { decodeLzw } from "./lzw.ts";
 import { decodePackBits } from "./packbits.ts";
-import { undoDifferences, undoFloatPredictor } from "./predictor.ts";
-import { sampleBytes, samplesFrom } from "./samples.ts";
+import { undoDifferences, undoDifferencesByBand, undoFloatPredictor } from "./predictor.ts";
+import { createSamples, sampleBytes, samplesFrom } from "./samples.ts";
 import { decodePng } from "./png.ts";
 import { separateBands } from "./separate-bands.ts";
 import { unpackBits } from "./unpack-bits.ts";
@@ -54,7 +54,9 @@ async function decode(spec: BlockSpec, bytes: Uint8Array, rows: number): Promise
   if (raw.length < expected) {
     throw corrupt(`it holds ${raw.length} of ${expected} bytes`);
   }
-  return separateBands(toSamples(spec, raw.subarray(0, expected)), samples, width * rows);
+  const whole = raw.subarray(0, expected);
+  if (spec.predictor === 2 && samples > 1 && !spec.float && (spec.bits === 8 || spec.bits === 16)) return differencesByBand(spec, whole);
+  return separateBands(toSamples(spec, whole), samples, width * rows);
 }
 
 /** The bytes of a block as stored before compression: at least what the rows need, or fewer when the input ends early. */
@@ -138,6 +140,14 @@ function toSamples(spec: BlockSpec, raw: Uint8Array): Samples {
   }
   if (bits === 16 && spec.float) return fromHalf(new Uint16Array(raw.buffer, raw.byteOffset, raw.length / 2));
   return samplesFrom(sampleType, raw);
+}
+
+/** The most common layout, in one pass instead of two. */
+function differencesByBand({ bits, bigEndian, width, samples, sampleType }: BlockSpec, raw: Uint8Array): Samples {
+  if (bigEndian && bits === 16) swapBytes(raw, 2);
+  const out = createSamples(sampleType, raw.length / (bits / 8));
+  undoDifferencesByBand(bits === 8 ? raw : new Uint16Array(raw.buffer, raw.byteOffset, raw.length / 2), width * samples, samples, out);
+  return out;
 }
 
 function unsignedView(raw: Uint8Array, bytes: number): Uint8Array | Uint16Array | Uint32Array | BigUint64Array {

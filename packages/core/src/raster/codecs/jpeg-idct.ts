@@ -17,12 +17,11 @@ const F_2_053 = 16819;
 const F_2_562 = 20995;
 const F_3_072 = 25172;
 
-/** Samples of a component, `blocksDown * 8` rows of `blocksAcross * 8`. */
-export function inverseDct(component: JpegComponent): Uint8Array {
+/** Samples of a component, `blocksDown * 8` rows of `blocksAcross * 8`, written to the start of `out`. */
+export function inverseDct(component: JpegComponent, out: Uint8ClampedArray): void {
   const { blocksAcross, blocksDown, coefficients, last } = component;
   const table = component.table!;
   const stride = blocksAcross * 8;
-  const out = new Uint8Array(stride * blocksDown * 8);
   const work = new Int32Array(64);
   for (let by = 0, block = 0; by < blocksDown; by++) {
     for (let bx = 0; bx < blocksAcross; bx++, block++) {
@@ -31,12 +30,11 @@ export function inverseDct(component: JpegComponent): Uint8Array {
       else transformBlock(coefficients, block * 64, table, work, out, at, stride);
     }
   }
-  return out;
 }
 
 /** A block with a DC coefficient only is flat. */
-function fillBlock(out: Uint8Array, at: number, stride: number, dc: number): void {
-  const value = clamp((((dc << PASS1_BITS) + (1 << (PASS1_BITS + 2))) >> (PASS1_BITS + 3)) + 128);
+function fillBlock(out: Uint8ClampedArray, at: number, stride: number, dc: number): void {
+  const value = (((dc << PASS1_BITS) + (1 << (PASS1_BITS + 2))) >> (PASS1_BITS + 3)) + 128;
   for (let row = 0; row < 8; row++, at += stride) out.fill(value, at, at + 8);
 }
 
@@ -45,7 +43,7 @@ function transformBlock(
   base: number,
   table: Uint16Array,
   work: Int32Array,
-  out: Uint8Array,
+  out: Uint8ClampedArray,
   at: number,
   stride: number,
 ): void {
@@ -145,17 +143,13 @@ function transformBlock(
     o1 = (o1 + z2 + z4) | 0;
     o2 = (o2 + z2 + z3) | 0;
     o3 = (o3 + z1 + z4) | 0;
-    out[at] = clamp((e0 + o3) >> shift);
-    out[at + 7] = clamp((e0 - o3) >> shift);
-    out[at + 1] = clamp((e1 + o2) >> shift);
-    out[at + 6] = clamp((e1 - o2) >> shift);
-    out[at + 2] = clamp((e2 + o1) >> shift);
-    out[at + 5] = clamp((e2 - o1) >> shift);
-    out[at + 3] = clamp((e3 + o0) >> shift);
-    out[at + 4] = clamp((e3 - o0) >> shift);
+    out[at] = (e0 + o3) >> shift;
+    out[at + 7] = (e0 - o3) >> shift;
+    out[at + 1] = (e1 + o2) >> shift;
+    out[at + 6] = (e1 - o2) >> shift;
+    out[at + 2] = (e2 + o1) >> shift;
+    out[at + 5] = (e2 - o1) >> shift;
+    out[at + 3] = (e3 + o0) >> shift;
+    out[at + 4] = (e3 - o0) >> shift;
   }
-}
-
-function clamp(value: number): number {
-  return value < 0 ? 0 : value > 255 ? 255 : value;
 }

@@ -1,5 +1,7 @@
 /** The markers of a JPEG stream: tables, frame and scans (ITU T.81 annex B). */
 
+import { scratch } from "./jpeg-scratch.ts";
+
 /** One colour component of a frame. */
 export interface JpegComponent {
   readonly id: number;
@@ -238,7 +240,7 @@ class MarkerReader {
         height: Math.ceil((height * v) / maxV),
         blocksAcross,
         blocksDown,
-        coefficients: new Int16Array(blocksAcross * blocksDown * 64),
+        coefficients: scratch.coefficients(i, blocksAcross * blocksDown * 64),
         last: new Uint8Array(blocksAcross * blocksDown),
         table: null,
       };

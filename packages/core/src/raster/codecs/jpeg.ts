@@ -6,6 +6,7 @@
 import { type JpegComponent, type JpegStructure, readJpegStructure } from "./jpeg-markers.ts";
 import { decodeScans } from "./jpeg-scan.ts";
 import { inverseDct } from "./jpeg-idct.ts";
+import { scratch } from "./jpeg-scratch.ts";
 import { scaledInverseDct } from "./jpeg-scaled-idct.ts";
 
 /** Options of {@link decodeJpeg}. */
@@ -31,64 +32,78 @@ export function decodeJpeg(bytes: Uint8Array, { tables = null, colors, maxPixels
   const structure = readJpegStructure(bytes, tables, maxPixels);
   const { width, height, components } = structure;
   decodeScans(structure);
-  const pixels = width * height;
-  const data = new Uint8Array(pixels * components.length);
-  components.forEach((component, i) => {
-    writePlane(component, structure, data.subarray(i * pixels, (i + 1) * pixels));
-  });
+  const planes = components.map((component, i) => transformPlane(component, i, structure));
   const toRgb = components.length === 3 && (colors === "ycbcr" || (colors === "auto" && structure.ycbcr));
-  if (toRgb) ycbcrToRgb(data, pixels);
+  const data = toRgb ? writeRgb(planes, width, height) : writePlanes(planes, width, height);
   return { width, height, components: components.length, data };
 }
 
-/** Writes the samples of a component at the size of the image. */
-function writePlane(component: JpegComponent, { width, height, maxH, maxV }: JpegStructure, out: Uint8Array): void {
+/** Samples of a component, with rows of whole blocks; sampling factors beyond two are left to repetition. */
+interface Plane {
+  readonly samples: Uint8ClampedArray;
+  readonly stride: number;
+  readonly repeatX: number;
+  readonly repeatY: number;
+}
+
+function transformPlane(component: JpegComponent, index: number, { maxH, maxV }: JpegStructure): Plane {
   const across = maxH / component.h;
   const down = maxV / component.v;
   const wide = across % 2 === 0 ? 16 : 8;
   const tall = down % 2 === 0 ? 16 : 8;
-  const plane = wide === 8 && tall === 8 ? inverseDct(component) : scaledInverseDct(component, wide, tall);
-  const stride = component.blocksAcross * wide;
-  // factors beyond two repeat samples
-  const repeatX = (across * 8) / wide;
-  const repeatY = (down * 8) / tall;
+  const size = component.blocksAcross * wide * component.blocksDown * tall;
+  const samples = scratch.samples(index, size);
+  if (wide === 8 && tall === 8) inverseDct(component, samples);
+  else scaledInverseDct(component, wide, tall, samples);
+  return { samples, stride: component.blocksAcross * wide, repeatX: (across * 8) / wide, repeatY: (down * 8) / tall };
+}
+
+function writePlanes(planes: readonly Plane[], width: number, height: number): Uint8Array {
+  const out = new Uint8Array(width * height * planes.length);
+  planes.forEach((plane, band) => {
+    for (let row = 0; row < height; row++) copyRow(plane, row, out, (band * height + row) * width, width);
+  });
+  return out;
+}
+
+function copyRow({ samples, stride, repeatX, repeatY }: Plane, row: number, out: Uint8Array, to: number, width: number): void {
+  const from = Math.floor(row / repeatY) * stride;
+  if (repeatX === 1) {
+    out.set(samples.subarray(from, from + width), to);
+    return;
+  }
+  for (let col = 0; col < width; col++) out[to + col] = samples[from + Math.floor(col / repeatX)]!;
+}
+
+/** JFIF's YCbCr to RGB in 16-bit fixed point, row by row. */
+function writeRgb(planes: readonly Plane[], width: number, height: number): Uint8Array {
+  const out = new Uint8ClampedArray(width * height * 3);
+  const pixels = width * height;
+  const rows = planes.map(() => new Uint8Array(width));
+  const [ys, bs, rs] = rows as unknown as [Uint8Array, Uint8Array, Uint8Array];
   for (let row = 0; row < height; row++) {
-    const from = Math.floor(row / repeatY) * stride;
-    if (repeatX === 1) {
-      out.set(plane.subarray(from, from + width), row * width);
-      continue;
-    }
-    for (let col = 0; col < width; col++) out[row * width + col] = plane[from + Math.floor(col / repeatX)]!;
+    planes.forEach((plane, i) => copyRow(plane, row, rows[i]!, 0, width));
+    rgbRow(ys, bs, rs, out, row * width, pixels, width);
   }
+  return new Uint8Array(out.buffer);
 }
 
-/** JFIF's YCbCr to RGB in 16-bit fixed point, in place, band after band. */
-function ycbcrToRgb(data: Uint8Array, pixels: number): void {
-  const [redOfCr, blueOfCb, greenOfCr, greenOfCb] = colorTables();
-  for (let i = 0, j = pixels, k = 2 * pixels; i < pixels; i++, j++, k++) {
-    const y = data[i]!;
-    const cb = data[j]!;
-    const cr = data[k]!;
-    const r = y + redOfCr[cr]!;
-    const g = y + ((greenOfCb[cb]! + greenOfCr[cr]!) >> 16);
-    const b = y + blueOfCb[cb]!;
-    data[i] = r < 0 ? 0 : r > 255 ? 255 : r;
-    data[j] = g < 0 ? 0 : g > 255 ? 255 : g;
-    data[k] = b < 0 ? 0 : b > 255 ? 255 : b;
+function rgbRow(
+  ys: Uint8Array,
+  bs: Uint8Array,
+  rs: Uint8Array,
+  out: Uint8ClampedArray,
+  start: number,
+  pixels: number,
+  width: number,
+): void {
+  for (let col = 0, i = start; col < width; col++, i++) {
+    const y = ys[col]!;
+    const cb = bs[col]! - 128;
+    const cr = rs[col]! - 128;
+    // 1.402, 0.34414, 0.71414 and 1.772, times 65536
+    out[i] = y + ((91881 * cr + 32768) >> 16);
+    out[i + pixels] = y + ((-22554 * cb - 46802 * cr + 32768) >> 16);
+    out[i + 2 * pixels] = y + ((116130 * cb + 32768) >> 16);
   }
-}
-
-let memo: readonly [Int32Array, Int32Array, Int32Array, Int32Array] | null = null;
-
-function colorTables(): readonly [Int32Array, Int32Array, Int32Array, Int32Array] {
-  if (memo !== null) return memo;
-  const fix = (x: number): number => Math.floor(x * 65536 + 0.5);
-  const table = (of: (x: number) => number): Int32Array => Int32Array.from({ length: 256 }, (_, i) => of(i - 128));
-  memo = [
-    table((x) => (fix(1.402) * x + 32768) >> 16),
-    table((x) => (fix(1.772) * x + 32768) >> 16),
-    table((x) => -fix(0.71414) * x),
-    table((x) => -fix(0.34414) * x + 32768),
-  ];
-  return memo;
 }

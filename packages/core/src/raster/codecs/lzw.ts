@@ -43,7 +43,17 @@ export function decodeLzw(input: Uint8Array, expected: number): Uint8Array | nul
     } else if (code < next) {
       let from = start[code]!;
       const end = Math.min(done + lengths[code]!, expected);
+      if (done + 4 <= expected) {
+        // most strings are short: four bytes at once spare a loop whose length cannot be predicted; surplus is overwritten
+        out[done] = out[from]!;
+        out[done + 1] = out[from + 1]!;
+        out[done + 2] = out[from + 2]!;
+        out[done + 3] = out[from + 3]!;
+        done += 4;
+        from += 4;
+      }
       while (done < end) out[done++] = out[from++]!;
+      done = end;
     } else if (code === next && previousStart >= 0) {
       let from = previousStart;
       const end = Math.min(done + previousLength, expected);
