@@ -2,7 +2,8 @@
 
     python tests/oracles/crs.py                    writes packages/core/src/crs/fixtures/crs.json (25 positions a system)
     python tests/oracles/crs.py --points 300       prints the same with more positions, for the test that runs PROJ live
-    python tests/oracles/crs.py --check < in.json  answers, for each {"wkt"|"proj", "points"}, what PROJ makes of it
+    python tests/oracles/crs.py --check < in.json  answers, for each {"wkt", "points"}, what PROJ makes of it
+    python tests/oracles/crs.py --tiff < in.json   the same for each {"path", "points"}, of the GeoTIFF as rasterio reads it
 """
 
 import argparse
@@ -53,9 +54,13 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--points", type=int, default=0)
     parser.add_argument("--check", action="store_true")
+    parser.add_argument("--tiff", action="store_true")
     options = parser.parse_args()
     if options.check:
         print(json.dumps([check(item) for item in json.load(sys.stdin)]))
+        return
+    if options.tiff:
+        print(json.dumps([tiff(item) for item in json.load(sys.stdin)]))
         return
     text = json.dumps(oracle(options.points or 25), separators=(",", ":"))
     if options.points:
@@ -156,6 +161,13 @@ def ground(crs: CRS, x: float, y: float) -> list[float]:
         (lon1, lat1), (lon2, lat2) = transformer.transform(x - dx, y - dy), transformer.transform(x + dx, y + dy)
         result.append(geod.inv(lon1, lat1, lon2, lat2)[2] / (2 * step))
     return result
+
+
+def tiff(item: dict) -> dict:
+    import rasterio
+
+    with rasterio.open(item["path"]) as dataset:
+        return {**check({**item, "wkt": dataset.crs.to_wkt()}), "epsg": dataset.crs.to_epsg()}
 
 
 def check(item: dict) -> dict:

@@ -110,8 +110,9 @@ function geoTags({ transform, crs }: TagProfile): Tag[] {
   for (const { id, type, value } of keys) {
     if (type === "short") directory.push(id, 0, 1, Number(value));
     else if (type === "double") {
-      directory.push(id, 34736, 1, doubles.length);
-      doubles.push(Number(value));
+      const numbers = typeof value === "object" ? value : [Number(value)];
+      directory.push(id, 34736, numbers.length, doubles.length);
+      doubles.push(...numbers);
     } else {
       const entry = `${value}|`;
       directory.push(id, 34737, Buffer.byteLength(entry), Buffer.byteLength(text));
