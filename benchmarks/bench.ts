@@ -31,10 +31,12 @@ export interface BenchmarkContext {
   readonly peerScripts: string | null;
   /** Smaller sizes and fewer runs, to see that everything works. */
   readonly quick: boolean;
+  /** Measured runs a side, when the caller wants another number than the benchmark's own. */
+  readonly runs: number | null;
   /** A folder of its own for scratch files; removed afterwards. */
   readonly scratch: string;
   /** Says on stderr what is going on. */
-  log(text: string): void;
+  readonly log: (text: string) => void;
 }
 
 /** A benchmark; one may give several rows. */

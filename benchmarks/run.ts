@@ -1,7 +1,7 @@
 /**
  * Runs the benchmarks of this folder.
  *
- *     pnpm bench [filter...] [--json FILE] [--peers DIR] [--peer-scripts DIR] [--quick]
+ *     pnpm bench [filter...] [--json FILE] [--peers DIR] [--peer-scripts DIR] [--quick] [--runs N]
  *
  * Prints a table, writes the rows as JSON, and exits 0 whatever holds. `--peers` is a Python environment (its folder or its
  * interpreter), `--peer-scripts` the folder of the peers' programs; without them rows have no peer.
@@ -29,11 +29,12 @@ async function main(): Promise<void> {
       peers: { type: "string" },
       "peer-scripts": { type: "string" },
       quick: { type: "boolean", default: false },
+      runs: { type: "string" },
       help: { type: "boolean", default: false },
     },
   });
   if (values.help) {
-    console.log("pnpm bench [filter...] [--json FILE] [--peers DIR] [--peer-scripts DIR] [--quick]");
+    console.log("pnpm bench [filter...] [--json FILE] [--peers DIR] [--peer-scripts DIR] [--quick] [--runs N]");
     return;
   }
   const python = await findPython(values.peers);
@@ -49,6 +50,7 @@ async function main(): Promise<void> {
       python,
       peerScripts,
       quick: values.quick,
+      runs: values.runs === undefined ? null : Number(values.runs),
       scratch,
       log: (text) => console.error(`${benchmark.name}: ${text}`),
     };

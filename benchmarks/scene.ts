@@ -59,7 +59,7 @@ async function prepare(context: BenchmarkContext, size: number): Promise<{ scene
 
 async function besidePeer(context: BenchmarkContext): Promise<readonly BenchmarkRow[]> {
   const size = context.quick ? 1024 : 8192;
-  const runs = context.quick ? 1 : 3;
+  const runs = context.runs ?? (context.quick ? 1 : 3);
   const { scene, model, state } = await prepare(context, size);
   const [ourMap, peerMap] = [join(context.scratch, "ours.tif"), join(context.scratch, "peer.tif")];
   const { python, peerScripts, log } = context;
@@ -83,7 +83,7 @@ async function besidePeer(context: BenchmarkContext): Promise<readonly Benchmark
           ]);
           const told = lastJson(measured);
           peerName = String(told["peer"]);
-          log(`peer ${told["seconds"]} s, ${measured.peakMb.toFixed(0)} MiB`);
+          log(`peer ${Number(told["seconds"]).toFixed(1)} s, ${measured.peakMb.toFixed(0)} MiB`);
           return { seconds: Number(told["seconds"]), peakMb: measured.peakMb };
         };
   const results = await alternate(

@@ -28,7 +28,7 @@ export interface Batch {
   readonly entries: readonly BatchEntry[];
   readonly block: PixelBlock;
   /** Gives the memory of the block back; nothing of it may be used afterwards. */
-  recycle(): void;
+  readonly recycle: () => void;
 }
 
 /** What {@link readBatches} needs. */
