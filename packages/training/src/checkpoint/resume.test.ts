@@ -1,11 +1,11 @@
 import { spawn } from "node:child_process";
-import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdtemp, open, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { createRng } from "@geolearn/core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 
 import { createLearner } from "../learner/learner.ts";
 import { discData } from "../testing/memory-data.ts";
@@ -134,6 +134,22 @@ describe("resuming in one process", () => {
       await damage();
       await expect(train({ ...OPTIONS, checkpoint, resume: true })).rejects.toMatchObject({ code: "CHECKPOINT_CORRUPT" });
     }
+  });
+
+  test("a full disk ends the run with the former checkpoint whole; with room again it goes on to the same bits", async () => {
+    const whole = await train(OPTIONS);
+    const checkpoint = join(folder, "full");
+    await stopped(6, { ...OPTIONS, checkpoint });
+    const before = await readFile(join(checkpoint, "checkpoint.safetensors"));
+    const probe = await open(join(folder, "probe"), "w");
+    const write = vi.spyOn(Object.getPrototypeOf(probe) as typeof probe, "write");
+    await probe.close();
+    write.mockRejectedValue(Object.assign(new Error("no space"), { code: "ENOSPC" }));
+    await expect(train({ ...OPTIONS, checkpoint, resume: true })).rejects.toMatchObject({ code: "DISK_FULL" });
+    write.mockRestore();
+    expect(await readFile(join(checkpoint, "checkpoint.safetensors"))).toEqual(before);
+    expect((await readdir(checkpoint)).filter((name) => name.endsWith(".tmp"))).toEqual([]);
+    expect(await train({ ...OPTIONS, checkpoint, resume: true })).toBe(whole);
   });
 
   test("two runs in one folder: the second is turned away", async () => {

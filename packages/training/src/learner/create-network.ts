@@ -61,13 +61,10 @@ function networkConfig(data: LearningData, options: LearnerOptions, start: Model
   const inherited: Record<string, unknown> = { ...start?.manifest.config };
   if (chosen["base"] !== undefined || chosen["depth"] !== undefined || chosen["backbone"] !== undefined) delete inherited["widths"];
   if (chosen["backbone"] !== undefined) delete inherited["decoderWidths"];
-  return {
-    ...inherited,
-    ...chosen,
-    bands: data.bands,
-    classes: data.classes.length,
-    normalization: { mean: data.statistics.map(({ mean }) => mean), std: data.statistics.map(({ std }) => std) },
-  };
+  // Weights belong to the constants they were learnt with: only for other bands are there new ones.
+  const kept = start !== null && inherited["bands"] === data.bands ? inherited["normalization"] : undefined;
+  const measured = { mean: data.statistics.map(({ mean }) => mean), std: data.statistics.map(({ std }) => std) };
+  return { ...inherited, ...chosen, bands: data.bands, classes: data.classes.length, normalization: kept ?? measured };
 }
 
 function startFromPackage(network: Network, start: ModelPackage, data: LearningData, log: LearnerOptions["log"]): void {

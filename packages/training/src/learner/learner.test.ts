@@ -325,6 +325,18 @@ describe("models", () => {
     await Promise.all([learner.dispose(), tuned.dispose()]);
   });
 
+  test("a package is measured on other data with the constants it was trained with", async () => {
+    const learner = await createLearner(discData(), SMALL);
+    await learner.fit({ epochs: 2, lr: 1e-2 });
+    const path = join(folder, "constants.dlpk");
+    await learner.save(path);
+    const bright = discData({ train: discChips(4).map((chip) => ({ ...chip, image: chip.image.map((value) => value + 40) })) });
+    const again = await Learner.fromPackage(path, bright, { threads: 1 });
+    expect(bright.statistics[0]!.mean).not.toBe(learner.data.statistics[0]!.mean);
+    expect((await again.evaluate()).confusion).toEqual((await learner.evaluate()).confusion);
+    await Promise.all([learner.dispose(), again.dispose()]);
+  });
+
   test("a held backbone keeps its weights, a released one learns", async () => {
     const learner = await createLearner(discData({ side: 32 }), {
       backbone: "resnet18",

@@ -1,6 +1,6 @@
 /** The Learner: a network, its data, and the verbs of training. */
 
-import { type ClassMetrics, type Figure, GeoLearnError, type PixelMetrics, type Task, type WorkOptions } from "@geolearn/core";
+import { type ClassMetrics, type Figure, GeoLearnError, inNotebook, type PixelMetrics, type Task, type WorkOptions } from "@geolearn/core";
 import type { LearningData } from "@geolearn/data-prep";
 import { startEngine } from "@geolearn/engine";
 import { type ModelManifest, type ModelPackage, type Network, pixelLoss, readModelPackage, writeModelPackage } from "@geolearn/models";
@@ -133,6 +133,7 @@ export class Learner<T extends Task = Task> {
     } finally {
       display?.end();
     }
+    if (inNotebook()) await this.plotLr();
     return this.lastSweep;
   }
 
