@@ -22,18 +22,29 @@ export function pattern(name: string, count: number): Float64Array {
 /** Weights of the oracle's networks, in the order of weight files. */
 export function patternWeights(parameters: readonly ParameterSpec[]): Map<string, HostTensor> {
   const weights = new Map<string, HostTensor>();
-  for (const { name, shape, role, fanIn } of parameters) {
-    const p = pattern(name, sizeOf(shape));
-    const scale = name.endsWith("bn2.weight") ? (v: number) => 0.3 + 0.1 * v : (v: number) => 1 + 0.2 * v;
-    const value = {
-      kernel: (v: number) => v * Math.sqrt(6 / fanIn),
-      runningMean: (v: number) => 0.1 * v,
-      runningVariance: (v: number) => 1 + 0.3 * v,
-    };
-    const other = { scale, shift: (v: number) => 0.2 * v, bias: (v: number) => 0.1 * v };
-    weights.set(name, { data: Float32Array.from(p, { ...value, ...other }[role]), shape, dtype: "float32" });
+  for (const spec of parameters) {
+    const values = pattern(spec.name, sizeOf(spec.shape));
+    const { centre, spread } = rangeOf(spec);
+    for (let i = 0; i < values.length; i++) values[i] = centre + spread * values[i]!;
+    weights.set(spec.name, { data: new Float32Array(values), shape: spec.shape, dtype: "float32" });
   }
   return weights;
+}
+
+/** Residual branches begin small, so that activations do not double at each of them. */
+function rangeOf({ name, role, fanIn }: ParameterSpec): { centre: number; spread: number } {
+  switch (role) {
+    case "kernel":
+      return { centre: 0, spread: Math.sqrt(6 / fanIn) };
+    case "scale":
+      return name.endsWith("bn2.weight") ? { centre: 0.3, spread: 0.1 } : { centre: 1, spread: 0.2 };
+    case "shift":
+      return { centre: 0, spread: 0.2 };
+    case "runningVariance":
+      return { centre: 1, spread: 0.3 };
+    default:
+      return { centre: 0, spread: 0.1 };
+  }
 }
 
 /** Pixels around 100, `[N, H, W, bands]`. */

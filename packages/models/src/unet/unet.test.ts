@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { GeoLearnError } from "@geolearn/core";
 import { compile, startEngine } from "@geolearn/engine";
 import * as tf from "@tensorflow/tfjs";
-import { beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { pixelLoss } from "../losses/pixel-loss.ts";
 import type { Network } from "../network.ts";
@@ -49,10 +49,6 @@ beforeAll(async () => {
   await startEngine();
 });
 
-function build(config: UNetConfig): Network {
-  return createUNet(config, { weights: patternWeights(unetBlueprint(config).parameters) });
-}
-
 async function run(network: Network, [n, h, w]: readonly [number, number, number], training: boolean): Promise<Float32Array> {
   const bands = network.config["bands"] as number;
   const shape = [n, h, w, bands];
@@ -65,22 +61,28 @@ async function run(network: Network, [n, h, w]: readonly [number, number, number
 }
 
 describe.each(fixture.cases)("$name against PyTorch", (expected) => {
-  it("scores the same pixels alike", async () => {
-    const network = build(expected.config);
-    const scores = await run(network, expected.size, false);
-    expect(greatestDifference(thin(scores, expected.every), unpack(expected.eval))).toBeLessThan(1e-4);
+  let network: Network;
+
+  beforeAll(() => {
+    network = createUNet(expected.config, { weights: patternWeights(unetBlueprint(expected.config).parameters) });
+  });
+
+  afterAll(() => {
     network.dispose();
   });
 
+  it("scores the same pixels alike", async () => {
+    const scores = await run(network, expected.size, false);
+    expect(greatestDifference(thin(scores, expected.every), unpack(expected.eval))).toBeLessThan(1e-4);
+  });
+
   it("scores alike with the batch's statistics, and moves the running ones alike", async () => {
-    const network = build(expected.config);
     // Tiny maps deep in the network make small variances, which magnify float32's rounding: PyTorch computed in float64.
     const scores = await run(network, expected.size, true);
     expect(relativeDifference(thin(scores, expected.every), unpack(expected.train))).toBeLessThan(1e-4);
     const after = network.weights();
     for (const [name, values] of Object.entries(expected.running))
       expect(relativeDifference(after.get(name)!.data, unpack(values)), name).toBeLessThan(1e-5);
-    network.dispose();
   });
 
   it("has as many trainable parameters", () => {
@@ -91,7 +93,6 @@ describe.each(fixture.cases)("$name against PyTorch", (expected) => {
   });
 
   it.runIf(expected.loss !== undefined)("has the same gradient in every parameter", async () => {
-    const network = build(expected.config);
     const { loss, gradients } = await gradientsOf(network, expected.size, expected.config.classes);
     expect(loss).toBeCloseTo(expected.loss!, 4);
     for (const [name, values] of Object.entries(expected.gradients ?? {})) {
@@ -103,7 +104,6 @@ describe.each(fixture.cases)("$name against PyTorch", (expected) => {
       expect(Math.abs(Math.hypot(...chunkLengths(ours)) - length) / length, name).toBeLessThan(1e-3);
       expect(Math.abs(ours.reduce((sum, v, i) => sum + v * print[i]!, 0) - projection) / length, name).toBeLessThan(1e-3);
     }
-    network.dispose();
   });
 });
 
