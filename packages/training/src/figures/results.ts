@@ -35,7 +35,7 @@ export interface ResultsFigureOptions {
   readonly rgb?: readonly number[];
 }
 
-/** A grid of image, truth, prediction and errors (red where wrong, gray where ignored), one chip a row. */
+/** A grid of image, truth, prediction and errors (yellow where wrong, gray where ignored), one chip a row. */
 export async function resultsFigure(
   examples: readonly Example[],
   classes: readonly ClassDefinition[],
@@ -87,7 +87,7 @@ const WRONG = 1;
 const IGNORED = 2;
 const JUDGEMENTS: readonly ClassDefinition[] = [
   { value: RIGHT, name: "right", color: [255, 255, 255] },
-  { value: WRONG, name: "wrong", color: [215, 25, 28] },
+  { value: WRONG, name: "wrong", color: [255, 221, 0] },
   { value: IGNORED, name: "ignored", color: GRAY },
 ];
 

@@ -1,7 +1,7 @@
 /** How well a network does on the validation side. */
 
 import { type ConfusionMatrix, countPixels, createConfusionMatrix, GeoLearnError, type PixelMetrics, pixelMetrics } from "@geolearn/core";
-import type { ChipSet, LearningData } from "@geolearn/data-prep";
+import type { ChipSet, LearningData, PixelBatch } from "@geolearn/data-prep";
 
 import type { Example } from "../figures/results.ts";
 import { readAhead } from "./read-ahead.ts";
@@ -51,16 +51,22 @@ export async function evaluateChips(context: EvaluationContext, chips: ChipSet, 
   return { ...pixelMetrics(confusion, data.classes), loss: pixels === 0 ? null : lossSum / pixels, confusion };
 }
 
-/** The first chips of a set with what the network makes of them. */
+/** Some chips of a set, evenly spread over it, with what the network makes of them. */
 export async function predictExamples(context: EvaluationContext, chips: ChipSet, count: number, signal?: AbortSignal): Promise<Example[]> {
   const { data, step, margin, ignored } = context;
   const { batchSize, chipHeight, chipWidth, bands } = data;
   const [height, width] = [chipHeight - 2 * margin, chipWidth - 2 * margin];
+  const readable = Math.min(chips.count, chips.batches * batchSize);
+  const wanted = Array.from({ length: Math.min(count, readable) }, (_, i) =>
+    Math.floor(((i + 0.5) * readable) / Math.min(count, readable)),
+  );
   const examples: Example[] = [];
-  for await (const batch of readAhead(chips.read(signal && { signal }))) {
+  for (const from of new Set(wanted.map((position) => Math.floor(position / batchSize)))) {
+    const batch = await batchAt(chips, from, signal);
     const { predicted } = await step.run(batch);
     const truth = withoutIgnored(cutHostTargets(batch.targets, [batchSize, chipHeight, chipWidth, bands], margin), ignored);
-    for (let i = 0; i < batch.real && examples.length < count; i++) {
+    for (const position of wanted.filter((each) => Math.floor(each / batchSize) === from)) {
+      const i = position % batchSize;
       examples.push({
         name: batch.names[i]!,
         width,
@@ -71,9 +77,13 @@ export async function predictExamples(context: EvaluationContext, chips: ChipSet
         predicted: predicted.slice(i * height * width, (i + 1) * height * width),
       });
     }
-    if (examples.length >= count) break;
   }
   return examples;
+}
+
+async function batchAt(chips: ChipSet, from: number, signal: AbortSignal | undefined): Promise<PixelBatch> {
+  for await (const batch of chips.read({ from, ...(signal && { signal }) })) return batch;
+  throw new GeoLearnError("CHIPS_CORRUPT", `Batch ${from + 1} of ${chips.batches} could not be read.`, { hint: "Prepare the data again." });
 }
 
 function withoutIgnored(targets: Int32Array, ignored: ReadonlySet<number>): Int32Array {
