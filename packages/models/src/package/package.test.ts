@@ -278,6 +278,38 @@ describe("reading refuses", () => {
     await expect(readModelPackage(folder)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
   });
 
+  it("nonsense in any field, by a typed error or not at all", async () => {
+    const nonsense = [
+      null,
+      true,
+      -1,
+      0.5,
+      1e300,
+      "",
+      "constructor",
+      [],
+      [null],
+      {},
+      { length: 3 },
+      [[[]]],
+      [{ value: {}, name: [], color: 1 }],
+    ];
+    const own = (JSON.parse(emdOf(manifest, "m.safetensors")) as { GeoLearn: Record<string, unknown> }).GeoLearn;
+    const config = own["config"] as Record<string, unknown>;
+    for (const value of nonsense) {
+      const changes = [
+        ...Object.keys(own).map((key) => ({ own: { [key]: value } })),
+        ...Object.keys(config).map((key) => ({ own: { config: { ...config, [key]: value } } })),
+        { emd: { ModelFile: value } },
+        { emd: { GeoLearn: value } },
+      ];
+      for (const change of changes) {
+        const result = await readModelPackage(await packed(change)).catch((error: unknown) => error);
+        if (result instanceof Error) expect(result.name, JSON.stringify(change)).toBe("GeoLearnError");
+      }
+    }
+  });
+
   it("every damaged byte, by a typed error or not at all", async () => {
     const good = await encodeModelPackage({ manifest, weights });
     const step = Math.floor(good.length / 400);

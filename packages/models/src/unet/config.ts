@@ -98,10 +98,11 @@ export function strideOf(config: ResolvedUNetConfig): number {
 }
 
 function plainWidths(config: UNetConfig): readonly number[] {
-  if (config.widths !== undefined && config.widths.length > 0) {
-    if (config.widths.length < 2 || config.widths.length > MAX_DEPTH + 1)
-      throw wrong("widths", config.widths, `2 to ${MAX_DEPTH + 1} numbers`);
-    return config.widths.map((width) => whole("widths", width, 1, MAX_WIDTH));
+  const { widths = [] } = config;
+  if (!Array.isArray(widths)) throw wrong("widths", widths, "a list of numbers");
+  if (widths.length > 0) {
+    if (widths.length < 2 || widths.length > MAX_DEPTH + 1) throw wrong("widths", widths, `2 to ${MAX_DEPTH + 1} numbers`);
+    return widths.map((width: unknown) => whole("widths", width, 1, MAX_WIDTH));
   }
   const depth = whole("depth", config.depth ?? 4, 1, MAX_DEPTH);
   const base = whole("base", config.base ?? 16, 1, Math.floor(MAX_WIDTH / 2 ** depth));
@@ -110,8 +111,9 @@ function plainWidths(config: UNetConfig): readonly number[] {
 
 function decoderWidths(config: UNetConfig): readonly number[] {
   const widths = config.decoderWidths ?? DECODER_WIDTHS;
-  if (widths.length !== DECODER_WIDTHS.length) throw wrong("decoderWidths", widths, `${DECODER_WIDTHS.length} numbers`);
-  return widths.map((width) => whole("decoderWidths", width, 1, MAX_WIDTH));
+  if (!Array.isArray(widths) || widths.length !== DECODER_WIDTHS.length)
+    throw wrong("decoderWidths", widths, `${DECODER_WIDTHS.length} numbers`);
+  return widths.map((width: unknown) => whole("decoderWidths", width, 1, MAX_WIDTH));
 }
 
 function normalizationOf(config: UNetConfig, bands: number): BandNormalization | null {

@@ -274,6 +274,53 @@ describe("refusals", () => {
     );
   });
 
+  it("any nonsense in a configuration from a stranger's file, by a typed error", () => {
+    const fields = [
+      "bands",
+      "classes",
+      "backbone",
+      "base",
+      "depth",
+      "widths",
+      "decoderWidths",
+      "skips",
+      "margin",
+      "norm",
+      "groups",
+      "normalization",
+      "initializer",
+    ];
+    const nonsense = [
+      null,
+      true,
+      -1,
+      0.5,
+      1e300,
+      "",
+      "abcde",
+      [],
+      [[]],
+      [null, null],
+      {},
+      { length: 5 },
+      { mean: "abc", std: [1] },
+      [1e9, 1e9, 1e9, 1e9, 1e9],
+    ];
+    for (const field of fields) {
+      for (const value of nonsense) {
+        for (const backbone of [null, "resnet18"]) {
+          try {
+            expect(
+              unetBlueprint({ bands: 3, classes: 2, backbone, [field]: value } as unknown as UNetConfig).parameters.length,
+            ).toBeGreaterThan(0);
+          } catch (error) {
+            expect(error, `${field}: ${JSON.stringify(value)}`).toMatchObject({ name: "GeoLearnError", code: "INVALID_ARGUMENT" });
+          }
+        }
+      }
+    }
+  });
+
   it("an architecture nobody knows", () => {
     expect(() => createBlueprint("hourglass", {})).toThrow(/known are unet/);
   });
