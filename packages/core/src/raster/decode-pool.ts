@@ -20,8 +20,9 @@ export interface DecodeReply {
 }
 
 /**
- * Bytes decoded in the main thread before threads are started. geolearn's own decoders stop after a time bounded by the
- * size of a block (none loops on what the data say), so small blocks need no deadline; starting a thread costs more.
+ * Bytes decoded in the main thread before threads are started: starting one costs more than decoding as much. Later, too,
+ * the main thread decodes what no thread is free for. It needs no deadline for that: geolearn's own decoders stop after a
+ * time bounded by the size of a block (none loops on what the data say). Decoders from elsewhere run in threads only.
  */
 const MAIN_THREAD_BYTES = 8 * 1024 * 1024;
 /** A block larger than this is always left to a thread, which has a deadline. */
@@ -41,22 +42,28 @@ export async function decodeBlocks(request: DecodeRequest, options: DecodeOption
   const { spec } = request;
   const blockBytes = spec.width * spec.height * spec.samples * sampleBytes(spec.sampleType);
   const bytes = blockBytes * request.blocks.length;
-  const here = spec.compression === 1 || (decodedInMain + bytes <= MAIN_THREAD_BYTES && blockBytes <= MAIN_THREAD_BLOCK_BYTES);
-  if (here && !needsWorker(spec)) {
-    decodedInMain += spec.compression === 1 ? 0 : bytes;
-    const blocks: Samples[] = [];
-    for (const block of request.blocks) blocks.push(await decodeBlock(spec, block.bytes, block.rows));
-    return blocks;
+  const small = !needsWorker(spec) && (spec.compression === 1 || blockBytes <= MAIN_THREAD_BLOCK_BYTES);
+  if (small && (spec.compression === 1 || decodedInMain + bytes <= MAIN_THREAD_BYTES)) return decodeHere(request, bytes);
+  if (pool === null) {
+    pool = new WorkerPool(import.meta.url, "decode.worker", {
+      size: decodeThreads(),
+      resourceLimits: { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 64 },
+    });
+    pool.prepare();
   }
-  pool ??= new WorkerPool(import.meta.url, "decode.worker", {
-    size: decodeThreads(),
-    resourceLimits: { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 64 },
-  });
+  if (small && pool.idle === 0) return decodeHere(request, bytes);
   const reply = await pool.run(request, {
     deadline: options.deadline,
     transfer: [...new Set(request.blocks.map(({ bytes: { buffer } }) => buffer as ArrayBuffer))],
   });
   return reply.blocks;
+}
+
+async function decodeHere({ spec, blocks }: DecodeRequest, bytes: number): Promise<readonly Samples[]> {
+  if (spec.compression !== 1) decodedInMain += bytes;
+  const decoded: Samples[] = [];
+  for (const block of blocks) decoded.push(await decodeBlock(spec, block.bytes, block.rows));
+  return decoded;
 }
 
 /** Threads that decode: two at most, for reading keeps the main thread busy as well. */

@@ -7,22 +7,14 @@ import { type Affine, windowTransform } from "../affine.ts";
 import type { Rgb } from "../classes.ts";
 import type { Crs } from "../crs/crs.ts";
 import { GeoLearnError } from "../errors.ts";
-import { intersectWindows, type Window } from "../window.ts";
-import { createSamples } from "./codecs/samples.ts";
-import type { BandInfo, Raster, RasterArray, ReadOptions, Samples, SampleType } from "./raster.ts";
-import { resample, resamplingMargin } from "./resample.ts";
+import type { Window } from "../window.ts";
+import { type Level, readPadded } from "./level.ts";
+import type { BandInfo, Raster, RasterArray, ReadOptions, SampleType } from "./raster.ts";
+import { readResampled } from "./read-resampled.ts";
 
 /** Samples of one read at most; a larger one is a mistake or an attack. */
 const MAX_READ_SAMPLES = 2 ** 30;
 const MAX_READ_PIXELS = 2 ** 28;
-
-/** One resolution of a raster. */
-export interface Level {
-  readonly width: number;
-  readonly height: number;
-  /** Samples and validity of a window inside the level. */
-  read(window: Window, bands: readonly number[], signal?: AbortSignal): Promise<{ data: Samples; mask: Uint8Array | null }>;
-}
 
 /** Everything about a raster but its pixels. */
 export interface RasterDescription {
@@ -97,24 +89,7 @@ async function readWindow(
   const scaleY = level.height / raster.height;
   const across = { size: width, start: window.col * scaleX, step: stepX * scaleX };
   const down = { size: height, start: window.row * scaleY, step: stepY * scaleY };
-  const marginX = resamplingMargin(resampling, across.step);
-  const marginY = resamplingMargin(resampling, down.step);
-  const col = Math.floor(across.start + 1e-9) - marginX;
-  const row = Math.floor(down.start + 1e-9) - marginY;
-  const source: Window = {
-    col,
-    row,
-    width: Math.ceil(across.start + width * across.step - 1e-9) + marginX - col,
-    height: Math.ceil(down.start + height * down.step - 1e-9) + marginY - row,
-  };
-  checkSize(raster, source.width * source.height, bands.length);
-  const read = await readPadded(raster, level, source, bands, signal);
-  const pixels = { ...read, bands: bands.length, width: source.width, height: source.height };
-  const resampled = resample(pixels, { ...across, start: across.start - col }, { ...down, start: down.start - row }, resampling, {
-    type: raster.sampleType,
-    nodata: raster.nodata,
-  });
-  return { ...shape, ...resampled };
+  return { ...shape, ...(await readResampled(raster, level, across, down, resampling, bands, signal)) };
 }
 
 /** The smallest level that still has at least the asked resolution. */
@@ -125,38 +100,6 @@ function chooseLevel(levels: readonly Level[], ratio: number, tolerance: number)
     if (factor <= ratio * tolerance && level.width < best.width) best = level;
   }
   return best;
-}
-
-/** A window of a level; what lies outside is nodata (or 0) and invalid. */
-async function readPadded(
-  { sampleType, nodata }: RasterDescription,
-  level: Level,
-  window: Window,
-  bands: readonly number[],
-  signal: AbortSignal | undefined,
-): Promise<{ data: Samples; mask: Uint8Array | null }> {
-  const inside = intersectWindows(window, { col: 0, row: 0, width: level.width, height: level.height });
-  if (inside !== null && inside.width === window.width && inside.height === window.height) return level.read(inside, bands, signal);
-  const pixels = window.width * window.height;
-  const data = createSamples(sampleType, bands.length * pixels);
-  if (nodata !== null && nodata !== 0) data.fill(nodata);
-  const mask = new Uint8Array(pixels);
-  if (inside === null) return { data, mask };
-  const read = await level.read(inside, bands, signal);
-  const left = inside.col - window.col;
-  const top = inside.row - window.row;
-  for (let band = 0; band < bands.length; band++) {
-    for (let row = 0; row < inside.height; row++) {
-      const from = (band * inside.height + row) * inside.width;
-      data.set(read.data.subarray(from, from + inside.width), (band * window.height + top + row) * window.width + left);
-    }
-  }
-  for (let row = 0; row < inside.height; row++) {
-    const to = (top + row) * window.width + left;
-    if (read.mask === null) mask.fill(1, to, to + inside.width);
-    else mask.set(read.mask.subarray(row * inside.width, (row + 1) * inside.width), to);
-  }
-  return { data, mask };
 }
 
 function checkRequest(raster: RasterDescription, window: Window, width: number, height: number, bands: readonly number[]): void {

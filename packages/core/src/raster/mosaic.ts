@@ -11,7 +11,8 @@ import { GeoLearnError } from "../errors.ts";
 import { intersectWindows, type Window } from "../window.ts";
 import { createSamples } from "./codecs/samples.ts";
 import { alignedOffset, boundsInPixels, type Grid } from "./grid.ts";
-import { type Level, levelRaster, type RasterDescription } from "./level-raster.ts";
+import { levelRaster, type RasterDescription } from "./level-raster.ts";
+import type { Level } from "./level.ts";
 import type { Raster, Resampling, Samples } from "./raster.ts";
 import { warpRaster } from "./warp.ts";
 

@@ -38,6 +38,9 @@ export interface OpenRasterOptions extends MosaicOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Headers read at the same time. */
+const OPENED_TOGETHER = 16;
+
 /** Endings of the files that a folder is searched for. */
 const endings = ["tif", "tiff", "vrt", "png", "jpg", "jpeg"];
 
@@ -142,7 +145,11 @@ async function openMany(sources: readonly RasterSource[], options: OpenRasterOpt
   if (sources.length === 1) return openRaster(sources[0]!, options);
   const opened: Raster[] = [];
   try {
-    for (const source of sources) opened.push(await openRaster(source, options));
+    for (let i = 0; i < sources.length; i += OPENED_TOGETHER) {
+      const some = await Promise.allSettled(sources.slice(i, i + OPENED_TOGETHER).map((source) => openRaster(source, options)));
+      for (const one of some) if (one.status === "fulfilled") opened.push(one.value);
+      for (const one of some) if (one.status === "rejected") throw one.reason;
+    }
     return mosaicRasters(opened, options);
   } catch (error) {
     await Promise.all(opened.map((raster) => raster.close()));

@@ -1,8 +1,10 @@
-/** Files beside a local raster that add to it: overviews, masks, world files, Esri projection files. */
+/** Files beside a local raster that add to it: overviews, masks, world files, projection files, GDAL's auxiliary ones. */
 
 import { readFile, stat } from "node:fs/promises";
 
-import type { Affine } from "../affine.ts";
+import { XMLParser, XMLValidator } from "fast-xml-parser";
+
+import { type Affine, fromGdal } from "../affine.ts";
 import type { Crs } from "../crs/crs.ts";
 import { crsFromWkt } from "../crs/from-wkt.ts";
 import { GeoLearnError } from "../errors.ts";
@@ -25,17 +27,19 @@ export interface Sidecars {
 /** A raster with nothing beside it. */
 export const noSidecars: Sidecars = { overviews: null, mask: null, transform: null, crs: null };
 
-/** A world file or projection file is a few lines; anything larger is something else. */
-const MAX_TEXT_BYTES = 65536;
+/** Such files are a few lines, with statistics a few thousand; anything larger is something else. */
+const MAX_TEXT_BYTES = 1024 * 1024;
 
 /** Finds what lies beside a raster file. */
 export async function findSidecars(path: string): Promise<Sidecars> {
-  return {
-    overviews: await existing(`${path}.ovr`),
-    mask: await existing(`${path}.msk`),
-    transform: await worldFile(path),
-    crs: await projectionFile(path),
-  };
+  const [overviews, mask, world, projection, auxiliary] = await Promise.all([
+    existing(`${path}.ovr`),
+    existing(`${path}.msk`),
+    worldFile(path),
+    projectionFile(path),
+    smallText(`${path}.aux.xml`).then((text) => parseAuxiliary(text)),
+  ]);
+  return { overviews, mask, transform: auxiliary.transform ?? world, crs: auxiliary.crs ?? projection };
 }
 
 async function existing(path: string): Promise<ByteSource | null> {
@@ -48,6 +52,21 @@ async function worldFile(path: string): Promise<Affine | null> {
     if (text !== null) return parseWorldFile(text);
   }
   return null;
+}
+
+/** The place that GDAL and Esri note in an `.aux.xml` file. */
+function parseAuxiliary(text: string | null): { transform: Affine | null; crs: Crs | null } {
+  const nothing = { transform: null, crs: null };
+  if (text === null || /<!(DOCTYPE|ENTITY)/i.test(text) || XMLValidator.validate(text) !== true) return nothing;
+  const parsed: unknown = new XMLParser({ parseTagValue: false }).parse(text);
+  const root = (parsed as { PAMDataset?: { SRS?: unknown; GeoTransform?: unknown } }).PAMDataset;
+  const numbers = typeof root?.GeoTransform === "string" ? root.GeoTransform.split(",").map(Number) : [];
+  const placed = numbers.length === 6 && numbers.every(Number.isFinite);
+  const wkt = typeof root?.SRS === "string" ? root.SRS : "";
+  return {
+    transform: placed ? fromGdal(numbers as unknown as Parameters<typeof fromGdal>[0]) : null,
+    crs: wkt === "" ? null : crsFromWkt(wkt),
+  };
 }
 
 async function projectionFile(path: string): Promise<Crs | null> {

@@ -10,7 +10,8 @@ import { parseCrs } from "../crs/parse.ts";
 import { GeoLearnError } from "../errors.ts";
 import { intersectWindows, type Window } from "../window.ts";
 import { clampTo, createSamples, isFloat } from "./codecs/samples.ts";
-import { type Level, levelRaster } from "./level-raster.ts";
+import { levelRaster } from "./level-raster.ts";
+import type { Level } from "./level.ts";
 import type { Raster, Samples, SampleType } from "./raster.ts";
 import type { ByteSource } from "./sources/byte-source.ts";
 import type { OpenTiffOptions } from "./tiff/tiff-raster.ts";
@@ -166,7 +167,9 @@ async function readSource(
     nodata: null,
     read: async (...request) => ({ ...(await raster.read(...request)), mask: null }),
   };
-  const view = direct ? raster : warpRaster(resampling === "nearest" && !useMask ? plain : inPixels, { crs: null, transform: grid, width, height, resampling });
+  const view = direct
+    ? raster
+    : warpRaster(resampling === "nearest" && !useMask ? plain : inPixels, { crs: null, transform: grid, width, height, resampling });
   const window = direct ? { ...target, col, row } : target;
   const { data, mask } = await view.read(window, options);
   const pixels = target.width * target.height;

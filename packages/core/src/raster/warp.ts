@@ -8,7 +8,8 @@ import { createTransformer, type Transformer } from "../crs/transform.ts";
 import { GeoLearnError } from "../errors.ts";
 import type { Window } from "../window.ts";
 import { createSamples } from "./codecs/samples.ts";
-import { type Level, levelRaster } from "./level-raster.ts";
+import { levelRaster } from "./level-raster.ts";
+import type { Level } from "./level.ts";
 import type { Raster, Resampling, Samples } from "./raster.ts";
 import { type Positions, samplePixels } from "./warp-sampling.ts";
 

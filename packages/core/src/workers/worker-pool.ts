@@ -118,6 +118,18 @@ export class WorkerPool<Request, Reply> {
     });
   }
 
+  /** Starts all workers now, so that later requests find them ready. */
+  prepare(): void {
+    while (!this.#closed && this.#members.size < this.size) this.#add();
+  }
+
+  /** Workers that have started and have nothing to do. */
+  get idle(): number {
+    let count = 0;
+    for (const { ready, job } of this.#members) if (ready && job === null) count++;
+    return count;
+  }
+
   /** Ends all workers; requests not yet answered are rejected. */
   async close(): Promise<void> {
     if (this.#closed) return;
@@ -138,6 +150,7 @@ export class WorkerPool<Request, Reply> {
   }
 
   #idleMember(): Member | null {
+    for (const member of this.#members) if (member.job === null && member.ready) return member;
     for (const member of this.#members) if (member.job === null) return member;
     return this.#members.size < this.size ? this.#add() : null;
   }

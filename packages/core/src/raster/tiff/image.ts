@@ -12,6 +12,8 @@ const MAX_SIDE = 2 ** 31 - 1;
 const MAX_BLOCK_BYTES = 2 ** 28;
 const MAX_BANDS = 4096;
 const MAX_BLOCKS = 2 ** 24;
+/** A single uncompressed strip larger than this is read in parts of about this size. */
+const MAX_PLAIN_STRIP_BYTES = 2 ** 22;
 
 /** Geometry of one image and the codec of its blocks. */
 export interface TiffImage {
@@ -23,6 +25,8 @@ export interface TiffImage {
   /** True when each band has its own blocks. */
   readonly separate: boolean;
   readonly tiled: boolean;
+  /** True when one stored strip is read as several blocks. */
+  readonly cut: boolean;
   readonly blockWidth: number;
   readonly blockHeight: number;
   readonly blocksAcross: number;
@@ -84,10 +88,14 @@ export async function readImage(file: TiffFile, directory: Directory): Promise<T
   const tiled = directory.has(tags.tileWidth) || directory.has(tags.tileOffsets);
   const blockWidth = tiled ? await get(tags.tileWidth, 0) : width;
   const rows = tiled ? await get(tags.tileLength, 0) : await get(tags.rowsPerStrip, height);
-  const blockHeight = tiled ? rows : Math.min(rows, height);
-  if (!isSide(blockWidth) || !isSide(blockHeight)) throw problem.corrupt(`its blocks are ${blockWidth} x ${blockHeight} pixels`);
+  const wholeHeight = tiled ? rows : Math.min(rows, height);
+  if (!isSide(blockWidth) || !isSide(wholeHeight)) throw problem.corrupt(`its blocks are ${blockWidth} x ${wholeHeight} pixels`);
   const samples = separate ? 1 : bands;
-  const blockBytes = Math.ceil((blockWidth * samples * bits) / 8) * blockHeight;
+  const rowBytes = Math.ceil((blockWidth * samples * bits) / 8);
+  // some writers put a whole uncompressed image into one strip; its rows can be read by themselves
+  const cut = !tiled && compression === 1 && wholeHeight === height && rowBytes * height > MAX_PLAIN_STRIP_BYTES;
+  const blockHeight = cut ? Math.max(1, Math.floor(MAX_PLAIN_STRIP_BYTES / rowBytes)) : wholeHeight;
+  const blockBytes = rowBytes * blockHeight;
   if (blockBytes > MAX_BLOCK_BYTES) {
     throw problem.limit(`blocks of ${blockWidth} x ${blockHeight} pixels, ${blockBytes} bytes each (at most ${MAX_BLOCK_BYTES})`);
   }
@@ -95,7 +103,7 @@ export async function readImage(file: TiffFile, directory: Directory): Promise<T
   const blocksDown = Math.ceil(height / blockHeight);
   const blockCount = blocksAcross * blocksDown * (separate ? bands : 1);
   if (blockCount > MAX_BLOCKS) throw problem.limit(`${blockCount} blocks (at most ${MAX_BLOCKS})`);
-  checkBlockTable(directory, tiled, blockCount, problem);
+  checkBlockTable(directory, tiled, cut ? (separate ? bands : 1) : blockCount, problem);
 
   const extra = await directory.numbers(tags.extraSamples);
   const lerc = await directory.numbers(tags.lercParameters);
@@ -108,6 +116,7 @@ export async function readImage(file: TiffFile, directory: Directory): Promise<T
     sampleType,
     separate,
     tiled,
+    cut,
     blockWidth,
     blockHeight,
     blocksAcross,
@@ -138,22 +147,27 @@ export async function readImage(file: TiffFile, directory: Directory): Promise<T
 
 /** Offsets and lengths of all blocks. */
 export async function readBlockTable(file: TiffFile, image: TiffImage): Promise<{ offsets: Float64Array; lengths: Float64Array }> {
-  const { directory, tiled, blockCount, block } = image;
+  const { directory, tiled, blockCount, blocksDown, block, cut, height } = image;
   const room = blockCount * 16;
-  const offsets = await directory.numbers(tiled ? tags.tileOffsets : tags.stripOffsets, room);
-  const stored = await directory.numbers(tiled ? tags.tileByteCounts : tags.stripByteCounts, room);
   const rowBytes = Math.ceil((block.width * block.samples * block.bits) / 8);
-  const lengths = stored ?? new Float64Array(blockCount).fill(rowBytes * block.height);
+  const stored = await directory.numbers(tiled ? tags.tileOffsets : tags.stripOffsets, room);
+  const partBytes = rowBytes * block.height;
+  const offsets = cut
+    ? Float64Array.from({ length: blockCount }, (_, i) => stored![Math.floor(i / blocksDown)]! + (i % blocksDown) * partBytes)
+    : stored!;
+  const counts = cut ? null : await directory.numbers(tiled ? tags.tileByteCounts : tags.stripByteCounts, room);
+  const rowsOf = (index: number): number => (tiled ? block.height : Math.min(block.height, height - (index % blocksDown) * block.height));
+  const lengths = counts ?? Float64Array.from({ length: blockCount }, (_, i) => rowBytes * rowsOf(i));
   const { name, size } = file.source;
   for (let i = 0; i < blockCount; i++) {
-    const end = offsets![i]! + lengths[i]!;
+    const end = offsets[i]! + lengths[i]!;
     if (lengths[i] === 0 || end <= size) continue;
     throw new GeoLearnError("RASTER_CORRUPT", `${name} is cut short: its block ${i} ends at byte ${end}, but the file has ${size} bytes.`, {
       hint: "Copy or download the file again.",
       data: { block: i, end, size },
     });
   }
-  return { offsets: offsets!, lengths };
+  return { offsets, lengths };
 }
 
 type Problems = ReturnType<typeof problems>;
