@@ -56,7 +56,8 @@ export function markConstant(value: Value): void {
   marked.add(value);
 }
 
-const TFJS = /[\\/]@tensorflow[\\/]tfjs[^\\/]*[\\/]/;
+// With source maps on, frames of tfjs are named after its own sources, which then seem to lie outside its package.
+const TFJS = /[\\/]@tensorflow[\\/+]tfjs[^\\/]*[\\/]|[\\/]tfjs-(?:core|layers|data|converter|backend-\w+)[\\/]src[\\/]/;
 const ENGINE = /[\\/](packages|@geolearn)[\\/]engine[\\/](src|dist)[\\/]/;
 const ENGINE_TEST = /\.test\.ts/;
 const RANDOM = /\b(random[A-Z]\w*|truncatedNormal|multinomial|dropout|rand)(_|\b)/;
