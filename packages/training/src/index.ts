@@ -14,7 +14,7 @@ export type {
   StepReport,
 } from "./learner/options.ts";
 export type { EpochRecord } from "./learner/records.ts";
-export type { Evaluation } from "./learner/evaluate.ts";
+export type { ChipPrediction, Evaluation } from "./learner/evaluate.ts";
 export type { LrFindResult } from "./learner/lr-find.ts";
 
 // learning rates

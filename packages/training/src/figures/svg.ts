@@ -19,13 +19,13 @@ export async function svgFigure(title: string, svg: string): Promise<Figure> {
 /** An SVG as a PNG, `zoom` pixels a unit. No font, image or file besides the drawing itself is read. */
 export async function rasterizeSvg(svg: string, zoom: number): Promise<Uint8Array> {
   const { renderAsync } = await import("@resvg/resvg-js");
-  const fonts = createRequire(import.meta.url);
+  const require = createRequire(import.meta.url);
   const image = await renderAsync(svg, {
     background: "white",
     fitTo: { mode: "zoom", value: zoom },
     font: {
       loadSystemFonts: false,
-      fontFiles: ["DejaVuSans.ttf", "DejaVuSans-Bold.ttf"].map((file) => fonts.resolve(`dejavu-fonts-ttf/ttf/${file}`)),
+      fontFiles: [require.resolve("dejavu-fonts-ttf/ttf/DejaVuSans.ttf"), require.resolve("dejavu-fonts-ttf/ttf/DejaVuSans-Bold.ttf")],
       defaultFontFamily: "DejaVu Sans",
       sansSerifFamily: "DejaVu Sans",
     },

@@ -81,6 +81,38 @@ export async function predictExamples(context: EvaluationContext, chips: ChipSet
   return examples;
 }
 
+/** Class values of chips. */
+export interface ChipPrediction {
+  /** The user's class values, `[count, height, width]`. */
+  readonly values: Int32Array;
+  readonly count: number;
+  readonly height: number;
+  readonly width: number;
+}
+
+/** Class values of chips given as raw pixels `[count, chipHeight, chipWidth, bands]`. */
+export async function predictChips({ data, step, margin }: EvaluationContext, images: Float32Array): Promise<ChipPrediction> {
+  const { batchSize, chipHeight, chipWidth, bands, classes } = data;
+  const perChip = chipHeight * chipWidth * bands;
+  if (images.length === 0 || images.length % perChip !== 0) {
+    throw new GeoLearnError("INVALID_ARGUMENT", `predict got ${images.length} values.`, {
+      hint: `Give whole chips of ${chipHeight} x ${chipWidth} pixels with ${bands} bands, that is a multiple of ${perChip} values.`,
+    });
+  }
+  const count = images.length / perChip;
+  const [height, width] = [chipHeight - 2 * margin, chipWidth - 2 * margin];
+  const values = new Int32Array(count * height * width);
+  const targets = new Int32Array(batchSize * chipHeight * chipWidth).fill(-1);
+  for (let from = 0; from < count; from += batchSize) {
+    const real = Math.min(batchSize, count - from);
+    const batch = new Float32Array(batchSize * perChip);
+    batch.set(images.subarray(from * perChip, (from + real) * perChip));
+    const { predicted } = await step.run({ images: batch, targets, size: batchSize, real, names: [] });
+    for (let p = 0; p < real * height * width; p++) values[from * height * width + p] = classes[predicted[p]!]!.value;
+  }
+  return { values, count, height, width };
+}
+
 async function batchAt(chips: ChipSet, from: number, signal: AbortSignal | undefined): Promise<PixelBatch> {
   for await (const batch of chips.read({ from, ...(signal && { signal }) })) return batch;
   throw new GeoLearnError("CHIPS_CORRUPT", `Batch ${from + 1} of ${chips.batches} could not be read.`, { hint: "Prepare the data again." });

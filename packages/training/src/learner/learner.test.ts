@@ -260,6 +260,20 @@ describe("what counts", () => {
     await expect(createLearner(discData(), { ...SMALL, ignoreClasses: ["tree"] })).rejects.toMatchObject({ code: "CLASS_UNKNOWN" });
   });
 
+  test("predictions are the values of the user's classes, for any number of chips", async () => {
+    const learner = await createLearner(discData({ side: 32 }), { ...SMALL, margin: 4 });
+    await learner.fit({ epochs: 4, lr: 1e-2 });
+    const chips = discChips(6, { side: 32, seed: 30 });
+    const together = await learner.predict(Float32Array.from(chips.flatMap(({ image }) => [...image])));
+    expect(together).toMatchObject({ count: 6, height: 24, width: 24 });
+    expect([...new Set(together.values)].sort()).toEqual([0, 5]);
+    for (const [i, { image }] of chips.entries()) {
+      expect((await learner.predict(image)).values).toEqual(together.values.slice(i * 576, (i + 1) * 576));
+    }
+    await expect(learner.predict(new Float32Array(5))).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    await learner.dispose();
+  });
+
   test("a network that scores only the centre is trained and measured there", async () => {
     const learner = await createLearner(discData({ side: 32 }), { ...SMALL, margin: 4 });
     await learner.fit({ epochs: 1, lr: 1e-2 });
@@ -376,8 +390,8 @@ describe("models", () => {
 describe("figures and report", () => {
   test("every figure is saved, and the report asks nothing of the network", async () => {
     const learner = await createLearner(discData({ side: 32 }), { ...SMALL, name: "discs <b>" });
-    await learner.fit({ epochs: 3 });
-    await learner.lrFind({ steps: 20 });
+    await learner.fit({ epochs: 3, lr: 1e-2 });
+    await learner.lrFind({ steps: 12 });
     await learner.showResults(join(folder, "results.png"));
     await learner.plotLosses(join(folder, "losses.svg"));
     await learner.plotLr(join(folder, "lr.png"));

@@ -13,7 +13,7 @@ import { writeReport } from "../report/report.ts";
 import { LearnerCore } from "./core.ts";
 import { createNetworkFor, lossSpec } from "./create-network.ts";
 import { fitDisplay } from "./display.ts";
-import { type Evaluation, evaluateChips, predictExamples } from "./evaluate.ts";
+import { type ChipPrediction, type Evaluation, evaluateChips, predictChips, predictExamples } from "./evaluate.ts";
 import { runFit } from "./fit.ts";
 import { type LrFindResult, sweepLearningRates } from "./lr-find.ts";
 import { learnerPackage } from "./model-package.ts";
@@ -168,6 +168,16 @@ export class Learner<T extends Task = Task> {
     const evaluation = await evaluateChips(this.core.evaluationContext(), valid, options.signal);
     this.lastEvaluation = { evaluation, weights };
     return evaluation;
+  }
+
+  /**
+   * Class values of chips given as raw pixels `[count, chipHeight, chipWidth, bands]`, in any number. For scenes of any size save
+   * the model and use `classifyPixels`.
+   *
+   * @throws INVALID_ARGUMENT when the values are no whole chips
+   */
+  async predict(images: Float32Array): Promise<ChipPrediction> {
+    return predictChips(this.core.evaluationContext(), images);
   }
 
   /** Share of validation pixels that are right. */
