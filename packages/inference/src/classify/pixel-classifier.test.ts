@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { CLASSES, memoryRaster } from "../testing/rasters.ts";
 import { type ClassifyOptions, classifyPixels, estimateClassification } from "./classify-pixels.ts";
+import { runInference } from "../run/run-inference.ts";
 import { pixelClassifier } from "./pixel-classifier.ts";
 
 let folder: string;
@@ -84,6 +85,42 @@ describe("a network on a scene", () => {
       expect(classes.equals(reference.classes)).toBe(true);
       for (let i = 0; i < scores.length; i++) expect(Math.abs(scores[i]! - reference.scores[i]!)).toBeLessThanOrEqual(1e-6);
     }
+  });
+
+  test("the size of the windows does not matter when they overlap by more than the network sees", async () => {
+    const pkg = await readModelPackage(model);
+    const raster = scene({ width: 296, height: 272 });
+    let reference: { classes: Uint8Array; scores: Float32Array } | null = null;
+    for (const chip of [64, 96, 128]) {
+      const sized = { ...pkg, manifest: { ...pkg.manifest, chipWidth: chip, chipHeight: chip } };
+      const map = await classifyPixels(sized, raster, { blend: "crop", overlap: 56, scores: true, workers: 1 });
+      const [a, b] = [await openRaster(map.path), await openRaster(map.scoresPath!)];
+      const result = { classes: (await a.read()).data as Uint8Array, scores: (await b.read()).data as Float32Array };
+      await a.close();
+      await b.close();
+      await map.dispose();
+      reference ??= result;
+      expect(Buffer.from(result.classes).equals(Buffer.from(reference.classes))).toBe(true);
+      for (let i = 0; i < result.scores.length; i++) expect(Math.abs(result.scores[i]! - reference.scores[i]!)).toBeLessThanOrEqual(1e-6);
+    }
+  });
+
+  test("cancelling ends the computing threads, and the function can be used again", async () => {
+    const fn = pixelClassifier(model, { workers: 2, threads: 1 });
+    for (const after of [1, 2, 3]) {
+      const controller = new AbortController();
+      let reports = 0;
+      const running = runInference(fn, scene(), {
+        batchSize: 1,
+        signal: controller.signal,
+        onProgress: () => ++reports === after && controller.abort(),
+      });
+      await expect(running).rejects.toMatchObject({ name: "AbortError" });
+    }
+    const map = await runInference(fn, scene());
+    expect(map.windows).toBe(16);
+    await map.dispose();
+    await fn.dispose();
   });
 
   test("an estimate tells windows, time, memory and disk, and writes nothing", async () => {

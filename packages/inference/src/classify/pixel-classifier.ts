@@ -18,14 +18,17 @@ export interface PixelClassifierOptions {
   readonly device?: Device;
   /** Threads of one operation. @defaultValue the cores divided by `workers` */
   readonly threads?: number;
-  /** Threads that each hold the network and compute whole blocks. @defaultValue one for every four cores on the CPU, else 1 */
+  /** Threads that each hold the network and compute whole blocks. @defaultValue the cores, at most 4, on the CPU; else 1 */
   readonly workers?: number;
   /** Blocks per call. @defaultValue 4 on the CPU, else 16 */
   readonly batchSize?: number;
 }
 
-/** Cores that one network still uses well. */
-const CORES_PER_WORKER = 4;
+/**
+ * Workers at most when nobody says: each holds the network and its working memory. Blocks in parallel use cores better than the
+ * threads of one operation do, above all on a machine that has other work.
+ */
+const MOST_WORKERS = 4;
 /** Pixels per run of the network on devices other than the CPU, where large batches pay. */
 const DEVICE_PIXELS = 8 * 256 * 256;
 
@@ -164,7 +167,7 @@ class PixelClassifier implements InferenceFunction {
 }
 
 function defaultWorkers(device: Device): number {
-  return device === "cpu" ? Math.max(1, Math.floor(availableParallelism() / CORES_PER_WORKER)) : 1;
+  return device === "cpu" ? Math.min(MOST_WORKERS, availableParallelism()) : 1;
 }
 
 function checkCount(name: string, value: number): number {

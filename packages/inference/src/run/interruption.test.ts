@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { cpSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, readdir, rename, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
@@ -72,6 +72,36 @@ describe("cancel", () => {
     expect(await readdir(folder)).toEqual(["map.tif"]);
     expect(await readFile(out, "utf8")).toBe("the former file");
   });
+});
+
+describe("a full disk", () => {
+  test("DISK_FULL for every size, the former file stays, nothing is left, and a second try works", async (context) => {
+    const disk = join(folder, "disk");
+    await mkdir(disk);
+    const mount = (size: number): boolean => spawnSync("mount", ["-t", "tmpfs", "-o", `size=${size}k`, "tmpfs", disk]).status === 0;
+    if (!mount(4)) context.skip("a small disk can only be mounted by root");
+    spawnSync("umount", [disk]);
+    let full = 0;
+    for (const size of [8, 16, 32, 64, 128, 256, 512, 4096]) {
+      expect(mount(size)).toBe(true);
+      try {
+        const out = join(disk, "map.tif");
+        await writeFile(out, "the former file");
+        const result = await runInference(slow(0).fn, raster, { out, scores: true, resume: true }).catch((error: unknown) => error);
+        if (!(result instanceof Error)) continue;
+        full++;
+        expect(result).toMatchObject({ code: "DISK_FULL" });
+        expect(await readdir(disk)).toEqual(["map.tif"]);
+        expect(await readFile(out, "utf8")).toBe("the former file");
+        spawnSync("mount", ["-o", "remount,size=8192k", disk]);
+        await runInference(slow(0).fn, raster, { out, scores: true, resume: true });
+        expect((await readdir(disk)).sort()).toEqual(["map.scores.tif", "map.tif"]);
+      } finally {
+        spawnSync("umount", [disk]);
+      }
+    }
+    expect(full).toBeGreaterThan(3);
+  }, 120_000);
 });
 
 describe("resume", () => {
