@@ -196,7 +196,7 @@ describe("options", () => {
   it("are refused when they make no sense", async () => {
     const wrong: [string, Partial<PrepareDataOptions>][] = [
       ["INVALID_ARGUMENT", { batchSize: 0 }],
-      ["INVALID_ARGUMENT", { valSplit: 1 }],
+      ["INVALID_ARGUMENT", { valSplit: 1.5 }],
       ["CHIPS_MISMATCH", { chipSize: 64 }],
       ["BANDS_MISMATCH", { bands: [3] }],
       ["BANDS_MISMATCH", { bands: ["infrared"] }],

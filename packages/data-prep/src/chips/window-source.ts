@@ -4,7 +4,8 @@ import { type Affine, createRng, GeoLearnError, type WorkOptions } from "@geolea
 
 import { chipOrigins } from "../export/chip-grid.ts";
 import { fingerprintOf, rasterIdentity } from "../export/export-state.ts";
-import { chipTransform, type InputOptions, type InputPart, openInputs } from "../export/inputs.ts";
+import type { InputOptions } from "../export/input-options.ts";
+import { chipTransform, type InputPart, openInputs } from "../export/inputs.ts";
 import { readBlock } from "../export/row-blocks.ts";
 import { type ChipEntry, type ChipSource, IGNORE_VALUE } from "./chip.ts";
 import { drawWindows, type PartWindow } from "./draw-windows.ts";

@@ -612,7 +612,7 @@ with rasterio.open(sys.argv[1]) as s:
       systems.add(chip.crs!.epsg);
       await chip.close();
     }
-    expect([...systems].sort()).toEqual([2056, 32632]);
+    expect(systems).toEqual(new Set([2056, 32632]));
     cpSync(out, scratch.path("zones-copy"), { recursive: true });
     rmSync(scratch.path("zones-copy"), { recursive: true });
   });

@@ -1,0 +1,170 @@
+import { cpSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { createRng, parseCrs, readFeatures, reprojectFeatures } from "@geolearn/core";
+import { afterAll, describe, expect, it } from "vitest";
+
+import { labelsOf, Scratch, sharedData, square, withData, writeRaster } from "../data-prep.testing.ts";
+import { exportTrainingData } from "../export/export-training-data.ts";
+import { prepareData } from "../prepare-data.ts";
+import { checkTrainingData } from "./check-training-data.ts";
+import { describeChips } from "./describe-chips.ts";
+import { ShiftEstimator } from "./label-shift.ts";
+
+const scratch = new Scratch();
+afterAll(() => scratch.remove());
+
+/** Bright squares on a dark, noisy ground. */
+async function scene(name: string): Promise<string> {
+  const [width, height] = [256, 256];
+  const data = new Uint8Array(width * height);
+  for (let i = 0; i < data.length; i++) {
+    const bright = houses.some(
+      ([x, y, w, h]) => i % width >= x && i % width < x + w && Math.floor(i / width) >= y && Math.floor(i / width) < y + h,
+    );
+    data[i] = (bright ? 170 : 60) + ((i * 2654435761) >>> 28);
+  }
+  return writeRaster(scratch.path(name), { data, bands: 1, width, height }, { sampleType: "uint8" });
+}
+
+const houses = [
+  [20, 30, 40, 25],
+  [120, 20, 30, 60],
+  [180, 120, 50, 40],
+  [40, 140, 60, 70],
+  [150, 190, 20, 30],
+] as const;
+
+describe("label shift", () => {
+  it.each([
+    [0, 0],
+    [3, -2],
+    [-7, 5],
+  ])("of %i, %i pixels is found", async (dx, dy) => {
+    const labels = labelsOf(houses.map(([x, y, w, h]) => square(x + dx, y + dy, w, h)));
+    const { labelShift, findings } = await checkTrainingData({ raster: await scene(`shift${dx}.tif`), labels, chipSize: 128 });
+    expect(labelShift!.dx).toBeCloseTo(-dx, 0);
+    expect(labelShift!.dy).toBeCloseTo(-dy, 0);
+    expect(labelShift!.metres).toBeCloseTo(Math.hypot(labelShift!.dx, labelShift!.dy) * 1.0004, 2);
+    expect(findings.some(({ code }) => code === "LABEL_SHIFT")).toBe(dx !== 0);
+  });
+
+  it("says nothing of flat images and of labels without edges", () => {
+    const flat = new ShiftEstimator();
+    flat.add(
+      new Uint8Array(64 * 64),
+      Uint16Array.from({ length: 4096 }, (_, i) => (i % 64 < 32 ? 1 : 0)),
+      null,
+      64,
+      64,
+    );
+    expect(flat.estimate()).toBeNull();
+    const even = new ShiftEstimator();
+    even.add(Float32Array.from({ length: 4096 }, Math.sin), new Uint16Array(4096), null, 64, 64);
+    expect(even.estimate()).toBeNull();
+  });
+
+  it("has no confidence where labels have nothing to do with the image", () => {
+    const estimator = new ShiftEstimator();
+    const rng = createRng(1);
+    const image = Uint8Array.from({ length: 128 * 128 }, () => rng.int(256));
+    const labels = Uint16Array.from({ length: 128 * 128 }, () => rng.int(2));
+    estimator.add(image, labels, null, 128, 128);
+    expect(estimator.estimate()!.correlation).toBeLessThan(0.05);
+  });
+
+  it.skipIf(!withData)(
+    "is found on real imagery",
+    async () => {
+      const folder = join(sharedData, "buildings-banepa");
+      const raster = join(folder, "image.tif");
+      const placed = reprojectFeatures(await readFeatures(join(folder, "buildings.geojson")), parseCrs(3857));
+      const [east, south] = [4 * 0.14929, 5 * 0.14929];
+      const move = (value: unknown): unknown =>
+        Array.isArray(value) && typeof value[0] === "number"
+          ? [value[0] + east, (value[1] as number) - south]
+          : Array.isArray(value)
+            ? value.map(move)
+            : value;
+      const moved = {
+        ...placed,
+        features: placed.features.map((feature) => ({
+          ...feature,
+          geometry: { ...feature.geometry, coordinates: move((feature.geometry as { coordinates: unknown }).coordinates) },
+        })),
+      } as typeof placed;
+      const extent = [9519926, 3202700, 9520231, 3202940] as const;
+      const straight = await checkTrainingData({ raster, labels: placed, chipSize: 512, extent });
+      const shifted = await checkTrainingData({ raster, labels: moved, chipSize: 512, extent });
+      expect(straight.findings).toEqual([]);
+      expect(shifted.labelShift!.dx - straight.labelShift!.dx).toBeCloseTo(-4, 0);
+      expect(shifted.labelShift!.dy - straight.labelShift!.dy).toBeCloseTo(-5, 0);
+      expect(shifted.findings.map(({ code }) => code)).toContain("LABEL_SHIFT");
+    },
+    120_000,
+  );
+});
+
+describe("a chip folder", () => {
+  it("is checked for duplicates, leaks, undeclared classes and unlabelled chips", async () => {
+    const out = scratch.path("chips");
+    const raster = await scene("chips.tif");
+    await exportTrainingData({
+      raster,
+      labels: labelsOf(houses.map(([x, y, w, h]) => square(x, y, w, h))),
+      out,
+      chipSize: 32,
+      stride: 16,
+      allTiles: true,
+      workers: 0,
+    });
+    const clean = await checkTrainingData({ chips: out });
+    expect(clean).toMatchObject({ duplicates: [], leakage: null, ignoredShare: 0 });
+    expect(clean.unlabelledChips).toBeGreaterThan(0);
+    expect(clean.findings.map(({ code }) => code)).toEqual(["UNLABELLED"]);
+
+    const data = await prepareData(out, { task: "pixelClassification", split: "random", workers: 0 });
+    await data.close();
+    cpSync(join(out, "images/000000007.tif"), join(out, "images/000000050.tif"));
+    const label = new Uint8Array(32 * 32).fill(9);
+    await writeRaster(join(out, "labels/000000001.tif"), { data: label, bands: 1, width: 32, height: 32 }, { sampleType: "uint8" });
+    const spoilt = await checkTrainingData({ chips: out });
+    expect(spoilt.duplicates).toEqual([["000000007", "000000050"]]);
+    expect(spoilt.leakage!.share).toBeGreaterThan(0.5);
+    expect(spoilt.findings.map(({ code }) => code)).toEqual(expect.arrayContaining(["DUPLICATES", "LEAKAGE", "UNDECLARED_CLASS"]));
+    expect((await describeChips(out)).undeclared).toEqual([9]);
+  });
+
+  it("is described from the chips themselves", async () => {
+    const out = scratch.path("described");
+    const result = await exportTrainingData({
+      raster: await scene("described.tif"),
+      labels: labelsOf(houses.map(([x, y, w, h]) => square(x, y, w, h))),
+      mask: labelsOf([square(0, 0, 200, 256)]),
+      out,
+      chipSize: 64,
+      workers: 0,
+    });
+    writeFileSync(join(out, "stats.txt"), "images = 1 *1*1*1\n");
+    const description = await describeChips(out);
+    expect(description).toMatchObject({
+      format: "Classified_Tiles",
+      chips: result.chips,
+      width: 64,
+      height: 64,
+      sampleType: "uint8",
+      crs: ["EPSG:32633"],
+      extents: [{ crs: "EPSG:32633", bounds: [500_000, 4_999_744, 500_256, 5_000_000] }],
+    });
+    const building = description.classes.find(({ value }) => value === 1)!;
+    expect([building.pixels, building.chips]).toEqual([result.classes[0]!.pixels, result.classes[0]!.chips]);
+    expect(description.ignoredPixels).toBeGreaterThan(0);
+    expect(description.classes.reduce((sum, { share }) => sum + share, 0)).toBeCloseTo(1, 12);
+  });
+
+  it("that is none is refused", async () => {
+    mkdirSync(scratch.path("nothing"));
+    await expect(describeChips(scratch.path("nothing"))).rejects.toMatchObject({ code: "CHIPS_CORRUPT" });
+    await expect(checkTrainingData({ chips: scratch.path("nowhere") })).rejects.toMatchObject({ code: "FILE_NOT_FOUND" });
+  });
+});

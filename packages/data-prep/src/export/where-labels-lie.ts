@@ -1,0 +1,112 @@
+/** Whether labels and rasters meet, and which features can reach a raster. */
+
+import {
+  type Bounds,
+  createTransformer,
+  type Crs,
+  type Features,
+  geometryBounds,
+  GeoLearnError,
+  gridBounds,
+  type Raster,
+  sameCrs,
+} from "@geolearn/core";
+
+/** @throws LABELS_EMPTY, LABELS_OUTSIDE naming both extents */
+export function checkOverlap(rasters: readonly Raster[], labels: Features | Raster): void {
+  const isRasterLabel = "read" in labels;
+  if (!isRasterLabel && !labels.features.some(({ geometry }) => geometry !== null)) {
+    throw new GeoLearnError("LABELS_EMPTY", `${labels.name} holds ${labels.features.length} features and no geometry.`, {
+      hint: "Check that this is the file with the labels.",
+    });
+  }
+  const own = isRasterLabel
+    ? labels.transform === null
+      ? null
+      : gridBounds(labels.transform, labels.width, labels.height)
+    : boundsOf(labels);
+  if (own === null) return;
+  const extents: Bounds[] = [];
+  for (const raster of rasters) {
+    if (raster.transform === null) return;
+    if ((raster.crs === null) !== (labels.crs === null)) return; // reported where the labels are laid on the raster
+    const extent = gridBounds(raster.transform, raster.width, raster.height);
+    const inLabels = raster.crs === null || sameCrs(raster.crs, labels.crs!) ? extent : tryBounds(extent, raster.crs, labels.crs!);
+    if (inLabels === null) return;
+    if (meets(inLabels, own)) return;
+    extents.push(inLabels);
+  }
+  const text = (bounds: Bounds): string => `[${bounds.map((value) => Number(value.toPrecision(9))).join(", ")}]`;
+  throw new GeoLearnError(
+    "LABELS_OUTSIDE",
+    `The labels ${labels.name} cover ${text(own)}; ${rasters[0]!.name} covers ${text(extents[0]!)} (both in ${labels.crs?.name ?? "the units of the files"}).`,
+    {
+      hint: "Check the reference systems of both, and that x comes before y in the labels.",
+      data: { labels: own, rasters: extents },
+    },
+  );
+}
+
+/** The features that can reach a raster: others need no reprojection, which may not even be possible. */
+export function near(features: Features, raster: Raster): Features {
+  if (raster.transform === null || raster.crs === null || features.crs === null) return features;
+  const extent = gridBounds(raster.transform, raster.width, raster.height);
+  const box = sameCrs(raster.crs, features.crs) ? extent : tryBounds(extent, raster.crs, features.crs);
+  if (box === null) return features;
+  const [x0, y0, x1, y1] = box;
+  // generous, so that buffers around points and lines outside still reach in
+  const wide: Bounds = [x0 - (x1 - x0), y0 - (y1 - y0), x1 + (x1 - x0), y1 + (y1 - y0)];
+  return {
+    ...features,
+    features: features.features.filter(({ geometry }) => {
+      const own = geometry === null ? null : geometryBounds(geometry);
+      return own !== null && meets(own, wide);
+    }),
+  };
+}
+
+function boundsOf(features: Features): Bounds | null {
+  let all: Bounds | null = null;
+  for (const { geometry } of features.features) {
+    const own = geometry === null ? null : geometryBounds(geometry);
+    if (own === null) continue;
+    all = all === null ? own : [Math.min(all[0], own[0]), Math.min(all[1], own[1]), Math.max(all[2], own[2]), Math.max(all[3], own[3])];
+  }
+  return all;
+}
+
+/** Common ground; labels may be a single point, so touching counts. */
+function meets(a: Bounds, b: Bounds): boolean {
+  return a[0] <= b[2] && a[2] >= b[0] && a[1] <= b[3] && a[3] >= b[1];
+}
+
+function tryBounds(bounds: Bounds, from: Crs, to: Crs): Bounds | null {
+  try {
+    return transformBounds(bounds, from, to);
+  } catch (error) {
+    if (GeoLearnError.is(error, "CRS_OUT_OF_RANGE")) return null;
+    throw error;
+  }
+}
+
+/** Bounds in another system: 21 points along each edge are carried over. */
+export function transformBounds(bounds: Bounds, from: Crs, to: Crs): Bounds {
+  const transform = createTransformer(from, to);
+  const [x0, y0, x1, y1] = bounds;
+  const xs: number[] = [];
+  const ys: number[] = [];
+  const add = (x: number, y: number): void => {
+    const [tx, ty] = transform(x, y);
+    xs.push(tx);
+    ys.push(ty);
+  };
+  for (let i = 0; i <= 20; i++) {
+    const x = x0 + ((x1 - x0) * i) / 20;
+    const y = y0 + ((y1 - y0) * i) / 20;
+    add(x, y0);
+    add(x, y1);
+    add(x0, y);
+    add(x1, y);
+  }
+  return [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)];
+}
