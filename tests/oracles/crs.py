@@ -46,6 +46,19 @@ CUSTOM = [
     "+proj=merc +lat_ts=41 +lon_0=100 +x_0=0 +y_0=0 +datum=WGS84 +units=m +no_defs",
     "+proj=tmerc +lat_0=0 +lon_0=15 +k=1 +x_0=5500000 +y_0=0 +ellps=bessel +towgs84=598.1,73.7,418.2,0.202,0.045,-2.455,6.7 +units=m +no_defs",
     "+proj=utm +zone=19 +south +datum=WGS84 +units=m +no_defs",
+    "+proj=somerc +lat_0=46.95 +lon_0=7.44 +k_0=1 +x_0=600000 +y_0=200000 +ellps=GRS80 +units=m +no_defs",
+    "+proj=omerc +lat_0=45.31 +lonc=-86 +alpha=337.25556 +gamma=337.25556 +k=0.9996 +x_0=2546731.496 +y_0=-4354009.816 +no_uoff +datum=NAD83 +units=m +no_defs",
+    "+proj=omerc +lat_0=-18.9 +lonc=46.4 +alpha=18.9 +gamma=18.9 +k=0.9995 +x_0=400000 +y_0=800000 +ellps=GRS80 +units=m +no_defs",
+    "+proj=sterea +lat_0=46 +lon_0=25 +k=0.99975 +x_0=500000 +y_0=500000 +datum=WGS84 +units=m +no_defs",
+    "+proj=stere +lat_0=40 +lon_0=10 +k=1 +x_0=0 +y_0=0 +datum=WGS84 +units=m +no_defs",
+    "+proj=poly +lat_0=0 +lon_0=-54 +x_0=5000000 +y_0=10000000 +ellps=GRS80 +units=m +no_defs",
+    "+proj=cass +lat_0=10.4416667 +lon_0=-61.3333333 +x_0=86501.46 +y_0=65379.01 +datum=WGS84 +units=m +no_defs",
+    "+proj=eqdc +lat_0=39 +lon_0=-96 +lat_1=33 +lat_2=45 +x_0=0 +y_0=0 +datum=NAD83 +units=m +no_defs",
+    "+proj=aeqd +lat_0=52 +lon_0=5 +x_0=100 +y_0=200 +datum=WGS84 +units=m +no_defs",
+    "+proj=eqc +lat_ts=30 +lat_0=0 +lon_0=20 +x_0=0 +y_0=0 +datum=WGS84 +units=m +no_defs",
+    "+proj=tmerc +lat_0=0 +lon_0=27 +k=1 +x_0=0 +y_0=0 +axis=wsu +ellps=WGS84 +units=m +no_defs",
+    "+proj=robin +lon_0=10 +x_0=0 +y_0=0 +datum=WGS84 +units=m +no_defs",
+    "+proj=merc +lon_0=110 +k=0.997 +x_0=3900000 +y_0=900000 +ellps=GRS80 +units=m +no_defs",
     "+proj=longlat +ellps=bessel +towgs84=598.1,73.7,418.2,0.202,0.045,-2.455,6.7 +no_defs",
 ]
 
@@ -120,9 +133,10 @@ def pair(source: int, target: int, count: int, rng: random.Random) -> dict:
 def custom(proj: str, count: int, rng: random.Random) -> dict:
     crs = CRS.from_proj4(proj)
     given = dict(item.lstrip("+").split("=") for item in proj.split() if "=" in item)
-    lon = float(given.get("lon_0", 6 * float(given.get("zone", 32)) - 183))
+    lon = float(given.get("lon_0") or given.get("lonc", 6 * float(given.get("zone", 32)) - 183))
     lat = float(given.get("lat_0", -20 if "+south" in proj else 48))
-    box = (lon - 4, max(lat - 4, -89), lon + 4, min(lat + 4, 89))
+    reach = 1 if "proj=cass" in proj else 4  # the series of Cassini-Soldner are for a narrow strip
+    box = (lon - reach, max(lat - reach, -89), lon + reach, min(lat + reach, 89))
     transformer = Transformer.from_crs(4326, crs, always_xy=True)
     points = [[lon, lat, *(shown(value, crs) for value in transformer.transform(lon, lat))] for lon, lat in positions(box, count, rng)]
     return {"proj": proj, "ground": ground(crs, points[0][2], points[0][3]), "points": points}

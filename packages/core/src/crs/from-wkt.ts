@@ -21,7 +21,7 @@ const COMPOUND = ["COMPD_CS", "COMPOUNDCRS"];
  * @throws CRS_UNKNOWN when the text is damaged or names a projection that is not supported
  */
 export function crsFromWkt(wkt: string): Crs {
-  const { node, shift } = horizontal(parseWkt(wkt), wkt);
+  const { node, shift } = horizontal(parseWkt(wkt));
   const epsg = authorityCode(node);
   const name = String(node.values[0] ?? "unnamed");
   const definition = epsg === null || shift !== null ? null : epsgDefinition(epsg);
@@ -59,15 +59,15 @@ function finish(epsg: number | null, name: string, proj: string, wkt: string): C
 }
 
 /** The projected or geographic node, and the shift to WGS 84 of a bound system around it. */
-function horizontal(root: WktNode, wkt: string): { node: WktNode; shift: string | null } {
+function horizontal(root: WktNode): { node: WktNode; shift: string | null } {
   if (PROJECTED.includes(root.keyword) || GEOGRAPHIC.includes(root.keyword)) return { node: root, shift: null };
   if (COMPOUND.includes(root.keyword) || root.keyword === "SOURCECRS") {
     for (const part of root.children) {
-      if ([...PROJECTED, ...GEOGRAPHIC, "BOUNDCRS"].includes(part.keyword)) return horizontal(part, wkt);
+      if ([...PROJECTED, ...GEOGRAPHIC, "BOUNDCRS"].includes(part.keyword)) return horizontal(part);
     }
   }
   const source = root.keyword === "BOUNDCRS" ? child(root, "SOURCECRS") : undefined;
-  if (source !== undefined) return { node: horizontal(source, wkt).node, shift: boundShift(root) };
+  if (source !== undefined) return { node: horizontal(source).node, shift: boundShift(root) };
   throw new GeoLearnError("CRS_UNKNOWN", `A ${root.keyword} ("${String(root.values[0])}") places nothing on the Earth.`, {
     hint: "Georeference the data, or name the right system (an EPSG code) yourself.",
   });

@@ -6,8 +6,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 
+import { crsFromGeoKeyValues } from "./from-geo-keys.ts";
 import { type GeoKey, crsGeoKeys } from "./geo-keys.ts";
 import { parseCrs } from "./parse.ts";
+import { createTransformer } from "./transform.ts";
 
 const root = fileURLToPath(new URL("../../../../", import.meta.url));
 const peers = process.env["GEOLEARN_PEERS"] ?? `${root}../.venv-peers/bin/python`;
@@ -140,4 +142,48 @@ describe("crsGeoKeys", () => {
     },
     60_000,
   );
+});
+
+describe("crsFromGeoKeyValues", () => {
+  it("reads back what is spelled out, with its code where the table has it", () => {
+    const wgs84 = parseCrs(4326);
+    const cases = [
+      ...oracle.systems.map(({ code, points }) => ({ label: String(code), crs: { ...parseCrs(code), epsg: null }, points })),
+      ...oracle.custom.map(({ proj, points }) => ({ label: proj, crs: parseCrs(proj), points })),
+    ];
+    const failures: string[] = [];
+    let recognized = 0;
+    for (const { label, crs, points } of cases) {
+      // GeoTIFF has no Mollweide and no Krovak; without its code MGI has only one of its shifts
+      if (/moll|krovak/.test(crs.proj) || label === "31287") continue;
+      const back = crsFromGeoKeyValues(new Map(crsGeoKeys(crs).keys.map(({ id, value }) => [id, value])));
+      if (back.epsg !== null) recognized += 1;
+      const transform = createTransformer(wgs84, back);
+      const metres = back.geographic ? 111_320 : back.metresPerUnit;
+      const distance = Math.max(
+        ...points.map(([lon, lat, x, y]) => Math.hypot(transform(lon, lat)[0] - x, transform(lon, lat)[1] - y) * metres),
+      );
+      if (!(distance < (label.includes("robin") ? 0.5 : 1e-3))) failures.push(`${label}: ${distance} m, ${back.proj}`);
+    }
+    expect(failures).toEqual([]);
+    expect(recognized).toBeGreaterThan(10);
+  });
+
+  it("refuses what it does not know", () => {
+    const keys = (entries: [number, number][]): Map<number, number> => new Map([[1024, 1], [2048, 4326], ...entries]);
+    for (const entries of [
+      [[3075, 999]],
+      [
+        [3075, 1],
+        [3076, 9999],
+      ],
+      [
+        [3075, 1],
+        [2054, 9999],
+      ],
+      [],
+    ] as [number, number][][]) {
+      expect(() => crsFromGeoKeyValues(keys(entries))).toThrow(expect.objectContaining({ code: "CRS_UNKNOWN" }));
+    }
+  });
 });

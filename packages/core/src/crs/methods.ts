@@ -253,15 +253,7 @@ export const METHODS: readonly Method[] = [
     wkt1: "Hotine_Oblique_Mercator_Azimuth_Center",
     esri: "Hotine_Oblique_Mercator_Azimuth_Center",
     also: ["Swiss_Oblique_Cylindrical", "Swiss_Oblique_Mercator"],
-    geoTiff: 3,
-    parameters: [...HOTINE, CENTRE_EASTING, CENTRE_NORTHING],
-  },
-  {
-    proj: "omerc",
-    wkt1: "Hotine_Oblique_Mercator_Azimuth_Center",
-    esri: "Hotine_Oblique_Mercator_Azimuth_Center",
-    also: ["Hotine Oblique Mercator (variant B)", "Oblique_Mercator", "Rectified_Skew_Orthomorphic_Center"],
-    geoTiff: 3,
+    geoTiff: 9815,
     parameters: [...HOTINE, CENTRE_EASTING, CENTRE_NORTHING],
   },
   {
@@ -272,6 +264,14 @@ export const METHODS: readonly Method[] = [
     geoTiff: 3,
     parameters: [...HOTINE, EASTING, NORTHING],
     fixed: { no_uoff: "" },
+  },
+  {
+    proj: "omerc",
+    wkt1: "Hotine_Oblique_Mercator_Azimuth_Center",
+    esri: "Hotine_Oblique_Mercator_Azimuth_Center",
+    also: ["Hotine Oblique Mercator (variant B)", "Oblique_Mercator", "Rectified_Skew_Orthomorphic_Center"],
+    geoTiff: 9815,
+    parameters: [...HOTINE, CENTRE_EASTING, CENTRE_NORTHING],
   },
   {
     proj: "krovak",

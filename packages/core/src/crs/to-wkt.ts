@@ -23,6 +23,11 @@ export function crsToWkt(crs: Crs, { flavour = "gdal" }: CrsToWktOptions = {}): 
   if (crs.geographic) return geographicWkt(crs.epsg === null && base.epsg === null ? crs.name : base.name, base, esri);
   const { method, values } = methodOf(crs);
   const given = parseProjString(crs.proj);
+  if (esri && given.has("axis") && method.proj !== "krovak") {
+    throw new GeoLearnError("CRS_UNKNOWN", `${crs.name} counts west or south, which Esri's WKT cannot say.`, {
+      hint: "Write a GeoPackage, or reproject to a system that counts east and north.",
+    });
+  }
   const geographic = geographicWkt(base.name, base, esri);
   const parts = [quoted(esri ? esriName(crs.name, base) : crs.name), geographic, `PROJECTION[${quoted(methodName(method, esri, values))}]`];
   for (const parameter of method.parameters) {

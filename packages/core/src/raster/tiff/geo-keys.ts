@@ -15,6 +15,8 @@ export const geoKeys = {
   geodeticCitation: 2049,
   projectedCrs: 3072,
   projectedCitation: 3073,
+  projection: 3074,
+  projectionMethod: 3075,
 } as const;
 
 /** Reads the key directory; keys that refer to values that are not there are left out. */
