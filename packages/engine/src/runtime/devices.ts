@@ -48,7 +48,7 @@ function refusal(runtime: OnnxRuntime, device: OnnxDevice, threads: number): str
     opsets: { "": 18 },
   });
   try {
-    const session = runtime.createSession(model, sessionOptions(device, threads));
+    const session = runtime.createSession(model, { ...sessionOptions(device, threads), logSeverityLevel: 4 });
     const x = runtime.createTensor("float32", new Float32Array(64).fill(1), port.dims);
     const y = session.run({ x }, { y: null }, {})["y"]!.data;
     session.dispose();
