@@ -32,11 +32,13 @@ export interface StatisticsCollector {
 }
 
 /**
- * A collector in float64: sums around a shift within each piece, merged by the formula of Chan, Golub and LeVeque (1983), so
+ * A collector in float64: sums around a value of each piece, merged by the formula of Chan, Golub and LeVeque (1983), so
  * that neither large offsets nor many pixels cost accuracy.
  */
 export function collectStatistics(): StatisticsCollector {
   let count = 0;
+  // the mean is kept as a distance from the first value, so that a large offset takes no digits away
+  let origin = 0;
   let mean = 0;
   let squares = 0;
   let min = Infinity;
@@ -70,12 +72,13 @@ export function collectStatistics(): StatisticsCollector {
           if (value < min) min = value;
           if (value > max) max = value;
         }
-        if (n > 0) merge(n, shift + sum / n, Math.max(0, sumOfSquares - (sum * sum) / n));
+        if (n > 0 && count === 0) origin = shift;
+        if (n > 0) merge(n, shift - origin + sum / n, Math.max(0, sumOfSquares - (sum * sum) / n));
       }
     },
     result() {
       if (count === 0) return { min: NaN, max: NaN, mean: NaN, std: NaN, count };
-      return { min, max, mean, std: Math.sqrt(squares / count), count };
+      return { min, max, mean: origin + mean, std: Math.sqrt(squares / count), count };
     },
   };
 }
