@@ -3,7 +3,16 @@
 import { availableParallelism } from "node:os";
 import { basename } from "node:path";
 
-import { type BandStatistics, GeoLearnError, groundResolution, type OnWarning, type Task, type WorkOptions } from "@geolearn/core";
+import {
+  type BandStatistics,
+  type ClassDefinition,
+  type Features,
+  GeoLearnError,
+  groundResolution,
+  type OnWarning,
+  type Task,
+  type WorkOptions,
+} from "@geolearn/core";
 
 import { type Augmentation, resolveAugmentation } from "./augment/options.ts";
 import type { AssembleSetup } from "./batches/assemble.ts";
@@ -15,6 +24,7 @@ import type { ChipSource } from "./chips/chip.ts";
 import { buildClassTable, type ClassMapping, type ClassTable } from "./chips/class-table.ts";
 import { openChipFolder } from "./chips/folder-source.ts";
 import { joinSources } from "./chips/joined-source.ts";
+import { maskSource } from "./chips/masked-source.ts";
 import { measureChips } from "./chips/measure.ts";
 import { openWindowSource, type WindowSourceOptions } from "./chips/window-source.ts";
 import { mergeMoments, momentsToStatistics, NO_MOMENTS } from "./esri/accumulated-stats.ts";
@@ -34,7 +44,7 @@ export interface PrepareDataOptions<T extends Task = Task> extends WorkOptions {
   readonly batchSize?: number;
   /** Side of what the network gets, pixels; cut out of larger chips, anywhere for training, from the middle for validation. @defaultValue the chips' size */
   readonly chipSize?: number | { readonly width: number; readonly height: number };
-  /** Share of chips that validate, 0 to below 1. @defaultValue 0.2 */
+  /** Share of chips that validate; with 1 all do and there is nothing to train on. @defaultValue 0.2 */
   readonly valSplit?: number;
   /** `"blocks"` of ground, `"random"` chips, or a file with the names of the validation chips. @defaultValue "blocks" */
   readonly split?: SplitChoice;
@@ -42,8 +52,12 @@ export interface PrepareDataOptions<T extends Task = Task> extends WorkOptions {
   readonly seed?: number;
   /** Bands to use, by position from 0 or by name. @defaultValue all */
   readonly bands?: readonly (number | string)[];
+  /** Classes to use instead of those the chips declare, e.g. a model's, to evaluate it on other chips. */
+  readonly classes?: readonly ClassDefinition[];
   /** Names for class values; values with the same name become one class. */
   readonly classMapping?: ClassMapping;
+  /** Polygons: labels outside are ignored. */
+  readonly mask?: string | Features;
   /** Classes, by name or value, that no loss and no metric looks at. */
   readonly ignoreClasses?: readonly (string | number)[];
   /** What happens to training chips; `true` is flips and quarter turns. @defaultValue true */
@@ -79,14 +93,15 @@ export async function prepareData<const T extends "pixelClassification">(
 ): Promise<LearningData<T>> {
   checkTask(options.task);
   const numbers = checkNumbers(options);
-  const chips = await openSource(source, options);
+  const opened = await openSource(source, options);
   try {
+    const chips = options.mask === undefined ? opened : await maskSource(opened, options.mask);
     const cache = new ChipCache(chips, options.cacheBytes);
     const folder = options.workingFolder ?? chips.folder;
     const records = await measureChips(cache, { ...workOptions(options), folder });
     return await assembleData(chips, cache, records, folder, options, numbers);
   } catch (error) {
-    await chips.close();
+    await opened.close();
     throw error;
   }
 }
@@ -111,7 +126,7 @@ async function assembleData<const T extends "pixelClassification">(
   const { width, height } = cropSize(chips, options.chipSize);
   const bandIndices = chooseBands(chips, options.bands);
   const table = buildClassTable({
-    declared: chips.classes,
+    declared: options.classes ?? chips.classes,
     present: totalLabels(records),
     mapping: options.classMapping,
     ignore: options.ignoreClasses,
@@ -119,11 +134,14 @@ async function assembleData<const T extends "pixelClassification">(
     onWarning,
   });
   const useful = usefulChips(records, table, chips.name, onWarning);
-  const split = await makeSplit(records, useful, { chips, folder, choice: options.split ?? "blocks", valSplit, seed, onWarning });
-  if (split.train.length === 0) {
+  const everything = valSplit === 1;
+  const split = everything
+    ? { train: [], valid: useful }
+    : await makeSplit(records, useful, { chips, folder, choice: options.split ?? "blocks", valSplit, seed, onWarning });
+  if (split.train.length === 0 && !everything) {
     throw new GeoLearnError("SPLIT_IMPOSSIBLE", `${chips.name}: no chip is left to train with.`, { hint: "Use a smaller valSplit." });
   }
-  const statistics = bandStatistics(records, split.train, bandIndices, chips, onWarning);
+  const statistics = bandStatistics(records, everything ? split.valid : split.train, bandIndices, chips, onWarning);
   const classPixels = countClasses(records, split.train, table);
   const sizes = { sourceWidth: chips.width, sourceHeight: chips.height, width, height };
   const setup: AssembleSetup = {
@@ -139,7 +157,7 @@ async function assembleData<const T extends "pixelClassification">(
   const common = { cache, assembler, batchSize, seed, sizes, prefetch };
   const train = createChipSet({ ...common, side: "train", members: split.train, augment: resolveAugmentation(options.augment) });
   const valid = createChipSet({ ...common, side: "valid", members: split.valid, augment: null });
-  warnOfFewChips(train, batchSize, onWarning);
+  if (!everything) warnOfFewChips(train, batchSize, onWarning);
 
   const data: LearningData<T> = {
     task: options.task,
@@ -214,8 +232,8 @@ function checkTask(task: string): void {
 
 function checkNumbers(options: PrepareDataOptions): CheckedNumbers {
   const valSplit = options.valSplit ?? 0.2;
-  if (!(valSplit >= 0 && valSplit < 1)) {
-    throw new GeoLearnError("INVALID_ARGUMENT", `valSplit is ${String(valSplit)}; expected a share from 0 to below 1.`, {
+  if (!(valSplit >= 0 && valSplit <= 1)) {
+    throw new GeoLearnError("INVALID_ARGUMENT", `valSplit is ${String(valSplit)}; expected a share from 0 to 1.`, {
       hint: "0.2 keeps a fifth.",
     });
   }

@@ -3,8 +3,11 @@
 import { GeoLearnError, type Warning, terminalProgress } from "@geolearn/core";
 import { Command, CommanderError } from "commander";
 import { version } from "../version.ts";
+import { accuracyCommand } from "./commands/accuracy.ts";
+import { checkCommand } from "./commands/check.ts";
 import { classifyPixelsCommand } from "./commands/classify-pixels.ts";
 import { demoCommand } from "./commands/demo.ts";
+import { evaluateCommand } from "./commands/evaluate.ts";
 import { exportCommand } from "./commands/export-training-data.ts";
 import { infoCommand } from "./commands/info.ts";
 import { toPolygonsCommand } from "./commands/to-polygons.ts";
@@ -27,10 +30,13 @@ export interface CliSurroundings {
 
 const commands = [
   infoCommand,
+  checkCommand,
   exportCommand,
   trainCommand,
+  evaluateCommand,
   classifyPixelsCommand,
   toPolygonsCommand,
+  accuracyCommand,
   demoCommand,
 ];
 

@@ -1,0 +1,86 @@
+/** `geolearn evaluate`: how good a model is on a chip folder. */
+
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { GeoLearnError, type PixelMetrics } from "@geolearn/core";
+import { prepareData } from "@geolearn/data-prep";
+import type { Device } from "@geolearn/engine";
+import { readModelPackage } from "@geolearn/models";
+import { Learner } from "@geolearn/training";
+import { Command, Option } from "commander";
+import { accuracyJson, accuracyText } from "../accuracy-output.ts";
+import type { CommandContext } from "../context.ts";
+import { integer, several } from "../options.ts";
+
+interface Options {
+  readonly model: string;
+  readonly data: string[];
+  readonly mask?: string;
+  readonly side?: "valid" | "all";
+  readonly split?: string;
+  readonly batchSize: number;
+  readonly device?: Device;
+}
+
+export function evaluateCommand(contextOf: (command: Command) => CommandContext): Command {
+  const command = new Command("evaluate")
+    .description("Compare a model with the labels of chips.")
+    .requiredOption("--model <model.dlpk>", "the model package")
+    .requiredOption("--data <folder>", "chip folder; may be given several times", several)
+    .option("--mask <path>", "polygons; labels outside are ignored")
+    .addOption(
+      new Option(
+        "--side <name>",
+        "which chips: the validation side of the stored split, or all (default: valid where a split is stored)",
+      ).choices(["valid", "all"]),
+    )
+    .option("--split <blocks|random|FILE>", "the split the model was trained with, for --side valid")
+    .option("--batch-size <chips>", "chips per step", integer(1), 8)
+    .addOption(new Option("--device <name>").choices(["cpu", "webgpu", "cuda", "coreml", "dml", "tensorflow", "auto"]));
+  return command.action(async () => {
+    const context = contextOf(command);
+    const metrics = await evaluate(command.opts<Options>(), context);
+    context.print(accuracyJson(metrics), accuracyText(metrics));
+  });
+}
+
+async function evaluate(options: Options, { signal, onProgress, onWarning }: CommandContext): Promise<PixelMetrics> {
+  const modelPackage = await readModelPackage(options.model);
+  const { classes, bandIndices } = modelPackage.manifest;
+  const side = options.side ?? (options.split !== undefined || (await hasSplit(options.data)) ? "valid" : "all");
+  const data = await prepareData(options.data, {
+    task: "pixelClassification",
+    batchSize: options.batchSize,
+    classes,
+    bands: bandIndices,
+    augment: false,
+    ...(side === "all" ? { valSplit: 1 } : {}),
+    ...(options.split === undefined ? {} : { split: options.split }),
+    ...(options.mask === undefined ? {} : { mask: options.mask }),
+    signal,
+    onProgress,
+    onWarning,
+  });
+  try {
+    const unknown = data.classes.filter(({ value }) => !classes.some((known) => known.value === value));
+    if (unknown.length > 0) {
+      throw new GeoLearnError(
+        "CLASS_UNKNOWN",
+        `The labels hold ${unknown.map(({ value, name }) => `${value} ${name}`).join(", ")}; the model knows ${classes.map(({ value, name }) => `${value} ${name}`).join(", ")}.`,
+        { hint: "Evaluate on chips with the classes the model was trained on." },
+      );
+    }
+    const learner = await Learner.fromPackage(options.model, data, options.device === undefined ? {} : { device: options.device });
+    try {
+      return await learner.evaluate({ signal, onProgress, onWarning });
+    } finally {
+      await learner.dispose();
+    }
+  } finally {
+    await data.close();
+  }
+}
+
+async function hasSplit(folders: readonly string[]): Promise<boolean> {
+  return (await stat(join(folders[0]!, "split.json")).catch(() => null)) !== null;
+}
