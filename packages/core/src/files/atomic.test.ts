@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { GeoLearnError } from "../errors.ts";
 import { temporaryPath, writeAtomic, writeFully } from "./atomic.ts";
-import { type Fault, withFault } from "./faults.ts";
+import { type Fault, withFault } from "./faults.testing.ts";
 
 let folder: string;
 beforeEach(async () => {

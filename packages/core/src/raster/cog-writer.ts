@@ -30,7 +30,7 @@ const STRUCTURE = [
 /** Files beyond this need the 64-bit offsets of BigTIFF; classic ones end at 4 GiB. */
 const CLASSIC_LIMIT = 3.9e9;
 /** Tiles of one resolution stay in memory up to this size, then go to a scratch file. */
-const SPOOL_MEMORY = 24 * 1024 * 1024;
+const SPOOL_MEMORY = 8 * 1024 * 1024;
 /** Uncompressed bytes that may wait for the compressor. */
 const IN_FLIGHT_BYTES = 32 * 1024 * 1024;
 
@@ -157,7 +157,8 @@ class CogWriter implements RasterWriter {
   /** Signature, note, directories, then the pixels from the smallest copy to the full image. */
   async #assemble(): Promise<void> {
     const pixels = this.#levels.reduce((sum, level) => sum + level.spool.size, 0);
-    const bigTiff = pixels + directoriesSize(this.#directories([]), true) > CLASSIC_LIMIT;
+    const large = pixels + directoriesSize(this.#directories([]), true) > CLASSIC_LIMIT;
+    const bigTiff = large || this.#profile.bigTiff === true;
     const size = String(Buffer.byteLength(STRUCTURE)).padStart(6, "0");
     const note = Buffer.from(`GDAL_STRUCTURAL_METADATA_SIZE=${size} bytes\n${STRUCTURE}`);
     const signatureBytes = bigTiff ? 16 : 8;

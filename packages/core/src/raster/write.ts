@@ -30,6 +30,8 @@ export interface RasterProfile {
   readonly bandNames?: readonly string[];
   /** True when the last band is alpha. @defaultValue false */
   readonly alpha?: boolean;
+  /** Whether offsets have 64 bits; smaller files need no BigTIFF. @defaultValue from 3.9 GB on */
+  readonly bigTiff?: boolean;
   /** Further GDAL metadata items. */
   readonly metadata?: Readonly<Record<string, string>>;
 }

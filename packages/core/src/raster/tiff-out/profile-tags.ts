@@ -11,7 +11,7 @@ import type { Predictor } from "./predictor.ts";
 import { SAMPLE_BYTES, nodataText, sampleFormat } from "./sample-types.ts";
 
 /** The parts of a profile that do not depend on the size. */
-export type TagProfile = Omit<RasterProfile, "width" | "height" | "blockSize" | "overviews" | "level">;
+export type TagProfile = Omit<RasterProfile, "width" | "height" | "blockSize" | "overviews" | "level" | "bigTiff">;
 
 /** Tags that describe samples and their meaning; the same in the full image and in its reduced copies. */
 export function sampleTags(profile: TagProfile, width: number, height: number, predictor: Predictor): Tag[] {

@@ -52,7 +52,9 @@ export class Spool {
     for (let at = 0; at < this.#size; at += COPY_BYTES) {
       const piece = Buffer.allocUnsafe(Math.min(COPY_BYTES, this.#size - at));
       for (let done = 0; done < piece.length;) {
-        const { bytesRead } = await this.#handle.read(piece, done, piece.length - done, at + done);
+        const { bytesRead } = await this.#handle.read(piece, done, piece.length - done, at + done).catch((error: unknown) => {
+          throw writeError(this.#path, error);
+        });
         if (bytesRead === 0) throw writeError(this.#path, new Error("the scratch file became shorter"));
         done += bytesRead;
       }
