@@ -72,8 +72,10 @@ function load(): OnnxRuntime {
     const entry = require("onnxruntime-node") as {
       Tensor: new (dtype: string, data: TensorData, dims: readonly number[]) => RuntimeTensor;
       listSupportedBackends: () => { name: string }[];
-      env: { versions: Record<string, string> };
+      env: { versions: Record<string, string>; logLevel?: string };
     };
+    // Failures arrive as exceptions; printed as well they would fill the terminal of whoever tries devices.
+    entry.env.logLevel = "fatal";
     const { binding, initOrt } = require("onnxruntime-node/dist/binding.js") as Binding;
     initOrt();
     return {
