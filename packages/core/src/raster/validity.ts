@@ -32,11 +32,6 @@ export function pixelsWithValue(
   return valid === pixels ? null : mask;
 }
 
-/** True when a sample can be told to be missing by itself. */
-export function hasSampleNodata(type: SampleType, nodata: number | null): boolean {
-  return nodata !== null || isFloat(type);
-}
-
 /** Marks nonzero samples as 1; null when all are. */
 export function nonZero(samples: Samples): Uint8Array | null {
   const mask = new Uint8Array(samples.length);

@@ -3,23 +3,10 @@
 import type { Samples, SampleType } from "../raster.ts";
 import { createSamples } from "./samples.ts";
 
-interface LercResult {
-  readonly width: number;
-  readonly height: number;
-  readonly depthCount?: number;
-  readonly dimCount?: number;
-  readonly pixels: readonly Samples[];
-  readonly mask?: Uint8Array | null;
-}
-
-interface LercLibrary {
-  decode(bytes: ArrayBuffer, options: { readonly returnPixelInterleavedDims: boolean }): LercResult;
-}
-
 /** Samples of a block, band after band: `[samples, rows, width]`. @throws Error when the blob is damaged or of another size. */
 export async function decodeLerc(bytes: Uint8Array, type: SampleType, width: number, rows: number, samples: number): Promise<Samples> {
   checkHeader(bytes, width, rows, samples);
-  const library = await load();
+  const { default: library } = await import("lerc");
   const copy = new Uint8Array(bytes);
   const result = library.decode(copy.buffer, { returnPixelInterleavedDims: false });
   if (result.width !== width || result.height < rows || result.pixels.length !== 1) {
@@ -55,10 +42,4 @@ function checkHeader(bytes: Uint8Array, width: number, rows: number, samples: nu
   if (across !== width || height < rows || height > rows + 65536 || height * across > 2 ** 28 || depth < 1 || depth > samples) {
     throw new Error(`its LERC blob is ${across} x ${height} pixels of ${depth} values, not ${width} x ${rows} of ${samples}`);
   }
-}
-
-async function load(): Promise<LercLibrary> {
-  const loaded: unknown = await import("lerc" as string);
-  const { default: library } = loaded as { default: LercLibrary };
-  return library;
 }
