@@ -76,8 +76,11 @@ describe("lockFolder", () => {
     const others = [claimant(), claimant(), claimant(), claimant()];
     const outcomes = await Promise.all(others.map(said));
     expect(outcomes.sort()).toEqual(["OUTPUT_LOCKED", "OUTPUT_LOCKED", "OUTPUT_LOCKED", "got"]);
-    for (const other of others) other.kill("SIGKILL");
-    await Promise.all(others.map((other) => other.exitCode ?? other.signalCode ?? once(other, "exit")));
+    for (const other of others) {
+      if (other.exitCode !== null) continue;
+      other.kill("SIGKILL");
+      await once(other, "exit");
+    }
     await (
       await lockFolder(folder)
     )();

@@ -14,6 +14,7 @@ import { type Fault, withFault } from "../files/faults.testing.ts";
 import { createRng } from "../rng.ts";
 import { createRaster } from "./cog-writer.ts";
 import { encodeGeoTiff } from "./encode-geotiff.ts";
+import { openRaster } from "./open-raster.ts";
 import type { SampleType, Samples } from "./raster.ts";
 import { SAMPLE_MAX, newSamples } from "./tiff-out/sample-types.ts";
 import type { RasterProfile } from "./write.ts";
@@ -228,6 +229,38 @@ describe("createRaster", () => {
       expect(seen.half!.slice(0, 4)).toEqual([...expected[overviews].slice(0, 3), fourth]);
       expect(new Set(seen.half!.slice(4))).toEqual(new Set([1]));
     }
+  });
+
+  it("is read back by our own reader", async () => {
+    const path = join(folder, "own.tif");
+    const data = samples("uint8", 100 * 80, 3).map((value) => value % 3);
+    const classNames = new Map([
+      [0, "background"],
+      [1, 'building <&> "house"'],
+    ]);
+    const colorTable = new Map<number, Rgb>([[1, [255, 0, 9]]]);
+    const profile: RasterProfile = {
+      width: 100,
+      height: 80,
+      bands: 1,
+      sampleType: "uint8",
+      transform: northUp,
+      crs,
+      nodata: 255,
+      blockSize: 32,
+    };
+    await write(path, data, { ...profile, classNames, colorTable, bandNames: ["class & co"] }, 11);
+    const raster = await openRaster(path);
+    expect(raster).toMatchObject({ classNames, nodata: 255, transform: northUp, width: 100, height: 80 });
+    expect(raster.colorTable?.get(1)).toEqual([255, 0, 9]);
+    expect(raster.crs?.epsg).toBe(32633);
+    expect(raster.bandInfo[0]!.name).toBe("class & co");
+    expect(raster.overviews).toEqual([
+      { width: 50, height: 40 },
+      { width: 25, height: 20 },
+    ]);
+    expect(Buffer.compare((await raster.read()).data as Uint8Array, data as Uint8Array)).toBe(0);
+    await raster.close();
   });
 
   it("gives the same bytes whatever the strips and the timing", async () => {

@@ -114,7 +114,7 @@ function geoTags({ transform, crs }: TagProfile): Tag[] {
       directory.push(id, 34736, numbers.length, doubles.length);
       doubles.push(...numbers);
     } else {
-      const entry = `${value}|`;
+      const entry = `${String(value)}|`;
       directory.push(id, 34737, Buffer.byteLength(entry), Buffer.byteLength(text));
       text += entry;
     }

@@ -34,9 +34,15 @@ export function parseGdalMetadata(xml: string | null): readonly GdalItem[] {
       band: sample === undefined ? null : Number(sample),
       role: asText(record["@role"]),
       domain: asText(record["@domain"]),
-      value: typeof item === "string" ? item : (asText(record["#text"]) ?? ""),
+      value: unescapeXml(typeof item === "string" ? item : (asText(record["#text"]) ?? "")),
     };
   });
+}
+
+/** GDAL escapes values twice; the parser has undone it once. */
+function unescapeXml(text: string): string {
+  const plain = text.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&quot;", '"').replaceAll("&apos;", "'");
+  return plain.replaceAll("&amp;", "&");
 }
 
 function asRecord(value: unknown): Readonly<Record<string, unknown>> {
