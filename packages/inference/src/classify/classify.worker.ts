@@ -7,7 +7,7 @@ import { type CompiledFunction, type HostTensor, compile, startEngine } from "@g
 import { createNetwork } from "@geolearn/models";
 import * as tf from "@tensorflow/tfjs";
 
-import type { LaneReply, LaneRequest, LaneSetup } from "./lane-messages.ts";
+import { type LaneReply, type LaneRequest, type LaneSetup, STOP } from "./lane-messages.ts";
 
 interface Lane {
   readonly scorer: CompiledFunction;
@@ -32,9 +32,15 @@ const starting = startLane().then(
 
 // One request after another: they share the memory that is fed to the network.
 let last: Promise<void> = Promise.resolve();
-port.on("message", (request: LaneRequest) => {
-  last = last.then(() => answer(request));
+port.on("message", (request: LaneRequest | typeof STOP) => {
+  last = last.then(() => (request === STOP ? end() : answer(request)));
 });
+
+/** Ends the thread between two runs: a thread that is ended from outside inside the native runtime takes the whole process with it. */
+async function end(): Promise<void> {
+  await (await starting)?.scorer.dispose();
+  process.exit(0);
+}
 
 async function answer(request: LaneRequest): Promise<void> {
   const lane = await starting;
@@ -71,6 +77,7 @@ async function computeBlocks(scorer: CompiledFunction, { pixels, size, out }: La
   const length = pixels.length / size;
   let result = out;
   for (let first = 0; first < size; first += computeBatch) {
+    if (Atomics.load(setup.stop, 0) !== 0) break; // nobody waits for the result any more
     const count = Math.min(computeBatch, size - first);
     images.set(pixels.subarray(first * length, (first + count) * length));
     const scores = (await scorer.run({ images }))["scores"]!.data as Float32Array;

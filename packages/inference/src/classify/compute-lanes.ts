@@ -5,7 +5,7 @@ import type { Worker } from "node:worker_threads";
 import { type ErrorCode, GeoLearnError, createWorker } from "@geolearn/core";
 
 import type { PixelBlock } from "../inference-function.ts";
-import type { LaneFailure, LaneReply, LaneRequest, LaneSetup } from "./lane-messages.ts";
+import { type LaneFailure, type LaneReply, type LaneRequest, type LaneSetup, STOP } from "./lane-messages.ts";
 
 interface Pending {
   readonly resolve: (scores: Float32Array | null) => void;
@@ -17,6 +17,7 @@ interface Lane {
   readonly pending: Map<number, Pending>;
   readonly ready: Promise<LaneReady>;
   readonly stopStarting: (error: unknown) => void;
+  readonly ended: Promise<void>;
 }
 
 /** What a thread tells of its network once it stands. */
@@ -29,11 +30,12 @@ export interface LaneReady {
 /** A fixed number of threads; requests go to the one with the fewest waiting. */
 export class ComputeLanes {
   readonly #lanes: Lane[] = [];
+  readonly #stop = new Int32Array(new SharedArrayBuffer(4));
   #nextId = 1;
   #closed: unknown = null;
 
-  constructor(setup: LaneSetup, count: number) {
-    for (let i = 0; i < count; i++) this.#lanes.push(this.#start(setup));
+  constructor(setup: Omit<LaneSetup, "stop">, count: number) {
+    for (let i = 0; i < count; i++) this.#lanes.push(this.#start({ ...setup, stop: this.#stop }));
   }
 
   /** Waits until every thread has its network. @throws what starting threw */
@@ -42,7 +44,7 @@ export class ComputeLanes {
     return first!;
   }
 
-  /** Scores of a block, in its `out` when that is shared memory. Cancelling ends all threads at once: a run cannot be interrupted otherwise. */
+  /** Scores of a block, in its `out` when that is shared memory. Cancelling ends all threads. */
   async run({ pixels, size, out }: PixelBlock, signal?: AbortSignal): Promise<Float32Array> {
     signal?.throwIfAborted();
     if (this.#closed !== null) throw this.#closed;
@@ -68,17 +70,20 @@ export class ComputeLanes {
     return this.#closed !== null;
   }
 
-  /** Ends the threads; what still runs is rejected with `reason`. */
+  /** Ends the threads, each after the block it is at; what still waits is rejected with `reason` at once. */
   async close(reason?: unknown): Promise<void> {
     this.#closed ??=
       reason ??
       new GeoLearnError("INVALID_ARGUMENT", "The classifier was disposed while it was computing.", {
         hint: "Await its results before dispose().",
       });
+    const first = Atomics.exchange(this.#stop, 0, 1) === 0;
     await Promise.all(
-      this.#lanes.map(async (lane) => {
+      this.#lanes.map((lane) => {
         fail(lane, this.#closed);
-        await lane.worker.terminate();
+        if (first) lane.worker.postMessage(STOP);
+        lane.worker.ref();
+        return lane.ended;
       }),
     );
   }
@@ -104,7 +109,8 @@ export class ComputeLanes {
       });
     });
     ready.catch(() => {}); // told by ready() and run()
-    const lane = { worker, pending, ready, stopStarting };
+    const ended = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
+    const lane = { worker, pending, ready, stopStarting, ended };
     const lose = (cause: unknown): void => {
       const text = cause instanceof Error ? cause.message : "it exited";
       fail(

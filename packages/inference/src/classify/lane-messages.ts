@@ -25,6 +25,8 @@ export interface LaneSetup {
   readonly bands: number;
   /** Blocks of every run of the network: always as many, so that no result depends on how many are asked for at once. */
   readonly computeBatch: number;
+  /** One number in shared memory; not 0 when the threads shall end. */
+  readonly stop: Int32Array;
 }
 
 /** Blocks to compute. */
@@ -35,6 +37,9 @@ export interface LaneRequest {
   /** Shared memory for the scores, or null: then they come with the reply. */
   readonly out: Float32Array | null;
 }
+
+/** Tells a thread to end. */
+export const STOP = "stop";
 
 /** A failure in a form that passes between threads. */
 export interface LaneFailure {

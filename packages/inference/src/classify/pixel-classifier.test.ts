@@ -7,6 +7,7 @@ import { startEngine } from "@geolearn/engine";
 import { type ModelManifest, createUNet, readModelPackage, writeModelPackage } from "@geolearn/models";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
+import type { InferenceFunction } from "../inference-function.ts";
 import { CLASSES, memoryRaster } from "../testing/rasters.ts";
 import { type ClassifyOptions, classifyPixels, estimateClassification } from "./classify-pixels.ts";
 import { runInference } from "../run/run-inference.ts";
@@ -107,7 +108,7 @@ describe("a network on a scene", () => {
 
   test("cancelling ends the computing threads, and the function can be used again", async () => {
     const fn = pixelClassifier(model, { workers: 2, threads: 1 });
-    for (const after of [1, 2, 3]) {
+    for (const after of [1, 2, 4, 9]) {
       const controller = new AbortController();
       let reports = 0;
       const running = runInference(fn, scene(), {
@@ -124,7 +125,7 @@ describe("a network on a scene", () => {
   });
 
   test("an estimate tells windows, time, memory and disk, and writes nothing", async () => {
-    const estimate = await estimateClassification(model, scene(), { batchSize: 2 });
+    const estimate = await estimateClassification(model, scene(), { batchSize: 2, workers: 1 });
     expect(estimate).toMatchObject({ windows: 16, pixels: 150 * 137, measuredBatches: 3 });
     expect(estimate.seconds).toBeGreaterThan(0);
     expect(estimate.memoryMb).toBeGreaterThan(10);
@@ -133,21 +134,26 @@ describe("a network on a scene", () => {
 });
 
 describe("scene and model are checked", () => {
+  let shared: InferenceFunction;
+  beforeAll(() => {
+    shared = pixelClassifier(model, { workers: 1, threads: 1 });
+  });
+  afterAll(() => shared.dispose());
+
   const classify = (raster: Raster, options: ClassifyOptions = {}): Promise<string[]> => {
     const warnings: string[] = [];
-    return classifyPixels(model, raster, { ...options, onWarning: ({ code }) => warnings.push(code) }).then(async (map) => {
+    return runInference(shared, raster, { ...options, onWarning: ({ code }) => warnings.push(code) }).then(async (map) => {
       await map.dispose();
       return warnings;
     });
   };
 
   test("bands by name, then by position; too few are refused", async () => {
-    const fn = pixelClassifier(model);
+    const fn = shared;
     const info = { sampleType: "uint8", resolution: 1 } as const;
     expect((await fn.configure({ ...info, bands: 4, bandNames: ["nir", "Blue", "GREEN", "red"] })).bands).toEqual([3, 2, 1]);
     expect((await fn.configure({ ...info, bands: 4, bandNames: ["band 1", "band 2", "band 3", "band 4"] })).bands).toEqual([0, 1, 2]);
     await expect(fn.configure({ ...info, bands: 2, bandNames: ["red", "green"] })).rejects.toMatchObject({ code: "BANDS_MISMATCH" });
-    await fn.dispose();
     await expect(classify(scene(), { bands: [0, 1] })).rejects.toMatchObject({ code: "BANDS_MISMATCH" });
     await expect(classify(scene(), { bands: [0, 1, 3] })).rejects.toMatchObject({ code: "BANDS_MISMATCH" });
   });
@@ -168,7 +174,7 @@ describe("scene and model are checked", () => {
     expect(await classify(scene({ crs: null }))).toEqual(["CRS_MISSING"]);
     const bright = scene({ sampleType: "uint16", value: () => 4000 });
     const warnings: string[] = [];
-    const map = await classifyPixels(model, bright, {
+    const map = await runInference(shared, bright, {
       outOfRange: true,
       onWarning: ({ code, message }) => warnings.push(`${code} ${message}`),
     });

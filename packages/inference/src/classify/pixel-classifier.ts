@@ -142,7 +142,7 @@ class PixelClassifier implements InferenceFunction {
     const { buffer, list } = shareWeights(weights);
     this.#fingerprint ??= fingerprintOf(manifest, buffer, this.#options.device ?? "cpu");
     const cores = availableParallelism();
-    const setup: LaneSetup = {
+    const setup: Omit<LaneSetup, "stop"> = {
       device: this.#options.device ?? "cpu",
       threads: this.#options.threads ?? Math.max(1, Math.floor(cores / this.#workers)),
       modelType: manifest.modelType,
