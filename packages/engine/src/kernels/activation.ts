@@ -1,7 +1,7 @@
 /** Bias and activation of tfjs's fused kernels. */
 
 import { GeoLearnError } from "@geolearn/core";
-import * as tf from "@tensorflow/tfjs";
+import type * as tf from "@tensorflow/tfjs";
 import type { KernelCall } from "./register.ts";
 
 const ACTIVATIONS: Readonly<Record<string, string>> = {

@@ -122,7 +122,7 @@ function mirrorPad({ inputs, attributes, backend }: KernelCall): tf.TensorInfo {
   const pads = attributes["paddings"] as [number, number][];
   const shape = x.shape.map((side, i) => side + pads[i]![0] + pads[i]![1]);
   if (attributes["mode"] !== "reflect")
-    throw new GeoLearnError("KERNEL_MISSING", `MirrorPad with mode ${String(attributes["mode"])}; the engine has reflect`);
+    throw new GeoLearnError("KERNEL_MISSING", `MirrorPad with mode ${JSON.stringify(attributes["mode"])}; the engine has reflect`);
   return backend.emit(
     "PadV2",
     [x],

@@ -18,7 +18,10 @@ export interface ConvolutionAttributes extends Record<string, readonly number[]>
 
 function infoOf(attributes: KernelCall["attributes"], x: readonly number[], filter: readonly number[], depthwise: boolean): ConvInfo {
   if (attributes["dataFormat"] !== undefined && attributes["dataFormat"] !== "NHWC") {
-    throw new GeoLearnError("KERNEL_MISSING", `convolution with data format ${String(attributes["dataFormat"])}; the engine has NHWC`);
+    throw new GeoLearnError(
+      "KERNEL_MISSING",
+      `convolution with data format ${JSON.stringify(attributes["dataFormat"])}; the engine has NHWC`,
+    );
   }
   return tf.backend_util.computeConv2DInfo(
     x as [number, number, number, number],

@@ -1,6 +1,6 @@
 /** Resizing of images and its gradients. */
 
-import * as tf from "@tensorflow/tfjs";
+import type * as tf from "@tensorflow/tfjs";
 import type { KernelCall, KernelTable } from "./register.ts";
 
 const settings = (attributes: KernelCall["attributes"]): { alignCorners: boolean; halfPixelCenters: boolean } => ({

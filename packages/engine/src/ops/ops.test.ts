@@ -4,6 +4,7 @@ import {
   avgPool,
   batchNorm,
   compile,
+  constant,
   conv2d,
   groupNorm,
   logSoftmax,
@@ -85,7 +86,7 @@ describe("statistics that float32 makes hard", () => {
   test("batch norm of a constant channel of 200.7 gives the offset, and finite gradients", async () => {
     const step = compile(
       ({ x }) => {
-        const options = { scale: tf.ones([2]), offset: tf.fill([2], 0.25), training: true, mean, variance };
+        const options = { scale: tf.ones([2]), offset: constant(Float32Array.of(0.25, 0.25)), training: true, mean, variance };
         return { y: batchNorm(image(x), options), dx: tf.grad((v) => batchNorm(image(v), options))(x!) };
       },
       { inputs: { x: { shape: [2, 128, 96, 2], dtype: "float32" } } },
