@@ -51,7 +51,10 @@ export class Peers {
     return full.flatMap((command, i) => {
       if (!("out" in command)) return [];
       return [
-        { data: samplesFrom(answers[i]!.dtype!, readFileSync(String(command["out"]))), mask: new Uint8Array(readFileSync(`${String(command["out"])}.mask`)) },
+        {
+          data: samplesFrom(answers[i]!.dtype!, readFileSync(String(command["out"]))),
+          mask: new Uint8Array(readFileSync(`${String(command["out"])}.mask`)),
+        },
       ];
     });
   }

@@ -3,11 +3,12 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-import { describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 
 import { GeoLearnError } from "../errors.ts";
 import { openRaster } from "./open-raster.ts";
-import type { Raster } from "./raster.ts";
+import { difference, Peers, withPeers } from "./peers.testing.ts";
+import type { Raster, Samples } from "./raster.ts";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "../../../..");
 const folder = join(root, "../shared/data/geotiff-zoo");
@@ -72,6 +73,42 @@ describe.skipIf(!present)("every file of the GeoTIFF collection", () => {
     });
   }
 });
+
+describe.skipIf(!present || !withPeers)("against rasterio, pixel by pixel", () => {
+  const peers = new Peers();
+  afterAll(() => peers.remove());
+
+  test("masks are equal, lossy pixels within 2", { timeout: 120_000 }, async () => {
+    const manifest = JSON.parse(readFileSync(join(folder, "manifest.json"), "utf8")) as Record<string, Entry>;
+    const names = Object.keys(manifest).filter(
+      (name) => refused[name] === undefined && manifest[name]!.width * manifest[name]!.height < 4e6,
+    );
+    const answers = peers.run(names.map((name) => ({ do: "read", path: join(folder, name) })));
+    for (const [i, name] of names.entries()) {
+      const raster = await openRaster(join(folder, name));
+      const { data, mask } = await raster.read();
+      const { data: expected, mask: valid } = answers[i]!;
+      const lossy = manifest[name]!.lossy === true;
+      expect([name, difference(data, expected).most <= (lossy ? 2 : 0)]).toEqual([name, true]);
+      const full = mask ?? new Uint8Array(valid.length).fill(1);
+      // rasterio calls NaN valid unless it is the nodata value
+      const finite = full.map((_, pixel) => (hasFinite(expected, pixel, full.length) ? 1 : 0));
+      expect([
+        name,
+        difference(
+          full,
+          valid.map((value, pixel) => value & finite[pixel]!),
+        ).most,
+      ]).toEqual([name, 0]);
+      await raster.close();
+    }
+  });
+});
+
+function hasFinite(data: Samples, pixel: number, pixels: number): boolean {
+  for (let i = pixel; i < data.length; i += pixels) if (Number.isFinite(data[i]!)) return true;
+  return false;
+}
 
 async function readAll(path: string): Promise<void> {
   const raster = await openRaster(path);
