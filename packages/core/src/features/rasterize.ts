@@ -9,6 +9,7 @@ import type { Geometry, Position } from "geojson";
 import type { Affine } from "../affine.ts";
 import { GeoLearnError } from "../errors.ts";
 import type { SampleType, Samples } from "../raster/raster.ts";
+import { newSamples } from "../raster/tiff-out/sample-types.ts";
 import { type Path, burnLine, burnTouched, fillPolygon } from "./burn.ts";
 
 /** A geometry and the value its pixels get. */
@@ -107,28 +108,6 @@ export function rasterize<T extends Samples = Samples>(shapes: Iterable<Shape>, 
     const col = Math.floor(xs[0]!);
     const row = Math.floor(ys[0]!);
     if (col >= 0 && col < width && row >= 0 && row < height) out[row * width + col] = value;
-  }
-}
-
-/** A new array of samples. */
-function newSamples(type: SampleType, length: number): Samples {
-  switch (type) {
-    case "uint8":
-      return new Uint8Array(length);
-    case "int8":
-      return new Int8Array(length);
-    case "uint16":
-      return new Uint16Array(length);
-    case "int16":
-      return new Int16Array(length);
-    case "uint32":
-      return new Uint32Array(length);
-    case "int32":
-      return new Int32Array(length);
-    case "float32":
-      return new Float32Array(length);
-    case "float64":
-      return new Float64Array(length);
   }
 }
 

@@ -144,8 +144,8 @@ export class RegionTracer {
     let i = 0;
     let j = 0;
     while (i < aboveLast || j < last) {
-      const xUp = i < aboveLast ? aboveStarts[i + 1]! : OUTSIDE;
-      const xDown = j < last ? starts[j + 1]! : OUTSIDE;
+      const xUp = i < aboveLast ? aboveStarts[i + 1]! : Infinity;
+      const xDown = j < last ? starts[j + 1]! : Infinity;
       const x = xUp < xDown ? xUp : xDown;
       const up = xUp === x;
       const down = xDown === x;
