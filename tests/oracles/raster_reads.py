@@ -23,6 +23,10 @@ def pattern(kind, bands, height, width, dtype, seed):
             layer = 120 + 50 * np.sin(x / 17 + band) + 50 * np.cos(y / 23 - band)
         elif kind == "classes":
             layer = (x // 9 + y // 7 * 3 + band) % 7
+        elif kind == "bits":
+            layer = (np.sin(x / 31 + y / 57) + np.sin(x * y / 9000) > 0.3) | (x > 600)
+        elif kind == "bit noise":
+            layer = rng.integers(0, 100, (height, width)) < (x % 97)
         elif kind == "steps":
             layer = ((x // 16 + y // 16 + band) % 2) * 200 + 20
         else:

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { afterAll, describe, expect, test } from "vitest";
@@ -99,19 +99,17 @@ describe.skipIf(!withPeers)("many files as one", () => {
 
   test("hundreds of files with few open at a time", async () => {
     const { folder, paths } = folderOf("many", [{ transform: at(0, 0) }]);
-    const bytes = readFileSync(paths[0]!);
     const sources: string[] = [];
     for (let i = 0; i < 300; i++) {
       const path = join(folder, `copy${i}.tif`);
       copyFileSync(paths[0]!, path);
-      writeFileSync(path.replace(/tif$/, "tfw"), "");
       sources.push(path);
     }
-    expect(bytes.length).toBeGreaterThan(0);
+    const before = openFiles();
     const raster = await openRaster(sources);
     const { mask } = await raster.read();
     expect(mask).toBeNull();
-    expect(openFiles()).toBeLessThan(120);
+    expect(openFiles() - before).toBeLessThanOrEqual(64 + 16);
     await raster.close();
   });
 
@@ -218,10 +216,7 @@ describe.skipIf(!withPeers)("many files as one", () => {
   });
 });
 
+/** Open file descriptors of this process, where the system tells them. */
 function openFiles(): number {
-  try {
-    return Number(process.report === undefined ? 0 : (process as unknown as { _getActiveHandles(): unknown[] })._getActiveHandles().length);
-  } catch {
-    return 0;
-  }
+  return existsSync("/proc/self/fd") ? readdirSync("/proc/self/fd").length : 0;
 }

@@ -17,6 +17,7 @@ const seeds = [
   "generated/bigendian_uint16_deflate_pred2.tif",
   "generated/bigtiff_deflate.tif",
   "generated/bit12_uint16_lzw.tif",
+  "generated/bit1_ccittfax4.tif",
   "generated/float32_lerc.tif",
   "generated/float32_lerc_zstd_tiled64.tif",
   "generated/float32_lzw_pred3.tif",

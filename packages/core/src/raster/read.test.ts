@@ -27,6 +27,8 @@ describe.skipIf(!withPeers)("reads like rasterio", () => {
       { name: "float.tif", bands: 2, dtype: "float32", options: { ...tiled, predictor: 3 } },
       { name: "zstd.tif", bands: 3, dtype: "uint8", options: { ...tiled, compress: "zstd", predictor: 2 } },
       { name: "lerc.tif", bands: 3, dtype: "float32", options: { ...tiled, compress: "lerc_zstd" } },
+      { name: "fax.tif", bands: 1, dtype: "uint8", kind: "bits", options: { compress: "ccittfax4", nbits: 1, blockysize: 64 } },
+      { name: "fax-noise.tif", bands: 1, dtype: "uint8", kind: "bit noise", options: { compress: "ccittfax4", nbits: 1 } },
       { name: "lerc8.tif", bands: 3, dtype: "uint8", options: { ...tiled, compress: "lerc", interleave: "pixel" } },
     ];
     test.each(kinds)("$name", async ({ name, ...options }) => {
@@ -34,7 +36,7 @@ describe.skipIf(!withPeers)("reads like rasterio", () => {
       const wanted = [[0], Array.from({ length: options.bands }, (_, i) => options.bands - 1 - i)];
       const cases = windows.flatMap((window) => wanted.map((bands) => ({ window, bands })));
       const expected = peers.run([
-        { ...base, ...options, path, kind: "noise" },
+        { ...base, kind: "noise", ...options, path },
         ...cases.map(({ window, bands }) => ({ do: "read", path, window, bands: bands.map((band) => band + 1) }) as const),
       ]);
       const raster = await openRaster(path);

@@ -42,7 +42,6 @@ const refused: Readonly<Record<string, readonly [code: string, reason: RegExp]>>
   "generated/BROKEN_truncated_half.tif": ["RASTER_CORRUPT", /cut short/],
   "original/corrupt.tif": ["RASTER_CORRUPT", /block/],
   "original/sar_hh.tif": ["RASTER_UNSUPPORTED", /complex/],
-  "generated/bit1_ccittfax4.tif": ["RASTER_UNSUPPORTED", /CCITT/],
   "generated/uint8_lzma.tif": ["RASTER_UNSUPPORTED", /LZMA/],
   "generated/uint8_webp_lossless.tif": ["RASTER_UNSUPPORTED", /WebP/],
   "generated/uint8_webp_q80.tif": ["RASTER_UNSUPPORTED", /WebP/],

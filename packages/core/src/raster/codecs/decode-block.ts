@@ -5,6 +5,7 @@ import { constants, inflateSync } from "node:zlib";
 import { GeoLearnError } from "../../errors.ts";
 import type { Samples } from "../raster.ts";
 import { type BlockSpec, JPEG_FILE, PNG_FILE } from "./block-spec.ts";
+import { decodeCcitt } from "./ccitt.ts";
 import { decodeJpeg } from "./jpeg.ts";
 import { decodeLerc } from "./lerc.ts";
 import { decodeLzw } from "./lzw.ts";
@@ -66,6 +67,8 @@ async function decompress(spec: BlockSpec, bytes: Uint8Array, rowBytes: number, 
     case 1:
       // predictors and byte swaps work in place, and neighbouring blocks share a buffer
       return bytes.slice(0, expected);
+    case 4:
+      return decodeCcitt(bytes, spec.width, rows);
     case 5: {
       const decoded = decodeLzw(bytes, expected);
       if (decoded === null) throw corrupt("its LZW codes are not valid");

@@ -62,7 +62,7 @@ const compressionNames: Readonly<Record<number, string>> = {
   50002: "JPEG XL",
   52546: "JPEG XL",
 };
-const decoded = new Set([1, 5, 7, 8, 32773, 32946, 34887, 50000]);
+const decoded = new Set([1, 4, 5, 7, 8, 32773, 32946, 34887, 50000]);
 
 /** Describes the image of a directory. @throws RASTER_CORRUPT, RASTER_UNSUPPORTED, LIMIT_EXCEEDED */
 export async function readImage(file: TiffFile, directory: Directory): Promise<TiffImage> {
@@ -250,13 +250,17 @@ async function checkMeaning(image: TiffImage, problem: Problems): Promise<void> 
   if (photometric === 6 && (compression !== 7 || bands !== 3)) {
     throw problem.unsupported("has YCbCr samples that are not JPEG", asRgb);
   }
+  if (compression === 4 && (bits !== 1 || block.samples !== 1)) throw problem.corrupt("CCITT blocks must have one band of one bit");
+  if (compression === 4 && ((await directory.number(tags.t6Options, 0)) & 2) !== 0) {
+    throw problem.unsupported("has CCITT blocks with uncompressed parts", asRgb);
+  }
   if (compression === 7 && bits !== 8) throw problem.unsupported(`has JPEG blocks of ${bits} bits`, asRgb);
   if (compression === 34887 && block.reversedBits) throw problem.corrupt("LERC blocks have no bit order");
   const referenceBlackWhite = await directory.numbers(tags.referenceBlackWhite);
   if (photometric === 6 && referenceBlackWhite !== null && !isFullRange(referenceBlackWhite)) {
     throw problem.unsupported("has YCbCr samples with headroom", asRgb);
   }
-  if (predictor === 1 || compression === 7 || compression === 34887) return;
+  if (predictor === 1 || compression === 4 || compression === 7 || compression === 34887) return;
   const wide = bits === 8 || bits === 16 || bits === 32 || bits === 64;
   if (predictor === 2 && !wide) throw problem.unsupported(`has horizontal differences of ${bits} bits`, asRgb);
   if (predictor === 3 && !block.float) throw problem.corrupt("it has a floating-point predictor on integers");
