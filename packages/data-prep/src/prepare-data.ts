@@ -97,7 +97,8 @@ export async function prepareData<const T extends "pixelClassification">(
   try {
     const chips = options.mask === undefined ? opened : await maskSource(opened, options.mask);
     const cache = new ChipCache(chips, options.cacheBytes);
-    const folder = options.workingFolder ?? chips.folder;
+    // with a mask chips hold other labels than their files: nothing measured of them is kept
+    const folder = options.mask === undefined ? (options.workingFolder ?? chips.folder) : null;
     const records = await measureChips(cache, { ...workOptions(options), folder });
     return await assembleData(chips, cache, records, folder, options, numbers);
   } catch (error) {

@@ -93,7 +93,7 @@ async function exportInto(run: ExportRun): Promise<ExportResult> {
   await mkdir(join(options.out, "labels"), { recursive: true });
   await storeState(options.out, state);
 
-  const pool = createChipPool(options.workers ?? Math.min(8, availableParallelism()));
+  const pool = createChipPool(options.workers ?? defaultWorkers(run));
   try {
     state = await writeChips(run, pool, state, labelType);
   } finally {
@@ -169,6 +169,14 @@ async function writeChips(
   }
   await storeState(out, state);
   return state;
+}
+
+/** Megapixels of chips below which starting threads costs more than they save; compression has threads of its own anyway. */
+const WORTH_THREADS = 24;
+
+function defaultWorkers({ windows, resolved }: ExportRun): number {
+  const megapixels = (windows * resolved.chipWidth * resolved.chipHeight) / 1e6;
+  return megapixels < WORTH_THREADS ? 0 : Math.min(8, availableParallelism());
 }
 
 interface PendingRow {
