@@ -1,6 +1,7 @@
 """The GDAL side of the polygonize benchmark: polygonize_shapes.py SIZE CONNECTIVITY FILE prints {seconds, count, areas}.
 
-The geometries are made, as in ours; their areas are measured afterwards, outside the time.
+The time is that of making each geometry and letting it go, which is faster in Python than keeping them all (ours keeps
+them). Counting and measuring is a second pass outside the time.
 """
 
 import json
@@ -21,15 +22,19 @@ def ring_area(ring):
 def main():
     size, connectivity, file = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     classes = numpy.fromfile(file, dtype="uint8").reshape(size, size)
+    transform = Affine(1, 0, 0, 0, -1, size)
     started = time.perf_counter()
-    polygons = list(shapes(classes, connectivity=connectivity, transform=Affine(1, 0, 0, 0, -1, size)))
+    for _ in shapes(classes, connectivity=connectivity, transform=transform):
+        pass
     seconds = time.perf_counter() - started
+    count = 0
     areas = {}
-    for geometry, value in polygons:
+    for geometry, value in shapes(classes, connectivity=connectivity, transform=transform):
+        count += 1
         shell, *holes = geometry["coordinates"]
         area = ring_area(shell) - sum(ring_area(hole) for hole in holes)
         areas[str(int(value))] = areas.get(str(int(value)), 0.0) + area
-    print(json.dumps({"seconds": seconds, "count": len(polygons), "areas": areas}))
+    print(json.dumps({"seconds": seconds, "count": count, "areas": areas}))
 
 
 main()
