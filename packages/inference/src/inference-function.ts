@@ -3,7 +3,7 @@
  * raster functions of ArcGIS (`getParameterInfo`, `getConfiguration`, `updatePixels`), with a batch instead of a super-tile.
  */
 
-import type { BandStatistics, ClassDefinition, RasterArray, SampleType, Warning } from "@geolearn/core";
+import type { BandStatistics, ClassDefinition, SampleType, Warning } from "@geolearn/core";
 
 /** A parameter a user may set. */
 export interface ParameterInfo {
@@ -86,5 +86,3 @@ export interface InferenceFunction {
   process(block: PixelBlock, signal?: AbortSignal): Promise<Float32Array>;
   dispose(): Promise<void>;
 }
-
-export type { RasterArray };

@@ -78,15 +78,14 @@ describe("a network on a scene", () => {
     expect(new Set(reference.classes).size).toBeGreaterThan(1);
     for (const options of [
       { batchSize: 4, workers: 1, threads: 2 },
-      { batchSize: 7, workers: 1, threads: 1 },
-      { batchSize: 4, workers: 2, threads: 1 },
-      { batchSize: 7, workers: 4, threads: 1 },
+      { batchSize: 7, workers: 2, threads: 1 },
+      { batchSize: 4, workers: 4, threads: 1 },
     ]) {
       const { classes, scores } = await bytesOf(options);
       expect(classes.equals(reference.classes)).toBe(true);
       for (let i = 0; i < scores.length; i++) expect(Math.abs(scores[i]! - reference.scores[i]!)).toBeLessThanOrEqual(1e-6);
     }
-  });
+  }, 240_000);
 
   test("the size of the windows does not matter when they overlap by more than the network sees", async () => {
     const pkg = await readModelPackage(model);
@@ -104,7 +103,7 @@ describe("a network on a scene", () => {
       expect(Buffer.from(result.classes).equals(Buffer.from(reference.classes))).toBe(true);
       for (let i = 0; i < result.scores.length; i++) expect(Math.abs(result.scores[i]! - reference.scores[i]!)).toBeLessThanOrEqual(1e-6);
     }
-  });
+  }, 240_000);
 
   test("cancelling ends the computing threads, and the function can be used again", async () => {
     const fn = pixelClassifier(model, { workers: 2, threads: 1 });
@@ -122,7 +121,7 @@ describe("a network on a scene", () => {
     expect(map.windows).toBe(16);
     await map.dispose();
     await fn.dispose();
-  });
+  }, 240_000);
 
   test("an estimate tells windows, time, memory and disk, and writes nothing", async () => {
     const estimate = await estimateClassification(model, scene(), { batchSize: 2, workers: 1 });

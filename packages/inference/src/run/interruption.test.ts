@@ -78,9 +78,10 @@ describe("a full disk", () => {
   test("DISK_FULL for every size, the former file stays, nothing is left, and a second try works", async (context) => {
     const disk = join(folder, "disk");
     await mkdir(disk);
-    const mount = (size: number): boolean => spawnSync("mount", ["-t", "tmpfs", "-o", `size=${size}k`, "tmpfs", disk]).status === 0;
+    const shell = (command: string): boolean => spawnSync("sh", ["-c", `${command} "$0"`, disk]).status === 0;
+    const mount = (size: number): boolean => shell(`mount -t tmpfs -o size=${size}k tmpfs`);
     if (!mount(4)) context.skip("a small disk can only be mounted by root");
-    spawnSync("umount", [disk]);
+    shell("umount");
     let full = 0;
     for (const size of [8, 16, 32, 64, 128, 256, 512, 4096]) {
       expect(mount(size)).toBe(true);
@@ -93,11 +94,11 @@ describe("a full disk", () => {
         expect(result).toMatchObject({ code: "DISK_FULL" });
         expect(await readdir(disk)).toEqual(["map.tif"]);
         expect(await readFile(out, "utf8")).toBe("the former file");
-        spawnSync("mount", ["-o", "remount,size=8192k", disk]);
+        shell("mount -o remount,size=8192k");
         await runInference(slow(0).fn, raster, { out, scores: true, resume: true });
         expect((await readdir(disk)).sort()).toEqual(["map.scores.tif", "map.tif"]);
       } finally {
-        spawnSync("umount", [disk]);
+        shell("umount");
       }
     }
     expect(full).toBeGreaterThan(3);
