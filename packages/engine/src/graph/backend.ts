@@ -2,6 +2,7 @@
 
 import { GeoLearnError } from "@geolearn/core";
 import * as tf from "@tensorflow/tfjs";
+import { engineInfo } from "../engine-state.ts";
 import type { TensorData, TensorType } from "../types.ts";
 import { checkUse, checkWrite, currentRecording, readWhileRecording } from "./recording.ts";
 import { type Attributes, type Value, leaf, operation, sizeOf } from "./value.ts";
@@ -196,6 +197,15 @@ export class OnnxBackend extends tf.KernelBackend {
 
 /** The backend in use. @throws ENGINE_FAILED before `startEngine`. */
 export function onnxBackend(): OnnxBackend {
+  if (engineInfo()?.device === "tensorflow") {
+    throw new GeoLearnError(
+      "KERNEL_MISSING",
+      "the engine's own operations are recorded for ONNX Runtime; device tensorflow runs tfjs's operations only",
+      {
+        hint: 'Use device "cpu", or write the function with operations of tfjs.',
+      },
+    );
+  }
   const backend = tf.engine().registry[BACKEND_NAME];
   if (!(backend instanceof OnnxBackend) || tf.getBackend() !== BACKEND_NAME) {
     throw new GeoLearnError("ENGINE_FAILED", "the engine has not been started", { hint: "Call `await startEngine()` first." });
