@@ -1,7 +1,5 @@
 /** The bytes of a chip's image and label files. */
 
-import { createRequire } from "node:module";
-
 import { type Affine, encodeGeoTiff, encodePng, GeoLearnError } from "@geolearn/core";
 
 import type { ChipProfile } from "./chip-job.ts";
@@ -55,13 +53,9 @@ function interleave(data: Uint8Array, bands: number, pixels: number): Uint8Array
   return out;
 }
 
-/** The part of jpeg-js that is used. */
-interface JpegEncoder {
-  encode(image: { data: Uint8Array; width: number; height: number }, quality: number): { data: Uint8Array };
-}
-
-function encodeJpeg(rgb: Uint8Array, width: number, height: number, quality: number): Uint8Array {
-  const jpeg = createRequire(import.meta.url)("jpeg-js") as JpegEncoder;
+/** Loaded when first needed. */
+async function encodeJpeg(rgb: Uint8Array, width: number, height: number, quality: number): Promise<Uint8Array> {
+  const { default: jpeg } = await import("jpeg-js");
   const data = new Uint8Array(width * height * 4);
   for (let i = 0, from = 0; i < data.length; i += 4, from += 3) {
     data[i] = rgb[from]!;
