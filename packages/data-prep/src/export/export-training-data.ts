@@ -172,11 +172,11 @@ async function writeChips(
 }
 
 /** Megapixels of chips below which starting threads costs more than they save; compression has threads of its own anyway. */
-const WORTH_THREADS = 24;
+const WORTH_THREADS = 48;
 
 function defaultWorkers({ windows, resolved }: ExportRun): number {
   const megapixels = (windows * resolved.chipWidth * resolved.chipHeight) / 1e6;
-  return megapixels < WORTH_THREADS ? 0 : Math.min(8, availableParallelism());
+  return megapixels < WORTH_THREADS ? 0 : Math.min(8, Math.max(1, availableParallelism() - 1));
 }
 
 interface PendingRow {

@@ -83,7 +83,7 @@ export interface ExportOptions extends WorkOptions {
   readonly ignoreValue?: number;
   /** Reference system of rasters that name none. */
   readonly crs?: number | string | Crs;
-  /** Threads that cut, compress and write. @defaultValue the cores of the machine, at most 8; none for small exports */
+  /** Threads that cut, compress and write. @defaultValue the cores of the machine but one, at most 8; none for small exports */
   readonly workers?: number;
   /** Only measure: nothing is written. @defaultValue false */
   readonly estimate?: boolean;
