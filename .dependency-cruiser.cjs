@@ -29,7 +29,13 @@ module.exports = {
       to: { path: `^packages/${room}/src/(?!index\\.ts$)` },
     })),
     { name: "no-cycles", severity: "error", from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } } },
-    { name: "no-tfjs-below", comment: "Core, data-prep and postprocess know no networks.", severity: "error", from: { path: "^packages/(core|data-prep|postprocess)/" }, to: { path: "@tensorflow" } },
+    {
+      name: "no-tfjs-below",
+      comment: "Core, data-prep and postprocess know no networks.",
+      severity: "error",
+      from: { path: "^packages/(core|data-prep|postprocess)/" },
+      to: { path: "@tensorflow" },
+    },
   ],
   options: {
     doNotFollow: { path: "node_modules" },

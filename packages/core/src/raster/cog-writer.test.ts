@@ -107,6 +107,8 @@ describe("createRaster", () => {
       [64, 64],
       [203, 131],
       [600, 70],
+      // narrower than a tile and taller than 512 pixels
+      [40, 700],
     ] as const;
     let k = 0;
     for (const sampleType of types) {

@@ -85,12 +85,12 @@ class CogWriter implements RasterWriter {
     const gate = new Gate(Math.max(2, Math.floor(IN_FLIGHT_BYTES / (blockSize * blockSize * bands * SAMPLE_BYTES[sampleType]))));
     const reduction = chooseReduction(profile);
     let { width, height } = profile;
-    this.#levels.push(new TileLevel(width, height, format, gate, new Spool(file.path, SPOOL_MEMORY)));
+    this.#levels.push(new TileLevel(width, height, tiled(format, width, height), gate, new Spool(file.path, SPOOL_MEMORY)));
     while (reduction !== "none" && Math.max(width, height) > blockSize) {
       this.#reducers.push(new RowReducer(width, bands, sampleType, reduction, nodata));
       width = Math.ceil(width / 2);
       height = Math.ceil(height / 2);
-      this.#levels.push(new TileLevel(width, height, format, gate, new Spool(file.path, SPOOL_MEMORY / 4)));
+      this.#levels.push(new TileLevel(width, height, tiled(format, width, height), gate, new Spool(file.path, SPOOL_MEMORY / 4)));
     }
     this.#tallies = Array.from({ length: bands }, () => new BandTally(sampleType, nodata));
   }
@@ -188,13 +188,12 @@ class CogWriter implements RasterWriter {
   /** Tags of all resolutions; without `starts` only their number is right, which is enough to know their size. */
   #directories(starts: readonly number[]): Tag[][] {
     const profile = this.#profile;
-    const blockSize = profile.blockSize ?? 512;
     return this.#levels.map((level, k) => {
       const tags = sampleTags(profile, level.width, level.height, this.#predictor);
       const start = starts[k] ?? 0;
       tags.push(
-        { id: 322, type: "short", values: [blockSize] },
-        { id: 323, type: "short", values: [blockSize] },
+        { id: 322, type: "short", values: [level.blockSize] },
+        { id: 323, type: "short", values: [level.blockSize] },
         { id: 324, type: "offset", values: level.offsets.map((offset) => offset + start) },
         { id: 325, type: "long", values: level.byteCounts },
       );
@@ -251,3 +250,16 @@ function choosePredictor({ sampleType, compression, colorTable, classNames }: Ra
 function chooseReduction({ overviews, colorTable, classNames }: RasterProfile): Reduction | "none" {
   return overviews ?? (colorTable !== undefined || classNames !== undefined ? "nearest" : "average");
 }
+
+/**
+ * The tile format of one resolution. Tiles as wide as a tall image are taken for strips by GDAL-based validators, so a narrow
+ * resolution gets smaller tiles.
+ */
+function tiled(format: TileFormat, width: number, height: number): TileFormat {
+  let { blockSize } = format;
+  if (Math.max(width, height) > MAX_UNTILED) while (blockSize >= width && blockSize % 32 === 0) blockSize /= 2;
+  return { ...format, blockSize };
+}
+
+/** Side up to which a resolution counts as tiled in any case (rio-cogeo's rule). */
+const MAX_UNTILED = 512;

@@ -196,7 +196,11 @@ describe.skipIf(!withPeers)("many files as one", () => {
       const rect = [0, 0, 100, 80];
       const open = async (path: string): Promise<unknown> => {
         const raster = await openRaster(path);
-        return raster.read().finally(() => raster.close());
+        try {
+          return await raster.read();
+        } finally {
+          await raster.close();
+        }
       };
       for (const name of ["/vsicurl/http://127.0.0.1/a.tif", "http://127.0.0.1/a.tif", "vsizip/x.zip"]) {
         await expect(open(write("remote.vrt", vrt([{ name, rect }], [100, 80])))).rejects.toMatchObject({ code: "NETWORK_NOT_ALLOWED" });

@@ -36,7 +36,9 @@ serveRequests(async ({ bytes, seed, count }: MutationRequest): Promise<{ reply: 
     if (outcome === null) read++;
     else if (GeoLearnError.is(outcome) && outcome.hint !== undefined) refused++;
     else
-      wrong.push(`${i}: ${outcome instanceof Error ? (outcome.stack ?? outcome.message) : `a bare ${typeof outcome}: ${String(outcome)}`}`);
+      wrong.push(
+        `${i}: ${outcome instanceof Error ? (outcome.stack ?? outcome.message) : `a bare ${typeof outcome}: ${JSON.stringify(outcome)}`}`,
+      );
   }
   return { reply: { read, refused, wrong, slowest } };
 });

@@ -231,7 +231,7 @@ export class WorkerPool<Request, Reply> {
   /** The worker ended by itself: an uncaught error, no memory left, or `process.exit` inside it. */
   #lose(member: Member, cause: unknown): void {
     if (!this.#members.has(member)) return;
-    const text = cause instanceof Error ? cause.message : cause === undefined ? "it exited" : String(cause);
+    const text = cause instanceof Error ? cause.message : typeof cause === "string" ? cause : "it exited";
     const error = new GeoLearnError("LIMIT_EXCEEDED", `The worker ${this.#name} ended before it answered: ${text}.`, {
       hint: "The input is damaged or needs more memory than a worker has.",
       cause,

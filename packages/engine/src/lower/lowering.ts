@@ -5,7 +5,6 @@
 
 import { GeoLearnError } from "@geolearn/core";
 import type { Value } from "../graph/value.ts";
-import { sizeOf } from "../graph/value.ts";
 import type { AttributeValue, ElementType, OnnxGraph, OnnxInitializer, OnnxNode, OnnxPort } from "../onnx/encode.ts";
 import type { TensorData } from "../types.ts";
 
@@ -195,9 +194,4 @@ export class Lowering {
       opsets: { "": 18, [MICROSOFT]: 1, [NCHWC]: 1 },
     };
   }
-}
-
-/** True for rank 4 with something in it: such values may lie channels-first. */
-export function isImage(value: Value): boolean {
-  return value.shape.length === 4 && sizeOf(value.shape) > 0;
 }

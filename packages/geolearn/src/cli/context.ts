@@ -7,6 +7,8 @@ export interface CommandContext {
   readonly signal: AbortSignal;
   readonly onProgress: OnProgress;
   readonly onWarning: OnWarning;
+  /** Tells something worth knowing, on one line. */
+  readonly note: (line: string) => void;
   /** Prints the result: the value as JSON with `--json`, else the text. */
   readonly print: (value: unknown, text: string) => void;
 }

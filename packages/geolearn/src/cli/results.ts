@@ -55,8 +55,26 @@ export const classifyPixelsResult = z.strictObject({
 export const exportResult = z.strictObject({
   out: z.string(),
   chips: z.int().min(0),
-  classes: z.array(z.strictObject({ value: z.int(), name: z.string(), chips: z.int().min(0), pixels: z.int().min(0) })),
+  firstIndex: z.int().min(0),
+  endIndex: z.int().min(0),
+  skipped: z.strictObject({ unlabelled: z.int().min(0), ignored: z.int().min(0) }),
+  chipWidth: z.int().min(1),
+  chipHeight: z.int().min(1),
+  bands: z.int().min(1),
+  sampleType: z.string(),
+  classes: z.array(
+    z.strictObject({
+      value: z.int(),
+      name: z.string(),
+      color: z.tuple([z.number(), z.number(), z.number()]),
+      pixels: z.int().min(0),
+      chips: z.int().min(0),
+    }),
+  ),
+  ignoreValue: z.int(),
+  megapixels: z.number().min(0),
   seconds: z.number().min(0),
+  resumed: z.boolean(),
 });
 
 /** Result of `to-polygons`. */

@@ -56,6 +56,10 @@ export async function runCli(args: readonly string[], { signal, out, err }: CliS
       progress.end();
       err.write(formatWarning(warning));
     },
+    note: (line) => {
+      progress.end();
+      err.write(`geolearn: ${line}\n`);
+    },
     print: (value, text) => {
       progress.end();
       const { json } = command.opts<{ json?: boolean }>();

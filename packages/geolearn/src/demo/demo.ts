@@ -34,7 +34,7 @@ export interface DemoOptions extends WorkOptions {
   readonly out?: string;
   /** Decides town and training. @defaultValue 7 */
   readonly seed?: number;
-  /** @defaultValue 10 */
+  /** @defaultValue 20 */
   readonly epochs?: number;
 }
 
@@ -61,7 +61,7 @@ const CHIP = 128;
  * @example
  * const { buildingIou, colourOnlyIou } = await runDemo({ out: "demo-output" });
  */
-export async function runDemo({ out = "demo-output", seed = 7, epochs = 10, ...work }: DemoOptions = {}): Promise<DemoResult> {
+export async function runDemo({ out = "demo-output", seed = 7, epochs = 20, ...work }: DemoOptions = {}): Promise<DemoResult> {
   const started = performance.now();
   await mkdir(out, { recursive: true });
   const town = await writeSampleTown(out, { seed });

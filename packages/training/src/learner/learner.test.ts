@@ -266,7 +266,7 @@ describe("what counts", () => {
     const chips = discChips(6, { side: 32, seed: 30 });
     const together = await learner.predict(Float32Array.from(chips.flatMap(({ image }) => [...image])));
     expect(together).toMatchObject({ count: 6, height: 24, width: 24 });
-    expect([...new Set(together.values)].sort()).toEqual([0, 5]);
+    expect([...new Set(together.values)].sort((a, b) => a - b)).toEqual([0, 5]);
     for (const [i, { image }] of chips.entries()) {
       expect((await learner.predict(image)).values).toEqual(together.values.slice(i * 576, (i + 1) * 576));
     }

@@ -46,6 +46,8 @@ export class Gate {
 export class TileLevel {
   readonly width: number;
   readonly height: number;
+  /** Side of its tiles in pixels. */
+  readonly blockSize: number;
   readonly tilesAcross: number;
   readonly tilesDown: number;
   /** Position of each tile in the spool, behind its size, and its bytes. */
@@ -65,6 +67,7 @@ export class TileLevel {
   constructor(width: number, height: number, format: TileFormat, gate: Gate, spool: Spool) {
     this.width = width;
     this.height = height;
+    this.blockSize = format.blockSize;
     this.#format = format;
     this.#gate = gate;
     this.spool = spool;

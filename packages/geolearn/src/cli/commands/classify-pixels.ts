@@ -15,7 +15,7 @@ import { list, table } from "../table.ts";
 
 interface Options extends Pick<
   ClassifyOptions,
-  "mask" | "extent" | "overlap" | "blend" | "tta" | "merge" | "scores" | "batchSize" | "workers"
+  "mask" | "extent" | "outOfRange" | "overlap" | "blend" | "tta" | "merge" | "scores" | "batchSize" | "workers"
 > {
   readonly model: string;
   readonly raster: string[];
@@ -42,6 +42,7 @@ export function classifyPixelsCommand(contextOf: (command: Command) => CommandCo
     .option("--tta", "average the eight flips and turns of each window")
     .addOption(new Option("--merge <name>", "how the eight positions are merged").choices(["mean", "max", "min"]))
     .option("--scores", "also write the scores, a band per class, beside the map")
+    .option("--out-of-range", "also write where the scene leaves the range of the training data, beside the map")
     .option("--batch-size <windows>", "windows per call of the network", integer(1))
     .option("--workers <number>", "threads that compute", integer(1))
     .option("--no-predict-background", "never answer background (value 0)")

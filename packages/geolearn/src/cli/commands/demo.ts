@@ -11,7 +11,7 @@ export function demoCommand(contextOf: (command: Command) => CommandContext): Co
     .description("Make a small town, train on most of it, map the rest: the whole job in a few minutes, without data of your own.")
     .option("--out <folder>", "where everything goes", "demo-output")
     .option("--seed <number>", "decides town and training", integer(0), 7)
-    .option("--epochs <number>", "times through the chips", integer(1), 10);
+    .option("--epochs <number>", "times through the chips", integer(1), 20);
   return command.action(async () => {
     const { out, seed, epochs } = command.opts<{ out: string; seed: number; epochs: number }>();
     const { signal, onProgress, onWarning, print } = contextOf(command);

@@ -102,7 +102,10 @@ export function trainCommand(contextOf: (command: Command) => CommandContext): C
   });
 }
 
-async function train(options: Options, { signal, onProgress, onWarning }: CommandContext): Promise<{ result: FitResult; model: string }> {
+async function train(
+  options: Options,
+  { signal, onProgress, onWarning, note }: CommandContext,
+): Promise<{ result: FitResult; model: string }> {
   const data = await prepareData(options.data, {
     task: "pixelClassification",
     batchSize: options.batchSize,
@@ -124,6 +127,7 @@ async function train(options: Options, { signal, onProgress, onWarning }: Comman
     const learner = await createLearner(data, {
       modelType: options.modelType,
       onWarning,
+      log: note,
       ...(defined({
         backbone: options.backbone,
         weights: options.weights,
