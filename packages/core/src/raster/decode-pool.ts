@@ -47,6 +47,8 @@ export async function decodeBlocks(request: DecodeRequest, options: DecodeOption
   if (pool === null) {
     pool = new WorkerPool(import.meta.url, "decode.worker", {
       size: decodeThreads(),
+      // geotiff imports a module that reads properties of the thread's data
+      workerData: {},
       resourceLimits: { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 64 },
     });
     pool.prepare();

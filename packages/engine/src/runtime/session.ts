@@ -3,7 +3,7 @@
 import { GeoLearnError } from "@geolearn/core";
 import type { Materializer } from "../graph/backend.ts";
 import { type Plan, lowerPlan, planOf, structureKey } from "../graph/plan.ts";
-import { type Value } from "../graph/value.ts";
+import type { Value } from "../graph/value.ts";
 import type { LoweringTarget } from "../lower/lowering.ts";
 import { type OnnxGraph, encodeModel } from "../onnx/encode.ts";
 import type { TensorData } from "../types.ts";

@@ -89,3 +89,10 @@ export const resultSchemas: Readonly<Record<string, z.ZodType>> = {
   "export-training-data": exportResult,
   "to-polygons": polygonsResult,
 };
+
+/** JSON Schema (2020-12) of each command's result; `packages/geolearn/schemas` holds them as files. */
+export function publishedSchemas(): Record<string, object> {
+  return Object.fromEntries(
+    Object.entries(resultSchemas).map(([command, schema]) => [command, { title: `geolearn ${command} --json`, ...z.toJSONSchema(schema) }]),
+  );
+}

@@ -1,0 +1,154 @@
+/** The command line's promises: exit statuses, where things are printed, published schemas. */
+
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { createRaster, parseCrs } from "@geolearn/core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { version } from "../version.ts";
+import { publishedSchemas } from "./results.ts";
+import { runCli } from "./run.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "geolearn-cli-"));
+const scene = join(folder, "scene.tif");
+
+beforeAll(async () => {
+  const writer = await createRaster(scene, {
+    width: 20,
+    height: 10,
+    bands: 1,
+    sampleType: "uint8",
+    transform: [2, 0, 500_000, 0, -2, 5_000_000],
+    crs: parseCrs(32633),
+    nodata: 255,
+  });
+  await writer.appendRows(
+    Uint8Array.from({ length: 200 }, (_, i) => (i % 20 < 5 ? 7 : 0)),
+    10,
+  );
+  await writer.close();
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+async function run(...args: string[]): Promise<{ status: number; out: string; err: string }> {
+  let out = "";
+  let err = "";
+  const status = await runCli(args, {
+    signal: new AbortController().signal,
+    out: (text) => {
+      out += text;
+    },
+    err: {
+      write: (text: string) => {
+        err += text;
+      },
+    },
+  });
+  return { status, out, err };
+}
+
+describe("exit status", () => {
+  test("0 and the version", async () => {
+    expect(await run("--version")).toMatchObject({ status: 0, out: `${version}\n` });
+  });
+
+  test("0 and help that names every option on stdout", async () => {
+    const { status, out } = await run("train", "--help");
+    expect(status).toBe(0);
+    for (const option of ["--data", "--backbone", "--epochs", "--lr", "--resume", "--report", "--json"]) expect(out).toContain(option);
+  });
+
+  test.each([
+    [[]],
+    [["no-such-command"]],
+    [["train", "--data", "chips"]],
+    [["train", "--data", "chips", "--out", "m.dlpk", "--epochs", "many"]],
+    [["train", "--data", "chips", "--out", "m.dlpk", "--loss", "guess"]],
+    [["export-training-data", "--raster", "a", "--labels", "b", "--out", "c", "--extent", "1,2,3"]],
+    [["to-polygons", "--raster", "a", "--out", "b", "--connectivity", "6"]],
+    [["check"]],
+    [["info"]],
+  ])("2 for wrong usage: %j", async (args) => {
+    const { status, out, err } = await run(...args);
+    expect(status).toBe(2);
+    expect(out).toBe("");
+    expect(err).not.toBe("");
+  });
+
+  test.each([
+    [["info", join(folder, "nowhere.tif")], "FILE_NOT_FOUND"],
+    [["to-polygons", "--raster", scene, "--out", join(folder, "a.kml")], "UNSUPPORTED_FORMAT"],
+    [["to-polygons", "--raster", scene, "--out", join(folder, "a.gpkg"), "--classes", "castle"], "CLASS_UNKNOWN"],
+    [["classify-pixels", "--model", scene, "--raster", scene, "--out", join(folder, "m.tif")], "MODEL_CORRUPT"],
+  ])("1 with code and hint on stderr: %j", async (args, code) => {
+    const { status, out, err } = await run(...args);
+    expect(status).toBe(1);
+    expect(out).toBe("");
+    expect(err).toMatch(new RegExp(`^geolearn: ${code}: .+\\n {2}\\S`, "m"));
+    expect(readdirSync(folder)).toEqual(["scene.tif"]);
+  });
+
+  test("130 when interrupted", async () => {
+    const controller = new AbortController();
+    controller.abort(new DOMException("Interrupted.", "AbortError"));
+    const status = await runCli(["to-polygons", "--raster", scene, "--out", join(folder, "b.gpkg")], {
+      signal: controller.signal,
+      out: () => {},
+      err: { write: () => {} },
+    });
+    expect(status).toBe(130);
+    expect(readdirSync(folder)).toEqual(["scene.tif"]);
+  });
+});
+
+describe("results", () => {
+  test("JSON alone on stdout", async () => {
+    const { status, out } = await run("info", scene, "--json");
+    expect(status).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({
+      kind: "raster",
+      width: 20,
+      height: 10,
+      crs: { epsg: 32633 },
+      extent: [500_000, 4_999_980, 500_040, 5_000_000],
+      nodata: 255,
+      bands: [{ statistics: { min: 0, max: 7, mean: 1.75, count: 200 } }],
+    });
+  });
+
+  test("polygons: counts by class, areas on the ground", async () => {
+    const path = join(folder, "regions.geojsonl");
+    const { out } = await run("to-polygons", "--raster", scene, "--out", path, "--json");
+    expect(JSON.parse(out)).toEqual({ out: path, count: 2, classes: { "0": 1, "7": 1 } });
+    rmSync(path);
+  });
+
+  test("accuracy of a map against itself", async () => {
+    const { out } = await run("accuracy", "--predicted", scene, "--truth", scene, "--json");
+    expect(JSON.parse(out)).toMatchObject({ pixelAccuracy: 1, meanIou: 1, kappa: 1 });
+  });
+
+  test("check needs a folder or a raster with labels, not both", async () => {
+    writeFileSync(join(folder, "x"), "");
+    expect((await run("check", folder, "--raster", scene, "--labels", scene)).status).toBe(2);
+    rmSync(join(folder, "x"));
+  });
+});
+
+test("the published schemas are those the code checks against (pnpm schemas writes them)", () => {
+  const published = resolve(import.meta.dirname, "../../schemas");
+  const schemas = publishedSchemas();
+  expect(readdirSync(published).sort()).toEqual(
+    Object.keys(schemas)
+      .map((command) => `${command}.json`)
+      .sort(),
+  );
+  for (const [command, schema] of Object.entries(schemas)) {
+    expect(JSON.parse(readFileSync(join(published, `${command}.json`), "utf8"))).toEqual(JSON.parse(JSON.stringify(schema)));
+  }
+});
+
+test("version and package agree", () => {
+  const { version: packaged } = JSON.parse(readFileSync(resolve(import.meta.dirname, "../../package.json"), "utf8")) as { version: string };
+  expect(version).toBe(packaged);
+});
