@@ -6,6 +6,7 @@ import { GeoLearnError } from "../../errors.ts";
 import type { Samples } from "../raster.ts";
 import { type BlockSpec, JPEG_FILE, PNG_FILE } from "./block-spec.ts";
 import { decodeCcitt } from "./ccitt.ts";
+import { LERC, ZSTD } from "./geotiff-decoders.ts";
 import { decodeJpeg } from "./jpeg.ts";
 import { decodeLerc } from "./lerc.ts";
 import { decodeLzw } from "./lzw.ts";
@@ -38,14 +39,14 @@ export async function decodeBlock(spec: BlockSpec, bytes: Uint8Array, rows: numb
 
 /** True for codecs that are slow to start or come from elsewhere and belong into a worker however small the block. */
 export function needsWorker({ compression }: BlockSpec): boolean {
-  return compression === 34887 || compression === 50000;
+  return compression === LERC || compression === ZSTD;
 }
 
 async function decode(spec: BlockSpec, bytes: Uint8Array, rows: number): Promise<Samples> {
   const { width, samples } = spec;
   if (spec.compression === 7 || spec.compression === JPEG_FILE) return decodeJpegBlock(spec, bytes, rows);
   if (spec.compression === PNG_FILE) return decodePng(bytes);
-  if (spec.compression === 34887) {
+  if (spec.compression === LERC) {
     const inflated = await inflateLerc(spec, bytes, rows);
     return decodeLerc(inflated, spec.sampleType, width, rows, samples);
   }
@@ -76,8 +77,8 @@ async function decompress(spec: BlockSpec, bytes: Uint8Array, rowBytes: number, 
     }
     case 32773:
       return decodePackBits(bytes, expected);
-    case 50000:
-      return decodeZstd(bytes, rowBytes * spec.height + SLACK);
+    case ZSTD:
+      return decodeZstd(bytes, rowBytes * spec.height + SLACK, [expected, rowBytes * spec.height]);
     default:
       return inflate(bytes, expected, rowBytes * spec.height + SLACK);
   }
@@ -102,7 +103,7 @@ async function inflateLerc(spec: BlockSpec, bytes: Uint8Array, rows: number): Pr
   const limit = expected * 2 + SLACK;
   if (spec.lercCompression === 0) return bytes;
   if (spec.lercCompression === 1) return inflate(bytes, expected, limit);
-  if (spec.lercCompression === 2) return decodeZstd(bytes, limit);
+  if (spec.lercCompression === 2) return decodeZstd(bytes, limit, []);
   throw corrupt(`its LERC blocks use the unknown compression ${spec.lercCompression}`);
 }
 
