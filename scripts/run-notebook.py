@@ -13,10 +13,10 @@ nb = nbformat.read(notebook, as_version=4)
 try:
     nbclient.NotebookClient(nb, kernel_name="tslab", timeout=900).execute()
 finally:
-    nbformat.write(nb, out)
     shutil.rmtree(kernels)
 for cell in nb.cells:
     for output in cell.get("outputs", []):
         if output.output_type == "error" or output.get("name") == "stderr":
             sys.exit(f"a cell failed:\n{cell.source}\n{output.get('text', output.get('evalue'))}")
+nbformat.write(nb, out)
 print(f"{notebook}: {sum(c.cell_type == 'code' for c in nb.cells)} cells ran")
