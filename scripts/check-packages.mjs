@@ -54,7 +54,7 @@ const dependencies = Object.fromEntries(
 writeFileSync(
   join(user, "package.json"),
   JSON.stringify(
-    { name: "user", private: true, dependencies: { ...dependencies, typescript: "5.0.4", "@types/node": "18.19.130" } },
+    { name: "user", private: true, type: "module", dependencies: { ...dependencies, typescript: "5.0.4", "@types/node": "18.19.130" } },
     null,
     2,
   ),

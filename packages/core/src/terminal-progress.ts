@@ -4,6 +4,7 @@ import type { OnProgress, Progress } from "./progress.ts";
 
 /** Where the bar is drawn; `process.stderr` is one. */
 export interface ProgressStream {
+  /** Takes text to show. */
   write(text: string): unknown;
   readonly isTTY?: boolean | undefined;
   readonly columns?: number | undefined;

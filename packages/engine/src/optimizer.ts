@@ -40,6 +40,7 @@ export interface Optimizer {
    * @param beta1 Adam's first-moment decay (momentum of `sgd`) of this step as a scalar, for schedules that cycle it; default the options'.
    */
   apply(gradients: readonly tf.Tensor[], learningRate: tf.Tensor, step: tf.Tensor, beta1?: tf.Tensor): void;
+  /** Releases the optimizer's state. */
   dispose(): void;
 }
 

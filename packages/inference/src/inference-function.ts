@@ -84,5 +84,6 @@ export interface InferenceFunction {
   configure(scene: SceneInfo, values?: Readonly<Record<string, number | string | boolean>>): Promise<InferenceConfiguration>;
   /** Result `[size, height, width, outputBands]`, less the margin; must depend on each block alone, not on its neighbours in the batch. */
   process(block: PixelBlock, signal?: AbortSignal): Promise<Float32Array>;
+  /** Releases sessions and workers. */
   dispose(): Promise<void>;
 }

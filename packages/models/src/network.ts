@@ -37,5 +37,6 @@ export interface Network {
   weights(): Map<string, HostTensor>;
   /** Sets parameters by name. @throws WEIGHTS_MISMATCH that lists missing, unknown and wrongly shaped names. */
   setWeights(weights: ReadonlyMap<string, HostTensor>): void;
+  /** Releases the parameters. */
   dispose(): void;
 }

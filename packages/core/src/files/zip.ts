@@ -44,6 +44,7 @@ export interface ZipArchive {
   readonly name: string;
   /** Files in the order of the directory; folders are left out. */
   readonly entries: readonly ZipEntry[];
+  /** Whether there is an entry of this name. */
   has(name: string): boolean;
   /**
    * The inflated bytes of one file, size and CRC checked. Stored entries share memory with the archive.

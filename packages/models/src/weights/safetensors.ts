@@ -118,7 +118,7 @@ export async function writeSafetensors(
 export function encodeSafetensors(
   tensors: ReadonlyMap<string, HostTensor>,
   { metadata = { format: "pt" } }: WriteSafetensorsOptions = {},
-): Uint8Array<ArrayBuffer> {
+): Uint8Array {
   const header: Record<string, unknown> = { __metadata__: metadata };
   let end = 0;
   for (const [name, tensor] of tensors) {

@@ -29,7 +29,7 @@ const SIDE = 200;
 const GAP = 8;
 const HEADER = 48;
 
-/** Options of {@link resultsFigure}. */
+/** Options of the results figure. */
 export interface ResultsFigureOptions {
   /** Bands drawn as red, green and blue, from 0. @defaultValue the first three, or the first */
   readonly rgb?: readonly number[];
