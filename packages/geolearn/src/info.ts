@@ -42,6 +42,8 @@ export interface RasterInfo {
   readonly blockWidth: number;
   readonly blockHeight: number;
   readonly overviews: readonly { readonly width: number; readonly height: number }[];
+  /** True when the statistics come from a sample of the pixels, because the raster is large. */
+  readonly sampled: boolean;
   /** Statistics are null where a band has no valid pixel. */
   readonly bands: readonly { readonly name: string; readonly interpretation: string; readonly statistics: BandStatistics | null }[];
   readonly classes: readonly { readonly value: number; readonly name: string }[] | null;
@@ -77,6 +79,8 @@ export type Info = RasterInfo | FeaturesInfo | ChipsInfo | ModelInfo;
 
 const featureExtensions = new Set([".geojson", ".json", ".geojsonl", ".geojsonseq", ".ndjson", ".gpkg", ".shp", ".zip"]);
 const mostValuesListed = 20;
+/** Larger rasters are described from about this many pixels, evenly spread. */
+const mostPixelsRead = 64_000_000;
 
 /**
  * Describes a raster, features, a chip folder or a model package.
@@ -108,7 +112,8 @@ async function describeRaster(path: string, { signal, onProgress }: WorkOptions)
     const { width, height, transform, crs } = raster;
     onProgress?.({ stage: "statistics", done: 0, total: 1, unit: "rasters" });
     const bands = raster.bandInfo.map((_, i) => i);
-    const statistics = await rasterStatistics(raster, { bands, sample: 4_000_000, ...(signal && { signal }) });
+    const sampled = width * height > mostPixelsRead;
+    const statistics = await rasterStatistics(raster, { bands, ...(sampled && { sample: mostPixelsRead }), ...(signal && { signal }) });
     onProgress?.({ stage: "statistics", done: 1, total: 1, unit: "rasters" });
     return {
       kind: "raster",
@@ -124,6 +129,7 @@ async function describeRaster(path: string, { signal, onProgress }: WorkOptions)
       blockWidth: raster.blockWidth,
       blockHeight: raster.blockHeight,
       overviews: raster.overviews,
+      sampled,
       bands: raster.bandInfo.map(({ name, interpretation }, i) => ({
         name,
         interpretation,

@@ -39,7 +39,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
 };
 
 /** The format a file name promises. @throws UNSUPPORTED_FORMAT with a command that converts */
-export function formatOfPath(path: string): FeatureFormat {
+export function formatOfPath(path: string, use: "read" | "write" = "read"): FeatureFormat {
   const extension = extname(path.replace(/[/\\]+$/, "")).toLowerCase();
   const format = Object.hasOwn(BY_EXTENSION, extension) ? BY_EXTENSION[extension] : undefined;
   if (format !== undefined) return format;
@@ -49,7 +49,10 @@ export function formatOfPath(path: string): FeatureFormat {
     "UNSUPPORTED_FORMAT",
     `${path} has the extension "${extension}"; .geojson, .geojsonl, .gpkg, .shp and .zip (Shapefile) are read and written.`,
     {
-      hint: `This is ${elsewhere === undefined ? "no vector format known here: " : ""}${hint}`,
+      hint:
+        use === "write"
+          ? `Write a GeoPackage and convert it, for example\n  ogr2ogr out${extension} out.gpkg`
+          : `This is ${elsewhere === undefined ? "no vector format known here: " : ""}${hint}`,
       data: { path, extension },
     },
   );

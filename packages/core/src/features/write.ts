@@ -45,7 +45,7 @@ export async function writeFeatures(
   options: FeatureWriteOptions = {},
 ): Promise<number> {
   const { keepCrs = false, signal } = options;
-  const format = options.format ?? formatOfPath(path);
+  const format = options.format ?? formatOfPath(path, "write");
   const crs = crsOf(features, options.crs);
   await refuseExisting(path, options.overwrite ?? true);
   signal?.throwIfAborted();

@@ -10,10 +10,18 @@ process.on("SIGINT", () => {
   controller.abort(new DOMException("Interrupted.", "AbortError"));
 });
 
+let finished = false;
+process.once("beforeExit", () => {
+  if (finished) return;
+  process.stderr.write("geolearn: the work ended without a result; please report this.\n");
+  process.exitCode = controller.signal.aborted ? 130 : 1;
+});
+
 void runCli(process.argv.slice(2), {
   signal: controller.signal,
   out: (text) => process.stdout.write(text),
   err: process.stderr,
 }).then((status) => {
+  finished = true;
   process.exitCode = status;
 });

@@ -91,19 +91,23 @@ export class ComputeLanes {
   #start(setup: LaneSetup): Lane {
     const worker = createWorker(import.meta.url, "classify.worker", { name: "geolearn classify", workerData: setup });
     const pending = new Map<number, Pending>();
+    // An idle thread does not keep the process alive; one that is being closed does, until it has ended.
+    const letExit = (): void => {
+      if (this.#closed === null) worker.unref();
+    };
     let stopStarting!: (error: unknown) => void;
     const ready = new Promise<LaneReady>((resolve, reject) => {
       stopStarting = reject;
       worker.on("message", (reply: LaneReply) => {
         if (reply.kind === "ready") {
           resolve(reply);
-          worker.unref();
+          letExit();
           return;
         }
         if (reply.kind === "failure" && reply.id === null) return reject(fromFailure(reply.failure));
         const waiting = pending.get(reply.id!);
         pending.delete(reply.id!);
-        if (pending.size === 0) worker.unref();
+        if (pending.size === 0) letExit();
         if (reply.kind === "scores") waiting?.resolve(reply.scores);
         else waiting?.reject(fromFailure(reply.failure));
       });

@@ -38,9 +38,10 @@ export async function createNetworkFor(data: LearningData, options: LearnerOptio
       return { network, backboneLoaded: true };
     }
     if (weights === "random") {
-      log?.(
-        `The weights of the ${modelType} are random; nothing is downloaded. Give weights: "<file>.safetensors" to start from a trained backbone.`,
-      );
+      if (options.backbone)
+        log?.(
+          `The weights of the ${modelType} are random; nothing is downloaded. Give weights: "<file>.safetensors" to start from a trained backbone.`,
+        );
       return { network, backboneLoaded: false };
     }
     refuseAddress(weights);

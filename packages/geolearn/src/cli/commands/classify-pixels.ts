@@ -1,5 +1,7 @@
 /** `geolearn classify-pixels`: a model on a scene. */
 
+import { mkdir } from "node:fs/promises";
+import { dirname } from "node:path";
 import type { Device } from "@geolearn/engine";
 import {
   type ClassifiedRaster,
@@ -33,7 +35,7 @@ export function classifyPixelsCommand(contextOf: (command: Command) => CommandCo
     .description("Give every pixel of a scene a class, as a Cloud-Optimized GeoTIFF.")
     .requiredOption("--model <model.dlpk>", "the model package")
     .requiredOption("--raster <path>", "imagery: file, folder, glob, list or VRT; may be given several times", several)
-    .requiredOption("--out <map.tif>", "where the map goes; an interrupted run is continued")
+    .requiredOption("--out <map.tif>", "where the map goes; a run that was killed is continued, a cancelled one leaves nothing")
     .option("--mask <path>", "polygons; land outside becomes nodata")
     .option("--extent <xmin,ymin,xmax,ymax>", "only this part, in the raster's CRS", bounds)
     .option("--cell-size <metres|model|scene>", "ground size of a pixel to work at", cellSize)
@@ -58,6 +60,7 @@ export function classifyPixelsCommand(contextOf: (command: Command) => CommandCo
       const cost = await estimateClassification(model, scene, work);
       return print(cost, estimateText(cost));
     }
+    await mkdir(dirname(options.out), { recursive: true });
     const map = await classifyPixels(model, scene, work);
     print(
       {

@@ -34,6 +34,7 @@ function rasterText(info: RasterInfo): string {
       ["nodata", info.nodata],
       ["blocks", `${info.blockWidth} x ${info.blockHeight}`],
       ["overviews", info.overviews.map(({ width, height }) => `${width} x ${height}`).join(", ") || "none"],
+      ["statistics", info.sampled ? "estimated from a sample of the pixels" : null],
       ["classes", info.classes?.map(({ value, name }) => `${value} ${name}`).join(", ")],
     ]),
     table(

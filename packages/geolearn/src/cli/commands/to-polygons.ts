@@ -1,5 +1,7 @@
 /** `geolearn to-polygons`: outlines of the classes of a map. */
 
+import { mkdir } from "node:fs/promises";
+import { dirname } from "node:path";
 import { openRaster, writeFeatures, type Feature } from "@geolearn/core";
 import { type PolygonizeOptions, polygonize } from "@geolearn/postprocess";
 import { Command, Option } from "commander";
@@ -43,6 +45,7 @@ export function toPolygonsCommand(contextOf: (command: Command) => CommandContex
       onWarning,
     };
     const raster = await openRaster(path);
+    await mkdir(dirname(out), { recursive: true });
     try {
       const counts: Record<string, number> = {};
       const count = await writeFeatures(counted(polygonize(raster, options), counts), out, { crs: raster.crs, signal, onWarning });

@@ -1,6 +1,6 @@
 /** `geolearn train`: from chips to a model package. */
 
-import { rm } from "node:fs/promises";
+import { rm, stat } from "node:fs/promises";
 import { type Augmentation, prepareData } from "@geolearn/data-prep";
 import type { Device } from "@geolearn/engine";
 import { type FitOptions, type FitResult, type LearnerOptions, type Monitor, createLearner } from "@geolearn/training";
@@ -143,6 +143,24 @@ async function train(
       }) as LearnerOptions),
     });
     const checkpoint = `${options.out}.checkpoint`;
+    const interrupted = (await stat(checkpoint).catch(() => null)) !== null;
+    if (options.resume && !interrupted) {
+      onWarning({
+        code: "NOTHING_TO_RESUME",
+        message: `There is no ${checkpoint} to go on from; training starts anew.`,
+        hint: "Check --out: it must be the same as before.",
+      });
+    }
+    if (!options.resume && interrupted) {
+      onWarning({
+        code: "CHECKPOINT_REPLACED",
+        message: `${checkpoint} of an interrupted run is replaced; training starts anew.`,
+        hint: "Use --resume to go on instead.",
+      });
+    }
+    signal.addEventListener("abort", () => note(`the state of the run is kept in ${checkpoint}; the same command with --resume goes on.`), {
+      once: true,
+    });
     try {
       const result = await learner.fit({
         epochs: options.epochs,
