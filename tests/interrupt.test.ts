@@ -1,6 +1,6 @@
 /** Ctrl-C in the middle of a classification: status 130, a message, and nothing left, whenever it comes. */
 
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -45,3 +45,13 @@ test.each([0, 200, 700, 1500])("SIGINT %i ms after the first progress", { timeou
   expect(status).toBe(130);
   expect(readdirSync(folder)).toEqual([]);
 });
+
+test.each([1, 5, 12])(
+  "cancelling a classifier after %i ms waits for its threads, though nothing else keeps the process alive",
+  { timeout: 60_000 },
+  (delay) => {
+    const program = join(root, "tests/programs/cancel-classifier.ts");
+    const args = ["--conditions=@geolearn/source", "--import", "tsx", program, model, String(delay)];
+    expect(execFileSync(process.execPath, args, { cwd: root, encoding: "utf8" })).toBe("ended");
+  },
+);
