@@ -12,7 +12,7 @@ export { constant } from "./constant.ts";
 export { readVariable, writeVariable } from "./variables.ts";
 
 // operations with gradients of their own
-export { type Conv2dOptions, type Padding, conv2d } from "./ops/conv2d.ts";
+export { type Conv2dOptions, type Padding, conv2d, depthwiseConv2d } from "./ops/conv2d.ts";
 export { type PoolOptions, avgPool, maxPool } from "./ops/pool.ts";
 export { type BatchNormOptions, batchNorm } from "./ops/batch-norm.ts";
 export { type GroupNormOptions, groupNorm } from "./ops/group-norm.ts";

@@ -8,7 +8,7 @@ import type { KernelCall, KernelTable } from "./register.ts";
 type ConvInfo = ReturnType<typeof tf.backend_util.computeConv2DInfo>;
 
 /** Attributes of recorded convolutions. */
-export interface ConvolutionAttributes extends Record<string, readonly number[]> {
+export interface ConvolutionAttributes extends Record<string, readonly number[] | number> {
   /** `[height, width]` */
   readonly strides: readonly number[];
   readonly dilations: readonly number[];
@@ -44,43 +44,81 @@ function attributesOf(info: ConvInfo): ConvolutionAttributes {
 }
 
 const forward =
-  (op: string, depthwise: boolean) =>
+  (op: string) =>
   ({ inputs, attributes, backend }: KernelCall): tf.TensorInfo => {
     const x = inputs["x"]!;
     const filter = inputs["filter"]!;
-    const info = infoOf(attributes, x.shape, filter.shape, depthwise);
+    const info = infoOf(attributes, x.shape, filter.shape, false);
     return backend.emit(op, [x, filter], attributesOf(info), info.outShape, "float32");
   };
 
 const inputGradient =
-  (op: string, depthwise: boolean) =>
+  (op: string) =>
   ({ inputs, attributes, backend }: KernelCall): tf.TensorInfo => {
     const dy = inputs["dy"]!;
     const filter = inputs["filter"]!;
     const shape = attributes["inputShape"] as number[];
-    return backend.emit(op, [dy, filter], attributesOf(infoOf(attributes, shape, filter.shape, depthwise)), shape, "float32");
+    return backend.emit(op, [dy, filter], attributesOf(infoOf(attributes, shape, filter.shape, false)), shape, "float32");
   };
 
 const filterGradient =
-  (op: string, depthwise: boolean) =>
+  (op: string) =>
   ({ inputs, attributes, backend }: KernelCall): tf.TensorInfo => {
     const x = inputs["x"]!;
     const dy = inputs["dy"]!;
     const shape = attributes["filterShape"] as number[];
-    return backend.emit(op, [x, dy], attributesOf(infoOf(attributes, x.shape, shape, depthwise)), shape, "float32");
+    return backend.emit(op, [x, dy], attributesOf(infoOf(attributes, x.shape, shape, false)), shape, "float32");
   };
 
-const conv2d = forward("Conv2D", false);
-const depthwise = forward("Depthwise", true);
+const conv2d = forward("Conv2D");
+
+/** A depthwise filter `[height, width, C, multiplier]` is that of a convolution in C groups, `[height, width, 1, C * multiplier]`. */
+const groupedShape = ([kh, kw, channels, multiplier]: readonly number[]): number[] => [kh!, kw!, 1, channels! * multiplier!];
+
+function asGrouped({ backend }: KernelCall, filter: tf.TensorInfo): tf.TensorInfo {
+  return backend.emit("Reshape", [filter], {}, groupedShape(filter.shape), "float32");
+}
+
+function depthwise(call: KernelCall): tf.TensorInfo {
+  const { inputs, attributes, backend } = call;
+  const x = inputs["x"]!;
+  const { shape } = inputs["filter"]!;
+  const info = infoOf(attributes, x.shape, shape, true);
+  const filter = asGrouped(call, inputs["filter"]!);
+  const out = backend.emit("GroupedConv", [x, filter], { ...attributesOf(info), groups: shape[2]! }, info.outShape, "float32");
+  backend.disposeData(filter.dataId);
+  return out;
+}
+
+function depthwiseInputGradient(call: KernelCall): tf.TensorInfo {
+  const { inputs, attributes, backend } = call;
+  const { shape } = inputs["filter"]!;
+  const inputShape = attributes["inputShape"] as number[];
+  const geometry = attributesOf(infoOf(attributes, inputShape, shape, true));
+  const filter = asGrouped(call, inputs["filter"]!);
+  const out = backend.emit("GroupedInputGrad", [inputs["dy"]!, filter], { ...geometry, groups: shape[2]! }, inputShape, "float32");
+  backend.disposeData(filter.dataId);
+  return out;
+}
+
+function depthwiseFilterGradient({ inputs, attributes, backend }: KernelCall): tf.TensorInfo {
+  const x = inputs["x"]!;
+  const shape = attributes["filterShape"] as number[];
+  const geometry = attributesOf(infoOf(attributes, x.shape, shape, true));
+  const grouped = backend.emit("GroupedFilterGrad", [x, inputs["dy"]!], { ...geometry, groups: shape[2]! }, groupedShape(shape), "float32");
+  const out = backend.emit("Reshape", [grouped], {}, shape, "float32");
+  backend.disposeData(grouped.dataId);
+  return out;
+}
 
 /** Convolution kernels by tfjs's names. */
 export const convolutionKernels: KernelTable = {
   Conv2D: conv2d,
   FusedConv2D: (call) => withActivation(call, conv2d(call)),
-  Conv2DBackpropInput: inputGradient("Conv2DInputGrad", false),
-  Conv2DBackpropFilter: filterGradient("Conv2DFilterGrad", false),
+  Conv2DBackpropInput: inputGradient("Conv2DInputGrad"),
+  Conv2DBackpropFilter: filterGradient("Conv2DFilterGrad"),
   DepthwiseConv2dNative: depthwise,
   FusedDepthwiseConv2D: (call) => withActivation(call, depthwise(call)),
-  DepthwiseConv2dNativeBackpropInput: inputGradient("DepthwiseInputGrad", true),
-  DepthwiseConv2dNativeBackpropFilter: filterGradient("DepthwiseFilterGrad", true),
+  DepthwiseConv2dNativeBackpropInput: depthwiseInputGradient,
+  DepthwiseConv2dNativeBackpropFilter: depthwiseFilterGradient,
 };

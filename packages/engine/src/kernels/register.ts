@@ -6,6 +6,7 @@ import { BACKEND_NAME, type OnnxBackend } from "../graph/backend.ts";
 import { arrayKernels } from "./arrays.ts";
 import { convolutionKernels } from "./convolution.ts";
 import { elementwiseKernels } from "./elementwise.ts";
+import { registerGradients } from "./gradients.ts";
 import { indexingKernels } from "./indexing.ts";
 import { matrixKernels } from "./matrix.ts";
 import { poolKernels } from "./pool.ts";
@@ -67,4 +68,5 @@ export function registerKernels(): void {
         kernel({ inputs: inputs as Record<string, tf.TensorInfo>, attributes: attrs ?? {}, backend: backend as OnnxBackend }),
     });
   }
+  registerGradients();
 }

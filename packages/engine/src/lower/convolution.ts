@@ -202,47 +202,9 @@ function filterGradByRows(graph: Lowering, value: Value, x: Value, dy: Value): L
   return natural(graph.op("Transpose", [graph.reshape(stacked, [kh, o, channels, kw])], { perm: [0, 3, 2, 1] }));
 }
 
-const depthwise: LoweringRule = (graph, value) => {
-  const [x, filter] = value.inputs as [Value, Value];
-  const [kh, kw, channels, multiplier] = filter.shape as unknown as Image;
-  const { strides, dilations, pads } = geometryOf(value);
-  const grouped = graph.op("Transpose", [graph.reshape(graph.natural(filter), [kh, kw, 1, channels * multiplier])], { perm: [3, 2, 0, 1] });
-  return first(graph.op("Conv", [graph.channelsFirst(x), grouped], { kernel_shape: [kh, kw], strides, dilations, pads, group: channels }));
-};
-
-const depthwiseInputGrad: LoweringRule = (graph, value) => {
-  const [dy, filter] = value.inputs as [Value, Value];
-  const [kh, kw, channels, multiplier] = filter.shape as unknown as Image;
-  const geometry = geometryOf(value);
-  const { strides, dilations, pads } = geometry;
-  const grouped = graph.op("Transpose", [graph.reshape(graph.natural(filter), [kh, kw, 1, channels * multiplier])], { perm: [3, 2, 0, 1] });
-  const rest = leftOver(value.shape as unknown as Image, dy.shape as unknown as Image, [kh, kw], geometry);
-  const settings = { kernel_shape: [kh, kw], strides, dilations, pads, output_padding: rest, group: channels };
-  return first(graph.op("ConvTranspose", [graph.channelsFirst(dy), grouped], settings));
-};
-
-/** Each channel is a group: x `[1, C * N, ...]` against dy `[C * multiplier, N, ...]`, strides and dilations exchanged. */
-const depthwiseFilterGrad: LoweringRule = (graph, value) => {
-  const [x, dy] = value.inputs as [Value, Value];
-  const [kh, kw, channels, multiplier] = value.shape as unknown as Image;
-  const [n, ho, wo] = dy.shape as unknown as Image;
-  const { strides, dilations, pads } = geometryOf(value);
-  const rows = (ho - 1) * strides[0] + (kh - 1) * dilations[0] + 1;
-  const columns = (wo - 1) * strides[1] + (kw - 1) * dilations[1] + 1;
-  const padded = paddedRows(graph, x, rows, columns, pads);
-  const byChannel =
-    n === 1 ? padded : graph.reshape(graph.op("Transpose", [padded], { perm: [1, 0, 2, 3] }), [1, channels * n, rows, columns]);
-  const settings = { kernel_shape: [ho, wo], strides: dilations, dilations: strides, group: channels };
-  const out = graph.op("Conv", [byChannel, gradientAsFilter(graph, dy)], settings);
-  return natural(graph.op("Transpose", [graph.reshape(out, [channels, multiplier, kh, kw])], { perm: [2, 3, 0, 1] }));
-};
-
 /** Convolution rules by recorded operation. */
 export const convolutionRules: Readonly<Record<string, LoweringRule>> = {
   Conv2D: conv2d,
   Conv2DInputGrad: conv2dInputGrad,
   Conv2DFilterGrad: conv2dFilterGrad,
-  Depthwise: depthwise,
-  DepthwiseInputGrad: depthwiseInputGrad,
-  DepthwiseFilterGrad: depthwiseFilterGrad,
 };

@@ -3,6 +3,7 @@
 import { arrayRules } from "./arrays.ts";
 import { convolutionRules } from "./convolution.ts";
 import { elementwiseRules } from "./elementwise.ts";
+import { groupedRules } from "./grouped.ts";
 import { indexingRules } from "./indexing.ts";
 import type { LoweringRule } from "./lowering.ts";
 import { matrixRules } from "./matrix.ts";
@@ -21,6 +22,7 @@ export const lowerings: ReadonlyMap<string, LoweringRule> = new Map(
     indexingRules,
     matrixRules,
     convolutionRules,
+    groupedRules,
     poolRules,
     normRules,
     resizeRules,

@@ -18,6 +18,8 @@ export interface Conv2dOptions {
   readonly dilations?: number | readonly [number, number];
   /** Added per output channel, `[outChannels]`. */
   readonly bias?: tf.Tensor;
+  /** Channels are split into so many groups that do not see each other; divides in and out. Default 1. */
+  readonly groups?: number;
 }
 
 interface Geometry {
@@ -72,34 +74,56 @@ export function windowGeometry(
 }
 
 /**
- * 2-D convolution (cross-correlation) of `[N, H, W, in]` with a filter `[height, width, in, out]`, as torch.nn.functional.conv2d and
- * tf.conv2d compute it, with gradients for x, filter and bias at any stride, dilation and padding.
+ * 2-D convolution (cross-correlation) of `[N, H, W, in]` with a filter `[height, width, in / groups, out]`, as
+ * torch.nn.functional.conv2d computes it, with gradients for x, filter and bias at any stride, dilation and padding.
  *
- * @throws INVALID_ARGUMENT when channels differ or the window does not fit.
+ * @throws INVALID_ARGUMENT when channels or groups do not fit, or the window does not.
  */
 export function conv2d(x: tf.Tensor4D, filter: tf.Tensor4D, options: Conv2dOptions = {}): tf.Tensor4D {
-  const [n, height, width, channels] = x.shape;
-  const [kh, kw, inChannels, outChannels] = filter.shape;
-  if (channels !== inChannels) {
-    throw new GeoLearnError(
-      "INVALID_ARGUMENT",
-      `conv2d: x has ${channels} channels, the filter [${filter.shape.join(", ")}] takes ${inChannels}`,
-    );
-  }
+  const { bias, groups = 1 } = options;
+  checkChannels(x, filter, groups);
+  const [n, height, width] = x.shape;
+  const [kh, kw, , outChannels] = filter.shape;
   const { out, ...geometry } = windowGeometry([height, width], [kh, kw], options);
   const shape = [n, out[0], out[1], outChannels];
-  const attributes = { strides: geometry.strides, dilations: geometry.dilations, pads: geometry.pads };
-  const { bias } = options;
+  const { strides, dilations, pads } = geometry;
+  const attributes = { strides, dilations, pads, ...(groups === 1 ? {} : { groups }) };
+  const names = groups === 1 ? PLAIN : GROUPED;
   const convolve = tf.customGrad((...given: (tf.Tensor | GradSaver)[]) => {
     const save = given.pop() as GradSaver;
     const [images, weights] = given as [tf.Tensor, tf.Tensor];
     save([images, weights]);
     const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] => {
       const [a, b] = saved as [tf.Tensor, tf.Tensor];
-      const gradients = [emit("Conv2DInputGrad", [dy, b], attributes, a.shape), emit("Conv2DFilterGrad", [a, dy], attributes, b.shape)];
+      const gradients = [emit(names.input, [dy, b], attributes, a.shape), emit(names.filter, [a, dy], attributes, b.shape)];
       return bias === undefined ? gradients : [...gradients, tf.sum(dy, [0, 1, 2])];
     };
-    return { value: emit("Conv2D", given as tf.Tensor[], attributes, shape), gradFunc };
+    return { value: emit(names.forward, given as tf.Tensor[], attributes, shape), gradFunc };
   });
   return (bias === undefined ? convolve(x, filter) : convolve(x, filter, bias)) as tf.Tensor4D;
+}
+
+const PLAIN = { forward: "Conv2D", input: "Conv2DInputGrad", filter: "Conv2DFilterGrad" } as const;
+const GROUPED = { forward: "GroupedConv", input: "GroupedInputGrad", filter: "GroupedFilterGrad" } as const;
+
+function checkChannels(x: tf.Tensor4D, filter: tf.Tensor4D, groups: number): void {
+  const channels = x.shape[3];
+  const [, , each, out] = filter.shape;
+  if (!Number.isInteger(groups) || groups < 1 || channels % groups !== 0 || out % groups !== 0) {
+    throw new GeoLearnError("INVALID_ARGUMENT", `conv2d: ${groups} groups do not divide ${channels} channels in and ${out} out`);
+  }
+  if (channels === each * groups) return;
+  throw new GeoLearnError(
+    "INVALID_ARGUMENT",
+    `conv2d: x has ${channels} channels, the filter [${filter.shape.join(", ")}] takes ${each * groups}${groups === 1 ? "" : ` in ${groups} groups`}`,
+  );
+}
+
+/**
+ * Depthwise convolution of `[N, H, W, C]` with a filter `[height, width, C, multiplier]`, as tf.depthwiseConv2d computes it, with
+ * gradients at any stride, dilation and padding. Channel c gives channels c * multiplier to c * multiplier + multiplier - 1.
+ */
+export function depthwiseConv2d(x: tf.Tensor4D, filter: tf.Tensor4D, options: Omit<Conv2dOptions, "groups"> = {}): tf.Tensor4D {
+  const [kh, kw, channels, multiplier] = filter.shape;
+  return conv2d(x, tf.reshape(filter, [kh, kw, 1, channels * multiplier]), { ...options, groups: channels });
 }
