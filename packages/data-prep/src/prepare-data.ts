@@ -140,7 +140,7 @@ async function assembleData<const T extends "pixelClassification">(
     ? { train: [], valid: useful }
     : await makeSplit(records, useful, { chips, folder, choice: options.split ?? "blocks", valSplit, seed, onWarning });
   if (split.train.length === 0 && !everything) {
-    throw new GeoLearnError("SPLIT_IMPOSSIBLE", `${chips.name}: no chip is left to train with.`, { hint: "Use a smaller valSplit." });
+    throw new GeoLearnError("SPLIT_IMPOSSIBLE", `${chips.name}: no chip is left to train with.`, { hint: "Use a smaller `valSplit`." });
   }
   const statistics = bandStatistics(records, everything ? split.valid : split.train, bandIndices, chips, onWarning);
   const classPixels = countClasses(records, split.train, table);
@@ -226,7 +226,7 @@ function workOptions({ signal, onProgress, onWarning }: WorkOptions): WorkOption
 function checkTask(task: string): void {
   if (task === "pixelClassification") return;
   throw new GeoLearnError("TASK_MISMATCH", `The task "${task}" is not prepared by this version; expected "pixelClassification".`, {
-    hint: 'Use task: "pixelClassification".',
+    hint: 'Use `task: "pixelClassification"`.',
     data: { task },
   });
 }
@@ -234,8 +234,8 @@ function checkTask(task: string): void {
 function checkNumbers(options: PrepareDataOptions): CheckedNumbers {
   const valSplit = options.valSplit ?? 0.2;
   if (!(valSplit >= 0 && valSplit <= 1)) {
-    throw new GeoLearnError("INVALID_ARGUMENT", `valSplit is ${String(valSplit)}; expected a share from 0 to 1.`, {
-      hint: "0.2 keeps a fifth.",
+    throw new GeoLearnError("INVALID_ARGUMENT", `\`valSplit\` is ${String(valSplit)}; expected a share from 0 to 1.`, {
+      hint: "`valSplit: 0.2` keeps a fifth.",
     });
   }
   return {
@@ -249,8 +249,8 @@ function checkNumbers(options: PrepareDataOptions): CheckedNumbers {
 
 function integer(name: string, value: number, min: number, max: number): number {
   if (Number.isInteger(value) && value >= min && value <= max) return value;
-  throw new GeoLearnError("INVALID_ARGUMENT", `${name} is ${String(value)}; expected an integer from ${min} to ${max}.`, {
-    hint: "See the options of prepareData.",
+  throw new GeoLearnError("INVALID_ARGUMENT", `\`${name}\` is ${String(value)}; expected an integer from ${min} to ${max}.`, {
+    hint: "See the options of prepareData().",
     data: { option: name },
   });
 }
@@ -262,9 +262,9 @@ function cropSize(chips: ChipSource, wanted: PrepareDataOptions["chipSize"]): { 
   }
   throw new GeoLearnError(
     "CHIPS_MISMATCH",
-    `chipSize ${width} x ${height} cannot be cut out of chips of ${chips.width} x ${chips.height} pixels.`,
+    `Chips of ${width} x ${height} pixels (\`chipSize\`) cannot be cut out of chips of ${chips.width} x ${chips.height} pixels.`,
     {
-      hint: "Export larger chips, or use a smaller chipSize.",
+      hint: "Export larger chips, or use a smaller `chipSize`.",
       data: { width, height, chipWidth: chips.width, chipHeight: chips.height },
     },
   );
@@ -286,7 +286,7 @@ function warnOfFewChips(train: ChipSet, batchSize: number, onWarning: OnWarning 
   onWarning?.({
     code: "FEW_CHIPS",
     message: `The training side has ${train.count} chips, fewer than a batch of ${batchSize}; chips are repeated to fill it.`,
-    hint: "Use a smaller stride or batchSize.",
+    hint: "Export with a smaller stride, or use a smaller `batchSize`.",
   });
 }
 
@@ -326,7 +326,7 @@ function bandStatistics(
     const name = chips.bandNames[band]!;
     if (statistics.count === 0) {
       throw new GeoLearnError("ALL_NODATA", `${chips.name}: band ${band} (${name}) has no valid pixel in the training chips.`, {
-        hint: "Leave the band out with the option bands.",
+        hint: "Leave the band out with `bands`.",
         data: { band },
       });
     }
@@ -334,7 +334,7 @@ function bandStatistics(
       onWarning?.({
         code: "CONSTANT_BAND",
         message: `${chips.name}: band ${band} (${name}) is ${statistics.mean} everywhere and tells the network nothing.`,
-        hint: "Leave the band out with the option bands.",
+        hint: "Leave the band out with `bands`.",
       });
     }
     return statistics;

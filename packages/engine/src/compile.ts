@@ -163,7 +163,7 @@ class OnnxFunction implements CompiledFunction {
         "INVALID_ARGUMENT",
         `the function assigns ${this.assigned[0]!.name}, but its variables are compiled as constants`,
         {
-          hint: 'Compile it with variables: "state".',
+          hint: 'Compile it with `variables: "state"`.',
         },
       );
     }

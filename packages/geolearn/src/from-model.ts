@@ -61,7 +61,7 @@ export async function fromModel(
   const modelPackage = await readModelPackage(source);
   if (modelPackage.manifest.task !== options.task) {
     throw new GeoLearnError("TASK_MISMATCH", `The model is made for ${modelPackage.manifest.task}, not for ${options.task}.`, {
-      hint: `Open it with task: "${modelPackage.manifest.task}".`,
+      hint: `Open it with \`task: "${modelPackage.manifest.task}"\`.`,
     });
   }
   return classifierOf(modelPackage);

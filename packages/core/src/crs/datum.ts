@@ -170,7 +170,7 @@ function refuse(from: Datum, to: Datum, datum: Datum, grid: string | null, accur
   throw new GeoLearnError("CRS_GRID_MISSING", `From ${from.name} to ${to.name}: for the datum of ${datum.name} ${why}.`, {
     hint:
       "Reproject the data with software that has the grids (gdalwarp, ogr2ogr, ArcGIS Project) to a WGS 84 or NAD83 system; " +
-      'the option accuracy: "ballpark" goes on without.',
+      '`accuracy: "ballpark"` goes on without.',
     data: { from: from.name, to: to.name, grid: named },
   });
 }

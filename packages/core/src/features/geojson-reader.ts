@@ -107,7 +107,7 @@ export function crsOfMember(value: unknown, name: string): Crs | null {
   const named = properties["name"] ?? properties["code"];
   if (typeof named === "string" || typeof named === "number") return parseCrs(named);
   throw new GeoLearnError("CRS_UNKNOWN", `${name}: its "crs" member names no system: ${JSON.stringify(value).slice(0, 120)}.`, {
-    hint: "Name the system of the coordinates with the option crs.",
+    hint: "Name the system of the coordinates, such as `crs: 32633`.",
     data: { file: name },
   });
 }
@@ -121,7 +121,7 @@ function checked(feature: Feature, index: number, name: string, declared: boolea
       "CRS_MISSING",
       `feature ${index} of ${name} is at (${x}, ${y}): no longitude and latitude, and the file names no reference system.`,
       {
-        hint: "Name the system of the coordinates with the option crs, for example crs: 32633.",
+        hint: "Name the system of the coordinates, such as `crs: 32633`.",
         data: { file: name, index, x, y },
       },
     );
@@ -131,7 +131,7 @@ function checked(feature: Feature, index: number, name: string, declared: boolea
 
 function refuseLateCrs(name: string): never {
   throw new GeoLearnError("FEATURES_CORRUPT", `${name} names its reference system only behind the features and far from its end.`, {
-    hint: 'Move the "crs" member before "features", or name the system with the option crs.',
+    hint: 'Move the "crs" member before "features", or name the system, such as `crs: 32633`.',
     data: { file: name },
   });
 }

@@ -70,7 +70,7 @@ function preparation(
 ): (feature: Feature, index: number) => object {
   if (crs === null && !keepCrs) {
     throw new GeoLearnError("CRS_MISSING", `${path}: GeoJSON is WGS 84, and the features name no reference system.`, {
-      hint: "Name the system of the coordinates with the option crs, or keep them as they are with keepCrs.",
+      hint: "Name the system of the coordinates, such as `crs: 32633`, or keep them as they are with `keepCrs: true`.",
     });
   }
   const reproject = keepCrs || crs === null ? (feature: Feature) => feature : createReprojector(crs, parseCrs(4326));

@@ -152,7 +152,7 @@ function chosen(layers: readonly (readonly SqlValue[])[], name: string, layer: s
   }
   if (layer === undefined && names.length > 1) {
     throw new GeoLearnError("INVALID_ARGUMENT", `${name} has ${names.length} layers: ${names.join(", ")}.`, {
-      hint: `Choose one with the option layer, for example layer: "${names[0]}".`,
+      hint: `Choose one, for example \`layer: "${names[0]}"\`.`,
       data: { layers: names },
     });
   }

@@ -129,7 +129,7 @@ function checkValue(value: number, out: Samples, what: string): void {
   const float = out instanceof Float32Array || out instanceof Float64Array;
   if (float ? Number.isNaN(value) || Number.isFinite(probe) === Number.isFinite(value) : probe === value) return;
   throw new GeoLearnError("INVALID_ARGUMENT", `The ${what}, ${value}, does not fit into ${out.constructor.name}.`, {
-    hint: "Choose a larger sampleType, or other values.",
+    hint: "Choose a larger `sampleType`, or other values.",
     data: { value },
   });
 }

@@ -19,7 +19,7 @@ import { mapPositions } from "./positions.ts";
 export function reprojectFeatures(features: Features, crs: Crs, options: TransformOptions = {}): Features {
   if (features.crs === null) {
     throw new GeoLearnError("CRS_MISSING", `${features.name} names no reference system, so it cannot be brought to ${crs.name}.`, {
-      hint: "Name the system of its coordinates with the option crs when reading it.",
+      hint: "Name the system of its coordinates when reading it, such as `crs: 32633`.",
     });
   }
   const reproject = createReprojector(features.crs, crs, options);

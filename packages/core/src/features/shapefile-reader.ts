@@ -136,7 +136,7 @@ async function zippedParts(source: ByteSource, layer: string | number | undefine
       "INVALID_ARGUMENT",
       `${source.name} holds ${layers.length} Shapefiles: ${titles.join(", ")}${layer === undefined ? "" : `, none "${layer}"`}.`,
       {
-        hint: `Choose one with the option layer, for example layer: "${titles[0]}".`,
+        hint: `Choose one, for example \`layer: "${titles[0]}"\`.`,
         data: { layers: titles },
       },
     );

@@ -87,7 +87,7 @@ async function refuseExisting(path: string, overwrite: boolean): Promise<void> {
   );
   if (exists)
     throw new GeoLearnError("OUTPUT_EXISTS", `${path} is already there.`, {
-      hint: "Choose another name or set overwrite.",
+      hint: "Choose another name, or `overwrite: true`.",
       data: { path },
     });
 }

@@ -52,7 +52,7 @@ export async function createRaster(path: string, profile: RasterProfile): Promis
   checkProfile(profile, profile.width, profile.height);
   const { blockSize = 512, level = 6 } = profile;
   if (!Number.isInteger(blockSize) || blockSize < 16 || blockSize % 16 !== 0 || blockSize > 8192) {
-    throw new GeoLearnError("INVALID_ARGUMENT", `blockSize ${blockSize} is no tile size of a TIFF.`, {
+    throw new GeoLearnError("INVALID_ARGUMENT", `\`blockSize: ${blockSize}\` is no tile size of a TIFF.`, {
       hint: "Use a multiple of 16 from 16 to 8192.",
     });
   }

@@ -46,7 +46,7 @@ export async function encodeGeoTiff(image: GeoTiffImage, profile: GeoTiffProfile
     throw new GeoLearnError(
       "INVALID_ARGUMENT",
       `Got ${data.length} samples in a ${data.constructor.name} for ${bands} bands of ${width} x ${height} ${sampleType}.`,
-      { hint: "Give band after band, in the sample type of the profile; use createRaster for more than 2 GiB." },
+      { hint: "Give band after band, in the sample type of the profile; use createRaster() for more than 2 GiB." },
     );
   }
   const classes = profile.colorTable !== undefined || profile.classNames !== undefined;

@@ -107,7 +107,7 @@ function checkAlike(first: Raster, raster: Raster): void {
   if ((raster.crs === null) !== (first.crs === null)) {
     const lacking = raster.crs === null ? raster : first;
     throw new GeoLearnError("CRS_MISMATCH", `${lacking.name} names no reference system, other rasters of the mosaic do.`, {
-      hint: "Give the system with the option crs.",
+      hint: "Write the system into the file (gdal_edit.py -a_srs EPSG:CODE FILE), or give `crs`.",
     });
   }
 }

@@ -109,7 +109,7 @@ async function openAddress(address: string, options: OpenRasterOptions): Promise
       "NETWORK_NOT_ALLOWED",
       `${withoutQuery(address)} is an address on the network, which is not used unless allowed.`,
       {
-        hint: "Allow it with the option network: true, or download the file.",
+        hint: "Download the file, or allow it with `network: true`.",
       },
     );
   }

@@ -9,7 +9,7 @@ export function readFailure(error: unknown, name: string, blocks: readonly numbe
   if (GeoLearnError.is(error, "RASTER_CORRUPT") && !error.message.startsWith("A block")) return error;
   if (GeoLearnError.is(error, "TIMEOUT")) {
     return new GeoLearnError("TIMEOUT", `${name}: ${which} could not be decoded in time.`, {
-      hint: "The file is damaged, or its blocks are very large: rewrite it with gdal_translate -of COG, or raise the option deadline.",
+      hint: "The file is damaged, or its blocks are very large: rewrite it with gdal_translate -of COG, or raise `deadline`.",
       data: { blocks },
       cause: error,
     });

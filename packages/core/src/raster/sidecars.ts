@@ -77,7 +77,7 @@ async function projectionFile(path: string): Promise<Crs | null> {
     return crsFromWkt(text);
   } catch (cause) {
     throw new GeoLearnError("CRS_UNKNOWN", `${name} holds no reference system that is known here.`, {
-      hint: "Give the system yourself with the option crs.",
+      hint: "Correct the .prj file, or give `crs`.",
       cause,
     });
   }

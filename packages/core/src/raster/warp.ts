@@ -123,7 +123,7 @@ function transformer({ crs, name }: Raster, target: Crs | null): Transformer | n
       "CRS_MISSING",
       `${name} ${crs === null ? "names no reference system" : "cannot be seen on a grid without one"}.`,
       {
-        hint: "Open it with the option crs.",
+        hint: "Write the system into the file (gdal_edit.py -a_srs EPSG:CODE FILE), or give `crs`.",
       },
     );
   }

@@ -68,7 +68,7 @@ function inRange(name: string, value: number, min: number, max: number): number 
 
 function wrong(name: string, given: string, expected: string): GeoLearnError {
   return new GeoLearnError("INVALID_ARGUMENT", `augment.${name} is ${given}; expected ${expected}.`, {
-    hint: "See the Augmentation options.",
+    hint: "See the options of `augment`.",
     data: { option: name },
   });
 }

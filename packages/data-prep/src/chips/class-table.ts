@@ -90,7 +90,7 @@ function resolveIgnored(
       if (byValue.has(asNumber) || present.has(asNumber)) matches.push(asNumber);
     }
     if (matches.length === 0) {
-      throw new GeoLearnError("CLASS_UNKNOWN", `ignoreClasses names "${item}"; the classes are ${listClasses(byValue)}.`, {
+      throw new GeoLearnError("CLASS_UNKNOWN", `\`ignoreClasses\` names "${item}"; the classes are ${listClasses(byValue)}.`, {
         hint: "Give a class name or value of the labels.",
         data: { class: item },
       });
@@ -111,7 +111,7 @@ function unknownClasses(
     "CLASS_UNKNOWN",
     `${source}: the labels hold ${shown.join(", ")}${unknown.length > 8 ? ` and ${unknown.length - 8} more` : ""}; the class list has ${listClasses(byValue)}.`,
     {
-      hint: `Name the values with classMapping, for example { ${unknown[0]}: "name" }, or leave them out with ignoreClasses: [${unknown[0]}].`,
+      hint: `Name the values, for example \`classMapping: { ${unknown[0]}: "name" }\`, or leave them out with \`ignoreClasses: [${unknown[0]}]\`.`,
       data: { values: unknown },
     },
   );

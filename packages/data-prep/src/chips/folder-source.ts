@@ -137,7 +137,7 @@ export async function openChipFolder(folder: string, options: ChipFolderOptions 
     throw new GeoLearnError(
       "TASK_MISMATCH",
       `${folder} holds chips of the format ${content.metaDataMode}; pixel classification needs Classified_Tiles.`,
-      { hint: 'Export the labels as format: "classifiedTiles".', data: { folder, format: content.metaDataMode } },
+      { hint: 'Export the labels as `format: "classifiedTiles"`.', data: { folder, format: content.metaDataMode } },
     );
   }
   const rows = [...content.rows].sort((a, b) => (stemOf(a.image) < stemOf(b.image) ? -1 : 1));
@@ -173,7 +173,7 @@ function checkNames(rows: readonly MapRow[], folder: string): void {
   for (let i = 1; i < rows.length; i++) {
     if (stemOf(rows[i]!.image) !== stemOf(rows[i - 1]!.image)) continue;
     throw new GeoLearnError("CHIPS_CORRUPT", `${folder}: map.txt names the chip "${stemOf(rows[i]!.image)}" twice.`, {
-      hint: "Remove the double row; append with another startIndex.",
+      hint: "Remove the double row; append with another `startIndex`.",
       data: { folder },
     });
   }

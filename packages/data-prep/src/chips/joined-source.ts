@@ -49,7 +49,7 @@ function joinClasses(sources: readonly ChipSource[]): ClassDefinition[] {
           "CHIPS_MISMATCH",
           `${name} calls class ${entry.value} "${entry.name}"; another folder calls it "${known.name}".`,
           {
-            hint: "Give the same names with classMapping when exporting, or edit the .emd.",
+            hint: "Give the same names with `classMapping`, or edit the .emd.",
             data: { value: entry.value },
           },
         );

@@ -39,12 +39,12 @@ function hideOutside(chip: Chip, name: string, shapesIn: (crs: Crs) => readonly 
   const { transform, crs, width, height } = chip;
   if (transform === null) {
     throw new GeoLearnError("RASTER_NO_TRANSFORM", `Chip ${name} has no position, so a mask means nothing on it.`, {
-      hint: "Leave out the mask, or use chips with a georeference.",
+      hint: "Leave out `mask`, or use chips with a georeference.",
     });
   }
   if (crs === null) {
     throw new GeoLearnError("CRS_MISSING", `Chip ${name} names no reference system, so the mask cannot be laid over it.`, {
-      hint: "Leave out the mask, or export the chips from a raster with a reference system.",
+      hint: "Leave out `mask`, or export the chips from a raster with a reference system.",
     });
   }
   const inside = rasterize(shapesIn(crs), { width, height, transform });

@@ -42,7 +42,7 @@ export async function storeRecords(folder: string, records: readonly ChipRecord[
     onWarning?.({
       code: "STATISTICS_NOT_STORED",
       message: `The chips' statistics could not be stored in ${folder}: ${error.message}`,
-      hint: "Give a workingFolder that can be written; without one every chip is read again each time.",
+      hint: "Give a `workingFolder` that can be written; without one every chip is read again each time.",
     });
   });
 }

@@ -123,14 +123,14 @@ async function withLabels(
 function sides(name: string, size: number | { readonly width: number; readonly height: number }): [number, number] {
   const [width, height] = typeof size === "number" ? [size, size] : [size.width, size.height];
   if ([width, height].every((side) => Number.isInteger(side) && side >= 1 && side <= 8192)) return [width, height];
-  throw new GeoLearnError("INVALID_ARGUMENT", `${name} is ${width} x ${height}; expected integers from 1 to 8192.`, {
+  throw new GeoLearnError("INVALID_ARGUMENT", `\`${name}\` is ${width} x ${height}; expected integers from 1 to 8192.`, {
     hint: "256 is a good start.",
   });
 }
 
 function count(samples: number): number {
   if (Number.isInteger(samples) && samples >= 1 && samples <= 10_000_000) return samples;
-  throw new GeoLearnError("INVALID_ARGUMENT", `samples is ${samples}; expected an integer from 1 to 10000000.`, {
+  throw new GeoLearnError("INVALID_ARGUMENT", `\`samples\` is ${samples}; expected an integer from 1 to 10000000.`, {
     hint: "A few thousand are plenty.",
   });
 }

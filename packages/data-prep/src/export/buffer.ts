@@ -61,7 +61,7 @@ function scale(position: Position, radius: Length, crs: Crs | null): Radii {
   if (radius.unit === "crs") return { x: radius.value, y: radius.value };
   if (crs === null) {
     throw new GeoLearnError("CRS_MISSING", "A buffer in metres needs to know the reference system of the labels, which name none.", {
-      hint: 'Give the radius in map units, such as "2 crs".',
+      hint: 'Give the radius in map units, such as `bufferRadius: "2 crs"`.',
     });
   }
   const metres = metresPerUnit(crs, position[0]!, position[1]!);

@@ -43,7 +43,7 @@ export function checkChipFormat(format: ChipProfile["chipFormat"], bands: number
   throw new GeoLearnError(
     "UNSUPPORTED_FORMAT",
     `${format.toUpperCase()} chips hold ${allowed.join(", ")} bands of uint8; ${name} gives ${bands} of ${sampleType}.`,
-    { hint: 'Use chipFormat: "tiff", or choose bands.', data: { format, bands, sampleType } },
+    { hint: 'Use `chipFormat: "tiff"`, or choose `bands`.', data: { format, bands, sampleType } },
   );
 }
 

@@ -85,7 +85,7 @@ export async function prepareFolder(run: ExportRun, existing: ExistingFolder | n
         ? `${options.out} holds an unfinished export made with other inputs or options (${leftovers[0]}).`
         : `${options.out} holds ${existing.rows.length} chips of another export.`,
       {
-        hint: 'Choose another folder, append with startIndex: "next", or replace with overwrite: true.',
+        hint: 'Choose another folder, append with `startIndex: "next"`, or replace with `overwrite: true`.',
         data: { out: options.out },
       },
     );
@@ -135,7 +135,7 @@ function appended(run: ExportRun, existing: ExistingFolder): FolderBase {
   const clash = used.find((index) => index >= firstIndex);
   if (clash !== undefined) {
     throw new GeoLearnError("OUTPUT_EXISTS", `${options.out} already has chip ${stemOf(clash)}; the export would begin at ${firstIndex}.`, {
-      hint: `Begin at ${next} or later, or use startIndex: "next".`,
+      hint: `Begin at ${next} or later, or use \`startIndex: "next"\`.`,
       data: { out: options.out, next },
     });
   }
@@ -170,7 +170,7 @@ export function chooseLabelType(
   };
   if (wanted !== undefined) {
     if (!Number.isInteger(wanted) || wanted < 0 || wanted > 65535 || values.has(wanted)) {
-      throw new GeoLearnError("INVALID_ARGUMENT", `ignoreValue is ${wanted}; expected an integer from 0 to 65535 that is no class.`, {
+      throw new GeoLearnError("INVALID_ARGUMENT", `\`ignoreValue\` is ${wanted}; expected an integer from 0 to 65535 that is no class.`, {
         hint: "255 is a usual choice.",
       });
     }
@@ -225,7 +225,7 @@ function noChips({ options }: ExportRun, tally: Tally): GeoLearnError {
     "LABELS_EMPTY",
     `No chip was written: ${tally.unlabelled} windows hold no labelled pixel and ${tally.ignored} nothing but missing or masked pixels.`,
     {
-      hint: "Labels smaller than a pixel vanish (try allTouched: true); allTiles: true writes chips without labels too.",
+      hint: "Labels smaller than a pixel vanish (try `allTouched: true`); `allTiles: true` writes chips without labels too.",
       data: { out: options.out, unlabelled: tally.unlabelled, ignored: tally.ignored },
     },
   );
@@ -328,8 +328,8 @@ function indexOfPath(image: string): number | null {
 
 function checkIndex(index: number): number {
   if (Number.isSafeInteger(index) && index >= 0 && index < 1e9) return index;
-  throw new GeoLearnError("INVALID_ARGUMENT", `startIndex is ${index}; expected an integer from 0 to 999999999.`, {
-    hint: 'Use "next" to go on after the last chip.',
+  throw new GeoLearnError("INVALID_ARGUMENT", `\`startIndex\` is ${index}; expected an integer from 0 to 999999999.`, {
+    hint: 'Use `startIndex: "next"` to go on after the last chip.',
   });
 }
 

@@ -109,7 +109,7 @@ function namedClasses(labels: Features, raw: readonly FieldValue[], field: strin
       "INVALID_ARGUMENT",
       `The field "${field}" of ${labels.name} holds ${distinct.length} different texts; expected class names.`,
       {
-        hint: "Choose another classField.",
+        hint: "Choose another `classField`.",
         data: { field },
       },
     );

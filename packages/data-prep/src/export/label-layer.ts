@@ -56,7 +56,7 @@ export function toRasterCrs(features: Features, crs: Crs | null, rasterName: str
   if (crs === null || features.crs === null) {
     const missing = crs === null ? rasterName : features.name;
     throw new GeoLearnError("CRS_MISSING", `${missing} names no reference system, so ${features.name} cannot be laid on ${rasterName}.`, {
-      hint: crs === null ? "Give the raster's system as the option crs, such as 32633." : "Add the reference system to the labels.",
+      hint: crs === null ? "Give the raster's system, such as `crs: 32633`." : "Add the reference system to the labels.",
       data: { missing },
     });
   }

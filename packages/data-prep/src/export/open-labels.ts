@@ -51,7 +51,7 @@ interface PreparedLabels {
 export function vectorLabels(labels: Features, options: InputOptions): PreparedLabels {
   const radius = options.bufferRadius === undefined ? null : parseLength(options.bufferRadius);
   if (radius !== null && !(radius.value > 0)) {
-    throw new GeoLearnError("INVALID_ARGUMENT", `bufferRadius is ${radius.value}; expected a positive length.`, {
+    throw new GeoLearnError("INVALID_ARGUMENT", `\`bufferRadius\` is ${radius.value}; expected a positive length.`, {
       hint: "Such as 2 for two metres.",
     });
   }
@@ -140,7 +140,7 @@ function placedLabels(labels: Raster, raster: Raster, onWarning: OnWarning | und
       "CRS_MISSING",
       `${missing} names no reference system, so the labels ${labels.name} cannot be laid on ${raster.name}.`,
       {
-        hint: "Write the system into the file, or give the raster's as the option crs.",
+        hint: "Write the system into the file, or give the raster's, such as `crs: 32633`.",
         data: { missing },
       },
     );

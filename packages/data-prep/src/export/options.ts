@@ -146,12 +146,12 @@ export function resolveExport(options: ExportOptions): ResolvedExport {
       "UNSUPPORTED_FORMAT",
       `The format "${String(format)}" is not written by this version; expected "classifiedTiles".`,
       {
-        hint: 'Use format: "classifiedTiles" for pixel classification.',
+        hint: 'Use `format: "classifiedTiles"` for pixel classification.',
       },
     );
   }
   if (!["tiff", "png", "jpeg"].includes(chipFormat)) {
-    throw new GeoLearnError("INVALID_ARGUMENT", `chipFormat is "${chipFormat as string}"; expected "tiff", "png" or "jpeg".`, {
+    throw new GeoLearnError("INVALID_ARGUMENT", `\`chipFormat\` is "${chipFormat as string}"; expected "tiff", "png" or "jpeg".`, {
       hint: "TIFF keeps every sample type and the reference system.",
     });
   }
@@ -182,7 +182,7 @@ function pixelSize(name: string, size: PixelSize): [number, number] {
   const least = name === "stride" ? 0 : 1;
   for (const side of [width, height]) {
     if (Number.isInteger(side) && side >= least && side <= 8192) continue;
-    throw new GeoLearnError("INVALID_ARGUMENT", `${name} is ${String(side)}; expected an integer from ${least} to 8192 pixels.`, {
+    throw new GeoLearnError("INVALID_ARGUMENT", `\`${name}\` is ${String(side)}; expected an integer from ${least} to 8192 pixels.`, {
       hint: "256 is a good start; networks want multiples of 32.",
       data: { option: name },
     });
@@ -192,8 +192,8 @@ function pixelSize(name: string, size: PixelSize): [number, number] {
 
 function numberIn(name: string, value: number, min: number, max: number): number {
   if (Number.isFinite(value) && value >= min && value <= max) return value;
-  throw new GeoLearnError("INVALID_ARGUMENT", `${name} is ${String(value)}; expected a number from ${min} to ${max}.`, {
-    hint: "See the options of exportTrainingData.",
+  throw new GeoLearnError("INVALID_ARGUMENT", `\`${name}\` is ${String(value)}; expected a number from ${min} to ${max}.`, {
+    hint: "See the options of exportTrainingData().",
     data: { option: name },
   });
 }

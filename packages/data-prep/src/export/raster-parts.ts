@@ -79,7 +79,7 @@ function checkSystems(rasters: readonly Raster[]): void {
   const withOne = rasters.find(({ crs }) => crs !== null);
   if (without === undefined || withOne === undefined) return;
   throw new GeoLearnError("CRS_MISSING", `${without.name} names no reference system, but ${withOne.name} does (${withOne.crs!.name}).`, {
-    hint: "Give the missing system as the option crs, or write it into the file.",
+    hint: "Give the missing system, such as `crs: 32633`, or write it into the file.",
     data: { missing: without.name },
   });
 }
@@ -114,7 +114,7 @@ function withCellSize(raster: Raster, wanted: NonNullable<InputOptions["cellSize
   if (transform === null) throw noTransform(raster);
   const length = parseLength(wanted);
   if (!(length.value > 0)) {
-    throw new GeoLearnError("INVALID_ARGUMENT", `cellSize is ${length.value}; expected a positive length.`, {
+    throw new GeoLearnError("INVALID_ARGUMENT", `\`cellSize\` is ${length.value}; expected a positive length.`, {
       hint: "Such as 0.3 for 30 cm.",
     });
   }
@@ -122,7 +122,7 @@ function withCellSize(raster: Raster, wanted: NonNullable<InputOptions["cellSize
   const middle = applyAffine(transform, raster.width / 2, raster.height / 2);
   if (length.unit === "m" && crs === null) {
     throw new GeoLearnError("CRS_MISSING", `A cell size in metres needs a reference system, and ${raster.name} names none.`, {
-      hint: 'Give it in map units, such as "0.3 crs", or name the system as the option crs.',
+      hint: 'Give it in map units, such as `cellSize: "0.3 crs"`, or name the system, such as `crs: 32633`.',
     });
   }
   const metres = length.unit === "m" ? metresPerUnit(crs!, ...middle) : { x: 1, y: 1 };
@@ -163,7 +163,7 @@ function extentIn(raster: Raster, extent: Extent): Bounds {
   if (!("crs" in extent)) return extent;
   if (raster.crs === null) {
     throw new GeoLearnError("CRS_MISSING", `The extent has a reference system but ${raster.name} names none.`, {
-      hint: "Name it as the option crs.",
+      hint: "Name it, such as `crs: 32633`.",
     });
   }
   return transformBounds(extent.bounds, parseCrs(extent.crs), raster.crs);

@@ -52,7 +52,7 @@ export async function drawBatch(data: LearningData, path?: string): Promise<Uint
 
 async function firstBatch(data: LearningData): Promise<PixelBatch> {
   for await (const batch of data.train.read({ epoch: 0 })) return batch;
-  throw new GeoLearnError("INVALID_ARGUMENT", "There is no training batch to show.", { hint: "Use a smaller valSplit." });
+  throw new GeoLearnError("INVALID_ARGUMENT", "There is no training batch to show.", { hint: "Use a smaller `valSplit`." });
 }
 
 function drawChips(batch: PixelBatch, data: LearningData): RgbaImage {

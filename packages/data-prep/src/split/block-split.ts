@@ -32,7 +32,7 @@ export function blockSplit(input: SplitInput): Split {
   const wanted = validCount(names.length, valSplit);
   if (footprints === null) {
     throw new GeoLearnError("SPLIT_IMPOSSIBLE", "The chips have no position on the ground, so they cannot be split by blocks.", {
-      hint: 'Use split: "random" if no two chips show the same ground, or give a list of validation chips.',
+      hint: 'Use `split: "random"` if no two chips show the same ground, or give a list of validation chips.',
     });
   }
   const context = createContext(input, footprints, wanted);

@@ -14,7 +14,7 @@ export async function listSplit(path: string, names: readonly string[]): Promise
   const text = await readTextFile(path);
   if (text === null) {
     throw new GeoLearnError("FILE_NOT_FOUND", `The list of validation chips ${path} does not exist.`, {
-      hint: 'split is "blocks", "random", or a file with one chip name a line.',
+      hint: '`split` is "blocks", "random", or a file with one chip name a line.',
       data: { path },
     });
   }

@@ -75,7 +75,7 @@ function warnOfLeaks(split: Split, { footprints, names }: SplitInput, source: st
   onWarning?.({
     code: "SPLIT_LEAKS",
     message: `${source}: ${chips} of ${split.valid.length} validation chips share ground with training chips, which cover ${(share * 100).toFixed(1)} % of the validation ground.`,
-    hint: 'Validation will look better than the network is. Use split: "blocks".',
+    hint: 'Validation will look better than the network is. Use `split: "blocks"`.',
   });
 }
 

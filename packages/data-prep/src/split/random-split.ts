@@ -23,7 +23,7 @@ export function validCount(chips: number, valSplit: number): number {
   if (valSplit === 0) return 0;
   if (chips < 2) {
     throw new GeoLearnError("SPLIT_IMPOSSIBLE", `${chips} chip cannot be split into training and validation.`, {
-      hint: "Use smaller chips or a smaller stride, or set valSplit to 0.",
+      hint: "Use smaller chips or a smaller stride, or `valSplit: 0`.",
       data: { chips },
     });
   }

@@ -49,7 +49,7 @@ export async function storeSplit(folder: string, split: Split, input: SplitInput
     onWarning?.({
       code: "SPLIT_NOT_STORED",
       message: `The split could not be stored in ${folder}: ${error.message}`,
-      hint: "Give a workingFolder that can be written. The split is made again from the seed each time.",
+      hint: "Give a `workingFolder` that can be written. The split is made again from the seed each time.",
     });
   });
 }

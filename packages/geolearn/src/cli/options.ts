@@ -60,6 +60,21 @@ export function camelCase(text: string): string {
   return text.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }
 
+/** `rightAngles` to `right-angles`. */
+export function kebabCase(text: string): string {
+  return text.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** Bands by number from 0 or by name. */
+export function bands(text: string): (number | string)[] {
+  return words(text).map((band) => (/^\d+$/.test(band) ? Number(band) : band));
+}
+
+/** An EPSG code, or a text that describes a reference system. */
+export function crs(text: string): number | string {
+  return /^\d+$/.test(text) ? Number(text) : text;
+}
+
 /** A length on the ground in metres, or text such as `2 crs` that is left to the function. */
 export function length(text: string): number | string {
   const value = Number(text);

@@ -3,7 +3,7 @@
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { createRaster, parseCrs } from "@geolearn/core";
+import { createRaster, encodeGeoTiff, parseCrs } from "@geolearn/core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { version } from "../version.ts";
 import { publishedSchemas } from "./results.ts";
@@ -86,6 +86,23 @@ describe("exit status", () => {
     expect(out).toBe("");
     expect(err).toMatch(new RegExp(`^geolearn: ${code}: .+\\n {2}\\S`, "m"));
     expect(readdirSync(folder)).toEqual(["scene.tif"]);
+  });
+
+  test("messages and hints name flags", async () => {
+    const files = ["--raster", scene, "--labels", scene, "--out", join(tmpdir(), "never-written")];
+    const wrong = await run("export-training-data", ...files, "--cell-size", "0");
+    expect(wrong.err).toContain("INVALID_ARGUMENT: --cell-size is 0;");
+    const blank = join(folder, "blank.tif");
+    writeFileSync(
+      blank,
+      await encodeGeoTiff(
+        { data: new Uint8Array(64), width: 8, height: 8, bands: 1 },
+        { sampleType: "uint8", transform: [1, 0, 0, 0, -1, 8], crs: null },
+      ),
+    );
+    const unplaced = await run("export-training-data", "--raster", blank, "--labels", scene, "--out", join(tmpdir(), "never-written"));
+    expect(unplaced.err).toContain("such as --crs 32633");
+    rmSync(blank);
   });
 
   test("130 when interrupted", async () => {

@@ -1,7 +1,7 @@
 /** Parses arguments, runs a command and turns its end into an exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
 
 import { GeoLearnError, type Warning, terminalProgress } from "@geolearn/core";
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, type Option } from "commander";
 import { version } from "../version.ts";
 import { accuracyCommand } from "./commands/accuracy.ts";
 import { checkCommand } from "./commands/check.ts";
@@ -13,6 +13,7 @@ import { infoCommand } from "./commands/info.ts";
 import { toPolygonsCommand } from "./commands/to-polygons.ts";
 import { trainCommand } from "./commands/train.ts";
 import { type CommandContext, UsageError } from "./context.ts";
+import { withFlags } from "./flags.ts";
 
 /** Where progress, warnings and errors go; `process.stderr` is one. */
 export interface ErrorStream {
@@ -54,7 +55,7 @@ export async function runCli(args: readonly string[], { signal, out, err }: CliS
     onProgress: progress.onProgress,
     onWarning: (warning) => {
       progress.end();
-      err.write(formatWarning(warning));
+      err.write(formatWarning(warning, command.options));
     },
     note: (line) => {
       progress.end();
@@ -72,16 +73,20 @@ export async function runCli(args: readonly string[], { signal, out, err }: CliS
       .configureOutput({ writeOut: out, writeErr: (text: string) => void err.write(text) });
     program.addCommand(command.option("--json", "print the result as JSON").showHelpAfterError("(add --help for the options)"));
   }
+  let options: readonly Option[] = [];
+  program.hook("preAction", (_, command) => {
+    ({ options } = command);
+  });
   try {
     await program.parseAsync(args, { from: "user" });
     return 0;
   } catch (error) {
     progress.end();
-    return reportFailure(error, signal, err);
+    return reportFailure(error, signal, err, options);
   }
 }
 
-function reportFailure(error: unknown, signal: AbortSignal, err: ErrorStream): number {
+function reportFailure(error: unknown, signal: AbortSignal, err: ErrorStream, options: readonly Option[]): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   if (error instanceof UsageError) {
     err.write(`geolearn: ${error.message}\n(add --help for the options)\n`);
@@ -92,8 +97,8 @@ function reportFailure(error: unknown, signal: AbortSignal, err: ErrorStream): n
     return 130;
   }
   if (GeoLearnError.is(error)) {
-    err.write(`geolearn: ${error.code}: ${error.message}\n`);
-    if (error.hint !== undefined) err.write(`  ${error.hint}\n`);
+    err.write(`geolearn: ${error.code}: ${withFlags(error.message, options)}\n`);
+    if (error.hint !== undefined) err.write(`  ${withFlags(error.hint, options)}\n`);
     return 1;
   }
   err.write(`geolearn: UNEXPECTED: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
@@ -101,6 +106,7 @@ function reportFailure(error: unknown, signal: AbortSignal, err: ErrorStream): n
   return 1;
 }
 
-function formatWarning({ code, message, hint }: Warning): string {
-  return `geolearn: warning: ${code}: ${message}\n${hint === undefined ? "" : `  ${hint}\n`}`;
+function formatWarning({ code, message, hint }: Warning, options: readonly Option[]): string {
+  const more = hint === undefined ? "" : `  ${withFlags(hint, options)}\n`;
+  return `geolearn: warning: ${code}: ${withFlags(message, options)}\n${more}`;
 }

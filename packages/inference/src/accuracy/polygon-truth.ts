@@ -85,7 +85,7 @@ function classValue({ properties }: Feature, field: string, names: ReadonlyMap<n
   const given = properties[field];
   if (given === undefined || given === null) {
     throw new GeoLearnError("FIELD_MISSING", `A polygon of ${source} has no value in the field "${field}".`, {
-      hint: `Fields are ${Object.keys(properties).join(", ") || "none"}; name the one with the class.`,
+      hint: `Fields are ${Object.keys(properties).join(", ") || "none"}; name the one with the class as \`classField\`.`,
     });
   }
   const value = typeof given === "number" ? given : Number(String(given).trim() === "" ? Number.NaN : given);

@@ -120,7 +120,7 @@ export class ComputeLanes {
       fail(
         lane,
         new GeoLearnError("ENGINE_FAILED", `A computing thread ended before it answered: ${text}.`, {
-          hint: "It may have run out of memory: use fewer workers or smaller chips.",
+          hint: "It may have run out of memory: use fewer `workers`, or a model of smaller chips.",
           cause,
         }),
       );

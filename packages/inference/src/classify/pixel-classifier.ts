@@ -172,7 +172,7 @@ function defaultWorkers(device: Device): number {
 
 function checkCount(name: string, value: number): number {
   if (Number.isInteger(value) && value >= 1) return value;
-  throw new GeoLearnError("INVALID_ARGUMENT", `${name} is ${value}; expected a whole number of at least 1.`);
+  throw new GeoLearnError("INVALID_ARGUMENT", `\`${name}\` is ${value}; expected a whole number of at least 1.`);
 }
 
 function shareWeights(weights: ModelPackage["weights"]): { buffer: SharedArrayBuffer; list: SharedWeight[] } {

@@ -99,7 +99,7 @@ export class ClassifiedRaster implements ClassifiedRasterInfo {
   async saveScores(path: string): Promise<void> {
     this.#check();
     if (this.scoresPath === null) {
-      throw new GeoLearnError("INVALID_ARGUMENT", "This result has no scores.", { hint: "Ask for them with scores: true." });
+      throw new GeoLearnError("INVALID_ARGUMENT", "This result has no scores.", { hint: "Ask for them with `scores: true`." });
     }
     await copyWhole(this.scoresPath, path);
   }

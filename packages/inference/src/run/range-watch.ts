@@ -79,7 +79,7 @@ export class RangeWatch {
       if (share > SHARE) outside.push(`${name} (${(100 * share).toFixed(1)} %)`);
     }
     const hint =
-      "Check units, scaling and the order of the bands, or train with images like this one; outOfRange: true writes where it happens.";
+      "Check units, scaling and the order of the bands, or train with images like this one; `outOfRange: true` writes where it happens.";
     if (far.length > 0) {
       onWarning?.({ code: "STATISTICS_DIFFER", message: `The scene does not look like the training data: ${far.join(", ")}.`, hint });
     }

@@ -39,7 +39,7 @@ export async function readRegionMask(mask: string | Features, scene: Scene, onWa
       "RASTER_NO_TRANSFORM",
       `${raster.name} is not georeferenced, so the mask ${features.name} means nothing on it.`,
       {
-        hint: "Leave out mask, or georeference the raster.",
+        hint: "Leave out `mask`, or georeference the raster.",
       },
     );
   }

@@ -62,7 +62,7 @@ async function runPrepared(setup: Setup, options: InferenceOptions): Promise<Cla
         "ALL_NODATA",
         `Nothing of ${setup.scene.raster.name} is left to classify: every pixel is nodata or outside the mask.`,
         {
-          hint: "Check the nodata value of the raster, the mask and the extent.",
+          hint: "Check the nodata value of the raster, and `mask` and `extent` where they are given.",
         },
       );
     }
@@ -139,7 +139,7 @@ async function fillRows(setup: Setup, options: InferenceOptions, result: ResultR
     options.onWarning?.({
       code: "SCORES_NOT_FINITE",
       message: `The function gave no finite score for ${result.broken} pixels; they are nodata in the result.`,
-      hint: "Check the model with `check`; values far outside the training range can do this too.",
+      hint: "The training may have diverged; values far outside the training range can do this too.",
     });
   }
 }
@@ -157,7 +157,7 @@ async function runBlock(
     "INVALID_ARGUMENT",
     `The function ${fn.name} gave ${scores.length} numbers for a block of ${block.size}; expected ${expected}.`,
     {
-      hint: "process() must return [size, height - 2 margin, width - 2 margin, outputBands].",
+      hint: "process() must return `[size, height - 2 margin, width - 2 margin, outputBands]`.",
     },
   );
 }

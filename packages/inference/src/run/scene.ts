@@ -66,11 +66,11 @@ export function sceneInfo(raster: Raster): SceneInfo {
 export function resampleScene(raster: Raster, cellSize: number): Raster {
   const resolution = resolutionOf(raster);
   if (!(cellSize > 0) || !Number.isFinite(cellSize)) {
-    throw new GeoLearnError("INVALID_ARGUMENT", `cellSize is ${cellSize}; expected metres above 0, "model" or "scene".`);
+    throw new GeoLearnError("INVALID_ARGUMENT", `\`cellSize\` is ${cellSize}; expected metres above 0, "model" or "scene".`);
   }
   if (resolution === null || raster.transform === null || raster.crs === null) {
     throw new GeoLearnError("CRS_MISSING", `${raster.name} has no reference system, so its pixels have no size in metres to change.`, {
-      hint: 'Give the raster a reference system, or leave out cellSize (cellSize: "scene").',
+      hint: "Give the raster a reference system, or leave out `cellSize`.",
     });
   }
   const factor = cellSize / resolution;
@@ -101,7 +101,7 @@ function extentWindow(raster: Raster, extent: Bounds): Window {
   }
   if (raster.transform === null) {
     throw new GeoLearnError("RASTER_NO_TRANSFORM", `${raster.name} is not georeferenced, so an extent means nothing on it.`, {
-      hint: "Leave out extent, or georeference the raster.",
+      hint: "Leave out `extent`, or georeference the raster.",
     });
   }
   const toPixels = invertAffine(raster.transform);

@@ -110,7 +110,7 @@ function atCellSize(raster: Raster, config: InferenceConfiguration, { cellSize, 
   if (cellSize === "model") {
     if (wanted !== null) return resampleScene(raster, wanted);
     throw new GeoLearnError("INVALID_ARGUMENT", "The model does not say at which pixel size it was trained.", {
-      hint: "Give cellSize in metres, or leave it out.",
+      hint: "Give `cellSize` in metres, or leave it out.",
     });
   }
   const resolution = resolutionOf(raster);
@@ -122,10 +122,10 @@ function compareResolution(name: string, scene: number, model: number, accepted:
   const ratio = Math.max(scene / model, model / scene);
   if (ratio <= 1 + RESOLUTION_TOLERANCE) return;
   const message = `Pixels of ${name} are ${metres(scene)} on the ground; the model was trained at ${metres(model)}.`;
-  const hint = `Use cellSize "model" to resample the scene to ${metres(model)}.`;
+  const hint = `Use \`cellSize: "model"\` to resample the scene to ${metres(model)}.`;
   if (ratio > RESOLUTION_LIMIT && !accepted) {
     throw new GeoLearnError("RESOLUTION_MISMATCH", message, {
-      hint: `${hint} Use cellSize "scene" to go on as it is.`,
+      hint: `${hint} Use \`cellSize: "scene"\` to go on as it is.`,
       data: { scene, model },
     });
   }
@@ -163,7 +163,7 @@ function chooseBlend({ output, outputType }: InferenceConfiguration, { blend }: 
 
 function checkBatchSize(batchSize: number): number {
   if (Number.isInteger(batchSize) && batchSize >= 1) return batchSize;
-  throw new GeoLearnError("INVALID_ARGUMENT", `batchSize is ${batchSize}; expected a whole number of at least 1.`);
+  throw new GeoLearnError("INVALID_ARGUMENT", `\`batchSize\` is ${batchSize}; expected a whole number of at least 1.`);
 }
 
 /**

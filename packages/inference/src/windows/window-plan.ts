@@ -48,7 +48,7 @@ export function planWindows(options: WindowPlanOptions): WindowPlan {
       "INVALID_ARGUMENT",
       `The overlap is ${overlap} pixels; with windows of ${coreWidth} x ${coreHeight} it must be a whole number from 0 to ${largest}.`,
       {
-        hint: `Use an overlap of ${Math.max(0, Math.floor(Math.min(coreWidth, coreHeight) / 4))}.`,
+        hint: `Use \`overlap: ${Math.max(0, Math.floor(Math.min(coreWidth, coreHeight) / 4))}\`.`,
         data: { overlap, coreWidth, coreHeight, stride },
       },
     );

@@ -28,7 +28,7 @@ export function checkWeights(parameters: readonly ParameterSpec[], weights: Read
     misshaped.length > 0 ? `of another shape: ${list(misshaped)}` : "",
   ].filter((part) => part !== "");
   throw new GeoLearnError("WEIGHTS_MISMATCH", `${what} and the weights do not belong together; ${parts.join("; ")}.`, {
-    hint: "Use the weights with the network they were saved from, or adaptWeights to fine-tune for other classes or bands.",
+    hint: "Use the weights with the network they were saved from, or adaptWeights() to fine-tune for other classes or bands.",
     data: { missing, unknown, misshaped },
   });
 }

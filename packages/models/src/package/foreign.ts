@@ -73,7 +73,7 @@ export function foreignError(opened: OpenedPackage): GeoLearnError {
       hint:
         "Bring it over through ONNX: open the model in Python where it was trained and run " +
         `torch.onnx.export(model.eval(), torch.zeros(1, ${bands}, ${height}, ${width}), "model.onnx", input_names=["image"], output_names=["logits"], opset_version=17), ` +
-        "then give model.onnx to fromOnnx (follows in a later version).",
+        "then give model.onnx to fromOnnx() (follows in a later version).",
       data: { ...d },
     },
   );

@@ -47,7 +47,7 @@ function packageEntries({ manifest: given, weights, preview = null }: ModelPacka
   checkNetworkOf(manifest, "The model", "INVALID_ARGUMENT");
   checkWeights(createBlueprint(manifest.modelType, manifest.config).parameters, weights, "The model");
   if (preview !== null && !PNG_SIGNATURE.every((byte, i) => preview[i] === byte)) {
-    throw new GeoLearnError("INVALID_ARGUMENT", "The preview is not a PNG image.", { hint: "Encode it with encodePng." });
+    throw new GeoLearnError("INVALID_ARGUMENT", "The preview is not a PNG image.", { hint: "Encode it with encodePng()." });
   }
   const stem = fileStem(manifest.name);
   return [

@@ -115,7 +115,7 @@ function otherEncoder(what: string, wrong: readonly string[], network: Network):
     "WEIGHTS_MISMATCH",
     `${what} holds another encoder than ${encoderName(network.config["backbone"])}: ${shown}${wrong.length > 5 ? ` and ${wrong.length - 5} more` : ""}.`,
     {
-      hint: "Choose the backbone the weights were made for.",
+      hint: "Choose the `backbone` the weights were made for.",
       data: { wrong },
     },
   );

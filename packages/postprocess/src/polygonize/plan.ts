@@ -89,7 +89,7 @@ function wantedValues(classes: readonly (string | number)[], names: ReadonlyMap<
       if (value !== undefined) return value;
       const known = [...names].map(([number, name]) => `${name} (${number})`).join(", ");
       throw new GeoLearnError("CLASS_UNKNOWN", `${raster} has no class named "${wanted}".`, {
-        hint: known === "" ? "The raster carries no class names; use values, or give classNames." : `It has ${known}.`,
+        hint: known === "" ? "The raster carries no class names; use values, or give `classNames`." : `It has ${known}.`,
         data: { wanted },
       });
     }),

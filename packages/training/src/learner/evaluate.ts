@@ -41,7 +41,7 @@ export async function evaluateChips(context: EvaluationContext, chips: ChipSet, 
     if (counted === 0) continue;
     if (!Number.isFinite(loss)) {
       throw new GeoLearnError("LOSS_NOT_FINITE", `The validation loss is ${loss} on chips ${batch.names.join(", ")}.`, {
-        hint: "Look at these chips with showBatch(); lower the learning rate or set clipNorm.",
+        hint: "Look at these chips; use a lower `lr`, or set `clipNorm`.",
         data: { chips: batch.names },
       });
     }

@@ -32,7 +32,7 @@ export async function runFit(core: LearnerCore, options: FitOptions): Promise<Fi
       "INVALID_ARGUMENT",
       `The training side has ${core.data.train.count} chips, fewer than one batch of ${core.data.batchSize}.`,
       {
-        hint: "Use a smaller batchSize or export more chips.",
+        hint: "Use a smaller `batchSize`, or export more chips.",
       },
     );
   }
@@ -146,7 +146,7 @@ class Fit {
       "LOSS_NOT_FINITE",
       `The ${what} at epoch ${state.epoch + 1}, batch ${state.batch + 1}, learning rate ${rates.lr.toExponential(2)}, on chips ${batch.names.join(", ")}.`,
       {
-        hint: "The weights are those before this step. Use a lower lr or clipNorm, and look at these chips for extreme pixel values.",
+        hint: "The weights are those before this step. Use a lower `lr` or `clipNorm`, and look at these chips for extreme pixel values.",
         data: { epoch: state.epoch + 1, batch: state.batch + 1, lr: rates.lr, chips: batch.names, ...result },
       },
     );
@@ -178,7 +178,7 @@ class Fit {
     (options.onWarning ?? core.onWarning)({
       code: "LR_NOT_FOUND",
       message: `The loss fell nowhere in the learning-rate sweep; ${fallback} is used.`,
-      hint: "Look at the curve of lrFind() and give lr yourself.",
+      hint: "Look at the curve of lrFind() and give `lr` yourself.",
     });
     return fallback;
   }

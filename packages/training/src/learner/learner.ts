@@ -49,7 +49,7 @@ export async function createLearner<T extends "pixelClassification">(
 ): Promise<Learner<T>> {
   if (data.task !== "pixelClassification") {
     throw new GeoLearnError("TASK_MISMATCH", `The data are for ${String(data.task)}; this learner is for pixelClassification.`, {
-      hint: 'Prepare the data with task: "pixelClassification".',
+      hint: 'Prepare the data with `task: "pixelClassification"`.',
     });
   }
   const { device, threads, seed = data.seed, onWarning = () => undefined } = options;
@@ -159,7 +159,7 @@ export class Learner<T extends Task = Task> {
     const { valid } = this.data;
     if (valid.count === 0) {
       throw new GeoLearnError("SPLIT_IMPOSSIBLE", "There are no validation chips to evaluate on.", {
-        hint: "Prepare the data with valSplit above 0.",
+        hint: "Prepare the data with `valSplit` above 0.",
       });
     }
     // The same weights give the same figures; tables, plots and report share one evaluation.

@@ -42,7 +42,7 @@ export class RunState {
     if (!options.resume) return state;
     if (options.checkpoint === undefined) {
       throw new GeoLearnError("INVALID_ARGUMENT", "fit was asked to resume without a checkpoint folder.", {
-        hint: "Give checkpoint, the folder of the run.",
+        hint: "Give `checkpoint`, the folder of the run.",
       });
     }
     const saved = await readCheckpoint(options.checkpoint);

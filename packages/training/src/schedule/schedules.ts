@@ -48,7 +48,7 @@ export function createSchedule(name: ScheduleName, options: ScheduleOptions): Sc
   const { total, lr } = options;
   if (!(lr > 0) || !Number.isFinite(lr)) {
     throw new GeoLearnError("INVALID_ARGUMENT", `The learning rate is ${lr}; it must be a positive number.`, {
-      hint: 'Give a rate such as 1e-3, or "auto".',
+      hint: 'Give a rate such as `lr: 1e-3`, or `lr: "auto"`.',
     });
   }
   if (!Number.isInteger(total) || total < 1) {
@@ -60,7 +60,7 @@ export function createSchedule(name: ScheduleName, options: ScheduleOptions): Sc
   if (name === "cosine") return (step) => ({ lr: (lr / 2) * (1 + Math.cos((Math.PI * step) / total)), beta1: null });
   if (name === "oneCycle") return oneCycle(options);
   throw new GeoLearnError("INVALID_ARGUMENT", `There is no schedule "${String(name)}".`, {
-    hint: 'Use "oneCycle", "cosine" or "constant".',
+    hint: 'Use `schedule: "oneCycle"`, `schedule: "cosine"` or `schedule: "constant"`.',
   });
 }
 

@@ -108,7 +108,7 @@ function matches(host: string, allowed: string): boolean {
 }
 
 function privateAddress(host: string): GeoLearnError {
-  return refuse(`${host} is a private or local address`, "Allow it with allowPrivate in the network policy if it is meant.");
+  return refuse(`${host} is a private or local address`, "Allow it with `allowPrivate: true` in the network policy if it is meant.");
 }
 
 function refuse(what: string, hint: string): GeoLearnError {

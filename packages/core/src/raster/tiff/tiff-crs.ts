@@ -50,7 +50,7 @@ function named(name: string, make: () => Crs | null): Crs | null {
   } catch (cause) {
     if (!GeoLearnError.is(cause)) throw cause;
     throw new GeoLearnError(cause.code, `${name}: ${cause.message}`, {
-      hint: cause.hint ?? "Give the system yourself with the option crs.",
+      hint: cause.hint ?? "Write the system into the file (gdal_edit.py -a_srs EPSG:CODE FILE), or give `crs`.",
       data: cause.data,
       cause,
     });

@@ -3,7 +3,7 @@
 import { type TrainingDataCheck, checkTrainingData } from "@geolearn/data-prep";
 import { Command } from "commander";
 import { type CommandContext, UsageError } from "../context.ts";
-import { integer } from "../options.ts";
+import { crs, integer } from "../options.ts";
 import { list, table } from "../table.ts";
 
 interface Options {
@@ -11,6 +11,7 @@ interface Options {
   readonly labels?: string;
   readonly mask?: string;
   readonly classField?: string;
+  readonly crs?: number | string;
   readonly chipSize: number;
 }
 
@@ -22,6 +23,7 @@ export function checkCommand(contextOf: (command: Command) => CommandContext): C
     .option("--labels <path>", "labels to go with the imagery")
     .option("--mask <path>", "polygons of the surveyed land")
     .option("--class-field <name>", "field of the labels that holds the class")
+    .option("--crs <code>", "reference system of rasters that name none, e.g. 32633", crs)
     .option("--chip-size <pixels>", "side of the windows that are looked at", integer(16), 256);
   return command.action(async (folder?: string) => {
     const { raster, labels, ...more } = command.opts<Options & { json?: boolean }>();

@@ -6,7 +6,7 @@ import type { Device } from "@geolearn/engine";
 import { type FitOptions, type FitResult, type LearnerOptions, type Monitor, createLearner } from "@geolearn/training";
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { CommandContext } from "../context.ts";
-import { autoOrNumber, integer, mapping, number, numbers, several, words } from "../options.ts";
+import { autoOrNumber, bands, integer, mapping, number, numbers, several, words } from "../options.ts";
 import { table } from "../table.ts";
 
 interface Options {
@@ -30,7 +30,7 @@ interface Options {
   readonly loss?: "crossEntropy" | "focal" | "dice" | "mix";
   readonly classWeights?: "balanced" | number[];
   readonly ignoreClasses?: string[];
-  readonly bands?: string[];
+  readonly bands?: (number | string)[];
   readonly classMapping?: Record<string, string>;
   readonly augment?: Augmentation | boolean;
   readonly earlyStopping?: boolean;
@@ -74,7 +74,7 @@ export function trainCommand(contextOf: (command: Command) => CommandContext): C
     .addOption(new Option("--loss <name>").choices(["cross-entropy", "focal", "dice", "mix"]).argParser(lossName))
     .option("--class-weights <balanced|w,w,...>", "weight of each class in the loss", classWeights)
     .option("--ignore-classes <name,...>", "classes neither loss nor metrics look at", words)
-    .option("--bands <band,...>", "bands to use, by number from 0 or by name", words)
+    .option("--bands <band,...>", "bands to use, by number from 0 or by name", bands)
     .option("--class-mapping <value=name,...>", "names for class values; equal names become one class", mapping)
     .option(
       "--augment <none|flips|key=value,...>",
@@ -114,7 +114,7 @@ async function train(
       chipSize: options.chipSize,
       valSplit: options.valSplit,
       split: options.split,
-      bands: options.bands?.map((band) => (/^\d+$/.test(band) ? Number(band) : band)),
+      bands: options.bands,
       classMapping: options.classMapping,
       ignoreClasses: options.ignoreClasses,
       augment: options.augment,

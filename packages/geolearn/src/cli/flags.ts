@@ -1,0 +1,52 @@
+/**
+ * Options of the functions as the command line writes them. Messages and hints name options as code does, in backticks:
+ * `cellSize`, or `cellSize: "model"` with a value; here they become `--cell-size` and `--cell-size model`.
+ */
+
+import type { Option } from "commander";
+import { kebabCase } from "./options.ts";
+
+/** Options whose flag has another name. */
+const RENAMED: Readonly<Record<string, string>> = { pretrained: "pretrainedModel" };
+
+/** A span in backticks that is an option, with or without a value. */
+const OPTION = /`([a-z][A-Za-z0-9]*)(?:: ([^`]+))?`/g;
+
+/**
+ * The text with options in backticks as flags of a command. An option the command does not have is said to be one of TypeScript
+ * alone.
+ *
+ * @example
+ * withFlags('Use `cellSize: "model"`.', command.options); // "Use --cell-size model."
+ */
+export function withFlags(text: string, options: readonly Option[]): string {
+  return text.replace(OPTION, (_, name: string, value: string | undefined) => {
+    const own = options.filter((option) => option.attributeName() === (RENAMED[name] ?? name));
+    const [option] = own;
+    if (option === undefined) return `${name}${value === undefined ? "" : `: ${value}`} (in TypeScript only)`;
+    if (value === "false") return own.find(({ negate }) => negate)?.long ?? `no ${option.long}`;
+    const flag = own.find(({ negate }) => !negate) ?? option;
+    return value === undefined || value === "true" ? flag.long! : `${flag.long} ${argument(value, flag)}`;
+  });
+}
+
+/** A literal of TypeScript as an argument in a shell: `[0, 1]` as `0,1`, `{ 3: "water" }` as `3=water`. */
+function argument(literal: string, { argChoices }: Option): string {
+  const text = words(literal);
+  const choice = argChoices?.find((each) => each === kebabCase(text)) ?? text;
+  return /^[\w.,:=/@%+-]+$/.test(choice) ? choice : `"${choice}"`;
+}
+
+function words(literal: string): string {
+  let value: unknown;
+  try {
+    value = JSON.parse(literal.replace(/([{,]\s*)(\w+):/g, '$1"$2":'));
+  } catch {
+    return literal; // a word that stands for a value
+  }
+  if (Array.isArray(value)) return value.join(",");
+  if (typeof value !== "object" || value === null) return String(value);
+  return Object.entries(value)
+    .map(([from, to]) => `${from}=${String(to)}`)
+    .join(",");
+}
