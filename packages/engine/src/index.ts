@@ -23,3 +23,9 @@ export { type CrossEntropyOptions, logSoftmax, softmaxCrossEntropy } from "./ops
 // optimizers
 export { type Optimizer, type OptimizerOptions, type OptimizerSlot, createOptimizer } from "./optimizer.ts";
 export { clipByGlobalNorm, globalNorm } from "./ops/norm.ts";
+
+// ONNX files of others
+export type { OnnxAttribute, OnnxFunctionInfo, OnnxGraphInfo, OnnxModel, OnnxNodeInfo, OnnxValueInfo } from "./onnx/decode.ts";
+export { type OnnxWeights, type ReadOnnxOptions, parseOnnxModel, readOnnxModel, readOnnxWeights } from "./onnx/read.ts";
+export type { ExternalData, OnnxTensor } from "./onnx/tensor.ts";
+export { bfloatsToFloats, halfToFloat } from "./onnx/half.ts";

@@ -69,7 +69,7 @@ const ATTRIBUTE_FLOATS = 6;
 const ATTRIBUTE_INTS = 7;
 
 /** Collects the chunks of one message; lengths are known only when a message is complete, so messages nest by value. */
-class MessageWriter {
+export class MessageWriter {
   readonly chunks: Uint8Array[] = [];
   length = 0;
 
@@ -114,6 +114,12 @@ class MessageWriter {
 
   text(field: number, value: string): this {
     return this.bytes(field, new TextEncoder().encode(value));
+  }
+
+  /** Fields that are written already. */
+  copy(fields: Uint8Array): this {
+    this.push(fields);
+    return this;
   }
 
   message(field: number, write: (inner: MessageWriter) => void): this {

@@ -7,10 +7,9 @@
 import { readFile, stat } from "node:fs/promises";
 
 import { GeoLearnError, writeAtomic } from "@geolearn/core";
-import type { HostTensor } from "@geolearn/engine";
+import { type HostTensor, bfloatsToFloats, halfToFloat } from "@geolearn/engine";
 
 import { parseJson } from "../package/json.ts";
-import { bfloatsToFloats, halfToFloat } from "./half.ts";
 
 /** What a safetensors file holds. */
 export interface Safetensors {
