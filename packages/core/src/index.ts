@@ -60,7 +60,7 @@ export { geometryBounds } from "./features/bounds.ts";
 export { geometryArea, planarArea } from "./features/area.ts";
 export { type Validity, requireValid, validGeometry } from "./features/valid.ts";
 export { rightHanded, ringArea } from "./features/winding.ts";
-export type { FeatureFormat } from "./features/formats.ts";
+export { type FeatureFormat, isFeaturePath } from "./features/formats.ts";
 
 // statistics and metrics
 export {

@@ -11,6 +11,7 @@ import {
   geometryBounds,
   gridBounds,
   groundResolution,
+  isFeaturePath,
   openFeatures,
   openRaster,
   rasterStatistics,
@@ -77,7 +78,6 @@ export interface ModelInfo extends ModelDescription {
 /** What {@link describe} tells. */
 export type Info = RasterInfo | FeaturesInfo | ChipsInfo | ModelInfo;
 
-const featureExtensions = new Set([".geojson", ".json", ".geojsonl", ".geojsonseq", ".ndjson", ".gpkg", ".shp", ".zip"]);
 const mostValuesListed = 20;
 /** Larger rasters are described from about this many pixels, evenly spread. */
 const mostPixelsRead = 64_000_000;
@@ -102,7 +102,7 @@ export async function describe(path: string, options: WorkOptions = {}): Promise
   }
   const extension = extname(path).toLowerCase();
   if (extension === ".dlpk") return { kind: "model", path, ...(await describeModelPackage(path)) };
-  if (featureExtensions.has(extension)) return describeFeatures(path, options);
+  if (isFeaturePath(path)) return describeFeatures(path, options);
   return describeRaster(path, options);
 }
 

@@ -107,7 +107,9 @@ function inverseFlattening(parameters: ProjParameters, a: number): number {
 
 function custom(a: number, rf: number): Ellipsoid {
   if (!(a > 1000) || !Number.isFinite(a) || !Number.isFinite(rf) || rf < 0) {
-    throw new GeoLearnError("CRS_UNKNOWN", `An ellipsoid with axis ${a} m and inverse flattening ${rf} is impossible.`);
+    throw new GeoLearnError("CRS_UNKNOWN", `An ellipsoid with axis ${a} m and inverse flattening ${rf} is impossible.`, {
+      hint: "Check the definition, or name an EPSG code yourself.",
+    });
   }
   const known = Object.values(ELLIPSOIDS).find((one) => Math.abs(one.a - a) < 1e-4 && Math.abs(one.inverseFlattening - rf) < 1e-6);
   return known ?? { a, inverseFlattening: rf, name: rf === 0 ? `Sphere of ${a} m` : `Ellipsoid ${a} ${rf}`, epsg: null };

@@ -23,3 +23,14 @@ export function geometryBounds(geometry: Geometry | null): Bounds | null {
   });
   return xmin <= xmax && ymin <= ymax ? [xmin, ymin, xmax, ymax] : null;
 }
+
+/** The box around both, of which either may be missing. */
+export function unionBounds(a: Bounds | null, b: Bounds | null): Bounds | null {
+  if (a === null || b === null) return a ?? b;
+  return [Math.min(a[0], b[0]), Math.min(a[1], b[1]), Math.max(a[2], b[2]), Math.max(a[3], b[3])];
+}
+
+/** True when the boxes share a point. */
+export function boundsMeet(a: Bounds, b: Bounds): boolean {
+  return a[0] <= b[2] && a[1] <= b[3] && a[2] >= b[0] && a[3] >= b[1];
+}

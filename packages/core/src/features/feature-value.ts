@@ -105,6 +105,17 @@ function fieldValue(value: unknown): FieldValue {
   return JSON.stringify(value);
 }
 
+/** An integer of 64 bits as a number where that is exact, else as its digits: the value is never another. */
+export function wholeNumber(value: bigint): number | string {
+  const number = Number(value);
+  return Number.isSafeInteger(number) ? number : value.toString();
+}
+
+/** Null for what is no number. */
+export function finiteNumber(value: number): number | null {
+  return Number.isFinite(value) ? value : null;
+}
+
 /** True for a JSON object. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);

@@ -5,7 +5,7 @@ import { extname } from "node:path";
 import { GeoLearnError } from "../errors.ts";
 
 /** Vector formats that are read and written. */
-export type FeatureFormat = "geojson" | "geojsonl" | "gpkg" | "shp" | "shp-zip";
+export type FeatureFormat = "geojson" | "geojsonl" | "gpkg" | "fgb" | "shp" | "shp-zip";
 
 const BY_EXTENSION: Readonly<Record<string, FeatureFormat>> = {
   ".geojson": "geojson",
@@ -16,6 +16,7 @@ const BY_EXTENSION: Readonly<Record<string, FeatureFormat>> = {
   ".ndjson": "geojsonl",
   ".jsonl": "geojsonl",
   ".gpkg": "gpkg",
+  ".fgb": "fgb",
   ".shp": "shp",
   ".zip": "shp-zip",
 };
@@ -28,7 +29,6 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   ".dxf": "a drawing: convert it first, for example\n  ogr2ogr -a_srs EPSG:<code> out.gpkg in.dxf",
   ".dwg": "a drawing: export it first, in ArcGIS Pro with CAD To Geodatabase and Export Features",
   ".parquet": "GeoParquet, which this release does not read: convert it first, for example\n  ogr2ogr out.gpkg in.parquet",
-  ".fgb": "FlatGeobuf, which this release does not read: convert it first, for example\n  ogr2ogr out.gpkg in.fgb",
   ".gml": "GML: convert it first, for example\n  ogr2ogr out.gpkg in.gml",
   ".gpx": "GPX: convert it first, for example\n  ogr2ogr out.gpkg in.gpx",
   ".csv":
@@ -37,6 +37,11 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   ".shx": "the index of a Shapefile: name its .shp file",
   ".prj": "the reference system of a Shapefile: name its .shp file",
 };
+
+/** True for the name of a file that holds features. */
+export function isFeaturePath(path: string): boolean {
+  return Object.hasOwn(BY_EXTENSION, extname(path).toLowerCase());
+}
 
 /** The format a file name promises. @throws UNSUPPORTED_FORMAT with a command that converts */
 export function formatOfPath(path: string, use: "read" | "write" = "read"): FeatureFormat {
@@ -47,7 +52,7 @@ export function formatOfPath(path: string, use: "read" | "write" = "read"): Feat
   const hint = elsewhere ?? "convert it first, for example\n  ogr2ogr out.gpkg in" + extension;
   throw new GeoLearnError(
     "UNSUPPORTED_FORMAT",
-    `${path} has the extension "${extension}"; .geojson, .geojsonl, .gpkg, .shp and .zip (Shapefile) are read and written.`,
+    `${path} has the extension "${extension}"; .geojson, .geojsonl, .gpkg, .fgb, .shp and .zip (Shapefile) are read and written.`,
     {
       hint:
         use === "write"
@@ -62,11 +67,12 @@ export function formatOfPath(path: string, use: "read" | "write" = "read"): Feat
 export function formatOfBytes(bytes: Uint8Array): FeatureFormat {
   const text = new TextDecoder("latin1").decode(bytes.subarray(0, 64));
   if (text.startsWith("SQLite format 3\0")) return "gpkg";
+  if (/^fgb[^]fgb/.test(text)) return "fgb";
   if (text.startsWith("PK\u0003\u0004")) return "shp-zip";
   const start = text.replace(/^ï»¿/, "").trimStart();
   if (start.startsWith("\u001e")) return "geojsonl";
   if (start.startsWith("{")) return isLineDelimited(bytes) ? "geojsonl" : "geojson";
-  throw new GeoLearnError("UNSUPPORTED_FORMAT", "The bytes are no GeoJSON, GeoPackage or zipped Shapefile.", {
+  throw new GeoLearnError("UNSUPPORTED_FORMAT", "The bytes are no GeoJSON, GeoPackage, FlatGeobuf or zipped Shapefile.", {
     hint: "Convert the data to GeoPackage first: ogr2ogr out.gpkg in",
   });
 }

@@ -10,8 +10,9 @@ import { crsToWkt } from "../crs/to-wkt.ts";
 import { GeoLearnError } from "../errors.ts";
 import { writeAtomic } from "../files/atomic.ts";
 import type { Bounds } from "../affine.ts";
-import { geometryBounds } from "./bounds.ts";
-import type { Feature, FieldValue } from "./features.ts";
+import { geometryBounds, unionBounds } from "./bounds.ts";
+import type { Feature } from "./features.ts";
+import { type FieldType, joinFieldTypes } from "./field-types.ts";
 import { readGeometryBlob, writeGeometryBlob } from "./geopackage-blob.ts";
 import { openDatabase, sqlName } from "./sqlite.ts";
 import { hasHeight } from "./wkb.ts";
@@ -24,8 +25,6 @@ export interface GeoPackageWriteOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-type FieldType = "INTEGER" | "REAL" | "TEXT" | "BOOLEAN" | "MIXED";
-
 /** What is known of the table while rows arrive. */
 interface Table {
   readonly fields: Map<string, { readonly column: string; type: FieldType | null }>;
@@ -35,6 +34,13 @@ interface Table {
   rows: number;
 }
 
+const SQL_TYPES: Readonly<Record<FieldType, string>> = {
+  boolean: "BOOLEAN",
+  integer: "INTEGER",
+  real: "REAL",
+  text: "TEXT",
+  mixed: "TEXT",
+};
 const GEOMETRY_COLUMN = "geom";
 const ID_COLUMN = "fid";
 /** Srs ids of systems that have no EPSG code start here, as GDAL does. */
@@ -125,12 +131,12 @@ function addFields(database: Database, layer: string, table: Table, { properties
   for (const [name, value] of Object.entries(properties)) {
     const known = table.fields.get(name);
     if (known !== undefined) {
-      known.type = joinTypes(known.type, value);
+      known.type = joinFieldTypes(known.type, value);
       continue;
     }
     const column = freeColumn(name, table);
     database.run(`ALTER TABLE ${sqlName(layer)} ADD COLUMN ${sqlName(column)}`);
-    table.fields.set(name, { column, type: joinTypes(null, value) });
+    table.fields.set(name, { column, type: joinFieldTypes(null, value) });
     added = true;
   }
   return added;
@@ -145,15 +151,6 @@ function freeColumn(name: string, { fields }: Table): string {
   }
 }
 
-function joinTypes(known: FieldType | null, value: FieldValue): FieldType | null {
-  if (value === null) return known;
-  const type =
-    typeof value === "boolean" ? "BOOLEAN" : typeof value === "string" ? "TEXT" : Number.isSafeInteger(value) ? "INTEGER" : "REAL";
-  if (known === null || known === type) return type;
-  if ((known === "INTEGER" && type === "REAL") || (known === "REAL" && type === "INTEGER")) return "REAL";
-  return "MIXED";
-}
-
 function insertSql(layer: string, { fields }: Table): string {
   const columns = [ID_COLUMN, GEOMETRY_COLUMN, ...[...fields.values()].map(({ column }) => sqlName(column))];
   return `INSERT INTO ${sqlName(layer)} (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})`;
@@ -166,7 +163,7 @@ function rowOf(feature: Feature, table: Table, srsId: number): (Uint8Array | num
     row[1] = writeGeometryBlob(geometry, srsId);
     table.geometryTypes.add(geometry.type);
     table.height ||= hasHeight(geometry);
-    table.bounds = union(table.bounds, geometryBounds(geometry));
+    table.bounds = unionBounds(table.bounds, geometryBounds(geometry));
   }
   for (const name of table.fields.keys()) {
     const value = Object.hasOwn(properties, name) ? (properties[name] ?? null) : null;
@@ -175,16 +172,11 @@ function rowOf(feature: Feature, table: Table, srsId: number): (Uint8Array | num
   return row;
 }
 
-function union(a: Bounds | null, b: Bounds | null): Bounds | null {
-  if (a === null || b === null) return a ?? b;
-  return [Math.min(a[0], b[0]), Math.min(a[1], b[1]), Math.max(a[2], b[2]), Math.max(a[3], b[3])];
-}
-
 /** Settles column types, promotes a mix of single and multi geometries, and registers the layer. */
 function finishTable(database: Database, table: Table, srsId: number, { layer }: GeoPackageWriteOptions): void {
   database.run("BEGIN");
   for (const { column, type } of table.fields.values()) {
-    if (type !== "MIXED") continue;
+    if (type !== "mixed") continue;
     const name = sqlName(column);
     database.run(`UPDATE ${sqlName(layer)} SET ${name} = CAST(${name} AS TEXT) WHERE ${name} IS NOT NULL`);
   }
@@ -202,9 +194,7 @@ function finishTable(database: Database, table: Table, srsId: number, { layer }:
     table.height ? 2 : 0,
   ]);
   database.run("COMMIT");
-  const columns = [...table.fields.values()].map(
-    ({ column, type }) => `, ${sqlName(column)} ${type === null || type === "MIXED" ? "TEXT" : type}`,
-  );
+  const columns = [...table.fields.values()].map(({ column, type }) => `, ${sqlName(column)} ${type === null ? "TEXT" : SQL_TYPES[type]}`);
   database.run("PRAGMA writable_schema=ON");
   database.run("UPDATE sqlite_master SET sql = ? WHERE type = 'table' AND name = ?", [
     `CREATE TABLE ${sqlName(layer)} (${ID_COLUMN} INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, ${GEOMETRY_COLUMN} ${geometryType}${columns.join("")})`,

@@ -3,14 +3,17 @@
 import { access } from "node:fs/promises";
 import { dirname } from "node:path";
 
+import type { Bounds } from "../affine.ts";
 import type { Crs } from "../crs/crs.ts";
 import { parseCrs } from "../crs/parse.ts";
 import { GeoLearnError } from "../errors.ts";
 import type { OnWarning } from "../progress.ts";
 import { type ByteSource, fileSource, memorySource } from "./byte-source.ts";
+import { boundsMeet, geometryBounds } from "./bounds.ts";
 import { isRecord } from "./feature-value.ts";
 import type { Feature, FeatureStream, Features } from "./features.ts";
 import { type FeatureFormat, formatOfBytes, formatOfPath } from "./formats.ts";
+import { openFlatGeobuf } from "./flatgeobuf/reader.ts";
 import { openGeoJsonLines } from "./geojson-lines.ts";
 import { openGeoJson } from "./geojson-reader.ts";
 import { openShapefile } from "./shapefile-reader.ts";
@@ -27,27 +30,30 @@ export interface FeatureReadOptions {
   readonly crs?: number | string | Crs;
   /** Format of bytes whose beginning does not tell, or of a file with an odd name. */
   readonly format?: FeatureFormat;
+  /**
+   * Only features whose boxes meet this one, `[xmin, ymin, xmax, ymax]` in the coordinates of the file; features without a
+   * geometry are left out. The index of a FlatGeobuf finds them without reading the rest.
+   */
+  readonly bounds?: Bounds;
   readonly signal?: AbortSignal;
   readonly onWarning?: OnWarning;
 }
 
 /**
- * Opens features to be read one after another: GeoJSON and newline-delimited GeoJSON are streamed from the file,
- * GeoPackage and Shapefile are read row by row. Iterating twice reads twice.
+ * Opens features to be read one after another: GeoJSON, newline-delimited GeoJSON and FlatGeobuf are streamed from the
+ * file, GeoPackage and Shapefile are read row by row. Iterating twice reads twice.
  *
- * @throws FILE_NOT_FOUND, UNSUPPORTED_FORMAT, FEATURES_CORRUPT, CRS_UNKNOWN; while reading also GEOMETRY_INVALID
+ * Whole numbers beyond 2^53 come as text with all their digits from formats that hold 64 bits.
+ *
+ * @throws INVALID_ARGUMENT, FILE_NOT_FOUND, UNSUPPORTED_FORMAT, FEATURES_CORRUPT, CRS_UNKNOWN; while reading also GEOMETRY_INVALID
  * @example
  * const stream = await openFeatures("buildings.gpkg", { layer: "footprints" });
  * for await (const feature of stream) console.log(feature.properties);
  */
 export async function openFeatures(source: FeatureSource, options: FeatureReadOptions = {}): Promise<FeatureStream> {
   const crs = options.crs === undefined ? undefined : parseCrs(options.crs);
-  if (isFeatures(source)) return { name: source.name, crs: crs ?? source.crs, [Symbol.asyncIterator]: () => each(source.features) };
-  if (isStream(source))
-    return crs === undefined ? source : { name: source.name, crs, [Symbol.asyncIterator]: () => source[Symbol.asyncIterator]() };
-  const bytes = await byteSourceOf(source);
-  const format = options.format ?? (bytes.path === null ? formatOfBytes(await bytes.all()) : formatOfPath(bytes.path));
-  return watched(await openFormat(format, bytes, { ...options, crs }), options.signal);
+  if (options.bounds !== undefined) checkBounds(options.bounds);
+  return within(watched(await open(source, { ...options, crs }), options.signal), options.bounds);
 }
 
 /**
@@ -59,17 +65,23 @@ export async function openFeatures(source: FeatureSource, options: FeatureReadOp
  * buildings.crs?.epsg; // 4326 unless the file says otherwise
  */
 export async function readFeatures(source: FeatureSource, options: FeatureReadOptions = {}): Promise<Features> {
-  if (isFeatures(source) && options.crs === undefined) return source;
+  if (isFeatures(source) && options.crs === undefined && options.bounds === undefined) return source;
   const stream = await openFeatures(source, options);
   const features: Feature[] = [];
   for await (const feature of stream) features.push(feature);
   return { name: stream.name, crs: stream.crs, features };
 }
 
-interface FormatOptions {
-  readonly layer?: string | number;
-  readonly crs: Crs | undefined;
-  readonly onWarning?: OnWarning;
+type FormatOptions = Omit<FeatureReadOptions, "crs"> & { readonly crs: Crs | undefined };
+
+async function open(source: FeatureSource, options: FormatOptions): Promise<FeatureStream> {
+  const { crs } = options;
+  if (isFeatures(source)) return { name: source.name, crs: crs ?? source.crs, [Symbol.asyncIterator]: () => each(source.features) };
+  if (isStream(source))
+    return crs === undefined ? source : { name: source.name, crs, [Symbol.asyncIterator]: () => source[Symbol.asyncIterator]() };
+  const bytes = await byteSourceOf(source);
+  const format = options.format ?? (bytes.path === null ? formatOfBytes(await bytes.all()) : formatOfPath(bytes.path));
+  return openFormat(format, bytes, options);
 }
 
 function openFormat(format: FeatureFormat, source: ByteSource, options: FormatOptions): Promise<FeatureStream> | FeatureStream {
@@ -83,6 +95,8 @@ function openFormat(format: FeatureFormat, source: ByteSource, options: FormatOp
     case "shp":
     case "shp-zip":
       return openShapefile(source, format, options);
+    case "fgb":
+      return openFlatGeobuf(source, options);
   }
 }
 
@@ -134,4 +148,28 @@ function watched(stream: FeatureStream, signal: AbortSignal | undefined): Featur
       }
     },
   };
+}
+
+function within(stream: FeatureStream, bounds: Bounds | undefined): FeatureStream {
+  if (bounds === undefined) return stream;
+  return {
+    name: stream.name,
+    crs: stream.crs,
+    async *[Symbol.asyncIterator]() {
+      for await (const feature of stream) {
+        const own = geometryBounds(feature.geometry);
+        if (own !== null && boundsMeet(own, bounds)) yield feature;
+      }
+    },
+  };
+}
+
+/** @throws INVALID_ARGUMENT */
+function checkBounds(bounds: Bounds): void {
+  const [xmin, ymin, xmax, ymax] = bounds;
+  if (bounds.length === 4 && bounds.every(Number.isFinite) && xmin <= xmax && ymin <= ymax) return;
+  throw new GeoLearnError("INVALID_ARGUMENT", `The bounds are [${bounds.join(", ")}]; expected [xmin, ymin, xmax, ymax].`, {
+    hint: "Give four finite numbers in the coordinates of the file, the smaller ones first.",
+    data: { bounds },
+  });
 }

@@ -3,6 +3,7 @@
 import { type FileHandle, open } from "node:fs/promises";
 
 import { GeoLearnError } from "../errors.ts";
+import type { ByteSource } from "./byte-source.ts";
 
 /** Random access to bytes; the opener closes it. */
 export interface RandomSource {
@@ -11,6 +12,11 @@ export interface RandomSource {
   /** Bytes from `offset`, fewer than `length` at the end. */
   read(offset: number, length: number): Promise<Uint8Array>;
   close(): Promise<void>;
+}
+
+/** Random access to a file, or to bytes in memory. @throws FILE_NOT_FOUND */
+export async function openRandom(source: ByteSource): Promise<RandomSource> {
+  return source.path === null ? randomMemory(await source.all(), source.name) : openRandomFile(source.path, source.name);
 }
 
 /** @throws FILE_NOT_FOUND */

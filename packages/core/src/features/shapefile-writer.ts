@@ -5,16 +5,16 @@
 
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
-import { createInterface } from "node:readline";
 
 import type { Bounds } from "../affine.ts";
 import type { Crs } from "../crs/crs.ts";
 import { crsToWkt } from "../crs/to-wkt.ts";
 import { GeoLearnError } from "../errors.ts";
-import { type AtomicFile, openAtomic, writeError } from "../files/atomic.ts";
+import { writeError } from "../files/atomic.ts";
 import { writeZip } from "../files/zip.ts";
 import type { OnWarning } from "../progress.ts";
-import { geometryBounds } from "./bounds.ts";
+import { AppendFile } from "./append-file.ts";
+import { geometryBounds, unionBounds } from "./bounds.ts";
 import { DbfSchema } from "./dbf-writer.ts";
 import type { Feature } from "./features.ts";
 import { shapeTypeOf, writeShape } from "./shp-record.ts";
@@ -38,15 +38,13 @@ export async function writeShapefile(features: AsyncIterable<Feature>, path: str
   const stem = path.slice(0, path.length - extname(path).length);
   const files: AppendFile[] = [];
   const create = async (extension: string): Promise<AppendFile> => {
-    const file = new AppendFile(await openAtomic(stem + extension));
+    const file = await AppendFile.create(stem + extension);
     files.push(file);
     return file;
   };
   try {
     const [shp, shx, dbf] = [await create(".shp"), await create(".shx"), await create(".dbf")];
-    const rows = await openAtomic(`${stem}.rows`);
-    const spool = new AppendFile(rows);
-    files.push(spool);
+    const spool = await create(".rows");
     const schema = new DbfSchema(options.onWarning);
     const { count, shape, bounds } = await writeShapes(features, shp, shx, spool, schema, options);
     await writeTable(dbf, spool, schema);
@@ -55,7 +53,7 @@ export async function writeShapefile(features: AsyncIterable<Feature>, path: str
     const prj = options.crs === null ? null : await create(".prj");
     await prj?.append(new TextEncoder().encode(crsToWkt(options.crs!, { flavour: "esri" })));
     const cpg = await create(".cpg");
-    await cpg.append(new TextEncoder().encode("UTF-8"));
+    await append(cpg, new TextEncoder().encode("UTF-8"));
     options.signal?.throwIfAborted();
     for (const file of [shx, dbf, prj, cpg, shp]) await file?.commit();
     for (const extension of options.crs === null ? [...STALE, ".prj"] : STALE) await rm(stem + extension, { force: true });
@@ -106,8 +104,8 @@ async function writeShapes(
   let z = false;
   let bounds: Bounds | null = null;
   let count = 0;
-  await shp.append(new Uint8Array(HEADER_BYTES));
-  await shx.append(new Uint8Array(HEADER_BYTES));
+  await append(shp, new Uint8Array(HEADER_BYTES));
+  await append(shx, new Uint8Array(HEADER_BYTES));
   for await (const feature of features) {
     signal?.throwIfAborted();
     const { geometry } = feature;
@@ -118,7 +116,7 @@ async function writeShapes(
       if (own !== shape) refuseMixed(geometry.type, shape, count);
       if (!z && hasHeight(geometry))
         onWarning?.({ code: "HEIGHT_DROPPED", message: `Feature ${count} has heights and the first feature had none: they are left out.` });
-      bounds = union(bounds, geometryBounds(geometry));
+      bounds = unionBounds(bounds, geometryBounds(geometry));
     }
     const content = writeShape(geometry, shape ?? 0, z);
     const record = new Uint8Array(8 + content.length);
@@ -129,9 +127,9 @@ async function writeShapes(
     const index = new DataView(new ArrayBuffer(8));
     index.setInt32(0, shp.length / 2, false);
     index.setInt32(4, content.length / 2, false);
-    await shp.append(record);
-    await shx.append(new Uint8Array(index.buffer));
-    await spool.append(new TextEncoder().encode(`${JSON.stringify(feature.properties)}\n`));
+    await append(shp, record);
+    await append(shx, new Uint8Array(index.buffer));
+    await append(spool, new TextEncoder().encode(`${JSON.stringify(feature.properties)}\n`));
     schema.add(feature);
     count += 1;
   }
@@ -139,13 +137,13 @@ async function writeShapes(
 }
 
 async function writeTable(dbf: AppendFile, spool: AppendFile, schema: DbfSchema): Promise<void> {
-  await dbf.append(schema.header());
+  await append(dbf, schema.header());
   let index = 0;
   for await (const line of await spool.lines()) {
-    await dbf.append(schema.row(JSON.parse(line) as Feature["properties"], index));
+    await append(dbf, schema.row(JSON.parse(line) as Feature["properties"], index));
     index += 1;
   }
-  await dbf.append(Uint8Array.of(0x1a));
+  await append(dbf, Uint8Array.of(0x1a));
   schema.finish();
 }
 
@@ -160,11 +158,6 @@ function header(shape: number, length: number, bounds: Bounds | null): Uint8Arra
   return bytes;
 }
 
-function union(a: Bounds | null, b: Bounds | null): Bounds | null {
-  if (a === null || b === null) return a ?? b;
-  return [Math.min(a[0], b[0]), Math.min(a[1], b[1]), Math.max(a[2], b[2]), Math.max(a[3], b[3])];
-}
-
 function refuseMixed(type: string, shape: number, index: number): never {
   const known: Readonly<Record<number, string>> = { 1: "points", 3: "lines", 5: "polygons", 8: "multipoints" };
   throw new GeoLearnError(
@@ -177,59 +170,11 @@ function refuseMixed(type: string, shape: number, index: number): never {
   );
 }
 
-/** Appends through a buffer. */
-class AppendFile {
-  readonly #file: AtomicFile;
-  #pending: Uint8Array[] = [];
-  #pendingBytes = 0;
-  #written = 0;
-
-  constructor(file: AtomicFile) {
-    this.#file = file;
+async function append(file: AppendFile, bytes: Uint8Array): Promise<void> {
+  if (file.length + bytes.length > MAX_BYTES) {
+    throw new GeoLearnError("LIMIT_EXCEEDED", `${file.path} would pass 2 GB, which no Shapefile may.`, {
+      hint: "Write a GeoPackage (.gpkg) or .geojsonl.",
+    });
   }
-
-  get length(): number {
-    return this.#written + this.#pendingBytes;
-  }
-
-  async append(bytes: Uint8Array): Promise<void> {
-    if (this.length + bytes.length > MAX_BYTES) {
-      throw new GeoLearnError("LIMIT_EXCEEDED", `${this.#file.path} would pass 2 GB, which no Shapefile may.`, {
-        hint: "Write a GeoPackage (.gpkg) or .geojsonl.",
-      });
-    }
-    this.#pending.push(bytes);
-    this.#pendingBytes += bytes.length;
-    if (this.#pendingBytes > 1 << 20) await this.#flush();
-  }
-
-  /** Replaces bytes at the start. */
-  async overwrite(bytes: Uint8Array): Promise<void> {
-    await this.#flush();
-    await this.#file.write(bytes, 0);
-  }
-
-  /** What was appended, line by line. */
-  async lines(): Promise<AsyncIterable<string>> {
-    await this.#flush();
-    return createInterface({ input: this.#file.handle.createReadStream({ start: 0, autoClose: false }), crlfDelay: Infinity });
-  }
-
-  async commit(): Promise<void> {
-    await this.#flush();
-    await this.#file.commit();
-  }
-
-  abort(): Promise<void> {
-    return this.#file.abort();
-  }
-
-  async #flush(): Promise<void> {
-    if (this.#pendingBytes === 0) return;
-    const bytes = Buffer.concat(this.#pending);
-    this.#pending = [];
-    this.#pendingBytes = 0;
-    await this.#file.write(bytes, this.#written);
-    this.#written += bytes.length;
-  }
+  await file.append(bytes);
 }

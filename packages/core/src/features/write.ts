@@ -9,6 +9,7 @@ import { GeoLearnError } from "../errors.ts";
 import type { OnWarning } from "../progress.ts";
 import type { Feature, Features, FeatureStream } from "./features.ts";
 import { type FeatureFormat, formatOfPath } from "./formats.ts";
+import { writeFlatGeobuf } from "./flatgeobuf/writer.ts";
 import { writeGeoJson } from "./geojson-writer.ts";
 import { writeShapefile, writeZippedShapefile } from "./shapefile-writer.ts";
 import { writeGeoPackage } from "./geopackage-writer.ts";
@@ -17,12 +18,17 @@ import { writeGeoPackage } from "./geopackage-writer.ts";
 export interface FeatureWriteOptions {
   /** The system the coordinates are in; taken from {@link Features} and streams where it is left out. */
   readonly crs?: number | string | Crs | null;
-  /** Name of the layer in a GeoPackage. @defaultValue the file name without its extension */
+  /** Name of the layer in a GeoPackage or FlatGeobuf. @defaultValue the file name without its extension */
   readonly layer?: string;
   /** GeoJSON: keep the coordinates and name their system in a `crs` member instead of going to WGS 84. @defaultValue false */
   readonly keepCrs?: boolean;
   /** GeoJSON: digits behind the point. @defaultValue 7 for degrees, 4 for metres */
   readonly decimals?: number;
+  /**
+   * FlatGeobuf: write the spatial index. Features then stand along a Hilbert curve and not in the order given, which matters
+   * where later features lie on earlier ones. A file with a feature that has no position gets none. @defaultValue true
+   */
+  readonly spatialIndex?: boolean;
   /** Format of a file with an odd name. */
   readonly format?: FeatureFormat;
   /** Replace a file that is there. @defaultValue true */
@@ -32,7 +38,7 @@ export interface FeatureWriteOptions {
 }
 
 /**
- * Writes features in the format of the file's name (.geojson, .geojsonl, .gpkg, .shp, .zip for a zipped Shapefile) and
+ * Writes features in the format of the file's name (.geojson, .geojsonl, .gpkg, .fgb, .shp, .zip for a zipped Shapefile) and
  * returns how many. The file appears under its name only when it is whole; on an error or an abort nothing is left.
  *
  * @throws CRS_MISSING, UNSUPPORTED_FORMAT, OUTPUT_EXISTS, DISK_FULL, WRITE_FAILED; the errors of the features' source
@@ -65,6 +71,10 @@ export async function writeFeatures(
     }
     case "gpkg":
       return writeGeoPackage(stream, path, { crs, layer: options.layer ?? basename(path, extname(path)), signal });
+    case "fgb": {
+      const layer = options.layer ?? basename(path, extname(path));
+      return writeFlatGeobuf(stream, path, { crs, layer, spatialIndex: options.spatialIndex ?? true, signal });
+    }
     case "shp":
       return writeShapefile(stream, path, { crs, signal, onWarning: options.onWarning });
     case "shp-zip":

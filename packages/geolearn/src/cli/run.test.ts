@@ -133,10 +133,13 @@ describe("results", () => {
     });
   });
 
-  test("polygons: counts by class, areas on the ground", async () => {
-    const path = join(folder, "regions.geojsonl");
+  test.each([".geojsonl", ".fgb"])("polygons as %s: counts by class, described, and as the truth of their own map", async (extension) => {
+    const path = join(folder, `regions${extension}`);
     const { out } = await run("to-polygons", "--raster", scene, "--out", path, "--json");
     expect(JSON.parse(out)).toEqual({ out: path, count: 2, classes: { "0": 1, "7": 1 } });
+    expect(JSON.parse((await run("info", path, "--json")).out)).toMatchObject({ kind: "features", count: 2, geometries: { Polygon: 2 } });
+    const accuracy = await run("accuracy", "--predicted", scene, "--truth", path, "--json");
+    expect(JSON.parse(accuracy.out)).toMatchObject({ pixelAccuracy: 1, meanIou: 1 });
     rmSync(path);
   });
 

@@ -12,6 +12,7 @@ import {
   GeoLearnError,
   type WorkOptions,
   createConfusionMatrix,
+  isFeaturePath,
   openRaster,
   pixelMetrics,
   sameCrs,
@@ -42,7 +43,6 @@ export interface PixelAccuracy extends PixelMetrics {
 export type Truth = RasterSource | Features;
 
 const ROWS = 512;
-const FEATURE_FILE = /\.(geojson|json|geojsonl|geojsons|geojsonseq|ndjson|jsonl|gpkg|shp|zip)$/i;
 
 /**
  * Compares a class raster with the truth on the pixels of the prediction. Truth on another grid is seen on this one (nearest).
@@ -70,7 +70,7 @@ export async function pixelAccuracy(predicted: RasterSource, truth: Truth, optio
 }
 
 async function openTruth(truth: Truth, map: Raster, names: Map<number, string>, { classField }: PixelAccuracyOptions): Promise<TruthRows> {
-  if (isFeatures(truth) || (typeof truth === "string" && FEATURE_FILE.test(truth))) {
+  if (isFeatures(truth) || (typeof truth === "string" && isFeaturePath(truth))) {
     return polygonTruth(truth, map, names, classField);
   }
   const raster = await openRaster(truth);

@@ -1,0 +1,80 @@
+/**
+ * FlatGeobufs (version 3) of one layer. With an index the features stand along a Hilbert curve, not in the order in which
+ * they came; features wait in a temporary file until types and order are known.
+ */
+
+import type { Geometry } from "geojson";
+
+import type { Crs } from "../../crs/crs.ts";
+import { AppendFile } from "../append-file.ts";
+import { FeatureSpool, spooledGeometry } from "../feature-spool.ts";
+import type { Feature } from "../features.ts";
+import { encodeFeature, encodeHeader } from "./encode.ts";
+import { MAGIC } from "./schema.ts";
+import { treeBytes } from "./tree-layout.ts";
+import { encodeTree, hilbertOrder } from "./tree-writer.ts";
+
+/** Options of the writer. */
+export interface FlatGeobufWriteOptions {
+  readonly crs: Crs | null;
+  /** Name of the layer. */
+  readonly layer: string;
+  /** Write the index; a file with a feature that has no position has none. */
+  readonly spatialIndex: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Children of a node of the index, as everybody has it. */
+const NODE_SIZE = 16;
+
+/** Writes features and returns how many. @throws CRS_UNKNOWN, WRITE_FAILED, DISK_FULL */
+export async function writeFlatGeobuf(features: AsyncIterable<Feature>, path: string, options: FlatGeobufWriteOptions): Promise<number> {
+  const spool = await FeatureSpool.fill(features, path, options.signal);
+  try {
+    const file = await AppendFile.create(path);
+    try {
+      await writeFile(spool, file, options);
+      await file.commit();
+    } finally {
+      await file.abort();
+    }
+    return spool.count;
+  } finally {
+    await spool.close();
+  }
+}
+
+async function writeFile(
+  spool: FeatureSpool,
+  file: AppendFile,
+  { crs, layer, spatialIndex, signal }: FlatGeobufWriteOptions,
+): Promise<void> {
+  const { Builder } = await import("flatbuffers");
+  const builder = new Builder(1 << 16);
+  const { count, bounds, fields, height } = spool;
+  const indexed = spatialIndex && bounds !== null && spool.placeless === 0;
+  const nodeSize = indexed ? NODE_SIZE : 0;
+  await file.append(Uint8Array.of(...MAGIC, 0));
+  await file.append(encodeHeader(builder, { name: layer, bounds, geometryType: commonType(spool), height, fields, count, nodeSize, crs }));
+  const indexAt = file.length;
+  if (indexed) await file.append(new Uint8Array(treeBytes(count, NODE_SIZE)));
+  const order = indexed ? hilbertOrder(spool.boxes, bounds) : null;
+  const featuresAt = file.length;
+  const offsets = new Float64Array(count);
+  for (let i = 0; i < count; i += 1) {
+    signal?.throwIfAborted();
+    const index = order === null ? i : order[i]!;
+    const feature = await spool.read(index);
+    // as GDAL does, what has no position is written as no geometry
+    const geometry = Number.isNaN(spool.boxes[4 * index]!) ? null : spooledGeometry(feature, `feature ${index}`);
+    offsets[i] = file.length - featuresAt;
+    await file.append(encodeFeature(builder, geometry, feature.properties, fields, height));
+  }
+  if (order !== null) await file.overwrite(encodeTree(spool.boxes, order, offsets, NODE_SIZE), indexAt);
+}
+
+/** The type of all geometries, or null where they differ or there are none. */
+function commonType({ geometryTypes }: FeatureSpool): Geometry["type"] | null {
+  const [type] = geometryTypes;
+  return geometryTypes.size === 1 ? type! : null;
+}
