@@ -68,6 +68,8 @@ def grouped():
         (2, 5, 6, 20, 20, 20, (3, 3), 2, 1, "same", False),
         (2, 5, 4, 16, 16, 16, (5, 5), 1, 1, "same", True),
         (2, 4, 4, 16, 16, 16, (3, 3), 1, 1, [3, 0, 2, 3], False),
+        (2, 6, 7, 8, 8, 8, (3, 2), 2, 1, 0, True),
+        (2, 9, 8, 12, 12, 12, (2, 3), (3, 2), 1, 0, True),
     ]:
         two = lambda v: v if isinstance(v, tuple) else (v, v)
         sh, sw = two(s); dh, dw = two(d)

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, test } from "vitest";
 import { conv2d, depthwiseConv2d, type Padding, startEngine } from "../index.ts";
-import { type Case, expectCase, readFixture } from "../testing/fixtures.ts";
+import { type Case, expectCase, readFixture, worstError } from "../testing/fixtures.ts";
 
 beforeAll(async () => {
   await startEngine({ threads: 2 });
@@ -37,6 +37,28 @@ describe("convolutions in groups equal PyTorch, forward and gradients", () => {
     if (Math.max(...strides) > 1 && Math.max(...dilations) > 1) return;
     const tfjsPad = Array.isArray(pad) ? ([[0, 0], [pad[0]!, pad[2]!], [pad[1]!, pad[3]!], [0, 0]] as never) : (pad as "same"); // prettier-ignore
     await expectCase(row, ({ x, filter }) => tf.depthwiseConv2d(image(x), asDepthwise(filter), strides, tfjsPad, "NHWC", dilations));
+  });
+
+  test("the depthwise filter gradient of a large image, in strips", async () => {
+    const [n, h, w, c, stride, pad] = [2, 160, 66, 8, 2, 1];
+    const [ho, wo] = [(h + 2 * pad - 3) >> 1, (w + 2 * pad - 3) >> 1].map((side) => side + 1) as [number, number];
+    // All positive: what sums in float32 get wrong would add up.
+    const x = Float32Array.from({ length: n * h * w * c }, (_, i) => 1 + Math.abs(Math.sin(i)));
+    const dy = Float32Array.from({ length: n * ho * wo * c }, (_, i) => 1 + Math.cos(i) ** 2);
+    const want = new Float64Array(9 * c);
+    for (let b = 0; b < n; b++)
+      for (let i = 0; i < ho; i++)
+        for (let j = 0; j < wo; j++)
+          for (let k = 0; k < 9; k++) {
+            const [row, column] = [i * stride + Math.floor(k / 3) - pad, j * stride + (k % 3) - pad];
+            if (row < 0 || row >= h || column < 0 || column >= w) continue;
+            for (let ch = 0; ch < c; ch++)
+              want[k * c + ch]! += x[((b * h + row) * w + column) * c + ch]! * dy[((b * ho + i) * wo + j) * c + ch]!;
+          }
+    const images = tf.tensor4d(x, [n, h, w, c]);
+    const f = (filter: tf.Tensor4D): tf.Tensor4D => depthwiseConv2d(images, filter, { strides: stride, pad });
+    const gradient = tf.grad((v) => f(v as tf.Tensor4D))(tf.ones([3, 3, c, 1]), tf.tensor4d(dy, [n, ho, wo, c]));
+    expect(worstError(await gradient.data(), want)).toBeLessThan(2e-6);
   });
 
   test("tfjs's dilated convolution has gradients", async () => {

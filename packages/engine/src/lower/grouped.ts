@@ -3,18 +3,12 @@
  */
 
 import type { Value } from "../graph/value.ts";
+import { type GroupedGeometry, canBlockDepthwise, depthwiseFilterGrad, depthwiseForward, depthwiseInputGrad } from "./depthwise.ts";
 import type { Lowered, Lowering, LoweringRule } from "./lowering.ts";
-
-interface Geometry {
-  readonly strides: readonly [number, number];
-  readonly dilations: readonly [number, number];
-  readonly pads: readonly [number, number, number, number];
-  readonly groups: number;
-}
 
 type Image = readonly [number, number, number, number];
 
-const geometryOf = (value: Value): Geometry => value.attributes as unknown as Geometry;
+const geometryOf = (value: Value): GroupedGeometry => value.attributes as unknown as GroupedGeometry;
 const first = (name: string): Lowered => ({ name, layout: "channelsFirst" });
 const FURTHEST = -(2 ** 31);
 
@@ -26,7 +20,11 @@ function filterName(graph: Lowering, filter: Value): string {
 
 const forward: LoweringRule = (graph, value) => {
   const [x, filter, bias] = value.inputs as [Value, Value, Value?];
-  const { strides, dilations, pads, groups } = geometryOf(value);
+  const geometry = geometryOf(value);
+  // With constant filters ONNX Runtime chooses the layout itself.
+  if (canBlockDepthwise(graph, filter.shape, geometry) && !graph.isConstant(filter))
+    return first(depthwiseForward(graph, x, filter, bias, geometry));
+  const { strides, dilations, pads, groups } = geometry;
   const settings = { kernel_shape: filter.shape.slice(0, 2), strides, dilations, pads, group: groups };
   const more = bias === undefined ? [] : [graph.natural(bias)];
   return first(graph.op("Conv", [graph.channelsFirst(x), filterName(graph, filter), ...more], settings));
@@ -45,7 +43,10 @@ function turnedFilter(graph: Lowering, filter: Value, groups: number): string {
 
 const inputGrad: LoweringRule = (graph, value) => {
   const [dy, filter] = value.inputs as [Value, Value];
-  const { strides, dilations, pads, groups } = geometryOf(value);
+  const geometry = geometryOf(value);
+  const blocked = canBlockDepthwise(graph, filter.shape, geometry) ? depthwiseInputGrad(graph, dy, filter, value.shape, geometry) : null;
+  if (blocked !== null) return first(blocked);
+  const { strides, dilations, pads, groups } = geometry;
   const kernel = filter.shape.slice(0, 2);
   const spans = kernel.map((k, i) => (k - 1) * dilations[i]!);
   const turnedPads = pads.map((pad, i) => spans[i % 2]! - pad);
@@ -61,7 +62,7 @@ const inputGrad: LoweringRule = (graph, value) => {
 };
 
 /** x with its padding, cut to the rows and columns the windows really touch. */
-function paddedRows(graph: Lowering, x: Value, rows: number, columns: number, pads: Geometry["pads"]): string {
+function paddedRows(graph: Lowering, x: Value, rows: number, columns: number, pads: GroupedGeometry["pads"]): string {
   const [, h, w] = x.shape as unknown as Image;
   const name = graph.channelsFirst(x);
   const all = [pads[0], pads[1], rows - h - pads[0], columns - w - pads[1]];
@@ -77,7 +78,10 @@ function paddedRows(graph: Lowering, x: Value, rows: number, columns: number, pa
  */
 const filterGrad: LoweringRule = (graph, value) => {
   const [x, dy] = value.inputs as [Value, Value];
-  const { strides, dilations, pads, groups } = geometryOf(value);
+  const geometry = geometryOf(value);
+  if (canBlockDepthwise(graph, value.shape, geometry))
+    return { name: depthwiseFilterGrad(graph, x, dy, value.shape, geometry), layout: "natural" };
+  const { strides, dilations, pads, groups } = geometry;
   const [kh, kw, each, out] = value.shape as unknown as Image;
   const [n, ho, wo] = dy.shape as unknown as Image;
   const rows = (ho - 1) * strides[0] + (kh - 1) * dilations[0] + 1;
