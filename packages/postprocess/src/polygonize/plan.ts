@@ -21,7 +21,11 @@ export interface Plan {
   /** Whether a region is to be given to its largest neighbour; null without a sieve. */
   readonly isSmall: ((pixels: number, area: number) => boolean) | null;
   readonly simplify: SimplifyPlan | null;
+  readonly maxVertices: number;
 }
+
+/** Points of open outlines: with what goes with them, about 400 MB. */
+const MAX_VERTICES = 4_000_000;
 
 /** How borders are simplified. */
 export interface SimplifyPlan {
@@ -33,7 +37,7 @@ export interface SimplifyPlan {
 
 /** @throws RASTER_NO_TRANSFORM, CLASS_UNKNOWN, INVALID_ARGUMENT */
 export function makePlan(raster: Raster, options: PolygonizeOptions): Plan {
-  const { band = 0, connectivity = 4, stripRows } = options;
+  const { band = 0, connectivity = 4, stripRows, maxVertices = MAX_VERTICES } = options;
   const { transform } = raster;
   if (transform === null) {
     throw new GeoLearnError("RASTER_NO_TRANSFORM", `${raster.name} is not georeferenced; its polygons would have no place.`, {
@@ -47,6 +51,7 @@ export function makePlan(raster: Raster, options: PolygonizeOptions): Plan {
   if (stripRows !== undefined && !(Number.isInteger(stripRows) && stripRows > 0)) {
     throw wrong(`Strips of ${stripRows} rows cannot be read.`, "Use an integer of at least 1.");
   }
+  if (!(maxVertices >= 16)) throw wrong(`maxVertices is ${maxVertices}; expected a number of at least 16.`, "Leave it out, or use millions.");
   const names = options.classNames ?? raster.classNames ?? new Map<number, string>();
   const sieve = areaTest("sieve", options.sieve ?? 0, transform);
   const minArea = areaTest("minArea", options.minArea ?? 0, transform);
@@ -60,6 +65,7 @@ export function makePlan(raster: Raster, options: PolygonizeOptions): Plan {
     keeps: minArea === null ? () => true : (pixels, area) => !minArea(pixels, area),
     isSmall: sieve,
     simplify: simplifyPlan(options.simplify ?? 0, raster, transform),
+    maxVertices,
   };
 }
 

@@ -1,8 +1,11 @@
-import { type Feature, parseCrs, rasterize } from "@geolearn/core";
+import { createRng, type Feature, parseCrs, rasterize } from "@geolearn/core";
 import { describe, expect, it } from "vitest";
 
+import { BandSimplifier } from "../simplify/band-simplifier.ts";
 import { asRaster, type ClassMap, fromRows, hardMaps, judge, withPeers } from "./class-maps.testing.ts";
 import { type PolygonizeOptions, polygonize, toPolygons } from "./polygonize.ts";
+import { findRuns } from "./runs.ts";
+import { RegionTracer } from "./tracer.ts";
 
 async function outline(map: ClassMap, options: PolygonizeOptions = {}): Promise<readonly Feature[]> {
   return (await toPolygons(asRaster(map), options)).features;
@@ -159,7 +162,14 @@ describe("toPolygons on hard maps", () => {
 
   it("gives the same polygons for strips of 1, 7, 64 and all rows", async () => {
     for (const map of maps.slice(0, 40)) {
-      for (const options of [{ connectivity: 4 }, { connectivity: 8 }, { simplify: 2 }, { sieve: 3 }] as PolygonizeOptions[]) {
+      for (const options of [
+        { connectivity: 4 },
+        { connectivity: 8 },
+        { simplify: 2 },
+        { simplify: 2, maxVertices: 200 },
+        { sieve: 3 },
+        { sieve: 3, connectivity: 8, maxVertices: 30 },
+      ] as PolygonizeOptions[]) {
         const whole = JSON.stringify(await outline(map, { ...options, stripRows: map.height }));
         for (const stripRows of [1, 7, 64]) expect(JSON.stringify(await outline(map, { ...options, stripRows }))).toBe(whole);
       }
@@ -223,5 +233,120 @@ describe("toPolygons on hard maps", () => {
       expect(verdict.sumArea).toBeCloseTo(verdict.unionArea, 6);
       if (cases[k]!.nodata === null) expect(verdict.unionArea).toBeCloseTo(cases[k]!.width * cases[k]!.height, 6);
     }
+  });
+});
+
+describe("toPolygons within a limit on memory", () => {
+  /** Outlines, and how often regions were cut. */
+  async function outlineCut(map: ClassMap, options: PolygonizeOptions): Promise<{ features: readonly Feature[]; warnings: string[] }> {
+    const warnings: string[] = [];
+    const { features } = await toPolygons(asRaster(map), { ...options, onWarning: ({ code }) => warnings.push(code) });
+    return { features, warnings };
+  }
+
+  it("cuts the largest regions along rows, says so, and loses nothing", async () => {
+    let cut = 0;
+    for (const map of hardMaps(19, 60)) {
+      for (const connectivity of [4, 8] as const) {
+        const { features, warnings } = await outlineCut(map, { connectivity, maxVertices: 40 });
+        const whole = (await outline(map, { connectivity })).length;
+        // a region may end at the very row it is cut at
+        if (features.length !== whole) expect(warnings).toEqual(["POLYGONS_CUT"]);
+        if (features.length > whole) cut++;
+        const shapes = features.map(({ geometry, properties }) => ({ geometry, value: Number(properties["value"]) }));
+        const { width, height } = map;
+        const fill = map.nodata ?? -1;
+        expect(rasterize(shapes, { width, height, transform: [1, 0, 0, 0, -1, height], sampleType: "int32", fill })).toEqual(map.data);
+        const valid = map.data.filter((value) => value !== map.nodata).length;
+        expect(features.reduce((sum, { properties }) => sum + Number(properties["area"]), 0)).toBe(valid);
+      }
+    }
+    expect(cut).toBeGreaterThan(20);
+  });
+
+  it("keeps every piece of a region that was cut, however small", async () => {
+    // a comb whose teeth end at different rows, and speckle that is to be left out
+    const map: ClassMap = {
+      width: 60,
+      height: 60,
+      nodata: null,
+      data: Int32Array.from({ length: 3600 }, (_, i) => {
+        const [x, y] = [i % 60, Math.floor(i / 60)];
+        return y < 2 || (x % 2 === 0 && y < 8 + ((x * 7) % 50)) ? 1 : 2 + ((x + y) % 2);
+      }),
+    };
+    const options = { minArea: 50 } as const;
+    const whole = (await outline(map, options)).filter(({ properties }) => properties["value"] === 1);
+    const { features, warnings } = await outlineCut(map, { ...options, maxVertices: 30 });
+    expect(warnings).toEqual(["POLYGONS_CUT"]);
+    const pieces = features.filter(({ properties }) => properties["value"] === 1);
+    expect(whole).toHaveLength(1);
+    expect(pieces.length).toBeGreaterThan(3);
+    expect(Math.min(...pieces.map(({ properties }) => Number(properties["area"])))).toBeLessThan(50);
+    expect(pieces.reduce((sum, { properties }) => sum + Number(properties["area"]), 0)).toBe(whole[0]!.properties["area"]);
+  });
+
+  it.each([null, 500])("holds no more points than allowed, whatever the map (bands: %s)", (bandVertices) => {
+    const rng = createRng(23);
+    const width = 64;
+    const maxVertices = 1500;
+    let cuts = 0;
+    let most = 0;
+    const tracer = new RegionTracer({
+      width,
+      connectivity: 4,
+      maxVertices,
+      bands: bandVertices === null ? null : new BandSimplifier({ tolerance: 1.5, metric: [1, 0, 0, -1] }, width, bandVertices, undefined),
+      keeps: () => true,
+      onRegion: () => undefined,
+      onCut: () => cuts++,
+    });
+    for (let row = 0; row < 2000; row++) {
+      const data = Uint8Array.from({ length: width }, () => (rng.next() < 0.6 ? 0 : 1 + rng.int(2)));
+      findRuns(tracer.nextRuns, data, 0, width, null, null, null);
+      tracer.advance(1);
+      most = Math.max(most, tracer.vertices);
+    }
+    // one row adds at most four points a run, and is let in before it is looked at
+    expect(most).toBeLessThanOrEqual(maxVertices + 4 * 2 * width);
+    expect(cuts).toBeGreaterThan(5);
+    tracer.end();
+    expect(tracer.vertices).toBe(0);
+  });
+
+  it.skipIf(!withPeers)("stays valid, without gaps or overlaps, when simplified in bands and cut", async () => {
+    const cases = [];
+    let cut = 0;
+    for (const [k, map] of hardMaps(29, 160).entries()) {
+      const connectivity = k % 2 === 0 ? 4 : 8;
+      const maxVertices = [24, 100, 400][k % 3]!;
+      const { features, warnings } = await outlineCut(map, { connectivity, maxVertices, simplify: [0.8, 1.5, 3, 10, 1000][k % 5]! });
+      cut += warnings.length;
+      cases.push({ ...map, connectivity, features } as const);
+    }
+    expect(cut).toBeGreaterThan(20);
+    for (const [k, verdict] of judge(cases).entries()) {
+      expect(verdict.invalid).toEqual([]);
+      expect(verdict.winding).toBe(true);
+      expect(verdict.sumArea).toBeCloseTo(verdict.unionArea, 6);
+      if (cases[k]!.nodata === null) expect(verdict.unionArea).toBeCloseTo(cases[k]!.width * cases[k]!.height, 6);
+    }
+  });
+
+  it("simplifies in bands nearly as it does at once", async () => {
+    const map: ClassMap = {
+      width: 60,
+      height: 400,
+      nodata: null,
+      data: Int32Array.from({ length: 24_000 }, (_, i) => (Math.hypot((i % 60) - 30, (Math.floor(i / 60) % 100) - 50) < 28.5 ? 1 : 2)),
+    };
+    const points = async (options: PolygonizeOptions): Promise<number> => {
+      const features = await outline(map, options);
+      return features.reduce((sum, { geometry }) => sum + (geometry?.type === "Polygon" ? geometry.coordinates.flat().length : 0), 0);
+    };
+    const [exact, whole, banded] = [await points({}), await points({ simplify: 1.5 }), await points({ simplify: 1.5, maxVertices: 600 })];
+    expect(whole).toBeLessThan(exact / 5);
+    expect(banded).toBeGreaterThan(whole);
+    expect(banded).toBeLessThan(1.3 * whole);
   });
 });

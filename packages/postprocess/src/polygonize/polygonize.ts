@@ -1,15 +1,18 @@
 /**
  * Class rasters to polygons along pixel edges: exact areas, holes, neighbours that share their borders, in bounded
  * memory. A polygon is handed on as soon as no row below can change it.
+ *
+ * Memory: a strip of rows, the outlines of the regions that are open (at most `maxVertices` points, of about 100 bytes), for
+ * `simplify` the outlines of a band of rows, for `sieve` the rows that small regions span. None of it grows with the raster.
  */
 
 import type { Feature, Features, Raster, WorkOptions } from "@geolearn/core";
 
-import { Simplifier } from "../simplify/simplifier.ts";
+import { type FillableRow, sieveRows } from "../sieve/sieve.ts";
+import { BandSimplifier } from "../simplify/band-simplifier.ts";
 import { makeFeature } from "./make-feature.ts";
 import { type Plan, makePlan } from "./plan.ts";
-import { type Runs, findRuns } from "./runs.ts";
-import { sieveRows } from "./sieve.ts";
+import { findRuns } from "./runs.ts";
 import { type Strip, readStrips } from "./source-rows.ts";
 import { RegionTracer } from "./tracer.ts";
 
@@ -31,15 +34,22 @@ export interface PolygonizeOptions extends WorkOptions {
   readonly minArea?: number | string;
   /**
    * Before outlining, gives regions with less area than this (units as `minArea`) the value of their largest neighbour, as
-   * gdal_sieve does; a region that only small ones surround stays. Holds the runs of the whole raster in memory.
+   * gdal_sieve does; a region that only small ones surround stays. The raster is read twice for it.
    * @defaultValue 0
    */
   readonly sieve?: number | string;
   /**
    * Simplifies borders by Douglas and Peucker with this tolerance, metres on the ground or `"N crs"`. Borders stay shared
-   * and nothing crosses: where it would, the tolerance shrinks. Holds all outlines in memory. @defaultValue 0
+   * and nothing crosses: where it would, the tolerance shrinks. Outlines of more than about two million points are simplified
+   * in bands of rows, and keep the points where they cross from one band to the next. @defaultValue 0
    */
   readonly simplify?: number | string;
+  /**
+   * Points of outlines held in memory. Where the regions that a row touches have more together, those with the longest
+   * outlines are cut along it: their polygons come in pieces that meet there, and a warning `POLYGONS_CUT` tells how many.
+   * `Infinity` never cuts. @defaultValue 4 million
+   */
+  readonly maxVertices?: number;
   /** Band to outline, from 0. @defaultValue 0 */
   readonly band?: number;
   /** Rows read at a time; the result does not depend on it. @defaultValue about four million pixels */
@@ -53,7 +63,7 @@ export interface PolygonizeOptions extends WorkOptions {
  * properties `value`, `class` (its name, or the value as text) and `area` (square metres on the ground of its pixels;
  * square CRS units when the raster names no CRS). Pixels that are masked, nodata or not finite have no polygon.
  *
- * @throws RASTER_NO_TRANSFORM, CLASS_UNKNOWN, INVALID_ARGUMENT, and what reading the raster throws
+ * @throws RASTER_NO_TRANSFORM, CLASS_UNKNOWN, INVALID_ARGUMENT, DISK_FULL (notes of a large sieve), and what reading the raster throws
  * @example
  * for await (const feature of polygonize(map, { classes: ["building"], minArea: 20 })) console.log(feature.properties.area);
  */
@@ -74,60 +84,67 @@ export async function toPolygons(raster: Raster, options: PolygonizeOptions = {}
   return { name: raster.name, crs: raster.crs, features };
 }
 
+/** Features handed on at a time, unless a row finishes more. */
+const BATCH = 4096;
+/** Points of outlines after which a band to simplify ends, and the limit on `maxVertices` that goes with it. */
+const BAND_VERTICES = 2 ** 21;
+
 async function* featureBatches(raster: Raster, options: PolygonizeOptions): AsyncGenerator<Feature[]> {
   const plan = makePlan(raster, options);
-  const simplifier = plan.simplify === null ? null : new Simplifier(plan.simplify, raster.width, raster.height);
+  const { simplify, maxVertices } = plan;
   let features: Feature[] = [];
+  let cuts = 0;
   const tracer = new RegionTracer({
     width: raster.width,
     connectivity: plan.connectivity,
-    keepNodes: simplifier !== null,
+    maxVertices,
+    bands: simplify && new BandSimplifier(simplify, raster.width, Math.min(BAND_VERTICES, maxVertices / 2), options.signal),
     keeps: plan.keeps,
-    onRegion(region) {
-      if (simplifier === null) features.push(makeFeature(region, plan));
-      else simplifier.add(region);
-    },
+    onRegion: (region) => features.push(makeFeature(region, plan)),
+    onCut: () => cuts++,
   });
   for await (const rows of rowSource(raster, plan, options)) {
     for (const { row, fill } of rows) {
       fill(tracer.nextRuns);
       tracer.advance(plan.rowArea(row));
+      if (features.length < BATCH) continue;
+      yield features;
+      features = [];
     }
     if (features.length === 0) continue;
     yield features;
     features = [];
   }
   tracer.end();
-  if (simplifier !== null) for (const region of simplifier.finish(options.signal)) features.push(makeFeature(region, plan));
   if (features.length > 0) yield features;
+  if (cuts > 0) {
+    options.onWarning?.({
+      code: "POLYGONS_CUT",
+      message: `The outlines of ${raster.name} need more than ${maxVertices} points at once; ${cuts} polygons were cut along a row.`,
+      hint: "Use sieve or minArea and fewer classes, or a larger maxVertices if there is memory for it.",
+    });
+  }
 }
 
-/** A row that can be turned into runs. */
-interface RowFiller {
-  readonly row: number;
-  readonly fill: (runs: Runs) => void;
-}
-
-/** Rows of the raster, a strip at a time, sieved when asked for. */
-async function* rowSource(raster: Raster, plan: Plan, options: PolygonizeOptions): AsyncGenerator<Iterable<RowFiller>> {
-  const strips = readStrips(raster, plan.band, options.stripRows, "polygonize", options);
-  if (plan.isSmall === null) {
-    for await (const strip of strips) yield stripRows(strip, raster, plan.wanted);
+/** Rows of the raster, some at a time, sieved when asked for. */
+async function* rowSource(raster: Raster, plan: Plan, options: PolygonizeOptions): AsyncGenerator<Iterable<FillableRow>> {
+  const { isSmall, connectivity, rowArea, wanted } = plan;
+  const strips = (stage: string): AsyncGenerator<Strip> => readStrips(raster, plan.band, options.stripRows, stage, options);
+  if (isSmall === null) {
+    for await (const strip of strips("polygonize")) yield stripRows(strip, raster, wanted);
     return;
   }
-  const { connectivity, isSmall, rowArea } = plan;
-  const sieved = await sieveRows(allRows(strips, raster), { width: raster.width, connectivity, isSmall, rowArea });
-  options.signal?.throwIfAborted();
-  yield sieved.rows(plan.wanted);
+  const read = (reading: 1 | 2): AsyncGenerator<FillableRow> => allRows(strips(reading === 1 ? "sieve" : "polygonize"), raster);
+  for await (const row of sieveRows(read, wanted, { width: raster.width, connectivity, isSmall, rowArea })) yield [row];
 }
 
-function* stripRows({ row, array }: Strip, raster: Raster, wanted: ReadonlySet<number> | null): Generator<RowFiller> {
+function* stripRows({ row, array }: Strip, raster: Raster, wanted: ReadonlySet<number> | null): Generator<FillableRow> {
   const { data, mask, width, height } = array;
   for (let r = 0; r < height; r++) {
     yield { row: row + r, fill: (runs) => findRuns(runs, data, r * width, width, mask, raster.nodata, wanted) };
   }
 }
 
-async function* allRows(strips: AsyncIterable<Strip>, raster: Raster): AsyncGenerator<RowFiller> {
+async function* allRows(strips: AsyncIterable<Strip>, raster: Raster): AsyncGenerator<FillableRow> {
   for await (const strip of strips) yield* stripRows(strip, raster, null);
 }

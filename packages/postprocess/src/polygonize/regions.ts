@@ -18,6 +18,8 @@ export class Regions {
   /** First and last vertex of the list of chain starts, by root; -1 for none. */
   firstStart: Int32Array = new Int32Array(0);
   lastStart: Int32Array = new Int32Array(0);
+  /** 1 for a region that was cut along a row to limit memory, or is the piece below such a cut; by root. */
+  cut: Uint8Array = new Uint8Array(0);
   readonly #eight: boolean;
   readonly #chains: Chains;
   /** Parents in the 4-connected and, with 8-connectivity, in the wider union; one array when they are the same. */
@@ -49,6 +51,7 @@ export class Regions {
     this.lastRow[label] = row;
     this.firstStart[label] = -1;
     this.lastStart[label] = -1;
+    this.cut[label] = 0;
     return label;
   }
 
@@ -75,6 +78,7 @@ export class Regions {
     this.#parent[rootB] = rootA;
     this.pixels[rootA]! += this.pixels[rootB]!;
     this.area[rootA]! += this.area[rootB]!;
+    this.cut[rootA]! |= this.cut[rootB]!;
     if (this.lastRow[rootB]! > this.lastRow[rootA]!) this.lastRow[rootA] = this.lastRow[rootB]!;
     this.#next[this.#last[rootA]!] = rootB;
     this.#last[rootA] = this.#last[rootB]!;
@@ -106,7 +110,7 @@ export class Regions {
   }
 
   #grow(capacity: number): void {
-    const longer = <T extends Int32Array | Float64Array>(old: T, next: T): T => {
+    const longer = <T extends Int32Array | Float64Array | Uint8Array>(old: T, next: T): T => {
       next.set(old);
       return next;
     };
@@ -114,6 +118,7 @@ export class Regions {
     this.pixels = longer(this.pixels, new Float64Array(capacity));
     this.area = longer(this.area, new Float64Array(capacity));
     this.lastRow = longer(this.lastRow, new Int32Array(capacity));
+    this.cut = longer(this.cut, new Uint8Array(capacity));
     this.firstStart = longer(this.firstStart, new Int32Array(capacity));
     this.lastStart = longer(this.lastStart, new Int32Array(capacity));
     this.#next = longer(this.#next, new Int32Array(capacity));

@@ -1,6 +1,6 @@
 /** From the closed chains of a region to rings: holes told from shells, rings that touch themselves taken apart. */
 
-import { CONVEX_START, type Chains, NODE, PINCH } from "./chains.ts";
+import { CONVEX_START, type Chains, DROPPED, PINCH } from "./chains.ts";
 import type { Regions } from "./regions.ts";
 
 /**
@@ -20,8 +20,6 @@ const VISITED = 128;
 export class RingCollector {
   /** x, y of all points of the last region: point k is at 2k and 2k + 1. */
   points: Int32Array = new Int32Array(1024);
-  /** 1 for points where three or more outlines meet (when the tracer keeps nodes). */
-  nodes: Uint8Array = new Uint8Array(512);
   readonly #chains: Chains;
   readonly #regions: Regions;
   /** Vertices of the ring being walked. */
@@ -116,32 +114,46 @@ export class RingCollector {
     }
   }
 
-  /** Adds vertices as a ring in its normal form. */
+  /** Adds vertices as a ring in its normal form, without those that simplification drops. */
   #addRing(rings: Ring[], vertices: ArrayLike<number>, n: number): void {
     const { x, y, flags } = this.#chains;
     let top = 0;
     let topX = x[vertices[0]!]!;
     let topY = y[vertices[0]!]!;
-    for (let k = 1; k < n; k++) {
+    // Twice the signed area: its sign is the sense of rotation.
+    let area = 0;
+    let kept = -1;
+    let lastX = 0;
+    let lastY = 0;
+    for (let k = 0; k < n; k++) {
       const vertex = vertices[k]!;
+      const vx = x[vertex]!;
       const vy = y[vertex]!;
-      if (vy > topY || (vy === topY && x[vertex]! > topX)) continue;
-      top = k;
-      topX = x[vertex]!;
-      topY = vy;
+      if (vy < topY || (vy === topY && vx < topX)) {
+        top = k;
+        topX = vx;
+        topY = vy;
+      }
+      if ((flags[vertex]! & DROPPED) !== 0) continue;
+      if (kept === -1) kept = vertex;
+      area += lastX * (vy - y[kept]!) - (vx - x[kept]!) * lastY;
+      lastX = vx - x[kept]!;
+      lastY = vy - y[kept]!;
     }
+    // The topmost vertex began its chain, so it is there even when it is dropped.
     const outer = (flags[vertices[top]!]! & CONVEX_START) !== 0;
-    // At the topmost point one edge goes down and one goes right.
-    const step = (x[vertices[top + 1 === n ? 0 : top + 1]!] === topX) === outer ? 1 : -1;
+    const step = area < 0 === outer ? 1 : -1;
     const from = this.#used;
-    const to = from + n;
-    if (2 * to > this.points.length) this.#grow(to);
-    const { points, nodes } = this;
-    for (let k = from, at = top; k < to; k++) {
+    if (2 * (from + n) > this.points.length) this.#grow(from + n);
+    const { points } = this;
+    let to = from;
+    for (let k = 0, at = top; k < n; k++) {
       const vertex = vertices[at]!;
-      points[2 * k] = x[vertex]!;
-      points[2 * k + 1] = y[vertex]!;
-      nodes[k] = (flags[vertex]! & NODE) >> 2;
+      if ((flags[vertex]! & DROPPED) === 0) {
+        points[2 * to] = x[vertex]!;
+        points[2 * to + 1] = y[vertex]!;
+        to++;
+      }
       at += step;
       if (at === n) at = 0;
       else if (at < 0) at = n - 1;
@@ -156,9 +168,6 @@ export class RingCollector {
     const points = new Int32Array(4 * count);
     points.set(this.points);
     this.points = points;
-    const nodes = new Uint8Array(2 * count);
-    nodes.set(this.nodes);
-    this.nodes = nodes;
   }
 }
 

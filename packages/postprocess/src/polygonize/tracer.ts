@@ -1,10 +1,11 @@
 /**
  * Outlines of regions of equal value, traced along pixel edges while rows go by from top to bottom. Between two rows only
  * the places where a run begins in one of them matter; there, each of the (up to four) regions that meet gets its outline
- * continued, begun, or closed. Memory holds what is open.
+ * continued, begun, or closed. Memory holds what is open, and a limit on that: beyond it the largest regions are cut.
  */
 
-import { CONVEX_START, Chains, NODE, PINCH } from "./chains.ts";
+import { CONVEX_START, Chains, NODE, PINCH, START } from "./chains.ts";
+import { cutLargest } from "./cut-regions.ts";
 import { Regions } from "./regions.ts";
 import { type Ring, RingCollector } from "./rings.ts";
 import { OUTSIDE, type Runs, newRuns } from "./runs.ts";
@@ -19,18 +20,29 @@ export interface TracedRegion {
   readonly parts: readonly (readonly Ring[])[];
   /** Where the rings have their points; overwritten after the call that hands the region on. */
   readonly points: Int32Array;
-  readonly nodes: Uint8Array;
+}
+
+/** Changes outlines before they are handed on, a band of rows at a time. */
+export interface BandWork {
+  /** Points after which a band ends. */
+  readonly bandVertices: number;
+  /** Works on the vertices in `chains.made`: those from line `top` of the lattice to line `bottom`. */
+  run(chains: Chains, top: number, bottom: number): void;
 }
 
 /** Options of {@link RegionTracer}. */
 export interface TracerOptions {
   readonly width: number;
   readonly connectivity: 4 | 8;
-  /** Keep the points where three or more outlines meet, also on straight edges. */
-  readonly keepNodes: boolean;
+  /** Points of outlines in memory; beyond them the largest open regions are cut along a row. */
+  readonly maxVertices: number;
+  /** What is done to outlines in bands, null for nothing. */
+  readonly bands: BandWork | null;
   /** Whether a finished region is handed on. */
   readonly keeps: (pixels: number, area: number) => boolean;
   readonly onRegion: (region: TracedRegion) => void;
+  /** Told once for each region that was cut. */
+  readonly onCut: () => void;
 }
 
 /** One row and what hangs on its runs. */
@@ -43,18 +55,23 @@ interface Row {
   rightTips: Int32Array;
 }
 
-/** Takes rows of runs, hands on regions as soon as they can grow no more. */
+/** Takes rows of runs, hands on regions as soon as they can grow no more (with bands: as soon as their last band is done). */
 export class RegionTracer {
   readonly #options: TracerOptions;
-  readonly #chains = new Chains();
+  readonly #chains: Chains;
   readonly #regions: Regions;
   readonly #rings: RingCollector;
+  /** Finished regions that wait for the end of the band. */
+  readonly #waiting: number[] = [];
   #above: Row;
   #below: Row;
   #y = 0;
+  /** Line where the band began. */
+  #top = 0;
 
   constructor(options: TracerOptions) {
     this.#options = options;
+    this.#chains = new Chains(options.bands !== null);
     this.#regions = new Regions(options.connectivity, this.#chains);
     this.#rings = new RingCollector(this.#chains, this.#regions);
     this.#above = newRow(options.width);
@@ -68,19 +85,37 @@ export class RegionTracer {
     return this.#below.runs;
   }
 
+  /** Points of outlines in memory. */
+  get vertices(): number {
+    return this.#chains.inUse;
+  }
+
   /** Takes the row in {@link nextRuns}; each of its pixels weighs `pixelArea`. */
   advance(pixelArea: number): void {
-    this.#label(pixelArea);
-    this.#trace();
-    this.#finishRegions();
-    [this.#above, this.#below] = [this.#below, this.#above];
-    this.#y++;
+    this.#step(pixelArea, this.#y === 0);
   }
 
   /** Closes everything below the last row. */
   end(): void {
     setOutside(this.#below.runs, this.#options.width);
-    this.advance(0);
+    this.#step(0, true);
+  }
+
+  #step(pixelArea: number, border: boolean): void {
+    const { bands, maxVertices, onCut } = this.#options;
+    const full = this.#chains.inUse > maxVertices;
+    if (full) {
+      const { runs, labels } = this.#above;
+      cutLargest(this.#chains, this.#regions, runs, labels, maxVertices / 2, onCut);
+    }
+    const line = bands !== null && (border || full || this.#chains.madeCount >= bands.bandVertices);
+    this.#label(pixelArea);
+    this.#trace(line);
+    this.#finishRegions();
+    if (line) this.#endBand(bands);
+    this.#regions.recycle();
+    [this.#above, this.#below] = [this.#below, this.#above];
+    this.#y++;
   }
 
   /** Gives each run of the new row the label of what it touches above. */
@@ -103,8 +138,12 @@ export class RegionTracer {
       while (k > 0 && aboveStarts[k]! > start - reach) k--;
       while (k < aboveCount && aboveStarts[k + 1]! <= start - reach) k++;
       let label = -1;
+      let belowCut = false;
       for (let i = k; i < aboveCount && aboveStarts[i]! < end + reach; i++) {
-        if (aboveValues[i] !== value) continue;
+        if (aboveValues[i] !== value) {
+          if (Number.isNaN(aboveValues[i]!) && regions.value[aboveLabels[i]!] === value) belowCut = true;
+          continue;
+        }
         const sharesEdge = aboveStarts[i]! < end && aboveStarts[i + 1]! > start;
         if (label === -1 && sharesEdge) label = aboveLabels[i]!;
         else if (label !== -1) regions.unite(label, aboveLabels[i]!, sharesEdge);
@@ -118,14 +157,15 @@ export class RegionTracer {
         }
       }
       const root = regions.find(label);
+      if (belowCut) regions.cut[root] = 1;
       regions.pixels[root]! += end - start;
       regions.area[root]! += (end - start) * pixelArea;
       regions.lastRow[root] = this.#y;
     }
   }
 
-  /** Visits the lattice points between the rows where an edge goes up or down. */
-  #trace(): void {
+  /** Visits the lattice points between the rows where an edge goes up or down. On a `line` between bands each of them is a node. */
+  #trace(line: boolean): void {
     const { runs: above, leftTips: upLeftTips, rightTips: upRightTips } = this.#above;
     const { runs: below, labels, leftTips, rightTips } = this.#below;
     const { starts: aboveStarts, values: aboveValues } = above;
@@ -134,7 +174,8 @@ export class RegionTracer {
     const last = below.count - 1;
     const chains = this.#chains;
     const regions = this.#regions;
-    const keepNodes = this.#options.keepNodes;
+    const keepNodes = this.#options.bands !== null;
+    const onLine = line ? NODE : 0;
     const y = this.#y;
     chains.reserve(4 * (above.count + below.count));
 
@@ -167,21 +208,21 @@ export class RegionTracer {
 
       if (edges === 2) {
         if (up && down) {
-          leftTips[j] = upLeft;
-          rightTips[j] = upRight;
+          leftTips[j] = line && sw !== OUTSIDE ? chains.extend(upLeft, x, y, NODE) : upLeft;
+          rightTips[j] = line && se !== OUTSIDE ? chains.extend(upRight, x, y, NODE) : upRight;
         } else if (up && right) {
-          overTip = ne === OUTSIDE ? -1 : chains.extend(upRight, x, y, 0);
-          underTip = nw === OUTSIDE ? -1 : chains.extend(upLeft, x, y, 0);
+          overTip = ne === OUTSIDE ? -1 : chains.extend(upRight, x, y, onLine);
+          underTip = nw === OUTSIDE ? -1 : chains.extend(upLeft, x, y, onLine);
         } else if (left && down) {
-          leftTips[j] = sw === OUTSIDE ? -1 : chains.extend(underTip, x, y, 0);
-          rightTips[j] = se === OUTSIDE ? -1 : chains.extend(overTip, x, y, 0);
+          leftTips[j] = sw === OUTSIDE ? -1 : chains.extend(underTip, x, y, onLine);
+          rightTips[j] = se === OUTSIDE ? -1 : chains.extend(overTip, x, y, onLine);
         } else if (up) {
-          if (nw !== OUTSIDE) chains.join(overTip, upLeft, x, y, 0);
-          if (ne !== OUTSIDE) chains.join(underTip, upRight, x, y, 0);
+          if (nw !== OUTSIDE) chains.join(overTip, upLeft, x, y, onLine);
+          if (ne !== OUTSIDE) chains.join(underTip, upRight, x, y, onLine);
         } else {
           // Both ends of a new chain are its first vertex.
-          underTip = rightTips[j] = se === OUTSIDE ? -1 : chains.add(x, y, CONVEX_START);
-          overTip = leftTips[j] = sw === OUTSIDE ? -1 : chains.add(x, y, 0);
+          underTip = rightTips[j] = se === OUTSIDE ? -1 : chains.add(x, y, onLine | START | CONVEX_START);
+          overTip = leftTips[j] = sw === OUTSIDE ? -1 : chains.add(x, y, onLine | START);
           if (underTip !== -1) regions.addStart(labels[j]!, underTip);
           if (overTip !== -1) regions.addStart(labels[j - 1]!, overTip);
         }
@@ -198,14 +239,14 @@ export class RegionTracer {
       if (left && down) leftTips[j] = sw === OUTSIDE ? -1 : chains.extend(under, x, y, node | (ne === sw ? PINCH : 0));
       else if (down) leftTips[j] = sw !== OUTSIDE && keepNodes ? chains.extend(upLeft, x, y, node) : upLeft;
       if (down && right) {
-        underTip = rightTips[j] = se === OUTSIDE ? -1 : chains.add(x, y, CONVEX_START | node | (nw === se ? PINCH : 0));
+        underTip = rightTips[j] = se === OUTSIDE ? -1 : chains.add(x, y, START | CONVEX_START | node | (nw === se ? PINCH : 0));
         if (underTip !== -1) regions.addStart(labels[j]!, underTip);
       } else if (right) underTip = se !== OUTSIDE && keepNodes ? chains.extend(under, x, y, node) : under;
       else if (down) rightTips[j] = se !== OUTSIDE && keepNodes ? chains.extend(upRight, x, y, node) : upRight;
     }
   }
 
-  /** Hands on the regions of the row above that the new row did not continue. */
+  /** Hands on the regions of the row above that the new row did not continue, or lets them wait for the end of the band. */
   #finishRegions(): void {
     const { runs, labels } = this.#above;
     const regions = this.#regions;
@@ -214,14 +255,27 @@ export class RegionTracer {
       const root = regions.find(labels[i]!);
       if (regions.lastRow[root] !== this.#y - 1) continue;
       regions.lastRow[root] = this.#y; // done; another run of the same region must not come here again
-      const [pixels, area] = [regions.pixels[root]!, regions.area[root]!];
-      const kept = this.#options.keeps(pixels, area);
-      const parts = this.#rings.collect(root, kept);
-      const { points, nodes } = this.#rings;
-      if (kept) this.#options.onRegion({ value: regions.value[root]!, pixels, area, parts, points, nodes });
-      regions.retire(root);
+      // The pieces of a region that was cut belong together: none is too small.
+      if (regions.cut[root] === 0 && !this.#options.keeps(regions.pixels[root]!, regions.area[root]!)) {
+        this.#rings.collect(root, false);
+        regions.retire(root);
+      } else if (this.#options.bands === null) this.#handOn(root);
+      else this.#waiting.push(root);
     }
-    regions.recycle();
+  }
+
+  #handOn(root: number): void {
+    const { value, pixels, area } = this.#regions;
+    const parts = this.#rings.collect(root, true);
+    this.#options.onRegion({ value: value[root]!, pixels: pixels[root]!, area: area[root]!, parts, points: this.#rings.points });
+    this.#regions.retire(root);
+  }
+
+  #endBand(bands: BandWork): void {
+    bands.run(this.#chains, this.#top, this.#y);
+    this.#top = this.#y;
+    for (const root of this.#waiting) this.#handOn(root);
+    this.#waiting.length = 0;
   }
 }
 

@@ -1,121 +1,177 @@
-/** Borders between points where three or more outlines meet; two regions that share a border share its arc. */
+/** Borders between points where three or more outlines meet; the two regions that share a border share its arc. */
 
-import type { Ring } from "../polygonize/rings.ts";
+import { type Chains, FREE, NODE } from "../polygonize/chains.ts";
 
-/** A border on the pixel lattice. */
-export interface Arc {
-  /** x0, y0, x1, y1, ... from one end to the other. */
-  readonly points: Int32Array;
-}
+/** Bit of a vertex's flags that marks it as visited; taken away again when a band is done. */
+export const SEEN = 64;
 
-/** An arc as part of a ring. */
-export interface ArcUse {
-  readonly arc: number;
-  readonly reversed: boolean;
-}
+/** The arcs of a band, each stored once, whichever side it is met from, and the sides of their regions. */
+export class BandArcs {
+  /** x, y of the points of all arcs; point k is at 2k and 2k + 1. */
+  points: Int32Array = new Int32Array(1 << 12);
+  /** Arc a has the points `from[a]` up to but not including `from[a + 1]`. */
+  from: Int32Array = new Int32Array(1 << 10);
+  /** Four numbers a side: its first and second vertex, its arc, and 1 when it runs against the arc. */
+  sides: Int32Array = new Int32Array(1 << 12);
+  count = 0;
+  sideCount = 0;
+  readonly #byEdge = new Map<number, number>();
+  /** Vertices of the line being walked. */
+  #line: Int32Array = new Int32Array(1 << 10);
+  #length = 0;
 
-/** Cuts rings into arcs, each stored once, whichever side it is met from. */
-export class ArcStore {
-  readonly arcs: Arc[] = [];
-  readonly #byKey = new Map<number, number>();
-  readonly #width: number;
-  readonly #height: number;
-
-  /** @param width - of the raster, whose four corners stay where they are; so does `height` */
-  constructor(width: number, height: number) {
-    this.#width = width;
-    this.#height = height;
-  }
-
-  /** The arcs of a ring, in its order. */
-  cut(points: Int32Array, nodes: Uint8Array, ring: Ring): ArcUse[] {
-    const n = ring.to - ring.from;
-    const marks: number[] = [];
-    for (let k = 0; k < n; k++) if (nodes[ring.from + k] === 1 || this.#isCorner(points, ring.from + k)) marks.push(k);
-    // Without a node, the topmost point, where every ring begins, is the end of the arc: both sides agree on it.
-    if (marks.length === 0) marks.push(0);
-    const uses: ArcUse[] = [];
-    for (const [i, mark] of marks.entries()) {
-      const end = i + 1 < marks.length ? marks[i + 1]! : marks[0]! + n;
-      const arc = copyPoints(points, ring, mark, end - mark + 1);
-      for (const piece of openPieces(arc)) uses.push(this.#use(piece));
+  /**
+   * Collects the arcs between the lines `top` and `bottom` of the lattice, whose points are all nodes. Edges along the lines
+   * belong to no band: nothing else ever lies on them.
+   */
+  constructor(chains: Chains, top: number, bottom: number) {
+    const { made, madeCount, flags, y, one, two } = chains;
+    for (let k = 0; k < madeCount; k++) {
+      const vertex = made[k]!;
+      if ((flags[vertex]! & NODE) === 0 || (flags[vertex]! & (FREE | SEEN)) !== 0) continue;
+      flags[vertex]! |= SEEN;
+      for (const next of [one[vertex]!, two[vertex]!]) {
+        if (next === -1 || y[next]! < top) continue;
+        if (y[vertex] === y[next] && (y[vertex] === top || y[vertex] === bottom)) continue;
+        this.#walkToNode(chains, vertex, next);
+        // The walk from the other end meets the same side again; one of the two directions counts.
+        if (!this.#runsBackwards(chains, 0, this.#length - 1)) this.#addLine(chains);
+      }
     }
-    return uses;
+    for (let k = 0; k < madeCount; k++) {
+      const vertex = made[k]!;
+      if ((flags[vertex]! & (FREE | SEEN)) !== 0) continue;
+      this.#walkRing(chains, vertex);
+      this.#addLine(chains);
+    }
   }
 
-  #isCorner(points: Int32Array, at: number): boolean {
-    const [x, y] = [points[2 * at]!, points[2 * at + 1]!];
-    return (x === 0 || x === this.#width) && (y === 0 || y === this.#height);
+  #walkToNode({ one, two, flags }: Chains, start: number, second: number): void {
+    this.#length = 0;
+    this.#push(start);
+    let before = start;
+    let at = second;
+    while ((flags[at]! & NODE) === 0) {
+      flags[at]! |= SEEN;
+      this.#push(at);
+      const next = one[at] === before ? two[at]! : one[at]!;
+      before = at;
+      at = next;
+    }
+    this.#push(at);
   }
 
-  /** Finds or stores an arc; its direction is the one that starts lower in reading order. */
-  #use(points: Int32Array): ArcUse {
-    const reversed = runsBackwards(points);
-    const key = firstEdge(points, reversed);
-    let arc = this.#byKey.get(key);
+  /** A ring without a node, from its topmost (of these leftmost) point: both sides agree on that. */
+  #walkRing({ one, two, flags, x, y }: Chains, vertex: number): void {
+    let start = vertex;
+    let before = two[vertex]!;
+    let at = vertex;
+    do {
+      flags[at]! |= SEEN;
+      if (y[at]! < y[start]! || (y[at] === y[start] && x[at]! < x[start]!)) start = at;
+      const next = one[at] === before ? two[at]! : one[at]!;
+      before = at;
+      at = next;
+    } while (at !== vertex);
+    this.#length = 0;
+    before = two[start]!;
+    at = start;
+    do {
+      this.#push(at);
+      const next = one[at] === before ? two[at]! : one[at]!;
+      before = at;
+      at = next;
+    } while (at !== start);
+    this.#push(start);
+  }
+
+  #push(vertex: number): void {
+    if (this.#length === this.#line.length) this.#line = longer(this.#line, 2 * this.#length);
+    this.#line[this.#length++] = vertex;
+  }
+
+  /** Adds the line as one arc, or as two when its ends meet. */
+  #addLine(chains: Chains): void {
+    const last = this.#length - 1;
+    const far = this.#farthest(chains);
+    if (far === -1) return this.#addSide(chains, 0, last);
+    this.#addSide(chains, 0, far);
+    this.#addSide(chains, far, last);
+  }
+
+  /** Of a line that ends where it begins, the point farthest from there (of equals the last in reading order); else -1. */
+  #farthest({ x, y }: Chains): number {
+    const line = this.#line;
+    const last = this.#length - 1;
+    const [x0, y0] = [x[line[0]!]!, y[line[0]!]!];
+    if (x0 !== x[line[last]!] || y0 !== y[line[last]!]) return -1;
+    let far = 1;
+    let most = -1;
+    for (let k = 1; k < last; k++) {
+      const [px, py] = [x[line[k]!]!, y[line[k]!]!];
+      const distance = (px - x0) ** 2 + (py - y0) ** 2;
+      const later = py - y[line[far]!]! || px - x[line[far]!]!;
+      if (distance > most || (distance === most && later > 0)) {
+        most = distance;
+        far = k;
+      }
+    }
+    return far;
+  }
+
+  /** One side of an arc: the points a to b of the line. The arc's own direction is the one that starts lower in reading order. */
+  #addSide(chains: Chains, a: number, b: number): void {
+    const line = this.#line;
+    const backwards = this.#runsBackwards(chains, a, b);
+    const key = backwards ? edgeKey(chains, line[b]!, line[b - 1]!) : edgeKey(chains, line[a]!, line[a + 1]!);
+    let arc = this.#byEdge.get(key);
     if (arc === undefined) {
-      arc = this.arcs.length;
-      this.arcs.push({ points: reversed ? reversedPoints(points) : points });
-      this.#byKey.set(key, arc);
+      arc = this.count;
+      this.#byEdge.set(key, arc);
+      this.#addArc(chains, a, b, backwards);
     }
-    return { arc, reversed };
+    const at = 4 * this.sideCount++;
+    if (at + 4 > this.sides.length) this.sides = longer(this.sides, 2 * this.sides.length);
+    this.sides[at] = line[a]!;
+    this.sides[at + 1] = line[a + 1]!;
+    this.sides[at + 2] = arc;
+    this.sides[at + 3] = backwards ? 1 : 0;
   }
-}
 
-/** A loop is cut at the point farthest from its end (of equals the last in reading order), so that both sides agree. */
-function openPieces(arc: Int32Array): Int32Array[] {
-  const last = arc.length - 2;
-  if (arc[0] !== arc[last] || arc[1] !== arc[last + 1]) return [arc];
-  let far = 2;
-  let most = -1;
-  for (let k = 2; k < last; k += 2) {
-    const distance = (arc[k]! - arc[0]!) ** 2 + (arc[k + 1]! - arc[1]!) ** 2;
-    const later = arc[k + 1]! - arc[far + 1]! || arc[k]! - arc[far]!;
-    if (distance > most || (distance === most && later > 0)) {
-      most = distance;
-      far = k;
+  #addArc({ x, y }: Chains, a: number, b: number, backwards: boolean): void {
+    const from = this.from[this.count]!;
+    const to = from + b - a + 1;
+    if (2 * to > this.points.length) this.points = longer(this.points, Math.max(2 * to, 2 * this.points.length));
+    if (this.count + 2 > this.from.length) this.from = longer(this.from, 2 * this.from.length);
+    for (let k = 0; k <= b - a; k++) {
+      const vertex = this.#line[backwards ? b - k : a + k]!;
+      this.points[2 * (from + k)] = x[vertex]!;
+      this.points[2 * (from + k) + 1] = y[vertex]!;
     }
+    this.from[++this.count] = to;
   }
-  return [arc.slice(0, far + 2), arc.slice(far)];
+
+  /** Ends may be equal (a loop through one node): then the points beside them decide. */
+  #runsBackwards({ x, y }: Chains, a: number, b: number): boolean {
+    const line = this.#line;
+    for (let k = 0; k < b - a; k++) {
+      const [p, q] = [line[a + k]!, line[b - k]!];
+      const order = y[p]! - y[q]! || x[p]! - x[q]!;
+      if (order !== 0) return order > 0;
+    }
+    return false;
+  }
 }
 
-/** `count` points of a ring from its point `start` on. */
-function copyPoints(points: Int32Array, { from, to }: Ring, start: number, count: number): Int32Array {
-  const n = to - from;
-  const out = new Int32Array(2 * count);
-  for (let k = 0; k < count; k++) {
-    const at = 2 * (from + ((start + k) % n));
-    out[2 * k] = points[at]!;
-    out[2 * k + 1] = points[at + 1]!;
-  }
-  return out;
-}
-
-function runsBackwards(points: Int32Array): boolean {
-  const last = points.length - 2;
-  // Ends may be equal (a loop through one node): then the points beside them decide.
-  for (let k = 0; k < last; k += 2) {
-    const order = points[k + 1]! - points[last - k + 1]! || points[k]! - points[last - k]!;
-    if (order !== 0) return order > 0;
-  }
-  return false;
-}
-
-/** The first edge names an arc: its first point and which of four directions it leaves in. */
-function firstEdge(points: Int32Array, reversed: boolean): number {
-  const last = points.length - 2;
-  const [a, b] = reversed ? [last, last - 2] : [0, 2];
-  const [dx, dy] = [points[b]! - points[a]!, points[b + 1]! - points[a + 1]!];
+/** An edge of the lattice names the arc that begins with it: where it starts and which of four directions it leaves in. */
+function edgeKey({ x, y }: Chains, a: number, b: number): number {
+  const [dx, dy] = [x[b]! - x[a]!, y[b]! - y[a]!];
   const direction = dx > 0 ? 0 : dx < 0 ? 1 : dy > 0 ? 2 : 3;
-  return (points[a + 1]! * 0x1000000 + points[a]!) * 4 + direction;
+  return (y[a]! * 0x1000000 + x[a]!) * 4 + direction;
 }
 
-function reversedPoints(points: Int32Array): Int32Array {
-  const out = new Int32Array(points.length);
-  const last = points.length - 2;
-  for (let k = 0; k <= last; k += 2) {
-    out[k] = points[last - k]!;
-    out[k + 1] = points[last - k + 1]!;
-  }
-  return out;
+function longer(old: Int32Array, length: number): Int32Array {
+  const next = new Int32Array(length);
+  next.set(old);
+  return next;
 }

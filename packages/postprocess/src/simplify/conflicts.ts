@@ -3,168 +3,192 @@
  * when nothing lies between a border and the segment that replaces it. All points are integers, so every test is exact.
  */
 
-import type { Arc } from "./arcs.ts";
+import type { BandArcs } from "./arcs.ts";
 
-/** An arc and the indices of the points it keeps. */
-export interface SimplifiedArc extends Arc {
-  readonly kept: Uint32Array;
+/** Where the arcs lie: between two lines of the lattice, from column 0 to `width`. */
+export interface BandFrame {
+  readonly top: number;
+  readonly bottom: number;
+  readonly width: number;
 }
 
 /** Side of a cell of the search grid, in pixels. */
 const CELL = 16;
 
-/** Segments of all arcs, found by place. */
-class SegmentGrid {
-  readonly #cells = new Map<number, number[]>();
-  readonly arcOf: number[] = [];
-  readonly indexOf: number[] = [];
-  readonly #arcs: readonly SimplifiedArc[];
-
-  constructor(arcs: readonly SimplifiedArc[]) {
-    this.#arcs = arcs;
-    for (const [arc, { kept }] of arcs.entries()) {
-      for (let k = 0; k + 1 < kept.length; k++) {
-        const id = this.arcOf.length;
-        this.arcOf.push(arc);
-        this.indexOf.push(k);
-        this.#visit(this.segment(id), (cell) => {
-          const list = this.#cells.get(cell);
-          if (list === undefined) this.#cells.set(cell, [id]);
-          else list.push(id);
-        });
-      }
-    }
-  }
-
-  get count(): number {
-    return this.arcOf.length;
-  }
-
-  segment(id: number): Segment {
-    const { points, kept } = this.#arcs[this.arcOf[id]!]!;
-    const [a, b] = [2 * kept[this.indexOf[id]!]!, 2 * kept[this.indexOf[id]! + 1]!];
-    return [points[a]!, points[a + 1]!, points[b]!, points[b + 1]!];
-  }
-
-  /** Calls with segments near a segment, some of them several times. */
-  near(segment: Segment, call: (id: number) => void): void {
-    this.#visit(segment, (cell) => {
-      for (const id of this.#cells.get(cell) ?? []) call(id);
-    });
-  }
-
-  /** Calls with the segments that pass through the cells of a box. */
-  inBox(left: number, top: number, right: number, bottom: number, call: (id: number) => void): void {
-    for (let row = Math.floor(top / CELL); row <= Math.floor(bottom / CELL); row++) {
-      for (let col = Math.floor(left / CELL); col <= Math.floor(right / CELL); col++) {
-        for (const id of this.#cells.get(cellKey(col, row)) ?? []) call(id);
-      }
-    }
-  }
-
-  /** The cells a segment passes through, row of cells by row of cells. */
-  #visit([x1, y1, x2, y2]: Segment, call: (cell: number) => void): void {
-    const [top, bottom] = [Math.min(y1, y2), Math.max(y1, y2)];
-    for (let row = Math.floor(top / CELL); row <= Math.floor(bottom / CELL); row++) {
-      const from = Math.max(top, row * CELL);
-      const to = Math.min(bottom, (row + 1) * CELL);
-      const xAt = (y: number): number => x1 + ((y - y1) * (x2 - x1)) / (y2 - y1);
-      const [a, b] = y1 === y2 ? [x1, x2] : [xAt(from), xAt(to)];
-      const right = Math.floor((Math.max(a, b) + 1e-6) / CELL);
-      for (let col = Math.floor((Math.min(a, b) - 1e-6) / CELL); col <= right; col++) call(cellKey(col, row));
-    }
-  }
-}
-
-type Segment = readonly [x1: number, y1: number, x2: number, y2: number];
-
-function cellKey(col: number, row: number): number {
-  return row * 0x1000000 + col;
-}
-
-/** Arcs that must be simplified less: those of `changed`, and those they run into. */
-export function findConflicts(arcs: readonly SimplifiedArc[], changed: ReadonlySet<number>): Set<number> {
-  const grid = new SegmentGrid(arcs);
-  const conflicts = new Set<number>();
-  for (let id = 0; id < grid.count; id++) {
-    const arc = grid.arcOf[id]!;
-    if (!changed.has(arc)) continue;
-    const segment = grid.segment(id);
-    grid.near(segment, (other) => {
-      if (other === id || !clash(segment, grid.segment(other))) return;
-      conflicts.add(arc);
-      conflicts.add(grid.arcOf[other]!);
+/** Arcs that must be simplified less: those of `changed`, and those they run into; 1 for each. */
+export function findConflicts(arcs: BandArcs, keep: Uint8Array, changed: Uint8Array, frame: BandFrame): Uint8Array {
+  const grid = new SegmentGrid(arcs, keep, frame);
+  const { points } = arcs;
+  const { first, second, arcOf, count } = grid;
+  const conflicts = new Uint8Array(arcs.count);
+  for (let id = 0; id < count; id++) {
+    const arc = arcOf[id]!;
+    if (changed[arc] === 0) continue;
+    const [a, b] = [first[id]!, second[id]!];
+    const y = points[2 * a + 1]!;
+    // Beyond the lines between bands nobody looks, so nothing new may lie on them.
+    if (b - a > 1 && y === points[2 * b + 1]! && (y === frame.top || y === frame.bottom)) conflicts[arc] = 1;
+    grid.near(id, (other) => {
+      if (other === id || !clash(points, a, b, first[other]!, second[other]!)) return;
+      conflicts[arc] = 1;
+      conflicts[arcOf[other]!] = 1;
     });
   }
   // A border moves only where it is simplified, but what lies there may belong to any arc.
-  for (let id = 0; id < grid.count; id++) {
-    const arc = grid.arcOf[id]!;
-    if (!conflicts.has(arc) && changed.has(arc) && coversOthers(grid, arcs, id)) conflicts.add(arc);
+  for (let id = 0; id < count; id++) {
+    const arc = arcOf[id]!;
+    if (conflicts[arc] === 0 && changed[arc] === 1 && coversOthers(grid, points, id)) conflicts[arc] = 1;
   }
   return conflicts;
 }
 
-/** True when two segments have more in common than one end point of both. */
-function clash(a: Segment, b: Segment): boolean {
-  const [ax, ay, bx, by] = a;
-  const [cx, cy, dx, dy] = b;
+/** Segments of all arcs, found by place: a list per cell of a grid, one after the other in one array. */
+class SegmentGrid {
+  /** Points a segment goes from and to, and its arc. */
+  readonly first: Int32Array;
+  readonly second: Int32Array;
+  readonly arcOf: Int32Array;
+  readonly count: number;
+  readonly #points: Int32Array;
+  readonly #frame: BandFrame;
+  readonly #cols: number;
+  readonly #rows: number;
+  /** Cell c lists the segments `lists[ends[c - 1]]` up to but not including `lists[ends[c]]`. */
+  readonly #ends: Int32Array;
+  readonly #lists: Int32Array;
+
+  constructor({ points, from, count }: BandArcs, keep: Uint8Array, frame: BandFrame) {
+    let kept = 0;
+    for (const k of keep) kept += k;
+    const first = new Int32Array(kept);
+    const second = new Int32Array(kept);
+    const arcOf = new Int32Array(kept);
+    let segments = 0;
+    for (let arc = 0; arc < count; arc++) {
+      let before = from[arc]!;
+      for (let k = before + 1; k < from[arc + 1]!; k++) {
+        if (keep[k] === 0) continue;
+        first[segments] = before;
+        second[segments] = k;
+        arcOf[segments++] = arc;
+        before = k;
+      }
+    }
+    this.first = first;
+    this.second = second;
+    this.arcOf = arcOf;
+    this.count = segments;
+    this.#points = points;
+    this.#frame = frame;
+    this.#cols = Math.floor(frame.width / CELL) + 1;
+    this.#rows = Math.floor((frame.bottom - frame.top) / CELL) + 1;
+    const ends = new Int32Array(this.#cols * this.#rows + 1);
+    for (let id = 0; id < segments; id++) this.#visit(id, (cell) => ends[cell + 1]!++);
+    for (let cell = 1; cell < ends.length; cell++) ends[cell]! += ends[cell - 1]!;
+    this.#lists = new Int32Array(ends.at(-1)!);
+    // Filling moves each cell's start to its end.
+    for (let id = 0; id < segments; id++) this.#visit(id, (cell) => (this.#lists[ends[cell]!++] = id));
+    this.#ends = ends;
+  }
+
+  /** Calls with segments near a segment, some of them several times. */
+  near(id: number, call: (other: number) => void): void {
+    this.#visit(id, (cell) => this.#list(cell, call));
+  }
+
+  /** Calls with the segments that pass through the cells of a box. */
+  inBox(left: number, top: number, right: number, bottom: number, call: (other: number) => void): void {
+    const y0 = this.#frame.top;
+    for (let row = Math.floor((top - y0) / CELL); row <= Math.floor((bottom - y0) / CELL); row++) {
+      for (let col = Math.floor(left / CELL); col <= Math.floor(right / CELL); col++) this.#list(row * this.#cols + col, call);
+    }
+  }
+
+  #list(cell: number, call: (other: number) => void): void {
+    const end = this.#ends[cell]!;
+    for (let k = cell === 0 ? 0 : this.#ends[cell - 1]!; k < end; k++) call(this.#lists[k]!);
+  }
+
+  /** The cells a segment passes through, row of cells by row of cells. */
+  #visit(id: number, call: (cell: number) => void): void {
+    const points = this.#points;
+    const [a, b] = [2 * this.first[id]!, 2 * this.second[id]!];
+    const [x1, x2] = [points[a]!, points[b]!];
+    const [y1, y2] = [points[a + 1]! - this.#frame.top, points[b + 1]! - this.#frame.top];
+    const [top, bottom] = y1 < y2 ? [y1, y2] : [y2, y1];
+    for (let row = Math.floor(top / CELL); row <= Math.floor(bottom / CELL); row++) {
+      let [left, right] = x1 < x2 ? [x1, x2] : [x2, x1];
+      if (y1 !== y2) {
+        const from = x1 + ((Math.max(top, row * CELL) - y1) * (x2 - x1)) / (y2 - y1);
+        const to = x1 + ((Math.min(bottom, (row + 1) * CELL) - y1) * (x2 - x1)) / (y2 - y1);
+        left = Math.max(left, Math.min(from, to) - 1e-6);
+        right = Math.min(right, Math.max(from, to) + 1e-6);
+      }
+      const last = Math.floor(right / CELL);
+      for (let col = Math.floor(left / CELL); col <= last; col++) call(row * this.#cols + col);
+    }
+  }
+}
+
+/** True when two segments, given by their points, have more in common than one end point of both. */
+function clash(points: Int32Array, p: number, q: number, r: number, s: number): boolean {
+  const [ax, ay, bx, by] = [points[2 * p]!, points[2 * p + 1]!, points[2 * q]!, points[2 * q + 1]!];
+  const [cx, cy, dx, dy] = [points[2 * r]!, points[2 * r + 1]!, points[2 * s]!, points[2 * s + 1]!];
   if (Math.max(ax, bx) < Math.min(cx, dx) || Math.max(cx, dx) < Math.min(ax, bx)) return false;
   if (Math.max(ay, by) < Math.min(cy, dy) || Math.max(cy, dy) < Math.min(ay, by)) return false;
-  const c = side(a, cx, cy);
-  const d = side(a, dx, dy);
-  const e = side(b, ax, ay);
-  const f = side(b, bx, by);
-  if (c === 0 && d === 0) return overlapOnLine(a, b);
+  const c = side(ax, ay, bx, by, cx, cy);
+  const d = side(ax, ay, bx, by, dx, dy);
+  const e = side(cx, cy, dx, dy, ax, ay);
+  const f = side(cx, cy, dx, dy, bx, by);
+  if (c === 0 && d === 0) return ax === bx ? overlap(ay, by, cy, dy) : overlap(ax, bx, cx, dx);
   if (c * d > 0 || e * f > 0) return false;
   const shared = (ax === cx && ay === cy) || (ax === dx && ay === dy) || (bx === cx && by === cy) || (bx === dx && by === dy);
   return !shared;
 }
 
-/** For segments on one line: whether they share more than a point. */
-function overlapOnLine([ax, ay, bx, by]: Segment, [cx, cy, dx, dy]: Segment): boolean {
-  const [p, q, r, s] = ax === bx ? [ay, by, cy, dy] : [ax, bx, cx, dx];
+/** Whether two intervals share more than a point. */
+function overlap(p: number, q: number, r: number, s: number): boolean {
   return Math.min(Math.max(p, q), Math.max(r, s)) > Math.max(Math.min(p, q), Math.min(r, s));
 }
 
 /** Which side of a segment a point lies on: -1, 0 or 1. */
-function side([x1, y1, x2, y2]: Segment, x: number, y: number): number {
+function side(x1: number, y1: number, x2: number, y2: number, x: number, y: number): number {
   return Math.sign((x2 - x1) * (y - y1) - (y2 - y1) * (x - x1));
 }
 
 /** True when a point of another border lies between a segment and the points it replaces. */
-function coversOthers(grid: SegmentGrid, arcs: readonly SimplifiedArc[], id: number): boolean {
-  const own = grid.arcOf[id]!;
-  const { points, kept } = arcs[own]!;
-  const from = kept[grid.indexOf[id]!]!;
-  const to = kept[grid.indexOf[id]! + 1]!;
+function coversOthers(grid: SegmentGrid, points: Int32Array, id: number): boolean {
+  const [from, to] = [grid.first[id]!, grid.second[id]!];
   if (to - from < 2) return false;
-  const pocket = points.subarray(2 * from, 2 * to + 2);
   let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
-  for (let k = 0; k < pocket.length; k += 2) {
-    left = Math.min(left, pocket[k]!);
-    right = Math.max(right, pocket[k]!);
-    top = Math.min(top, pocket[k + 1]!);
-    bottom = Math.max(bottom, pocket[k + 1]!);
+  for (let k = from; k <= to; k++) {
+    left = Math.min(left, points[2 * k]!);
+    right = Math.max(right, points[2 * k]!);
+    top = Math.min(top, points[2 * k + 1]!);
+    bottom = Math.max(bottom, points[2 * k + 1]!);
   }
+  const holds = (point: number): boolean => inside(points, from, to, points[2 * point]!, points[2 * point + 1]!);
   let covers = false;
   grid.inBox(left, top, right, bottom, (other) => {
     if (covers || other === id) return;
-    const [x1, y1, x2, y2] = grid.segment(other);
-    covers = inside(pocket, x1, y1) || inside(pocket, x2, y2);
+    covers = holds(grid.first[other]!) || holds(grid.second[other]!);
   });
   return covers;
 }
 
-/** Strictly inside a closed chain of points (even-odd); its own points are not inside. */
-function inside(chain: Int32Array, x: number, y: number): boolean {
+/** Strictly inside the closed chain of the points `from` to `to` (even-odd); its own points are not inside. */
+function inside(points: Int32Array, from: number, to: number, x: number, y: number): boolean {
   let odd = false;
-  for (let i = 0, j = chain.length - 2; i < chain.length; j = i, i += 2) {
-    const [x1, y1, x2, y2] = [chain[j]!, chain[j + 1]!, chain[i]!, chain[i + 1]!];
+  let [x1, y1] = [points[2 * to]!, points[2 * to + 1]!];
+  for (let k = from; k <= to; k++) {
+    const [x2, y2] = [points[2 * k]!, points[2 * k + 1]!];
     if (x1 === x && y1 === y) return false;
-    if (y1 > y === y2 > y) continue;
-    const turn = (x2 - x1) * (y - y1) - (y2 - y1) * (x - x1);
-    if (turn === 0) return false;
-    if (turn > 0 === y2 > y1) odd = !odd;
+    if (y1 > y !== y2 > y) {
+      const turn = (x2 - x1) * (y - y1) - (y2 - y1) * (x - x1);
+      if (turn === 0) return false;
+      if (turn > 0 === y2 > y1) odd = !odd;
+    }
+    [x1, y1] = [x2, y2];
   }
   return odd;
 }

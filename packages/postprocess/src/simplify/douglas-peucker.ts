@@ -3,34 +3,39 @@
 import type { SimplifyPlan } from "../polygonize/plan.ts";
 
 /**
- * Indices of the points to keep, both ends included: every point left out lies within `tolerance` of the segment that
- * replaces it. A tolerance of 0 keeps all.
+ * Marks in `keep` the points `from` up to but not including `to` that stay, both ends among them: every other one lies within
+ * `tolerance` of the segment that replaces it. A tolerance of 0 keeps all. Point k is at 2k and 2k + 1 of `points`.
  */
-export function douglasPeucker(points: Int32Array, tolerance: number, [xx, xy, yx, yy]: SimplifyPlan["metric"]): Uint32Array {
-  const n = points.length / 2;
-  if (tolerance <= 0 || n <= 2) return Uint32Array.from({ length: n }, (_, k) => k);
-  const xs = new Float64Array(n);
-  const ys = new Float64Array(n);
-  for (let k = 0; k < n; k++) {
-    const [x, y] = [points[2 * k]! - points[0]!, points[2 * k + 1]! - points[1]!];
-    xs[k] = xx * x + xy * y;
-    ys[k] = yx * x + yy * y;
+export function douglasPeucker(
+  points: Int32Array,
+  from: number,
+  to: number,
+  tolerance: number,
+  metric: SimplifyPlan["metric"],
+  keep: Uint8Array,
+): void {
+  if (tolerance <= 0 || to - from <= 2) {
+    keep.fill(1, from, to);
+    return;
   }
-  const keep = new Uint8Array(n);
-  keep[0] = keep[n - 1] = 1;
+  keep.fill(0, from, to);
+  keep[from] = keep[to - 1] = 1;
+  const [xx, xy, yx, yy] = metric;
   const limit = tolerance * tolerance;
-  const stack = [0, n - 1];
+  const stack = [from, to - 1];
   while (stack.length > 0) {
-    const to = stack.pop()!;
-    const from = stack.pop()!;
-    const dx = xs[to]! - xs[from]!;
-    const dy = ys[to]! - ys[from]!;
+    const b = stack.pop()!;
+    const a = stack.pop()!;
+    const [x0, y0] = [points[2 * a]!, points[2 * a + 1]!];
+    const dx = xx * (points[2 * b]! - x0) + xy * (points[2 * b + 1]! - y0);
+    const dy = yx * (points[2 * b]! - x0) + yy * (points[2 * b + 1]! - y0);
     const length = dx * dx + dy * dy;
     let far = -1;
     let most = limit;
-    for (let k = from + 1; k < to; k++) {
-      const px = xs[k]! - xs[from]!;
-      const py = ys[k]! - ys[from]!;
+    for (let k = a + 1; k < b; k++) {
+      const [x, y] = [points[2 * k]! - x0, points[2 * k + 1]! - y0];
+      const px = xx * x + xy * y;
+      const py = yx * x + yy * y;
       const along = length === 0 ? 0 : Math.min(1, Math.max(0, (px * dx + py * dy) / length));
       const distance = (px - along * dx) ** 2 + (py - along * dy) ** 2;
       if (distance > most) {
@@ -40,11 +45,6 @@ export function douglasPeucker(points: Int32Array, tolerance: number, [xx, xy, y
     }
     if (far === -1) continue;
     keep[far] = 1;
-    stack.push(from, far, far, to);
+    stack.push(a, far, far, b);
   }
-  let count = 0;
-  for (const kept of keep) count += kept;
-  const out = new Uint32Array(count);
-  for (let k = 0, i = 0; k < n; k++) if (keep[k] === 1) out[i++] = k;
-  return out;
 }

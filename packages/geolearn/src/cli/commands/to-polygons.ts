@@ -6,7 +6,7 @@ import { openRaster, writeFeatures, type Feature } from "@geolearn/core";
 import { type PolygonizeOptions, polygonize } from "@geolearn/postprocess";
 import { Command, Option } from "commander";
 import type { CommandContext } from "../context.ts";
-import { length, words } from "../options.ts";
+import { integer, length, words } from "../options.ts";
 import { table } from "../table.ts";
 
 interface Options {
@@ -17,6 +17,7 @@ interface Options {
   readonly sieve?: number | string;
   readonly connectivity: "4" | "8";
   readonly simplify?: number | string;
+  readonly maxVertices?: number;
 }
 
 export function toPolygonsCommand(contextOf: (command: Command) => CommandContext): Command {
@@ -30,9 +31,10 @@ export function toPolygonsCommand(contextOf: (command: Command) => CommandContex
     .addOption(
       new Option("--connectivity <number>", "whether pixels that meet at a corner belong together").choices(["4", "8"]).default("4"),
     )
-    .option("--simplify <metres>", "straighten borders within this tolerance; shared borders stay shared", length);
+    .option("--simplify <metres>", "straighten borders within this tolerance; shared borders stay shared", length)
+    .option("--max-vertices <number>", "points of outlines held in memory; beyond, the largest regions are cut (default: 4 million)", integer(16));
   return command.action(async () => {
-    const { raster: path, out, classes, connectivity, minArea, sieve, simplify } = command.opts<Options>();
+    const { raster: path, out, classes, connectivity, minArea, sieve, simplify, maxVertices } = command.opts<Options>();
     const { signal, onProgress, onWarning, print } = contextOf(command);
     const options: PolygonizeOptions = {
       connectivity: connectivity === "8" ? 8 : 4,
@@ -40,6 +42,7 @@ export function toPolygonsCommand(contextOf: (command: Command) => CommandContex
       ...(minArea === undefined ? {} : { minArea }),
       ...(sieve === undefined ? {} : { sieve }),
       ...(simplify === undefined ? {} : { simplify }),
+      ...(maxVertices === undefined ? {} : { maxVertices }),
       signal,
       onProgress,
       onWarning,
