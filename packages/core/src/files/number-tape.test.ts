@@ -36,7 +36,8 @@ describe("NumberTape", () => {
     }
     expect(tape.length).toBe(count);
     const expected = Float64Array.from({ length: 2 * count }, (_, i) => pair(count - 1 - (i >> 1))[i & 1]!);
-    for (const step of [7, 40_000]) expect(Buffer.compare(Buffer.from((await readBack(tape, step)).buffer), Buffer.from(expected.buffer))).toBe(0);
+    for (const step of [7, 40_000])
+      expect(Buffer.compare(Buffer.from((await readBack(tape, step)).buffer), Buffer.from(expected.buffer))).toBe(0);
     await tape.dispose();
     await tape.dispose();
   });

@@ -51,7 +51,8 @@ export function makePlan(raster: Raster, options: PolygonizeOptions): Plan {
   if (stripRows !== undefined && !(Number.isInteger(stripRows) && stripRows > 0)) {
     throw wrong(`Strips of ${stripRows} rows cannot be read.`, "Use an integer of at least 1.");
   }
-  if (!(maxVertices >= 16)) throw wrong(`maxVertices is ${maxVertices}; expected a number of at least 16.`, "Leave it out, or use millions.");
+  if (!(maxVertices >= 16))
+    throw wrong(`maxVertices is ${maxVertices}; expected a number of at least 16.`, "Leave it out, or use millions.");
   const names = options.classNames ?? raster.classNames ?? new Map<number, string>();
   const sieve = areaTest("sieve", options.sieve ?? 0, transform);
   const minArea = areaTest("minArea", options.minArea ?? 0, transform);

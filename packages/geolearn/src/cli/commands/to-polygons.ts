@@ -32,7 +32,11 @@ export function toPolygonsCommand(contextOf: (command: Command) => CommandContex
       new Option("--connectivity <number>", "whether pixels that meet at a corner belong together").choices(["4", "8"]).default("4"),
     )
     .option("--simplify <metres>", "straighten borders within this tolerance; shared borders stay shared", length)
-    .option("--max-vertices <number>", "points of outlines held in memory; beyond, the largest regions are cut (default: 4 million)", integer(16));
+    .option(
+      "--max-vertices <number>",
+      "points of outlines held in memory; beyond, the largest regions are cut (default: 4 million)",
+      integer(16),
+    );
   return command.action(async () => {
     const { raster: path, out, classes, connectivity, minArea, sieve, simplify, maxVertices } = command.opts<Options>();
     const { signal, onProgress, onWarning, print } = contextOf(command);
