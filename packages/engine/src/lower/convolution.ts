@@ -128,7 +128,7 @@ function pointwiseFilterGrad(graph: Lowering, value: Value, x: Value, dy: Value,
   const used = sh === 1 && sw === 1 ? all : graph.slice(all, [2, 3], [0, 0], [(ho - 1) * sh + 1, (wo - 1) * sw + 1], [sh, sw]);
   const a = graph.reshape(used, [n, channels, ho * wo]);
   const b = graph.reshape(graph.channelsFirst(dy), [n, o, ho * wo]);
-  const products = graph.fused("FusedMatMul", [a, b], { transB: 1 });
+  const products = graph.product(a, b, { transB: 3 });
   const sum = n === 1 ? products : graph.op("ReduceSum", [products, graph.ints([0])], { keepdims: 0 });
   return natural(graph.reshape(sum, value.shape));
 }

@@ -28,6 +28,8 @@ export interface LoweringTarget {
   readonly rules: ReadonlyMap<string, LoweringRule>;
   /** Channels in a block of ONNX Runtime's blocked layout on this processor; 0 when it has none. */
   readonly block: number;
+  /** Whether the device runs ONNX Runtime's own operators; what it does not run would be copied to the CPU and back. */
+  readonly fused: boolean;
 }
 
 /** Contents of an ONNX graph under construction. */
@@ -64,9 +66,23 @@ export class Lowering {
     return this.ops(type, inputs, attributes, 1, domain)[0]!;
   }
 
-  /** Adds a node of ONNX Runtime's own operators. */
-  fused(type: string, inputs: readonly string[], attributes: Readonly<Record<string, AttributeValue>> = {}): string {
-    return this.op(type, inputs, attributes, MICROSOFT);
+  /** Whether ONNX Runtime's own operators run on the device. */
+  get fused(): boolean {
+    return this.target.fused;
+  }
+
+  /** Product of matrices in the last two axes; `transA` and `transB` are the ranks of those to be transposed first. */
+  product(a: string, b: string, { transA = 0, transB = 0 }: { readonly transA?: number; readonly transB?: number } = {}): string {
+    if (transA === 0 && transB === 0) return this.op("MatMul", [a, b]);
+    if (this.fused) return this.op("FusedMatMul", [a, b], { transA: Math.sign(transA), transB: Math.sign(transB) }, MICROSOFT);
+    return this.op("MatMul", [this.turned(a, transA), this.turned(b, transB)]);
+  }
+
+  /** The last two of `rank` axes exchanged; unchanged for rank 0. */
+  private turned(name: string, rank: number): string {
+    if (rank === 0) return name;
+    const axes = Array.from({ length: rank }, (_, axis) => axis);
+    return this.op("Transpose", [name], { perm: [...axes.slice(0, -2), rank - 1, rank - 2] });
   }
 
   /** Adds a node of the blocked operators of ONNX Runtime's CPU provider. */

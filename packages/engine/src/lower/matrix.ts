@@ -5,11 +5,9 @@ import type { LoweringRule } from "./lowering.ts";
 const matMul: LoweringRule = (graph, value) => {
   const [a, b] = value.inputs.map((input) => graph.natural(input));
   const { transposeA, transposeB } = value.attributes;
-  if (transposeA !== true && transposeB !== true) return { name: graph.op("MatMul", [a!, b!]), layout: "natural" };
-  return {
-    name: graph.fused("FusedMatMul", [a!, b!], { transA: +(transposeA === true), transB: +(transposeB === true) }),
-    layout: "natural",
-  };
+  const [rankA, rankB] = value.inputs.map(({ shape }) => shape.length);
+  const ranks = { transA: transposeA === true ? rankA! : 0, transB: transposeB === true ? rankB! : 0 };
+  return { name: graph.product(a!, b!, ranks), layout: "natural" };
 };
 
 /** Matrix rules by recorded operation. */

@@ -38,13 +38,13 @@ const channelDot: LoweringRule = (graph, value) => {
   const [a, b] = value.inputs as [Value, Value];
   const [n, h, w, c] = a.shape as unknown as Image;
   const run = runOf(h * w);
-  if (run < 64) {
+  if (run < 64 || !graph.fused) {
     const products = graph.op("Mul", [graph.channelsFirst(a), graph.channelsFirst(b)]);
     return natural(graph.reshape(sumAxes(graph, products, inMemory(a), [0, 2, 3]), [c]));
   }
   const runs = (h * w) / run;
   const rows = (x: Value): string => graph.reshape(graph.channelsFirst(x), [n * c * runs, 1, run]);
-  const products = graph.fused("FusedMatMul", [rows(a), rows(b)], { transB: 1 });
+  const products = graph.product(rows(a), rows(b), { transB: 3 });
   return natural(graph.reshape(sumAxes(graph, graph.reshape(products, [n, c, runs]), [n, c, runs], [0, 2]), [c]));
 };
 

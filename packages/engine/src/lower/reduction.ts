@@ -104,11 +104,11 @@ const argument =
     return { name: graph.op("Cast", [found], { to: ELEMENT_TYPES.int32 }), layout: "natural" };
   };
 
-/** Over channels that come first ONNX Runtime would transpose there and back: written out, safe for large values. */
-function overChannels(graph: Lowering, name: string, logarithm: boolean): string {
-  const shifted = graph.op("Sub", [name, graph.op("ReduceMax", [name, graph.ints([1])], { keepdims: 1 })]);
+/** Written out, safe for large values. */
+function softmaxOver(graph: Lowering, name: string, axis: number, logarithm: boolean): string {
+  const shifted = graph.op("Sub", [name, graph.op("ReduceMax", [name, graph.ints([axis])], { keepdims: 1 })]);
   const powers = graph.op("Exp", [shifted]);
-  const sum = graph.op("ReduceSum", [powers, graph.ints([1])], { keepdims: 1 });
+  const sum = graph.op("ReduceSum", [powers, graph.ints([axis])], { keepdims: 1 });
   return logarithm ? graph.op("Sub", [shifted, graph.op("Log", [sum])]) : graph.op("Div", [powers, sum]);
 }
 
@@ -117,7 +117,9 @@ const softmax =
   (graph, value) => {
     const [x] = value.inputs as [Value];
     const { name, layout } = graph.where(x);
-    if (layout === "channelsFirst") return { name: overChannels(graph, name, type === "LogSoftmax"), layout };
+    // Over channels that come first ONNX Runtime would transpose there and back; WebGPU has no LogSoftmax.
+    if (layout === "channelsFirst") return { name: softmaxOver(graph, name, 1, type === "LogSoftmax"), layout };
+    if (type === "LogSoftmax" && !graph.fused) return { name: softmaxOver(graph, name, x.shape.length - 1, true), layout };
     return { name: graph.op(type, [name], { axis: -1 }), layout };
   };
 

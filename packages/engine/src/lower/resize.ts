@@ -65,8 +65,8 @@ function byMatrices(
   };
   const x = graph.channelsFirst(image);
   // forward: R x C'; backward: R' dy C
-  const columns = backward ? graph.op("MatMul", [x, matrix(2)]) : graph.fused("FusedMatMul", [x, matrix(2)], { transB: 1 });
-  return first(graph.fused("FusedMatMul", [matrix(1), columns], { transA: +backward }));
+  const columns = graph.product(x, matrix(2), { transB: backward ? 0 : 2 });
+  return first(graph.product(matrix(1), columns, { transA: backward ? 2 : 0 }));
 }
 
 const resize =

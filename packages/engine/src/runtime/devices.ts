@@ -13,6 +13,9 @@ type OnnxDevice = Exclude<Device, "auto" | "tensorflow">;
 /** Order in which `auto` tries; the CPU always works. */
 const FASTEST_FIRST: readonly OnnxDevice[] = ["cuda", "coreml", "dml", "webgpu", "cpu"];
 
+/** Devices with ONNX Runtime's own operators (FusedMatMul). */
+const FUSED: readonly OnnxDevice[] = ["cpu", "cuda", "dml"];
+
 const HINTS: Readonly<Record<OnnxDevice, string>> = {
   cpu: "Install onnxruntime-node again; its CPU library is inside the package.",
   cuda: "CUDA needs an NVIDIA driver, CUDA 12 and cuDNN 9, and onnxruntime-node installed with its install script allowed (it downloads the provider).",
@@ -104,7 +107,8 @@ export function createDeviceRunner(
     const reason = refusal(runtime, candidate, threads);
     if (reason === null) {
       const block = candidate === "cpu" ? probeBlock(runtime, threads) : 0;
-      const runner = new GraphRunner(runtime, { rules, block }, sessionOptions(candidate, threads));
+      const target = { rules, block, fused: FUSED.includes(candidate) };
+      const runner = new GraphRunner(runtime, target, sessionOptions(candidate, threads));
       return { runner, info: { device: candidate, threads, version: runtime.version, passedOver } };
     }
     passedOver.push({ device: candidate, reason });

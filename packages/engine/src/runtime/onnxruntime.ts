@@ -10,9 +10,12 @@ import type { TensorData, TensorType } from "../types.ts";
 /** The version of onnxruntime-node whose private binding is used. */
 export const ONNXRUNTIME_VERSION = "1.30.0";
 
+/** A provider by name, with the nodes it is to leave to the CPU. */
+export type ExecutionProvider = string | { readonly name: string; readonly forceCpuNodeNames?: readonly string[] };
+
 /** What the native session takes; a subset of the options of onnxruntime-node plus the free-form `extra`. */
 export interface NativeSessionOptions {
-  readonly executionProviders: readonly string[];
+  readonly executionProviders: readonly ExecutionProvider[];
   readonly intraOpNumThreads: number;
   readonly interOpNumThreads: number;
   readonly graphOptimizationLevel: "all" | "disabled" | "basic" | "extended";

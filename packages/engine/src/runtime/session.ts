@@ -7,10 +7,21 @@ import type { Value } from "../graph/value.ts";
 import type { LoweringTarget } from "../lower/lowering.ts";
 import { type OnnxGraph, encodeModel } from "../onnx/encode.ts";
 import type { TensorData } from "../types.ts";
-import type { NativeSession, NativeSessionOptions, OnnxRuntime, RuntimeTensor } from "./onnxruntime.ts";
+import type { ExecutionProvider, NativeSession, NativeSessionOptions, OnnxRuntime, RuntimeTensor } from "./onnxruntime.ts";
 
 const EAGER_SESSIONS = 64;
 const NAMES = (count: number): Record<string, null> => Object.fromEntries(Array.from({ length: count }, (_, i) => [`r${i}`, null]));
+
+/**
+ * The providers of a session of this graph. ONNX Runtime hands nodes that a provider does not know to the CPU by itself; this names those that
+ * the WebGPU provider takes and then refuses to run: max pooling with indices.
+ */
+function providersFor(graph: OnnxGraph, providers: readonly ExecutionProvider[]): readonly ExecutionProvider[] {
+  if (!providers.includes("webgpu")) return providers;
+  const forceCpuNodeNames = graph.nodes.filter(({ type, outputs }) => type === "MaxPool" && outputs.length > 1).map(({ name }) => name);
+  if (forceCpuNodeNames.length === 0) return providers;
+  return providers.map((provider) => (provider === "webgpu" ? { name: provider, forceCpuNodeNames } : provider));
+}
 
 /** Runs graphs on one device. */
 export class GraphRunner implements Materializer {
@@ -25,8 +36,9 @@ export class GraphRunner implements Materializer {
 
   /** Builds a session. @throws ENGINE_FAILED when ONNX Runtime refuses the graph. */
   createSession(graph: OnnxGraph, overrides: Partial<NativeSessionOptions> = {}): NativeSession {
+    const executionProviders = providersFor(graph, this.sessionOptions.executionProviders);
     try {
-      return this.runtime.createSession(encodeModel(graph), { ...this.sessionOptions, ...overrides });
+      return this.runtime.createSession(encodeModel(graph), { ...this.sessionOptions, executionProviders, ...overrides });
     } catch (cause) {
       throw new GeoLearnError("ENGINE_FAILED", `ONNX Runtime refused a graph of ${graph.nodes.length} nodes: ${String(cause)}`, { cause });
     }
