@@ -51,6 +51,7 @@ export type ErrorCode =
   | "RESOLUTION_MISMATCH"
   // engine
   | "DEVICE_UNAVAILABLE"
+  | "DEVICE_LOST"
   | "KERNEL_MISSING"
   | "RECORDING_READ"
   | "RECORDING_CONSTANT"

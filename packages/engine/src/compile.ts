@@ -7,9 +7,9 @@ import { onnxBackend, tensorType } from "./graph/backend.ts";
 import { type Plan, lowerPlan, planOf } from "./graph/plan.ts";
 import { currentRecording, withRecording } from "./graph/recording.ts";
 import { type Value, leaf, operation, sizeOf } from "./graph/value.ts";
-import type { NativeSession, RuntimeTensor } from "./runtime/onnxruntime.ts";
+import { type Eventually, after } from "./runtime/eventually.ts";
+import type { RuntimeSession, RuntimeTensor } from "./runtime/runtime.ts";
 import { type GraphRunner } from "./runtime/session.ts";
-import { checkSingleTfjs } from "./runtime/single-tfjs.ts";
 import type { HostTensor, TensorData, TensorSpec, TensorType } from "./types.ts";
 
 /** Named tensors. */
@@ -57,8 +57,8 @@ interface Recorded {
  * const { loss } = await step.run({ x: pixels, lr: 1e-3 });
  */
 export function compile(fn: (inputs: TensorMap) => TensorMap, options: CompileOptions): CompiledFunction {
-  checkSingleTfjs();
-  const { runner } = runningEngine();
+  const { runner, checkTfjs } = runningEngine();
+  checkTfjs();
   if (runner === null) return compileDirect(fn, options);
   return new OnnxFunction(runner, record(fn, options), options);
 }
@@ -143,7 +143,7 @@ class OnnxFunction implements CompiledFunction {
   readonly inputs: Readonly<Record<string, TensorSpec>>;
   readonly outputs: Readonly<Record<string, TensorSpec>>;
   readonly assigned: readonly tf.Variable[];
-  private session: NativeSession | null = null;
+  private session: RuntimeSession | null = null;
   private disposed = false;
   /** Variable values inside the graph, when they are constants. */
   private embedded: Value[] = [];
@@ -187,29 +187,39 @@ class OnnxFunction implements CompiledFunction {
     return this.runner.enqueue(() => this.runNow(feeds));
   }
 
-  private runNow(feeds: Record<string, RuntimeTensor>): Record<string, HostTensor> {
+  private runNow(feeds: Record<string, RuntimeTensor>): Eventually<Record<string, HostTensor>> {
     if (this.disposed) throw new GeoLearnError("INVALID_ARGUMENT", "the compiled function was disposed");
     const backend = onnxBackend();
     const held = this.state.map(({ variable }) => backend.valueBehind(variable));
-    this.runner.runSync(held);
-    const session = this.currentSession(held);
-    if (!this.folds) this.state.forEach(({ name }, i) => (feeds[name] = this.runner.feed(held[i]!)));
     const { outputs, assigned } = this.recorded;
-    const results = this.runner.execute(session, feeds, outputs.length + assigned.length);
-    assigned.forEach(({ variable, value }, i) => backend.replace(variable, leaf(results[outputs.length + i]!, value.shape, value.dtype)));
-    return Object.fromEntries(outputs.map(({ name, value }, i) => [name, { data: results[i]!, shape: value.shape, dtype: value.dtype }]));
+    const session = after(this.runner.settle(held), () => this.currentSession(held));
+    const results = after(session, (ready) => {
+      if (!this.folds) this.state.forEach(({ name }, i) => (feeds[name] = this.runner.feed(held[i]!)));
+      return this.runner.execute(ready, feeds, outputs.length + assigned.length);
+    });
+    return after(results, (data) => {
+      assigned.forEach(({ variable, value }, i) => backend.replace(variable, leaf(data[outputs.length + i]!, value.shape, value.dtype)));
+      return Object.fromEntries(outputs.map(({ name, value }, i) => [name, { data: data[i]!, shape: value.shape, dtype: value.dtype }]));
+    });
   }
 
-  private currentSession(held: readonly Value[]): NativeSession {
-    if (this.session !== null && this.folds && held.some((value, i) => value !== this.embedded[i])) {
-      this.session.dispose();
-      this.session = null;
-    }
-    if (this.session === null) {
-      this.session = this.runner.createSession(this.graph(held));
-      this.embedded = this.folds ? held.slice() : [];
-    }
-    return this.session;
+  private currentSession(held: readonly Value[]): Eventually<RuntimeSession> {
+    const stale = this.session !== null && this.folds && held.some((value, i) => value !== this.embedded[i]);
+    return after(stale ? this.release() : undefined, () => {
+      if (this.session !== null) return this.session;
+      return after(this.runner.createSession(this.graph(held)), (session) => {
+        this.session = session;
+        this.embedded = this.folds ? held.slice() : [];
+        return session;
+      });
+    });
+  }
+
+  private release(): Eventually<void> {
+    const { session } = this;
+    this.session = null;
+    this.embedded = [];
+    return session?.dispose();
   }
 
   private graph(held: readonly Value[]): ReturnType<typeof lowerPlan> {
@@ -237,9 +247,7 @@ class OnnxFunction implements CompiledFunction {
   async dispose(): Promise<void> {
     await this.runner.enqueue(() => {
       this.disposed = true;
-      this.session?.dispose();
-      this.session = null;
-      this.embedded = [];
+      return this.release();
     });
   }
 }

@@ -18,7 +18,10 @@ export interface EngineInfo {
 
 interface EngineState {
   info: EngineInfo;
+  /** Null with tfjs-node, which runs tfjs itself. */
   runner: GraphRunner | null;
+  /** Refuses a second copy of tfjs where it can be seen. @throws MULTIPLE_TFJS */
+  readonly checkTfjs: () => void;
 }
 
 const KEY = Symbol.for("geolearn.engine");

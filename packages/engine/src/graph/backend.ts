@@ -45,14 +45,14 @@ export class OnnxBackend extends tf.KernelBackend {
   }
 
   override write(values: tf.backend_util.BackendValues, shape: number[], dtype: tf.DataType): object {
-    checkWrite(shape);
     const type = tensorType(dtype);
     const data = typedData(values as ArrayLike<number>, sizeOf(shape), type);
     const recording = currentRecording();
     if (recording === null) return this.store(leaf(data, shape.slice(), type));
     // tfjs makes zeros and ones of full size in JavaScript; one number says the same.
-    if (data.length > 1 && data.every((number) => number === data[0]))
-      return this.store(this.record("Fill", [], { value: data[0]! }, shape, type));
+    const uniform = data.length > 1 && data.every((number) => number === data[0]);
+    checkWrite(shape, uniform);
+    if (uniform) return this.store(this.record("Fill", [], { value: data[0]! }, shape, type));
     const value = leaf(data, shape.slice(), type);
     recording.allowed.add(value);
     return this.store(value);

@@ -6,7 +6,7 @@
  */
 
 import { GeoLearnError } from "@geolearn/core";
-import type * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs";
 import { type Value, sizeOf } from "./value.ts";
 
 /** One run of a function under observation. */
@@ -120,10 +120,32 @@ function outermostCall(): Call {
   return { call: call.replace(/_*(_op)?$/, ""), place: frames[at]?.place ?? "", random, insideTfjs: true, argument };
 }
 
-/** Refuses host values that nobody marked; returns whether they are a constant. */
-export function checkWrite(shape: readonly number[]): void {
+/** Whether tfjs lies in one file with its caller, as bundlers put it: the call stack then does not tell them apart. */
+let bundled: boolean | null = null;
+
+function inBundle(): boolean {
+  bundled ??= tf.tidy(() => !callers().some((frame) => TFJS.test(frame.place)));
+  return bundled;
+}
+
+const OPERATION = /__op$/;
+
+/**
+ * In a bundle tfjs's own scopes tell what goes on: it opens one for each operation and one for each backward pass. Arrays as arguments of an
+ * operation cannot be told from those the operation makes itself, so they are taken as constants.
+ */
+function callByScope(): { readonly call: string; readonly random: string | null; readonly insideTfjs: boolean } {
+  const names = tf.engine().state.scopeStack.map(({ name }) => name ?? "");
+  const operations = names.filter((name) => OPERATION.test(name)).map((name) => name.replace(OPERATION, ""));
+  const random = operations.map((name) => RANDOM.exec(name)?.[1] ?? null).find((name) => name !== null) ?? null;
+  return { call: operations[0] ?? "tensor", random, insideTfjs: operations.length > 0 || names.includes("backward") };
+}
+
+/** Refuses host values that nobody marked. `uniform` values say no more than a number. */
+export function checkWrite(shape: readonly number[], uniform: boolean): void {
   if (current === null || constantDepth > 0) return;
-  const { call, place, random, insideTfjs, argument } = outermostCall();
+  const bundle = inBundle();
+  const { call, place, random, insideTfjs, argument } = bundle ? { ...callByScope(), place: "a bundle", argument: false } : outermostCall();
   if (random !== null) {
     throw new GeoLearnError(
       "RECORDING_CONSTANT",
@@ -134,7 +156,8 @@ export function checkWrite(shape: readonly number[]): void {
       },
     );
   }
-  const fromHost = insideTfjs ? FROM_HOST.test(call) || (argument && sizeOf(shape) > 1) : shape.length > 0;
+  const written = bundle ? !uniform : shape.length > 0;
+  const fromHost = insideTfjs ? FROM_HOST.test(call) || (argument && sizeOf(shape) > 1) : written;
   if (!fromHost) return;
   throw new GeoLearnError(
     "RECORDING_CONSTANT",

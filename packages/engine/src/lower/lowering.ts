@@ -123,7 +123,7 @@ export class Lowering {
 
   /** A constant tensor; equal small ones are written once. */
   constant(type: ElementType, dims: readonly number[], bytes: Uint8Array): string {
-    const key = bytes.length <= 256 ? `${type} ${dims.join("x")} ${Buffer.from(bytes).toString("hex")}` : null;
+    const key = bytes.length <= 256 ? `${type} ${dims.join("x")} ${bytes.join()}` : null;
     const former = key === null ? undefined : this.initializerNames.get(key);
     if (former !== undefined) return former;
     const name = this.fresh();

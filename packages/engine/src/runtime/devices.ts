@@ -5,27 +5,18 @@ import type { EngineInfo } from "../engine-state.ts";
 import type { LoweringRule } from "../lower/lowering.ts";
 import { encodeModel } from "../onnx/encode.ts";
 import type { Device } from "../types.ts";
-import { type NativeSessionOptions, type OnnxRuntime, loadOnnxRuntime } from "./onnxruntime.ts";
+import type { Platform, RuntimeRequest } from "./platform.ts";
+import type { OnnxRuntime, SessionOptions } from "./runtime.ts";
 import { GraphRunner } from "./session.ts";
 
-type OnnxDevice = Exclude<Device, "auto" | "tensorflow">;
-
-/** Order in which `auto` tries; the CPU always works. */
-const FASTEST_FIRST: readonly OnnxDevice[] = ["cuda", "coreml", "dml", "webgpu", "cpu"];
+/** Devices that are providers of ONNX Runtime. */
+export type OnnxDevice = Exclude<Device, "auto" | "tensorflow">;
 
 /** Devices with ONNX Runtime's own operators (FusedMatMul). */
 const FUSED: readonly OnnxDevice[] = ["cpu", "cuda", "dml"];
 
-const HINTS: Readonly<Record<OnnxDevice, string>> = {
-  cpu: "Install onnxruntime-node again; its CPU library is inside the package.",
-  cuda: "CUDA needs an NVIDIA driver, CUDA 12 and cuDNN 9, and onnxruntime-node installed with its install script allowed (it downloads the provider).",
-  webgpu: "WebGPU needs a graphics driver with Vulkan, Metal or Direct3D 12 support.",
-  coreml: "CoreML exists on macOS only.",
-  dml: "DirectML exists on Windows only.",
-};
-
 /** Session options of a device. */
-export function sessionOptions(device: OnnxDevice, threads: number): NativeSessionOptions {
+export function sessionOptions(device: OnnxDevice, threads: number): SessionOptions {
   return {
     executionProviders: device === "cpu" ? ["cpu"] : [device, "cpu"],
     intraOpNumThreads: threads,
@@ -40,7 +31,7 @@ export function sessionOptions(device: OnnxDevice, threads: number): NativeSessi
 }
 
 /** Creates and runs a session of one addition; returns why it does not work, or null. */
-function refusal(runtime: OnnxRuntime, device: OnnxDevice, threads: number): string | null {
+async function refusal(runtime: OnnxRuntime, device: OnnxDevice, threads: number): Promise<string | null> {
   if (!runtime.providers.includes(device)) return `this build of ONNX Runtime has ${runtime.providers.join(", ")}`;
   const port = { type: "float32", dims: [1, 1, 8, 8] } as const;
   const model = encodeModel({
@@ -51,10 +42,10 @@ function refusal(runtime: OnnxRuntime, device: OnnxDevice, threads: number): str
     opsets: { "": 18 },
   });
   try {
-    const session = runtime.createSession(model, { ...sessionOptions(device, threads), logSeverityLevel: 4 });
+    const session = await runtime.createSession(model, { ...sessionOptions(device, threads), logSeverityLevel: 4 });
     const x = runtime.createTensor("float32", new Float32Array(64).fill(1), port.dims);
-    const y = session.run({ x }, { y: null }, {})["y"]!.data;
-    session.dispose();
+    const y = (await session.run({ x }, ["y"]))["y"]!.data;
+    await session.dispose();
     return y[63] === 2 ? null : `it computed 1 + 1 = ${String(y[63])}`;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
@@ -65,7 +56,7 @@ function refusal(runtime: OnnxRuntime, device: OnnxDevice, threads: number): str
  * Channels in a block of the blocked layout of ONNX Runtime's CPU provider: 16 with AVX-512, 8 with AVX2. Found by reordering 64 channels of
  * two pixels and looking where the second pixel begins.
  */
-function probeBlock(runtime: OnnxRuntime, threads: number): number {
+async function probeBlock(runtime: OnnxRuntime, threads: number): Promise<number> {
   const port = { type: "float32", dims: [1, 64, 1, 2] } as const;
   const model = encodeModel({
     nodes: [
@@ -84,10 +75,10 @@ function probeBlock(runtime: OnnxRuntime, threads: number): number {
     opsets: { "": 18, "com.microsoft.nchwc": 1 },
   });
   try {
-    const session = runtime.createSession(model, sessionOptions("cpu", threads));
+    const session = await runtime.createSession(model, { ...sessionOptions("cpu", threads), logSeverityLevel: 4 });
     const pixel = Float32Array.from({ length: 128 }, (_, i) => i % 2);
-    const reordered = session.run({ x: runtime.createTensor("float32", pixel, port.dims) }, { y: null }, {})["y"]!.data;
-    session.dispose();
+    const reordered = (await session.run({ x: runtime.createTensor("float32", pixel, port.dims) }, ["y"]))["y"]!.data;
+    await session.dispose();
     const block = reordered.indexOf(1);
     return block >= 4 && block <= 64 ? block : 0;
   } catch {
@@ -96,26 +87,38 @@ function probeBlock(runtime: OnnxRuntime, threads: number): number {
 }
 
 /** A runner on the device asked for. @throws DEVICE_UNAVAILABLE */
-export function createDeviceRunner(
+export async function createDeviceRunner(
+  platform: Platform,
   device: OnnxDevice | "auto",
-  threads: number,
+  request: RuntimeRequest,
   rules: ReadonlyMap<string, LoweringRule>,
-): { runner: GraphRunner; info: EngineInfo } {
-  const runtime = loadOnnxRuntime();
+): Promise<{ runner: GraphRunner; info: EngineInfo }> {
   const passedOver: { device: Device; reason: string }[] = [];
-  for (const candidate of device === "auto" ? FASTEST_FIRST : [device]) {
-    const reason = refusal(runtime, candidate, threads);
+  for (const candidate of device === "auto" ? platform.fastestFirst : [device]) {
+    const runtime = await platform.loadRuntime(candidate, request);
+    const { threads } = runtime;
+    const reason = await refusal(runtime, candidate, threads);
     if (reason === null) {
-      const block = candidate === "cpu" ? probeBlock(runtime, threads) : 0;
+      const block = candidate === "cpu" ? await probeBlock(runtime, threads) : 0;
       const target = { rules, block, fused: FUSED.includes(candidate) };
-      const runner = new GraphRunner(runtime, target, sessionOptions(candidate, threads));
+      const lost = candidate === "cpu" ? () => Promise.resolve(null) : () => refusal(runtime, candidate, threads);
+      const runner = new GraphRunner(runtime, target, sessionOptions(candidate, threads), lost);
       return { runner, info: { device: candidate, threads, version: runtime.version, passedOver } };
     }
     passedOver.push({ device: candidate, reason });
   }
-  const [failed] = passedOver;
-  throw new GeoLearnError("DEVICE_UNAVAILABLE", `device ${device} cannot be used: ${failed?.reason ?? "unknown"}`, {
-    hint: `${HINTS[failed?.device as OnnxDevice] ?? ""} Or use device "cpu" or "auto".`.trim(),
+  throw unavailable(platform, device, passedOver);
+}
+
+/** The error of a device that is not there. */
+export function unavailable(
+  platform: Platform,
+  device: Device,
+  passedOver: readonly { readonly device: Device; readonly reason: string }[],
+): GeoLearnError {
+  const reasons = passedOver.map((each) => (passedOver.length > 1 ? `${each.device}: ${each.reason.trim()}` : each.reason.trim()));
+  return new GeoLearnError("DEVICE_UNAVAILABLE", `device ${device} cannot be used: ${reasons.join("; ") || "unknown"}`, {
+    hint: `${platform.hints[device] ?? ""} Or use device "cpu" or "auto".`.trim(),
     data: { device, passedOver },
   });
 }

@@ -5,39 +5,15 @@
 
 import { createRequire } from "node:module";
 import { GeoLearnError } from "@geolearn/core";
-import type { TensorData, TensorType } from "../types.ts";
+import type { TensorData } from "../types.ts";
+import type { OnnxRuntime, RuntimeTensor, SessionOptions } from "./runtime.ts";
 
 /** The version of onnxruntime-node whose private binding is used. */
 export const ONNXRUNTIME_VERSION = "1.30.0";
 
-/** A provider by name, with the nodes it is to leave to the CPU. */
-export type ExecutionProvider = string | { readonly name: string; readonly forceCpuNodeNames?: readonly string[] };
-
-/** What the native session takes; a subset of the options of onnxruntime-node plus the free-form `extra`. */
-export interface NativeSessionOptions {
-  readonly executionProviders: readonly ExecutionProvider[];
-  readonly intraOpNumThreads: number;
-  readonly interOpNumThreads: number;
-  readonly graphOptimizationLevel: "all" | "disabled" | "basic" | "extended";
-  readonly executionMode: "sequential";
-  readonly enableCpuMemArena: boolean;
-  readonly enableMemPattern: boolean;
-  readonly logSeverityLevel: number;
-  readonly enableProfiling?: boolean;
-  readonly profileFilePrefix?: string;
-  readonly optimizedModelFilePath?: string;
-  readonly extra?: Readonly<Record<string, unknown>>;
-}
-
-/** A tensor of ONNX Runtime. */
-export interface RuntimeTensor {
-  readonly data: TensorData;
-  readonly dims: readonly number[];
-}
-
 /** The native session, synchronous. */
-export interface NativeSession {
-  loadModel(buffer: ArrayBufferLike, offset: number, length: number, options: NativeSessionOptions): void;
+interface NativeSession {
+  loadModel(buffer: ArrayBufferLike, offset: number, length: number, options: SessionOptions): void;
   run(
     feeds: Readonly<Record<string, RuntimeTensor>>,
     fetches: Readonly<Record<string, null>>,
@@ -52,24 +28,15 @@ interface Binding {
   readonly initOrt: () => void;
 }
 
-/** The loaded library. */
-export interface OnnxRuntime {
-  readonly version: string;
-  /** Execution providers inside the binary, e.g. `cpu`, `webgpu`. */
-  readonly providers: readonly string[];
-  createSession(model: Uint8Array, options: NativeSessionOptions): NativeSession;
-  createTensor(dtype: TensorType, data: TensorData, shape: readonly number[]): RuntimeTensor;
-}
-
-let loaded: OnnxRuntime | null = null;
+let loaded: Omit<OnnxRuntime, "threads"> | null = null;
 
 /** Loads ONNX Runtime once. @throws ENGINE_FAILED when its binary is missing, with the install switch. */
-export function loadOnnxRuntime(): OnnxRuntime {
+export function loadOnnxRuntime(threads: number): OnnxRuntime {
   loaded ??= load();
-  return loaded;
+  return { ...loaded, threads };
 }
 
-function load(): OnnxRuntime {
+function load(): Omit<OnnxRuntime, "threads"> {
   const require = createRequire(import.meta.url);
   try {
     const entry = require("onnxruntime-node") as {
@@ -84,10 +51,15 @@ function load(): OnnxRuntime {
     return {
       version: entry.env.versions["node"] ?? entry.env.versions["common"] ?? ONNXRUNTIME_VERSION,
       providers: entry.listSupportedBackends().map((backend) => backend.name),
+      synchronous: true,
       createSession(model, options) {
         const session = new binding.InferenceSession();
         session.loadModel(model.buffer, model.byteOffset, model.byteLength, options);
-        return session;
+        return {
+          run: (feeds, results) => session.run(feeds, Object.fromEntries(results.map((name) => [name, null])), {}),
+          endProfiling: () => session.endProfiling(),
+          dispose: () => session.dispose(),
+        };
       },
       createTensor: (dtype, data, shape) => new entry.Tensor(dtype, data, shape),
     };

@@ -5,8 +5,13 @@ import { dirname, join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { GeoLearnError } from "@geolearn/core";
 import { runningEngine } from "../engine-state.ts";
+import { type Value, leaf, operation } from "../graph/value.ts";
 import { startEngine } from "../index.ts";
+import { lowerings } from "../lower/table.ts";
+import { createDeviceRunner } from "./devices.ts";
+import { node } from "./node.ts";
 import { ONNXRUNTIME_VERSION, loadOnnxRuntime } from "./onnxruntime.ts";
+import type { OnnxRuntime } from "./runtime.ts";
 import { checkSingleTfjs, tfjsCopies } from "./single-tfjs.ts";
 
 const require = createRequire(import.meta.url);
@@ -25,23 +30,59 @@ describe("starting", () => {
   });
 
   test("devices that are not there are refused with a way out", async () => {
-    const { createDeviceRunner } = await import("./devices.ts");
-    const { lowerings } = await import("../lower/table.ts");
     for (const device of ["coreml", "dml", "cuda"] as const) {
-      if (loadOnnxRuntime().providers.includes(device)) continue;
-      try {
-        createDeviceRunner(device, 1, lowerings);
-        throw new Error("not refused");
-      } catch (error) {
-        expect(GeoLearnError.is(error, "DEVICE_UNAVAILABLE"), String(error)).toBe(true);
-        expect((error as GeoLearnError).hint).toContain("cpu");
-      }
+      if (device !== "cuda" && loadOnnxRuntime(1).providers.includes(device)) continue;
+      const error: unknown = await createDeviceRunner(node, device, { threads: 1 }, lowerings).then(
+        () => new Error(`${device} is there`),
+        (thrown: unknown) => thrown,
+      );
+      expect(error).toMatchObject({ code: "DEVICE_UNAVAILABLE", message: expect.stringContaining(device), data: { device } });
+      expect((error as GeoLearnError).hint).toContain('"cpu"');
+      expect((error as Error).message).not.toContain("\n");
     }
-    const { info, runner } = createDeviceRunner("auto", 1, lowerings);
-    expect(info.device === "cpu" ? info.passedOver.length : 1).toBeGreaterThan(0);
-    runner.dispose();
-    const { startTensorflow } = await import("./tensorflow.ts");
-    await expect(startTensorflow(1)).rejects.toMatchObject({ code: "DEVICE_UNAVAILABLE", hint: expect.stringContaining("tfjs-node") });
+  });
+
+  test("auto computes on what it chose, and says why not on the others", async () => {
+    const { info, runner } = await createDeviceRunner(node, "auto", { threads: 1 }, lowerings);
+    const before = node.fastestFirst.slice(0, node.fastestFirst.indexOf(info.device as "cpu"));
+    expect(info.passedOver.map(({ device }) => device)).toEqual(before);
+    for (const { reason } of info.passedOver) expect(reason.length).toBeGreaterThan(10);
+    await runner.dispose();
+  });
+
+  test("a device that is lost while it runs is told apart from a graph that fails", async () => {
+    let broken = false;
+    const native = loadOnnxRuntime(1);
+    const failing: OnnxRuntime = {
+      ...native,
+      providers: ["webgpu"],
+      async createSession(model, options) {
+        const session = await native.createSession(model, { ...options, executionProviders: ["cpu"] });
+        return {
+          ...session,
+          run: (feeds, results) => (broken ? Promise.reject(new Error("device removed")) : session.run(feeds, results)),
+        };
+      },
+    };
+    const { runner } = await createDeviceRunner({ ...node, loadRuntime: async () => failing }, "webgpu", { threads: 1 }, lowerings);
+    const square = (values: number[]): Value =>
+      operation("Square", [leaf(Float32Array.from(values), [2], "float32")], {}, [2], "float32", 0);
+    const good = square([2, 3]);
+    await runner.run([good]);
+    expect([...good.host!.data]).toEqual([4, 9]);
+    const wrong = operation("Add", [good, leaf(new Float32Array(3), [3], "float32")], {}, [2], "float32", 0);
+    await expect(runner.run([wrong])).rejects.toMatchObject({ code: "ENGINE_FAILED" });
+    broken = true;
+    await expect(runner.run([square([1, 5])])).rejects.toMatchObject({
+      code: "DEVICE_LOST",
+      message: expect.stringContaining("device removed"),
+      hint: expect.stringContaining("checkpoint"),
+    });
+    // The queue goes on: what is asked for later fails by itself, not by what failed before.
+    broken = false;
+    const again = square([1, 5]);
+    await runner.run([again]);
+    expect([...again.host!.data]).toEqual([1, 25]);
   });
 
   test("the private binding belongs to the pinned version", () => {

@@ -7,10 +7,31 @@ import type { Value } from "../graph/value.ts";
 import type { LoweringTarget } from "../lower/lowering.ts";
 import { type OnnxGraph, encodeModel } from "../onnx/encode.ts";
 import type { TensorData } from "../types.ts";
-import type { ExecutionProvider, NativeSession, NativeSessionOptions, OnnxRuntime, RuntimeTensor } from "./onnxruntime.ts";
+import { type Eventually, after } from "./eventually.ts";
+import type { ExecutionProvider, OnnxRuntime, RuntimeSession, RuntimeTensor, SessionOptions } from "./runtime.ts";
 
 const EAGER_SESSIONS = 64;
-const NAMES = (count: number): Record<string, null> => Object.fromEntries(Array.from({ length: count }, (_, i) => [`r${i}`, null]));
+
+/** A message channel as browsers have it. */
+interface Channel {
+  readonly port1: { onmessage: (() => void) | null; close(): void };
+  readonly port2: { postMessage(message: null): void };
+}
+
+/** Lets what waits (messages, timers, drawing) have its turn. */
+const breathe = (): Promise<void> =>
+  new Promise((resolve) => {
+    if (typeof setImmediate === "function") {
+      setImmediate(resolve);
+      return;
+    }
+    const { port1, port2 } = new MessageChannel() as unknown as Channel;
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(null);
+  });
 
 /**
  * The providers of a session of this graph. ONNX Runtime hands nodes that a provider does not know to the CPU by itself; this names those that
@@ -25,23 +46,25 @@ function providersFor(graph: OnnxGraph, providers: readonly ExecutionProvider[])
 
 /** Runs graphs on one device. */
 export class GraphRunner implements Materializer {
-  private readonly eager = new Map<string, NativeSession>();
+  private readonly eager = new Map<string, RuntimeSession>();
   private queue: Promise<unknown> = Promise.resolve();
 
   constructor(
     readonly runtime: OnnxRuntime,
     readonly target: LoweringTarget,
-    private readonly sessionOptions: NativeSessionOptions,
+    private readonly sessionOptions: SessionOptions,
+    /** Tries the device again after a failure: why it is lost, or null. */
+    private readonly lost: () => Promise<string | null> = () => Promise.resolve(null),
   ) {}
 
   /** Builds a session. @throws ENGINE_FAILED when ONNX Runtime refuses the graph. */
-  createSession(graph: OnnxGraph, overrides: Partial<NativeSessionOptions> = {}): NativeSession {
+  createSession(graph: OnnxGraph, overrides: Partial<SessionOptions> = {}): Eventually<RuntimeSession> {
     const executionProviders = providersFor(graph, this.sessionOptions.executionProviders);
-    try {
-      return this.runtime.createSession(encodeModel(graph), { ...this.sessionOptions, executionProviders, ...overrides });
-    } catch (cause) {
-      throw new GeoLearnError("ENGINE_FAILED", `ONNX Runtime refused a graph of ${graph.nodes.length} nodes: ${String(cause)}`, { cause });
-    }
+    return failing(
+      () => this.runtime.createSession(encodeModel(graph), { ...this.sessionOptions, executionProviders, ...overrides }),
+      (cause) =>
+        new GeoLearnError("ENGINE_FAILED", `ONNX Runtime refused a graph of ${graph.nodes.length} nodes: ${String(cause)}`, { cause }),
+    );
   }
 
   /** The tensor fed for a value that has values. */
@@ -51,45 +74,73 @@ export class GraphRunner implements Materializer {
     return host.feed as RuntimeTensor;
   }
 
-  /** Runs one task after another: a native run must not meet another that changes the same variables. */
-  enqueue<T>(task: () => T | Promise<T>): Promise<T> {
-    const turn = this.queue.then(() => new Promise<void>((resolve) => setImmediate(resolve))).then(task);
+  /**
+   * Runs one task after another: a run must not meet another that changes the same variables.
+   *
+   * @throws DEVICE_LOST when the task fails and the device then fails the smallest graph too
+   */
+  enqueue<T>(task: () => Eventually<T>): Promise<T> {
+    const turn = this.queue
+      .then(breathe)
+      .then(task)
+      .catch((error: unknown) => this.explain(error));
     this.queue = turn.catch(() => undefined);
     return turn;
   }
 
   /** Gives values to pending ones. */
   run(values: readonly Value[]): Promise<void> {
-    return this.enqueue(() => this.runSync(values));
+    return this.enqueue(() => this.settle(values));
   }
 
-  /** Gives values to pending ones, at once. */
+  /** Gives values to pending ones, at once. @throws ENGINE_FAILED where sessions answer later only */
   runSync(values: readonly Value[]): void {
+    if (!this.runtime.synchronous) {
+      throw new GeoLearnError("ENGINE_FAILED", "a value was asked for with dataSync() or arraySync(), but here results come later", {
+        hint: "Use `await tensor.data()` or `await tensor.array()` in a browser.",
+      });
+    }
+    void this.settle(values);
+  }
+
+  /** Gives values to pending ones, outside of the queue. */
+  settle(values: readonly Value[]): Eventually<void> {
     const wanted = [...new Set(values)].filter((value) => value.host === null);
-    if (wanted.length === 0) return;
+    if (wanted.length === 0) return undefined;
     const plan = planOf(wanted, (value) => value.host !== null);
-    const session = this.eagerSession(plan);
-    const feeds: Record<string, RuntimeTensor> = {};
-    plan.leaves.forEach((value, i) => (feeds[`l${i}`] = this.feed(value)));
-    const results = this.execute(session, feeds, wanted.length);
-    wanted.forEach((value, i) => {
-      value.host = { data: results[i]! };
-      value.inputs = [];
+    return after(this.eagerSession(plan), (session) => {
+      const feeds: Record<string, RuntimeTensor> = {};
+      plan.leaves.forEach((value, i) => (feeds[`l${i}`] = this.feed(value)));
+      return after(this.execute(session, feeds, wanted.length), (results) => {
+        wanted.forEach((value, i) => {
+          value.host = { data: results[i]! };
+          value.inputs = [];
+        });
+      });
     });
   }
 
-  /** Runs a session whose results are named `r0`, `r1`...; each comes in memory of its own. */
-  execute(session: NativeSession, feeds: Readonly<Record<string, RuntimeTensor>>, count: number): TensorData[] {
-    let results: Record<string, RuntimeTensor>;
-    try {
-      results = session.run(feeds, NAMES(count), {});
-    } catch (cause) {
-      throw new GeoLearnError("ENGINE_FAILED", `ONNX Runtime failed to run a graph: ${String(cause)}`, { cause });
-    }
-    return Array.from({ length: count }, (_, i) => results[`r${i}`]!.data);
+  /** Runs a session whose results are named `r0`, `r1`...; each comes in memory of its own. @throws ENGINE_FAILED */
+  execute(session: RuntimeSession, feeds: Readonly<Record<string, RuntimeTensor>>, count: number): Eventually<TensorData[]> {
+    const names = Array.from({ length: count }, (_, i) => `r${i}`);
+    const results = failing(
+      () => session.run(feeds, names),
+      (cause) => new GeoLearnError("ENGINE_FAILED", `ONNX Runtime failed to run a graph: ${String(cause)}`, { cause }),
+    );
+    return after(results, (tensors) => names.map((name) => tensors[name]!.data));
   }
 
-  private eagerSession(plan: Plan): NativeSession {
+  private async explain(error: unknown): Promise<never> {
+    if (!GeoLearnError.is(error, "ENGINE_FAILED")) throw error;
+    const reason = await this.lost();
+    if (reason === null) throw error;
+    throw new GeoLearnError("DEVICE_LOST", `the device stopped working: ${reason.trim()}`, {
+      hint: 'Restart the process and go on from the last checkpoint (resume), on this device or with device "cpu".',
+      cause: error,
+    });
+  }
+
+  private eagerSession(plan: Plan): Eventually<RuntimeSession> {
     const key = structureKey(plan);
     const former = this.eager.get(key);
     if (former !== undefined) {
@@ -97,14 +148,13 @@ export class GraphRunner implements Materializer {
       this.eager.set(key, former);
       return former;
     }
-    const session = this.createSession(lowerPlan(plan, this.target, (_, i) => `l${i}`));
-    this.eager.set(key, session);
-    if (this.eager.size > EAGER_SESSIONS) {
+    return after(this.createSession(lowerPlan(plan, this.target, (_, i) => `l${i}`)), (session) => {
+      this.eager.set(key, session);
+      if (this.eager.size <= EAGER_SESSIONS) return session;
       const [oldest, released] = this.eager.entries().next().value!;
       this.eager.delete(oldest);
-      released.dispose();
-    }
-    return session;
+      return after(released.dispose(), () => session);
+    });
   }
 
   /** Number of cached sessions. */
@@ -113,8 +163,22 @@ export class GraphRunner implements Materializer {
   }
 
   /** Frees every cached session. */
-  dispose(): void {
-    for (const session of this.eager.values()) session.dispose();
+  dispose(): Eventually<void> {
+    const sessions = [...this.eager.values()];
     this.eager.clear();
+    return sessions.reduce<Eventually<void>>((before, session) => after(before, () => session.dispose()), undefined);
+  }
+}
+
+/** Does work that may fail at once or later, and tells the failure in the engine's words. */
+function failing<T>(work: () => Eventually<T>, told: (cause: unknown) => GeoLearnError): Eventually<T> {
+  try {
+    const result = work();
+    if (!(result instanceof Promise)) return result;
+    return result.catch((cause: unknown) => {
+      throw told(cause);
+    });
+  } catch (cause) {
+    throw told(cause);
   }
 }

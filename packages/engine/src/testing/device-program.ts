@@ -6,7 +6,7 @@ import type { Device } from "../types.ts";
 import { deviceCases } from "./device-cases.ts";
 
 const [device, ...groups] = process.argv.slice(2);
-const print = (line: unknown): void => console.log(JSON.stringify(line));
+const print = (line: unknown): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
 
 async function main(): Promise<void> {
   try {

@@ -1,0 +1,29 @@
+/** The front door in a browser: everything of index.ts that needs no files, on onnxruntime-web. */
+
+export type { Device, HostTensor, TensorData, TensorSpec, TensorType } from "./types.ts";
+
+// starting
+export type { EngineOptions } from "./start-on.ts";
+export { startEngine } from "./start-browser.ts";
+export { type EngineInfo, engineInfo } from "./engine-state.ts";
+
+// recording
+export { type CompileOptions, type CompiledFunction, type TensorMap, compile } from "./compile.ts";
+export { constant } from "./constant.ts";
+export { readVariable, writeVariable } from "./variables.ts";
+
+// operations with gradients of their own
+export { type Conv2dOptions, type Padding, conv2d, depthwiseConv2d } from "./ops/conv2d.ts";
+export { type PoolOptions, avgPool, maxPool } from "./ops/pool.ts";
+export { type BatchNormOptions, batchNorm } from "./ops/batch-norm.ts";
+export { type GroupNormOptions, groupNorm } from "./ops/group-norm.ts";
+export { resizeBilinear, upsampleNearest } from "./ops/resize.ts";
+export { dropout, randomUniform } from "./ops/random.ts";
+export { type CrossEntropyOptions, logSoftmax, softmaxCrossEntropy } from "./ops/cross-entropy.ts";
+
+// optimizers
+export { type Optimizer, type OptimizerOptions, type OptimizerSlot, createOptimizer } from "./optimizer.ts";
+export { clipByGlobalNorm, globalNorm } from "./ops/norm.ts";
+
+// ONNX files of others
+export { bfloatsToFloats, halfToFloat } from "./onnx/half.ts";
