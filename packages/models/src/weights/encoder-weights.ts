@@ -8,7 +8,7 @@ import { sameShape } from "../network/check-weights.ts";
 import { createBlueprint, encoderName } from "../network/registry.ts";
 import type { ParameterSpec } from "../network/parameter-spec.ts";
 import { adaptBands } from "./adapt-bands.ts";
-import { readSafetensors } from "./safetensors.ts";
+import { readWeights } from "./read-weights.ts";
 
 /** What {@link loadEncoderWeights} did. */
 export interface EncoderWeightsReport {
@@ -23,7 +23,7 @@ export interface EncoderWeightsReport {
 }
 
 /**
- * Loads the encoder of a network from a safetensors file: names as torchvision writes them (`conv1.weight`, `bn1.*`,
+ * Loads the encoder of a network from a weight file (see {@link readWeights} for the kinds): names as torchvision writes them (`conv1.weight`, `bn1.*`,
  * `layer1.0.conv1.weight`, `layer2.0.downsample.0.weight`; any prefix such as `backbone.` or `encoder.` is found), or the
  * names of our own weight files. Everything else keeps its values.
  *
@@ -32,16 +32,16 @@ export interface EncoderWeightsReport {
  * An image whose bands are all alike then gives exactly the same activations, whatever n is. With group norm the file's batch norms do
  * not apply and the norms keep their first values.
  *
- * @throws FILE_NOT_FOUND, MODEL_CORRUPT; WEIGHTS_MISMATCH when the file holds no such encoder, or another one
+ * @throws what {@link readWeights} throws; WEIGHTS_MISMATCH when the file holds no such encoder, or another one
  *
  * @example
- * const { loaded, adapted } = await loadEncoderWeights(network, "resnet18.safetensors");
+ * const { loaded, adapted } = await loadEncoderWeights(network, "resnet18-f37072fd.pth");
  */
 export async function loadEncoderWeights(
   network: Network,
   source: string | ReadonlyMap<string, HostTensor>,
 ): Promise<EncoderWeightsReport> {
-  const given = typeof source === "string" ? (await readSafetensors(source)).tensors : source;
+  const given = typeof source === "string" ? (await readWeights(source)).tensors : source;
   const what = typeof source === "string" ? source : "The weights";
   const { parameters, bandLayer } = createBlueprint(network.modelType, network.config);
   const encoder = parameters.filter((p) => p.backbone);
@@ -93,7 +93,7 @@ function nameFinder(encoder: readonly ParameterSpec[], given: ReadonlyMap<string
   if (prefix === undefined) {
     const names = [...given.keys()].slice(0, 5).join(", ");
     throw new GeoLearnError("WEIGHTS_MISMATCH", `${what} holds no "${anchor}"; it begins with ${names === "" ? "nothing" : names}.`, {
-      hint: "Give a safetensors file with the encoder under torchvision's names, or one geolearn wrote.",
+      hint: "Give a weight file with the encoder under torchvision's names, or one geolearn wrote.",
       data: { expected: anchor },
     });
   }

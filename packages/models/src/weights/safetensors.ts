@@ -7,9 +7,10 @@
 import { readFile, stat } from "node:fs/promises";
 
 import { GeoLearnError, writeAtomic } from "@geolearn/core";
-import { type HostTensor, bfloatsToFloats, halfToFloat } from "@geolearn/engine";
+import type { HostTensor } from "@geolearn/engine";
 
 import { parseJson } from "../package/json.ts";
+import { NUMBER_TYPES, type NumberType, ownBuffer } from "./number-types.ts";
 
 /** What a safetensors file holds. */
 export interface Safetensors {
@@ -25,24 +26,7 @@ const MAX_HEADER_BYTES = 16 * 1024 * 1024;
 const MAX_FILE_BYTES = 2 ** 31 - 1;
 const MAX_RANK = 8;
 
-/** Turns raw little-endian bytes (aligned, exactly `count` numbers) into float32. */
-type Decoder = { readonly bytes: number; readonly decode: (buffer: ArrayBuffer) => Float32Array };
-
-const DECODERS: ReadonlyMap<string, Decoder> = new Map<string, Decoder>([
-  ["F64", { bytes: 8, decode: (buffer) => Float32Array.from(new Float64Array(buffer)) }],
-  ["F32", { bytes: 4, decode: (buffer) => new Float32Array(buffer) }],
-  ["F16", { bytes: 2, decode: (buffer) => Float32Array.from(new Uint16Array(buffer), halfToFloat) }],
-  ["BF16", { bytes: 2, decode: (buffer) => bfloatsToFloats(new Uint16Array(buffer)) }],
-  ["I64", { bytes: 8, decode: (buffer) => Float32Array.from(new BigInt64Array(buffer), Number) }],
-  ["U64", { bytes: 8, decode: (buffer) => Float32Array.from(new BigUint64Array(buffer), Number) }],
-  ["I32", { bytes: 4, decode: (buffer) => Float32Array.from(new Int32Array(buffer)) }],
-  ["U32", { bytes: 4, decode: (buffer) => Float32Array.from(new Uint32Array(buffer)) }],
-  ["I16", { bytes: 2, decode: (buffer) => Float32Array.from(new Int16Array(buffer)) }],
-  ["U16", { bytes: 2, decode: (buffer) => Float32Array.from(new Uint16Array(buffer)) }],
-  ["I8", { bytes: 1, decode: (buffer) => Float32Array.from(new Int8Array(buffer)) }],
-  ["U8", { bytes: 1, decode: (buffer) => Float32Array.from(new Uint8Array(buffer)) }],
-  ["BOOL", { bytes: 1, decode: (buffer) => Float32Array.from(new Uint8Array(buffer), (v) => (v === 0 ? 0 : 1)) }],
-]);
+const DECODERS: ReadonlyMap<string, NumberType> = new Map<string, NumberType>(Object.entries(NUMBER_TYPES));
 
 /**
  * Reads a safetensors file. F64, F32, F16, BF16, integers and booleans all become float32 (integers above 2^24 are
@@ -86,10 +70,8 @@ export function parseSafetensors(bytes: Uint8Array, name = "the weights"): Safet
   refuseGaps(entries, bytes.byteLength - dataStart, name);
   const tensors = new Map<string, HostTensor>();
   for (const entry of entries) {
-    // A copy: the bytes need not be aligned, and the caller's buffer may be reused.
-    const raw = new Uint8Array(entry.end - entry.start);
-    raw.set(bytes.subarray(dataStart + entry.start, dataStart + entry.end));
-    tensors.set(entry.name, { data: entry.decoder.decode(raw.buffer), shape: entry.shape, dtype: "float32" });
+    const raw = ownBuffer(bytes.subarray(dataStart + entry.start, dataStart + entry.end));
+    tensors.set(entry.name, { data: entry.decoder.decode(raw), shape: entry.shape, dtype: "float32" });
   }
   return { tensors, metadata };
 }
@@ -156,7 +138,7 @@ interface TensorEntry {
   readonly shape: readonly number[];
   readonly start: number;
   readonly end: number;
-  readonly decoder: Decoder;
+  readonly decoder: NumberType;
 }
 
 function readHeader(bytes: Uint8Array, name: string): { header: Record<string, unknown>; dataStart: number } {

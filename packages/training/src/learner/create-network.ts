@@ -40,7 +40,7 @@ export async function createNetworkFor(data: LearningData, options: LearnerOptio
     if (weights === "random") {
       if (options.backbone)
         log?.(
-          `The weights of the ${modelType} are random; nothing is downloaded. Give weights: "<file>.safetensors" to start from a trained backbone.`,
+          `The weights of the ${modelType} are random; nothing is downloaded. Give weights: "<file>" (safetensors, .pth) to start from a trained backbone.`,
         );
       return { network, backboneLoaded: false };
     }

@@ -13,7 +13,7 @@ export interface LearnerOptions {
   readonly modelType?: string;
   /** Residual encoder, or null for the plain one. @defaultValue null */
   readonly backbone?: UNetBackbone | null;
-  /** First weights of the backbone: `"random"` or a safetensors file; nothing is downloaded. @defaultValue "random" */
+  /** First weights of the backbone: `"random"`, or a file (safetensors, `.pth`, a `model.json`); nothing is downloaded. @defaultValue "random" */
   readonly weights?: string;
   /** A model package (`.dlpk`) to start from; layers for other classes or bands begin anew. */
   readonly pretrained?: string | Uint8Array;

@@ -55,7 +55,7 @@ export function trainCommand(contextOf: (command: Command) => CommandContext): C
     .requiredOption("--out <model.dlpk>", "where the model goes")
     .addOption(new Option("--model-type <name>", "architecture").choices(["unet"]).default("unet"))
     .addOption(new Option("--backbone <name>", "residual encoder (default: a plain one)").choices(["resnet18", "resnet34"]))
-    .option("--weights <file>", 'safetensors file with weights of the backbone, or "random"')
+    .option("--weights <file>", 'weights of the backbone (safetensors, .pth, model.json), or "random"')
     .option("--pretrained-model <model.dlpk>", "a model to start from")
     .option("--freeze", "hold the backbone's weights")
     .option("--no-freeze", "train the backbone from the start")
