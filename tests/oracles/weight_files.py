@@ -7,7 +7,7 @@ and quantize weights need numpy only. scripts/setup-peers.sh --zoo installs it b
 """
 import io, json, pathlib, pickle, shutil, sys, types, zipfile
 from collections import OrderedDict
-import numpy as np, torch
+import numpy as np, onnx, torch
 from zoo import zoo_folder
 
 FIXTURES = pathlib.Path(__file__).resolve().parents[2] / "packages" / "models" / "src" / "weights" / "fixtures"
@@ -81,6 +81,25 @@ def old_parameters(expected):
     expected["old-parameters.pth"] = {"path": [], "tensors": {k: listed(v) for k, v in state.items()}}
 
 
+def onnx_files(expected):
+    """An export that keeps the parameters' names, with its numbers inside and beside the file."""
+    module = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.BatchNorm2d(2))
+    path = FIXTURES / "module.onnx"
+    torch.onnx.export(module, torch.zeros(1, 1, 8, 8), path, dynamo=False, do_constant_folding=False, training=torch.onnx.TrainingMode.PRESERVE)
+    model = onnx.load(path)
+    del model.metadata_props[:], model.graph.metadata_props[:]
+    for node in model.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
+    onnx.save(model, path)
+    onnx.save(model, FIXTURES / "beside.onnx", save_as_external_data=True, location="beside.onnx.data", size_threshold=0)
+    known = {k for k in module.state_dict() if not k.endswith("num_batches_tracked")}
+    for name in ("module.onnx", "beside.onnx"):
+        initializers = onnx.load(FIXTURES / name).graph.initializer
+        expected[name] = {"path": [], "tensors": {i.name: listed(torch.from_numpy(onnx.numpy_helper.to_array(i).copy())) for i in initializers}}
+        assert set(expected[name]["tensors"]) == known, expected[name]["tensors"].keys()
+
+
 def tfjs(expected):
     sys.modules["tensorflow"] = stub = types.ModuleType("tensorflow")
     stub.io = types.SimpleNamespace(gfile=types.SimpleNamespace(GFile=open))
@@ -112,6 +131,7 @@ if __name__ == "__main__":
     FIXTURES.mkdir(parents=True)
     expected = {}
     pytorch(expected)
+    onnx_files(expected)
     tfjs(expected)
     (FIXTURES / "expected.json").write_text(json.dumps(expected, indent=1) + "\n")
     print(FIXTURES, sum(f.stat().st_size for f in FIXTURES.rglob("*") if f.is_file()))

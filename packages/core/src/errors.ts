@@ -11,6 +11,7 @@ export type ErrorCode =
   | "UNSUPPORTED_FORMAT"
   | "NETWORK_NOT_ALLOWED"
   | "NETWORK_FAILED"
+  | "CHECKSUM_MISMATCH"
   | "LIMIT_EXCEEDED"
   | "TIMEOUT"
   // rasters

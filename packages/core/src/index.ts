@@ -92,6 +92,8 @@ export { type NotebookOutput, inNotebook, notebookOutput } from "./image/noteboo
 // files and workers
 export { type AtomicFile, openAtomic, temporaryPath, writeAtomic, writeFully } from "./files/atomic.ts";
 export { NumberTape, type TapeReader } from "./files/number-tape.ts";
+export { cacheFolder } from "./files/cache-folder.ts";
+export { type DownloadOptions, downloadFile } from "./files/download.ts";
 export { lockFolder } from "./files/lock.ts";
 export { type ReadZipOptions, type ZipArchive, type ZipEntry, type ZipInput, type ZipLimits, readZip, writeZip } from "./files/zip.ts";
 export { type CreateWorkerOptions, createWorker, workerUrl } from "./workers/create-worker.ts";

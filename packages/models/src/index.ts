@@ -29,6 +29,7 @@ export {
   readSafetensors,
   writeSafetensors,
 } from "./weights/safetensors.ts";
+export type { ReadWeightsOptions } from "./weights/locate.ts";
 export { type WeightFile, type WeightFormat, readWeights } from "./weights/read-weights.ts";
 export { type EncoderWeightsReport, loadEncoderWeights } from "./weights/encoder-weights.ts";
 

@@ -8,6 +8,7 @@ import { sameShape } from "../network/check-weights.ts";
 import { createBlueprint, encoderName } from "../network/registry.ts";
 import type { ParameterSpec } from "../network/parameter-spec.ts";
 import { adaptBands } from "./adapt-bands.ts";
+import type { ReadWeightsOptions } from "./locate.ts";
 import { readWeights } from "./read-weights.ts";
 
 /** What {@link loadEncoderWeights} did. */
@@ -40,8 +41,9 @@ export interface EncoderWeightsReport {
 export async function loadEncoderWeights(
   network: Network,
   source: string | ReadonlyMap<string, HostTensor>,
+  options: ReadWeightsOptions = {},
 ): Promise<EncoderWeightsReport> {
-  const given = typeof source === "string" ? (await readWeights(source)).tensors : source;
+  const given = typeof source === "string" ? (await readWeights(source, options)).tensors : source;
   const what = typeof source === "string" ? source : "The weights";
   const { parameters, bandLayer } = createBlueprint(network.modelType, network.config);
   const encoder = parameters.filter((p) => p.backbone);

@@ -1,4 +1,7 @@
+import { createHash } from "node:crypto";
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -31,7 +34,7 @@ async function file(bytes: Uint8Array | string, name = "weights.bin"): Promise<s
 describe("readWeights gives what PyTorch and tensorflowjs read from their own files", () => {
   it.each(Object.entries(expected))("%s", async (name, { path, tensors }) => {
     const read = await readWeights(join(fixtures, name));
-    expect(read.format).toBe(name.startsWith("tfjs") ? "tfjs" : "pytorch");
+    expect(read.format).toBe(name.startsWith("tfjs") ? "tfjs" : name.endsWith(".onnx") ? "onnx" : "pytorch");
     expect(read.path).toEqual(path);
     expect([...read.tensors.keys()].sort()).toEqual(Object.keys(tensors).sort());
     for (const [key, { shape, values }] of Object.entries(tensors)) {
@@ -97,6 +100,38 @@ describe("the content decides", () => {
       code: "FILE_NOT_FOUND",
       message: expect.stringContaining("model.json") as string,
     });
+  });
+});
+
+describe("an address", () => {
+  const bytes = encodeSafetensors(new Map([["a", { data: Float32Array.of(1, 2), shape: [2], dtype: "float32" }]]));
+  const sha256 = createHash("sha256").update(bytes).digest("hex");
+
+  it.each([
+    ["", { sha256 }],
+    [`#sha256=${sha256}`, {}],
+    [`#sha256=${sha256.toUpperCase()}`, { sha256 }],
+  ])("is read with its checksum, %j and %j", async (fragment, more) => {
+    const server = createServer((_, response) => response.end(bytes));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/w.bin${fragment}`;
+    const cache = await mkdtemp(join(folder, "cache-"));
+    try {
+      const { tensors } = await readWeights(address, { ...more, folder: cache, network: { allowPrivate: true } });
+      expect([...tensors.get("a")!.data]).toEqual([1, 2]);
+    } finally {
+      await new Promise((resolve) => server.close(resolve));
+    }
+  });
+
+  it.each<[string, string, object]>([
+    ["no checksum", "https://example.org/w.pth", {}],
+    ["a short checksum", "https://example.org/w.pth#sha256=f37072fd", {}],
+    ["another kind of checksum", "https://example.org/w.pth#md5=0123", {}],
+    ["two checksums", `https://example.org/w.pth#sha256=${sha256}`, { sha256: "0".repeat(64) }],
+    ["a path that has a checksum", "w.pth", { sha256 }],
+  ])("is refused with %s before anything is fetched", async (_, source, more) => {
+    await expect(readWeights(source, more)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
   });
 });
 

@@ -4,15 +4,16 @@ import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 
 import { GeoLearnError } from "@geolearn/core";
-import type { HostTensor } from "@geolearn/engine";
+import { type HostTensor, readOnnxWeights } from "@geolearn/engine";
 
 import { parseJson } from "../package/json.ts";
+import { locateWeights, type ReadWeightsOptions } from "./locate.ts";
 import { parsePytorchLegacy, parsePytorchZip } from "./pytorch/checkpoint.ts";
 import { parseSafetensors } from "./safetensors.ts";
 import { isTfjsModel, readTfjsWeights } from "./tfjs.ts";
 
 /** Who wrote a weight file: `"tfjs"` is a `model.json` with shards, of Keras or TensorFlow.js. */
-export type WeightFormat = "safetensors" | "pytorch" | "tfjs";
+export type WeightFormat = "safetensors" | "pytorch" | "onnx" | "tfjs";
 
 /** What a weight file holds. */
 export interface WeightFile {
@@ -28,18 +29,22 @@ const MAX_FILE_BYTES = 2 ** 31 - 1;
 
 /**
  * Reads tensors from safetensors, from a PyTorch checkpoint (`.pth`, `.pt`: state dicts, also inside a training
- * checkpoint), or from a `model.json` with its shards (Keras 2 through `tensorflowjs_converter`, TensorFlow.js; the folder
- * will do). Nothing in a file is executed: what is not plain tensors is refused by its name.
+ * checkpoint), from the initializers of an ONNX model (also those it keeps in files beside it), or from a `model.json` with
+ * its shards (Keras 2 through `tensorflowjs_converter`, TensorFlow.js; the folder will do). Nothing in a file is executed: what is not plain tensors is refused by its name.
+ *
+ * An address such as `https://example.org/resnet18.pth#sha256=...` is fetched once into the cache and checked; without a
+ * checksum it is refused.
  *
  * @throws FILE_NOT_FOUND; MODEL_CORRUPT for a file that contradicts itself; UNSUPPORTED_FORMAT, with the way out, for
- * one of another kind (TorchScript, `.h5`, a model package, code in a pickle); LIMIT_EXCEEDED for 2 GiB or more
+ * one of another kind (TorchScript, `.h5`, a model package, code in a pickle); LIMIT_EXCEEDED for 2 GiB or more;
+ * INVALID_ARGUMENT for an address without a checksum, CHECKSUM_MISMATCH, NETWORK_FAILED, NETWORK_NOT_ALLOWED
  *
  * @example
  * const { format, tensors } = await readWeights("resnet18-f37072fd.pth");
  * tensors.get("layer1.0.conv1.weight")?.shape; // [64, 64, 3, 3]
  */
-export async function readWeights(path: string): Promise<WeightFile> {
-  const { bytes, name } = await readWhole(path);
+export async function readWeights(source: string, options: ReadWeightsOptions = {}): Promise<WeightFile> {
+  const { bytes, name } = await readWhole(await locateWeights(source, options));
   switch (kindOf(bytes)) {
     case "safetensors":
       return { format: "safetensors", tensors: parseSafetensors(bytes, name).tensors, path: [] };
@@ -47,6 +52,8 @@ export async function readWeights(path: string): Promise<WeightFile> {
       return { format: "pytorch", ...(await parsePytorchZip(bytes, name)) };
     case "pickle":
       return { format: "pytorch", ...(await parsePytorchLegacy(bytes, name)) };
+    case "onnx":
+      return { format: "onnx", tensors: await onnxTensors(name), path: [] };
     case "json": {
       const json = parseJson(bytes, name);
       if (!isTfjsModel(json)) throw notWeights(name, "is JSON without a weights manifest");
@@ -69,7 +76,17 @@ export async function readWeights(path: string): Promise<WeightFile> {
   }
 }
 
-type Kind = "safetensors" | "zip" | "pickle" | "json" | "hdf5" | "tar" | "unknown";
+/** Numbers of any type as float32. The whole file is read again, to find the files beside it. */
+async function onnxTensors(name: string): Promise<Map<string, HostTensor>> {
+  const { tensors } = await readOnnxWeights(name, { externalData: true });
+  const floats = ([key, { data, shape }]: [string, HostTensor]): [string, HostTensor] => [
+    key,
+    { data: data instanceof Float32Array ? data : Float32Array.from(data), shape, dtype: "float32" },
+  ];
+  return new Map([...tensors].map(floats));
+}
+
+type Kind = "safetensors" | "zip" | "pickle" | "onnx" | "json" | "hdf5" | "tar" | "unknown";
 
 function kindOf(bytes: Uint8Array): Kind {
   const starts = (...values: number[]): boolean => values.every((value, i) => bytes[i] === value);
@@ -83,7 +100,9 @@ function kindOf(bytes: Uint8Array): Kind {
   if (starts(0x89, 0x48, 0x44, 0x46)) return "hdf5";
   if (/^(\ufeff|ï»¿)?\s*\{/.test(Buffer.from(bytes.subarray(0, 64)).toString("latin1"))) return "json";
   if (Buffer.from(bytes.subarray(257, 262)).toString("latin1") === "ustar") return "tar";
-  return bytes[8] === 0x7b ? "safetensors" : "unknown";
+  if (bytes[8] === 0x7b) return "safetensors";
+  // The version of the format, which every writer puts first: field 1, a number.
+  return starts(0x08) && bytes[1]! >= 1 && bytes[1]! < 0x80 ? "onnx" : "unknown";
 }
 
 /** The bytes of a file, or of the `model.json` in a folder. */
@@ -103,7 +122,7 @@ async function readWhole(path: string): Promise<{ bytes: Uint8Array; name: strin
     if (GeoLearnError.is(cause)) throw cause;
     const reason = cause instanceof Error && "code" in cause && cause.code !== "ENOENT" ? ` (${String(cause.code)})` : "";
     throw new GeoLearnError("FILE_NOT_FOUND", `The weight file ${name} cannot be read${reason}.`, {
-      hint: "Give a .safetensors, .pth or .pt file, or a model.json with its shards.",
+      hint: "Give a .safetensors, .pth, .pt or .onnx file, or a model.json with its shards.",
       data: { path: name },
       cause,
     });
@@ -113,7 +132,7 @@ async function readWhole(path: string): Promise<{ bytes: Uint8Array; name: strin
 function notWeights(
   name: string,
   what: string,
-  hint = "Give safetensors, a PyTorch state dict (.pth, .pt), or a model.json of TensorFlow.js.",
+  hint = "Give safetensors, a PyTorch state dict (.pth, .pt), an ONNX model, or a model.json of TensorFlow.js.",
 ): GeoLearnError {
   return new GeoLearnError("UNSUPPORTED_FORMAT", `${name} ${what}.`, { hint });
 }

@@ -40,14 +40,13 @@ export async function createNetworkFor(data: LearningData, options: LearnerOptio
     if (weights === "random") {
       if (options.backbone)
         log?.(
-          `The weights of the ${modelType} are random; nothing is downloaded. Give weights: "<file>" (safetensors, .pth) to start from a trained backbone.`,
+          `The weights of the ${modelType} are random; nothing is downloaded. Give a file (safetensors, .pth, .onnx) as \`weights\` to start from a trained backbone.`,
         );
       return { network, backboneLoaded: false };
     }
-    refuseAddress(weights);
-    const { loaded, adapted } = await loadEncoderWeights(network, weights);
+    const { loaded, adapted } = await loadEncoderWeights(network, weights, options);
     log?.(
-      `${loaded.length} parameters of the backbone were read from ${weights}${adapted.length > 0 ? `; ${adapted.join(", ")} adapted to ${data.bands} bands` : ""}.`,
+      `${loaded.length} parameters of the backbone were read from ${weights.replace(/[?#].*/s, "")}${adapted.length > 0 ? `; ${adapted.join(", ")} adapted to ${data.bands} bands` : ""}.`,
     );
     return { network, backboneLoaded: true };
   } catch (error) {
@@ -73,13 +72,6 @@ function startFromPackage(network: Network, start: ModelPackage, data: LearningD
   log?.(
     `${loaded.length} parameters were taken from ${start.source}${reinitialized.length > 0 ? `; these begin anew: ${reinitialized.join(", ")}` : ""}.`,
   );
-}
-
-function refuseAddress(weights: string): void {
-  if (!/^[a-z]+:\/\//i.test(weights)) return;
-  throw new GeoLearnError("NETWORK_NOT_ALLOWED", "Weights were given as an address; only files are read here.", {
-    hint: "Download the safetensors file, check its checksum, and give its path.",
-  });
 }
 
 /** The loss the options describe, with class weights and ignored classes filled in. */

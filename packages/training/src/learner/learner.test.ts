@@ -1,9 +1,12 @@
+import { createHash } from "node:crypto";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import type { LearningData } from "@geolearn/data-prep";
-import { readModelPackage } from "@geolearn/models";
+import { encodeSafetensors, readModelPackage } from "@geolearn/models";
 import * as tf from "@tensorflow/tfjs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
@@ -380,10 +383,40 @@ describe("models", () => {
     });
   });
 
-  test("weights are not fetched from addresses", async () => {
-    await expect(createLearner(discData(), { ...SMALL, weights: "https://example.com/w.safetensors" })).rejects.toMatchObject({
-      code: "NETWORK_NOT_ALLOWED",
+  test("weights are fetched from an address with a checksum only", async () => {
+    const source = await createLearner(discData(), SMALL);
+    const bytes = encodeSafetensors(source.network.weights());
+    const sha256 = createHash("sha256").update(bytes).digest("hex");
+    const requests: string[] = [];
+    const server = createServer((request, response) => {
+      requests.push(request.url!);
+      response.end(bytes);
     });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/disc.safetensors?key=secret`;
+    const lines: string[] = [];
+    const options = { ...SMALL, seed: 99, network: { allowPrivate: true }, log: (line: string) => lines.push(line) };
+    const cache = process.env["GEOLEARN_CACHE"];
+    process.env["GEOLEARN_CACHE"] = join(folder, "cache");
+    try {
+      await expect(createLearner(discData(), { ...options, weights: address })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+      expect(requests).toEqual([]);
+      for (const given of [{ weights: `${address}#sha256=${sha256}` }, { weights: address, sha256 }]) {
+        const learner = await createLearner(discData(), { ...options, ...given });
+        const name = "middle.conv2.weight";
+        expect(learner.network.weights().get(name)).toEqual(source.network.weights().get(name));
+        expect(learner.frozen).toBe(true);
+        await learner.dispose();
+      }
+      expect(requests.length).toBe(1);
+      expect(lines.join()).toMatch(/were read from http:.*disc\.safetensors/);
+      expect(lines.join()).not.toContain("secret");
+    } finally {
+      if (cache === undefined) delete process.env["GEOLEARN_CACHE"];
+      else process.env["GEOLEARN_CACHE"] = cache;
+      await new Promise((resolve) => server.close(resolve));
+      await source.dispose();
+    }
   });
 });
 

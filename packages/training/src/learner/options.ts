@@ -1,20 +1,27 @@
 /** What a Learner and its methods are told. */
 
-import type { OnWarning, WorkOptions } from "@geolearn/core";
+import type { NetworkPolicy, WorkOptions } from "@geolearn/core";
 import type { Device } from "@geolearn/engine";
 import type { PixelLossSpec, UNetBackbone } from "@geolearn/models";
 
 import type { ScheduleName } from "../schedule/schedules.ts";
 import type { EpochRecord } from "./records.ts";
 
-/** Options of `createLearner`. */
-export interface LearnerOptions {
+/** Options of `createLearner`; `signal` and `onProgress` are for weights that are fetched. */
+export interface LearnerOptions extends WorkOptions {
   /** Architecture. @defaultValue "unet" */
   readonly modelType?: string;
   /** Residual encoder, or null for the plain one. @defaultValue null */
   readonly backbone?: UNetBackbone | null;
-  /** First weights of the backbone: `"random"`, or a file (safetensors, `.pth`, a `model.json`); nothing is downloaded. @defaultValue "random" */
+  /**
+   * First weights of the backbone: `"random"`, a file (safetensors, `.pth`, `.onnx`, a `model.json`), or an address with a
+   * checksum, `"https://...#sha256=..."`, which is fetched once into the cache. Nothing else is downloaded. @defaultValue "random"
+   */
   readonly weights?: string;
+  /** SHA-256 of the weights at an address, instead of `#sha256=` behind it. */
+  readonly sha256?: string;
+  /** Rules for fetching weights. @defaultValue any public host */
+  readonly network?: NetworkPolicy;
   /** A model package (`.dlpk`) to start from; layers for other classes or bands begin anew. */
   readonly pretrained?: string | Uint8Array;
   /** Filters of the plain encoder's first level. @defaultValue 16 */
@@ -51,7 +58,6 @@ export interface LearnerOptions {
   readonly name?: string;
   /** Receives hints, one line each: which weights were loaded, which layers begin anew. */
   readonly log?: (line: string) => void;
-  readonly onWarning?: OnWarning;
 }
 
 /** What `fit` watches to find the best epoch: a loss, or a metric of {@link EpochRecord}. */

@@ -15,6 +15,7 @@ interface Options {
   readonly modelType: string;
   readonly backbone?: "resnet18" | "resnet34";
   readonly weights?: string;
+  readonly sha256?: string;
   readonly pretrainedModel?: string;
   readonly freeze?: boolean;
   readonly base?: number;
@@ -55,7 +56,11 @@ export function trainCommand(contextOf: (command: Command) => CommandContext): C
     .requiredOption("--out <model.dlpk>", "where the model goes")
     .addOption(new Option("--model-type <name>", "architecture").choices(["unet"]).default("unet"))
     .addOption(new Option("--backbone <name>", "residual encoder (default: a plain one)").choices(["resnet18", "resnet34"]))
-    .option("--weights <file>", 'weights of the backbone (safetensors, .pth, model.json), or "random"')
+    .option(
+      "--weights <file|address>",
+      'weights of the backbone: a file (safetensors, .pth, .onnx, model.json), an address ending in #sha256=..., or "random"',
+    )
+    .option("--sha256 <digits>", "checksum of weights at an address")
     .option("--pretrained-model <model.dlpk>", "a model to start from")
     .option("--freeze", "hold the backbone's weights")
     .option("--no-freeze", "train the backbone from the start")
@@ -126,11 +131,14 @@ async function train(
   try {
     const learner = await createLearner(data, {
       modelType: options.modelType,
+      signal,
+      onProgress,
       onWarning,
       log: note,
       ...(defined({
         backbone: options.backbone,
         weights: options.weights,
+        sha256: options.sha256,
         pretrained: options.pretrainedModel,
         freeze: options.freeze,
         base: options.base,

@@ -113,7 +113,7 @@ function checkpointFolder(archive: ZipArchive): string {
       `${name} is a zip archive, but not one torch.save wrote: it holds ${describe(entries)}.`,
       {
         hint: entries.some((entry) => /\.emd$/i.test(entry.name))
-          ? "It is a model package: start from it with the option pretrained."
+          ? "It is a model package: start from it with `pretrained`."
           : "Give safetensors, a PyTorch state dict (.pth, .pt), or a model.json of TensorFlow.js.",
       },
     );
