@@ -25,5 +25,11 @@ export { type CrossEntropyOptions, logSoftmax, softmaxCrossEntropy } from "./ops
 export { type Optimizer, type OptimizerOptions, type OptimizerSlot, createOptimizer } from "./optimizer.ts";
 export { clipByGlobalNorm, globalNorm } from "./ops/norm.ts";
 
-// ONNX files of others
+// ONNX files in and out
+export { type ExportInput, type ExportOnnxOptions, type ExportedOnnx, type FreeSide, exportOnnx } from "./onnx/export.ts";
+export type { OnnxPort } from "./onnx/encode.ts";
+export { type OnnxSession, openOnnxSession } from "./onnx/session.ts";
+export type { OnnxAttribute, OnnxFunctionInfo, OnnxGraphInfo, OnnxModel, OnnxNodeInfo, OnnxValueInfo } from "./onnx/decode.ts";
+export { parseOnnxModel } from "./onnx/parse.ts";
+export type { ExternalData, OnnxTensor } from "./onnx/tensor.ts";
 export { bfloatsToFloats, halfToFloat } from "./onnx/half.ts";

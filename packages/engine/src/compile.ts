@@ -38,7 +38,8 @@ export interface CompiledFunction {
   dispose(): Promise<void>;
 }
 
-interface Recorded {
+/** What a function did while it was watched. */
+export interface Recorded {
   readonly plan: Plan;
   readonly inputs: ReadonlyMap<Value, string>;
   readonly variables: ReadonlyMap<Value, tf.Variable>;
@@ -63,7 +64,8 @@ export function compile(fn: (inputs: TensorMap) => TensorMap, options: CompileOp
   return new OnnxFunction(runner, record(fn, options), options);
 }
 
-function record(fn: (inputs: TensorMap) => TensorMap, { inputs }: CompileOptions): Recorded {
+/** Runs a function on tensors without values and notes what it asks for. */
+export function record(fn: (inputs: TensorMap) => TensorMap, { inputs }: CompileOptions): Recorded {
   if (currentRecording() !== null) {
     throw new GeoLearnError("INVALID_ARGUMENT", "compile() was called inside a function that is being compiled", {
       hint: "Call the plain function there instead.",

@@ -14,7 +14,16 @@ const axisIn = (axis: number, layout: Layout): number => (layout === "natural" ?
 
 const single = (value: Value): Value => value.inputs[0]!;
 
-const reshape: LoweringRule = (graph, value) => ({ name: graph.reshape(graph.natural(single(value)), value.shape), layout: "natural" });
+const reshape: LoweringRule = (graph, value) => {
+  const x = single(value);
+  return { name: graph.reshape(graph.natural(x), graph.portable ? relativeShape(x.shape, value.shape) : value.shape), layout: "natural" };
+};
+
+/** A shape that says as little as possible: 0 takes a leading side from the input, -1 is what is left. */
+function relativeShape(from: readonly number[], to: readonly number[]): number[] {
+  const kept = to.findIndex((side, axis) => side !== from[axis]);
+  return kept < 0 ? to.map(() => 0) : to.map((side, axis) => (axis < kept ? 0 : axis === kept ? -1 : side));
+}
 
 const transpose: LoweringRule = (graph, value) => ({
   name: graph.op("Transpose", [graph.natural(single(value))], { perm: value.attributes["perm"] as readonly number[] }),
@@ -41,7 +50,9 @@ function cut(
   const axes = shape.map((_, axis) => axis).filter((axis) => begin[axis] !== 0 || end[axis] !== shape[axis] || steps[axis] !== 1);
   if (axes.length === 0) return { name, layout };
   const pick = (values: readonly number[]): number[] => axes.map((axis) => values[axis]!);
-  return { name: graph.slice(name, axes.map((axis) => axisIn(axis, layout)), pick(begin), pick(end), pick(steps)), layout }; // prettier-ignore
+  // Counted from the far side, an end does not depend on the size.
+  const stops = graph.portable ? end.map((stop, axis) => (steps[axis]! > 0 && stop < shape[axis]! ? stop - shape[axis]! : stop)) : end;
+  return { name: graph.slice(name, axes.map((axis) => axisIn(axis, layout)), pick(begin), pick(stops), pick(steps)), layout }; // prettier-ignore
 }
 
 const slice: LoweringRule = (graph, value) => {

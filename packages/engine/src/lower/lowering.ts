@@ -23,6 +23,9 @@ export type LoweringRule = (graph: Lowering, value: Value) => Lowered;
 const MICROSOFT = "com.microsoft";
 const NCHWC = "com.microsoft.nchwc";
 
+/** Version of ONNX's operators that is written. */
+export const OPSET = 18;
+
 /** What graphs are written for. */
 export interface LoweringTarget {
   readonly rules: ReadonlyMap<string, LoweringRule>;
@@ -30,6 +33,11 @@ export interface LoweringTarget {
   readonly block: number;
   /** Whether the device runs ONNX Runtime's own operators; what it does not run would be copied to the CPU and back. */
   readonly fused: boolean;
+  /**
+   * For files that others read: no size of a batch or an image in constants where there is another way to say it.
+   * @defaultValue false
+   */
+  readonly portable?: boolean;
 }
 
 /** Contents of an ONNX graph under construction. */
@@ -50,6 +58,11 @@ export class Lowering {
   /** Channels in a block of the blocked layout, 0 for none. */
   get block(): number {
     return this.target.block;
+  }
+
+  /** Whether graphs are to be read by others; see {@link LoweringTarget}. */
+  get portable(): boolean {
+    return this.target.portable === true;
   }
 
   /** True when the values are written into the graph: ONNX Runtime then chooses layouts itself. */
@@ -133,23 +146,24 @@ export class Lowering {
   }
 
   /** Declares an input of the graph. */
-  input(value: Value, name: string): void {
-    this.inputs.push({ name, type: value.dtype, dims: value.shape });
-    this.lowered.set(value, { name, layout: "natural" });
+  input(value: Value, name: string, layout: Layout = "natural"): void {
+    this.inputs.push({ name, type: value.dtype, dims: inMemory(value.shape, layout) });
+    this.lowered.set(value, { name, layout });
   }
 
-  /** Writes values into the graph. */
-  embed(value: Value, data: TensorData): void {
+  /** Writes values into the graph, under a name of their own if one is given. */
+  embed(value: Value, data: TensorData, name?: string): void {
     this.constants.add(value);
-    const name = this.constant(value.dtype, value.shape, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-    this.lowered.set(value, { name, layout: "natural" });
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    if (name !== undefined) this.initializers.push({ name, type: value.dtype, dims: value.shape, bytes });
+    this.lowered.set(value, { name: name ?? this.constant(value.dtype, value.shape, bytes), layout: "natural" });
   }
 
   /** Declares an output of the graph. */
-  output(value: Value, name: string): void {
-    const source = this.natural(value);
+  output(value: Value, name: string, layout: Layout = "natural"): void {
+    const source = layout === "natural" ? this.natural(value) : this.channelsFirst(value);
     this.nodes.push({ name: `Output_${name}`, type: "Identity", domain: "", inputs: [source], outputs: [name], attributes: {} });
-    this.outputs.push({ name, type: value.dtype, dims: value.shape });
+    this.outputs.push({ name, type: value.dtype, dims: inMemory(value.shape, layout) });
   }
 
   /** Lowers a value whose inputs are lowered. */
@@ -186,7 +200,7 @@ export class Lowering {
   private permute(name: string, shape: readonly number[], to: Layout): string {
     const [n, h, w, c] = shape as [number, number, number, number];
     const target = to === "natural" ? [n, h, w, c] : [n, c, h, w];
-    if (c === 1 || h * w === 1) return this.reshape(name, target);
+    if (!this.portable && (c === 1 || h * w === 1)) return this.reshape(name, target);
     return this.op("Transpose", [name], { perm: to === "natural" ? [0, 2, 3, 1] : [0, 3, 1, 2] });
   }
 
@@ -207,7 +221,13 @@ export class Lowering {
       initializers: this.initializers,
       inputs: this.inputs,
       outputs: this.outputs,
-      opsets: { "": 18, [MICROSOFT]: 1, [NCHWC]: 1 },
+      opsets: this.portable ? { "": OPSET } : { "": OPSET, [MICROSOFT]: 1, [NCHWC]: 1 },
     };
   }
+}
+
+/** The order of sides in memory. */
+function inMemory(shape: readonly number[], layout: Layout): readonly number[] {
+  const [n, h, w, c] = shape as [number, number, number, number];
+  return layout === "natural" ? shape : [n, c, h, w];
 }

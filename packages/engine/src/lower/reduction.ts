@@ -41,6 +41,12 @@ export function sumAxes(graph: Lowering, name: string, shape: readonly number[],
   return out;
 }
 
+/** The same without a size in it: no folding, so long axes lose digits. Rows and columns still go one after the other. */
+function axisByAxis(graph: Lowering, type: string, name: string, axes: readonly number[]): string {
+  const inner = [...axes].sort((a, b) => b - a);
+  return inner.reduce((out, axis) => graph.op(type, [out, graph.ints([axis])], { keepdims: 1 }), name);
+}
+
 function inMemory(shape: readonly number[]): number[] {
   return [shape[0]!, shape[3]!, shape[1]!, shape[2]!];
 }
@@ -56,18 +62,21 @@ function reduceWith(graph: Lowering, value: Value, reducer: Reducer): Lowered {
   if (axes.length === 0) return { name, layout };
   const first = layout === "channelsFirst";
   const reduced = reducer(graph, name, first ? inMemory(x.shape) : x.shape, first ? axes.map((axis) => CHANNELS_FIRST_AXIS[axis]!) : axes);
-  if (!first) return { name: keepDims ? reduced : graph.reshape(reduced, value.shape), layout };
+  const squeeze = (full: string): string =>
+    graph.portable ? graph.op("Squeeze", [full, graph.ints(axes)]) : graph.reshape(full, value.shape);
+  if (!first) return { name: keepDims ? reduced : squeeze(reduced), layout };
   if (keepDims) return { name: reduced, layout };
   const kept = x.shape.map((side, axis) => (axes.includes(axis) ? 1 : side));
-  const ordered = kept[3] === 1 || kept[1]! * kept[2]! === 1 ? reduced : graph.op("Transpose", [reduced], { perm: [0, 2, 3, 1] });
-  return { name: graph.reshape(ordered, value.shape), layout: "natural" };
+  const sameMemory = !graph.portable && (kept[3] === 1 || kept[1]! * kept[2]! === 1);
+  return { name: squeeze(sameMemory ? reduced : graph.op("Transpose", [reduced], { perm: [0, 2, 3, 1] })), layout: "natural" };
 }
 
 const sum: LoweringRule = (graph, value) => {
   const [x] = value.inputs as [Value];
-  return reduceWith(graph, value, (g, name, shape, axes) =>
-    sumAxes(g, x.dtype === "bool" ? g.op("Cast", [name], { to: ELEMENT_TYPES.int32 }) : name, shape, axes),
-  );
+  return reduceWith(graph, value, (g, name, shape, axes) => {
+    const numbers = x.dtype === "bool" ? g.op("Cast", [name], { to: ELEMENT_TYPES.int32 }) : name;
+    return g.portable ? axisByAxis(g, "ReduceSum", numbers, axes) : sumAxes(g, numbers, shape, axes);
+  });
 };
 
 const mean: LoweringRule = (graph, value) => {
@@ -75,6 +84,7 @@ const mean: LoweringRule = (graph, value) => {
   const count = (value.attributes["axes"] as readonly number[]).reduce((product, axis) => product * x.shape[axis]!, 1);
   return reduceWith(graph, value, (g, name, shape, axes) => {
     const floats = x.dtype === "float32" ? name : g.op("Cast", [name], { to: ELEMENT_TYPES.float32 });
+    if (g.portable) return axisByAxis(g, "ReduceMean", floats, axes);
     return g.op("Mul", [sumAxes(g, floats, shape, axes), g.floats([1 / count])]);
   });
 };

@@ -73,8 +73,26 @@ const resize =
   (weights: Weights): LoweringRule =>
   (graph, value) => {
     const [image] = value.inputs as [Value];
+    if (graph.portable) return onnxResize(graph, value, weights === linearWeights);
     return byMatrices(graph, image, image.shape as unknown as Image, value.shape as unknown as Image, weights, conventionOf(value), false);
   };
+
+/** ONNX's own operator, by factors where they give the size exactly: then the graph holds for other sizes too. */
+function onnxResize(graph: Lowering, value: Value, linear: boolean): Lowered {
+  const [image] = value.inputs as [Value];
+  const { alignCorners, halfPixelCenters } = conventionOf(value);
+  const [, h, w, c] = image.shape as unknown as Image;
+  const [n, ho, wo] = value.shape as unknown as Image;
+  const factors = [Math.fround(ho / h), Math.fround(wo / w)] as const;
+  const exact = Math.floor(h * factors[0]) === ho && Math.floor(w * factors[1]) === wo;
+  const size = exact ? [graph.floats([1, 1, ...factors], [4])] : ["", graph.ints([n, c, ho, wo])];
+  const mode = linear
+    ? { mode: "linear" }
+    : // tfjs rounds down, or half up with aligned corners; ONNX's half-pixel coordinate is half a pixel less than tfjs's.
+      { mode: "nearest", nearest_mode: alignCorners || halfPixelCenters ? "round_prefer_ceil" : "floor" };
+  const coordinates = alignCorners ? "align_corners" : halfPixelCenters ? "half_pixel" : "asymmetric";
+  return first(graph.op("Resize", [graph.channelsFirst(image), "", ...size], { ...mode, coordinate_transformation_mode: coordinates }));
+}
 
 const resizeGrad =
   (weights: Weights): LoweringRule =>

@@ -44,7 +44,8 @@ export interface OnnxInitializer {
 export interface OnnxPort {
   readonly name: string;
   readonly type: ElementType;
-  readonly dims: readonly number[];
+  /** A name stands for a side that is free. */
+  readonly dims: readonly (number | string)[];
 }
 
 /** A computation graph, ready to be written. */
@@ -55,6 +56,10 @@ export interface OnnxGraph {
   readonly outputs: readonly OnnxPort[];
   /** Versions of the operator sets by domain (`""` is ONNX itself). */
   readonly opsets: Readonly<Record<string, number>>;
+  /** Name of the graph, for people. */
+  readonly name?: string;
+  /** Free text of the model. */
+  readonly metadata?: Readonly<Record<string, string>>;
 }
 
 const VARINT = 0;
@@ -168,7 +173,7 @@ function writePort(out: MessageWriter, port: OnnxPort): void {
   out.text(1, port.name).message(2, (type) =>
     type.message(1, (tensor) =>
       tensor.integer(1, ELEMENT_TYPES[port.type]).message(2, (shape) => {
-        for (const dim of port.dims) shape.message(1, (inner) => inner.integer(1, dim));
+        for (const dim of port.dims) shape.message(1, (inner) => (typeof dim === "number" ? inner.integer(1, dim) : inner.text(2, dim)));
       }),
     ),
   );
@@ -185,7 +190,7 @@ export function encodeModel(graph: OnnxGraph): Uint8Array {
   model.integer(1, IR_VERSION).text(2, "geolearn");
   model.message(7, (out) => {
     for (const node of graph.nodes) out.message(1, (inner) => writeNode(inner, node));
-    out.text(2, "graph");
+    out.text(2, graph.name ?? "graph");
     for (const tensor of graph.initializers) out.message(5, (inner) => writeInitializer(inner, tensor));
     for (const port of graph.inputs) out.message(11, (inner) => writePort(inner, port));
     for (const port of graph.outputs) out.message(12, (inner) => writePort(inner, port));
@@ -196,5 +201,6 @@ export function encodeModel(graph: OnnxGraph): Uint8Array {
       out.integer(2, version);
     });
   }
+  for (const [key, value] of Object.entries(graph.metadata ?? {})) model.message(14, (out) => out.text(1, key).text(2, value));
   return model.finish();
 }

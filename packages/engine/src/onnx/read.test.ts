@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { GeoLearnError } from "@geolearn/core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type AttributeValue, MessageWriter, encodeModel } from "./encode.ts";
-import { parseOnnxModel, readOnnxModel, readOnnxWeights } from "./read.ts";
+import { parseOnnxModel } from "./parse.ts";
+import { readOnnxModel, readOnnxWeights } from "./read.ts";
 
 interface Fixture {
   readonly file: string;

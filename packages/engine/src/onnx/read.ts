@@ -3,9 +3,9 @@
 import { readFile, stat } from "node:fs/promises";
 import { GeoLearnError } from "@geolearn/core";
 import type { HostTensor } from "../types.ts";
-import { checkModel } from "./check.ts";
-import { type OnnxModel, decodeModel } from "./decode.ts";
+import type { OnnxModel } from "./decode.ts";
 import { inlineExternalData } from "./external-data.ts";
+import { parseOnnxModel } from "./parse.ts";
 
 /** Options of {@link readOnnxModel} and {@link readOnnxWeights}. */
 export interface ReadOnnxOptions {
@@ -46,23 +46,12 @@ export async function readOnnxModel(source: string | Uint8Array, { externalData 
     throw new GeoLearnError("MODEL_EXTERNAL_DATA", `${name} keeps ${outside.length} of its tensors in other files.`, {
       hint:
         typeof source === "string"
-          ? "Pass externalData: true (--external-data) to read them from the model's own folder, or export the network into one file."
-          : "Give the path of the model instead of its bytes, with externalData: true.",
+          ? "Pass `externalData: true` to read them from the model's own folder, or export the network into one file."
+          : "Give the path of the model instead of its bytes, with `externalData: true`.",
       data: { tensors: outside.length },
     });
   }
   return parseOnnxModel(await inlineExternalData(model, source), name);
-}
-
-/**
- * {@link readOnnxModel} of bytes that are in memory; tensors in other files are left as they are and cannot be read.
- *
- * @throws MODEL_CORRUPT, LIMIT_EXCEEDED, UNSUPPORTED_FORMAT
- */
-export function parseOnnxModel(bytes: Uint8Array, name = "the ONNX model"): OnnxModel {
-  const model = decodeModel(bytes, name);
-  checkModel(model);
-  return model;
 }
 
 /**

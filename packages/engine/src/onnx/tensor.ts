@@ -55,7 +55,8 @@ const integers =
   ({ raw, list }: RawNumbers): Int32Array =>
     Int32Array.from((raw === null ? list : view(raw)) as ArrayLike<number>, (value) => bounded(Number(value)));
 
-const bounded = (value: number): number => Math.max(-(2 ** 31), Math.min(2 ** 31 - 1, value));
+/** Kept within 32 bits. */
+export const bounded = (value: number): number => Math.max(-(2 ** 31), Math.min(2 ** 31 - 1, value));
 
 const kind = (name: string, bits: number, storage: Storage, decode: ElementKind["decode"] = null, parts = 1): ElementKind => ({
   name,

@@ -5,6 +5,7 @@ import type { Materializer } from "../graph/backend.ts";
 import { type Plan, lowerPlan, planOf, structureKey } from "../graph/plan.ts";
 import type { Value } from "../graph/value.ts";
 import type { LoweringTarget } from "../lower/lowering.ts";
+import type { OnnxModel } from "../onnx/decode.ts";
 import { type OnnxGraph, encodeModel } from "../onnx/encode.ts";
 import type { TensorData } from "../types.ts";
 import { type Eventually, after } from "./eventually.ts";
@@ -37,7 +38,10 @@ const breathe = (): Promise<void> =>
  * The providers of a session of this graph. ONNX Runtime hands nodes that a provider does not know to the CPU by itself; this names those that
  * the WebGPU provider takes and then refuses to run: max pooling with indices.
  */
-function providersFor(graph: OnnxGraph, providers: readonly ExecutionProvider[]): readonly ExecutionProvider[] {
+function providersFor(
+  graph: Pick<OnnxGraph | OnnxModel["graph"], "nodes">,
+  providers: readonly ExecutionProvider[],
+): readonly ExecutionProvider[] {
   if (!providers.includes("webgpu")) return providers;
   const forceCpuNodeNames = graph.nodes.filter(({ type, outputs }) => type === "MaxPool" && outputs.length > 1).map(({ name }) => name);
   if (forceCpuNodeNames.length === 0) return providers;
@@ -64,6 +68,15 @@ export class GraphRunner implements Materializer {
       () => this.runtime.createSession(encodeModel(graph), { ...this.sessionOptions, executionProviders, ...overrides }),
       (cause) =>
         new GeoLearnError("ENGINE_FAILED", `ONNX Runtime refused a graph of ${graph.nodes.length} nodes: ${String(cause)}`, { cause }),
+    );
+  }
+
+  /** Builds a session of a checked model file. @throws ENGINE_FAILED when ONNX Runtime refuses it */
+  loadModel({ bytes, source, graph }: Pick<OnnxModel, "bytes" | "source" | "graph">): Eventually<RuntimeSession> {
+    const executionProviders = providersFor(graph, this.sessionOptions.executionProviders);
+    return failing(
+      () => this.runtime.createSession(bytes, { ...this.sessionOptions, executionProviders }),
+      (cause) => new GeoLearnError("ENGINE_FAILED", `ONNX Runtime refused ${source}: ${String(cause)}`, { cause }),
     );
   }
 
