@@ -6,7 +6,7 @@ import * as inBrowser from "./browser.ts";
 import * as inNode from "./index.ts";
 
 /** What needs files, and so a file system. */
-const NODE_ONLY = ["parseOnnxModel", "readOnnxModel", "readOnnxWeights"];
+const NODE_ONLY = ["readOnnxModel", "readOnnxWeights"];
 
 describe("the browser's front door", () => {
   test("has everything but what needs files", () => {
