@@ -1,10 +1,13 @@
 import { defineConfig } from "tsup";
 
-export default defineConfig({
-  entry: { index: "src/index.ts", "decode.worker": "src/raster/decode.worker.ts" },
-  format: "esm",
-  target: "node20",
-  dts: { entry: { index: "src/index.ts" }, compilerOptions: { isolatedDeclarations: false } },
-  sourcemap: true,
-  clean: true,
-});
+export default defineConfig([
+  {
+    entry: { index: "src/index.ts", "decode.worker": "src/raster/decode.worker.ts" },
+    format: "esm",
+    target: "node20",
+    dts: { entry: { index: "src/index.ts" }, compilerOptions: { isolatedDeclarations: false } },
+    sourcemap: true,
+    clean: true,
+  },
+  { entry: { browser: "src/browser.ts" }, format: "esm", platform: "browser", target: "es2022", sourcemap: true },
+]);

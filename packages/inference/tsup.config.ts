@@ -1,10 +1,13 @@
 import { defineConfig } from "tsup";
 
-export default defineConfig({
-  entry: { index: "src/index.ts", "classify.worker": "src/classify/classify.worker.ts" },
-  format: "esm",
-  target: "node20",
-  dts: { compilerOptions: { isolatedDeclarations: false } },
-  sourcemap: true,
-  clean: true,
-});
+export default defineConfig([
+  {
+    entry: { index: "src/index.ts", "classify.worker": "src/classify/classify.worker.ts" },
+    format: "esm",
+    target: "node20",
+    dts: { compilerOptions: { isolatedDeclarations: false } },
+    sourcemap: true,
+    clean: true,
+  },
+  { entry: { browser: "src/browser.ts" }, format: "esm", platform: "browser", target: "es2022", sourcemap: true },
+]);

@@ -21,14 +21,8 @@ export {
 } from "./losses/pixel-loss.ts";
 
 // weights
-export {
-  type Safetensors,
-  type WriteSafetensorsOptions,
-  encodeSafetensors,
-  parseSafetensors,
-  readSafetensors,
-  writeSafetensors,
-} from "./weights/safetensors.ts";
+export { type Safetensors, type WriteSafetensorsOptions, encodeSafetensors, parseSafetensors } from "./weights/safetensors.ts";
+export { readSafetensors, writeSafetensors } from "./weights/safetensors-file.ts";
 export type { ReadWeightsOptions } from "./weights/locate.ts";
 export { type WeightFile, type WeightFormat, readWeights } from "./weights/read-weights.ts";
 export { type EncoderWeightsReport, loadEncoderWeights } from "./weights/encoder-weights.ts";

@@ -1,7 +1,6 @@
 /** Small GeoTIFFs in one piece, such as training chips: no tiles, no reduced copies, one strip. */
 
-import { promisify } from "node:util";
-import zlib from "node:zlib";
+import { deflateZlib } from "#deflate";
 
 import { GeoLearnError } from "../errors.ts";
 import type { Samples } from "./raster.ts";
@@ -26,8 +25,6 @@ export interface GeoTiffProfile extends Omit<TagProfile, "bands"> {
   /** Whether differences of neighbours are deflated instead of the samples. @defaultValue true, but false for class rasters */
   readonly predictor?: boolean;
 }
-
-const deflate = promisify<Uint8Array, zlib.ZlibOptions, Buffer>(zlib.deflate);
 
 /**
  * The bytes of a GeoTIFF of at most 2 GiB: bands interleaved by pixel, one strip. The input is not changed.
@@ -56,8 +53,7 @@ export async function encodeGeoTiff(image: GeoTiffImage, profile: GeoTiffProfile
   const pixels = copied ? interleave(data, bands, width * height) : data;
   applyPredictor(predictor, pixels, width, bands, sampleType);
   const plain = new Uint8Array(pixels.buffer, pixels.byteOffset, pixels.byteLength);
-  const strip =
-    compression === "none" ? plain : await deflate(plain, { level: profile.level ?? 6, chunkSize: Math.max(1024, plain.length >> 1) });
+  const strip = compression === "none" ? plain : await deflateZlib(plain, profile.level ?? 6);
 
   const tags: Tag[] = [
     ...sampleTags({ ...full, compression }, width, height, predictor),
@@ -68,7 +64,7 @@ export async function encodeGeoTiff(image: GeoTiffImage, profile: GeoTiffProfile
   const offset: [number] = [0];
   tags.push({ id: 273, type: "offset", values: offset });
   offset[0] = 8 + directoriesSize([tags], false);
-  const out = Buffer.allocUnsafe(offset[0] + strip.byteLength);
+  const out = new Uint8Array(offset[0] + strip.byteLength);
   out.set(encodeSignature(false, 8));
   out.set(encodeDirectories([tags], false, 8), 8);
   out.set(strip, offset[0]);

@@ -12,7 +12,9 @@ import { GeoLearnError } from "../errors.ts";
 import { type MosaicOptions, mosaicRasters } from "./mosaic.ts";
 import { looksLikePicture, openPicture } from "./picture-raster.ts";
 import type { Raster } from "./raster.ts";
-import { findSidecars, noSidecars } from "./sidecars.ts";
+import { noSidecars } from "./no-sidecars.ts";
+import { findSidecars } from "./sidecars.ts";
+import { blobSource } from "./sources/blob-source.ts";
 import { type ByteSource, memorySource } from "./sources/byte-source.ts";
 import { fileSource } from "./sources/file-source.ts";
 import { httpSource } from "./sources/http-source.ts";
@@ -22,10 +24,10 @@ import { openTiff } from "./tiff/tiff-raster.ts";
 import { looksLikeVrt, openVrt } from "./vrt.ts";
 
 /**
- * What {@link openRaster} opens: a path, a glob, a folder, an `http` address, the bytes of a file, an open raster, or a list
+ * What {@link openRaster} opens: a path, a glob, a folder, an `http` address, the bytes of a file, a `Blob` or `File`, an open raster, or a list
  * of these, which becomes one mosaic.
  */
-export type RasterSource = string | URL | Uint8Array | ArrayBuffer | Raster | readonly RasterSource[];
+export type RasterSource = string | URL | Uint8Array | ArrayBuffer | Blob | Raster | readonly RasterSource[];
 
 /** Options of {@link openRaster}. */
 export interface OpenRasterOptions extends MosaicOptions {
@@ -62,6 +64,7 @@ export async function openRaster(source: RasterSource, options: OpenRasterOption
   if (isRaster(source)) return source;
   if (source instanceof Uint8Array) return openSource(memorySource(source), options);
   if (source instanceof ArrayBuffer) return openSource(memorySource(new Uint8Array(source)), options);
+  if (source instanceof Blob) return openSource(blobSource(source), options);
   if (source instanceof URL) return openRaster(source.protocol === "file:" ? fileURLToPath(source) : source.href, options);
   if (typeof source !== "string") return openMany(source, options);
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(source)) return openAddress(source, options);

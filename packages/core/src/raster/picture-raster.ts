@@ -1,16 +1,17 @@
 /** PNG and JPEG pictures as rasters; where they lie is told by a world file beside them. */
 
+import { decodeBlocks } from "#decode-pool";
+
 import type { Rgb } from "../classes.ts";
 import { GeoLearnError } from "../errors.ts";
 import { type BlockSpec, JPEG_FILE, PNG_FILE } from "./codecs/block-spec.ts";
 import { readJpegSize } from "./codecs/jpeg-markers.ts";
 import { looksLikePng, type PngHeader, readPngHeader } from "./codecs/png.ts";
-import { decodeBlocks } from "./decode-pool.ts";
 import { levelRaster } from "./level-raster.ts";
 import type { Level } from "./level.ts";
 import type { BandInfo, Raster, Samples, SampleType } from "./raster.ts";
 import { readFailure } from "./read-failure.ts";
-import type { Sidecars } from "./sidecars.ts";
+import type { Sidecars } from "./no-sidecars.ts";
 import type { ByteSource } from "./sources/byte-source.ts";
 import type { OpenTiffOptions } from "./tiff/tiff-raster.ts";
 import { untilAborted } from "./until-aborted.ts";

@@ -9,23 +9,9 @@ import type { Crs } from "../crs/crs.ts";
 import { crsFromWkt } from "../crs/from-wkt.ts";
 import { GeoLearnError } from "../errors.ts";
 import type { ByteSource } from "./sources/byte-source.ts";
+import type { Sidecars } from "./no-sidecars.ts";
 import { fileSource } from "./sources/file-source.ts";
 import { parseWorldFile, worldFileNames } from "./world-file.ts";
-
-/** What lies beside a raster file. */
-export interface Sidecars {
-  /** External overviews (`.ovr`). */
-  readonly overviews: ByteSource | null;
-  /** External mask (`.msk`). */
-  readonly mask: ByteSource | null;
-  /** Transform of a world file, used when the raster has none. */
-  readonly transform: Affine | null;
-  /** Reference system of a `.prj` file, used when the raster has none. */
-  readonly crs: Crs | null;
-}
-
-/** A raster with nothing beside it. */
-export const noSidecars: Sidecars = { overviews: null, mask: null, transform: null, crs: null };
 
 /** Such files are a few lines, with statistics a few thousand; anything larger is something else. */
 const MAX_TEXT_BYTES = 1024 * 1024;

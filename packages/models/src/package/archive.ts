@@ -1,7 +1,5 @@
 /** The parts of a `.dlpk` that every reader needs: the archive, its one `.emd`, and what that says. */
 
-import { stat } from "node:fs/promises";
-
 import { GeoLearnError, readZip, type ZipArchive } from "@geolearn/core";
 
 import { parseJson } from "./json.ts";
@@ -28,7 +26,6 @@ const MAX_EMD_BYTES = 16 * 1024 * 1024;
  */
 export async function openPackage(source: string | Uint8Array): Promise<OpenedPackage> {
   const name = typeof source === "string" ? source : "the model package";
-  if (typeof source === "string") await refuseFolder(source);
   const archive = await readZip(source, { code: "MODEL_CORRUPT", name });
   const candidates = archive.entries.filter((entry) => /\.emd$/i.test(entry.name) && !entry.name.startsWith("__MACOSX/"));
   const [found] = candidates;
@@ -67,13 +64,4 @@ export function entryNamed(opened: OpenedPackage, file: string): string | null {
   const plain = file.replace(/\\/g, "/").replace(/^(\.\/)+/, "");
   const name = opened.folder + plain;
   return opened.archive.has(name) ? name : null;
-}
-
-async function refuseFolder(path: string): Promise<void> {
-  const found = await stat(path).catch(() => null);
-  if (found?.isDirectory()) {
-    throw new GeoLearnError("INVALID_ARGUMENT", `${path} is a folder; a model is one .dlpk file.`, {
-      hint: "Zip the folder's content and give the zip, named .dlpk.",
-    });
-  }
 }

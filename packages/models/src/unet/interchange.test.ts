@@ -10,7 +10,7 @@ import type * as tf from "@tensorflow/tfjs";
 import { describe, expect, it } from "vitest";
 
 import { greatestDifference, patternImage } from "../testing/pattern.ts";
-import { writeSafetensors } from "../weights/safetensors.ts";
+import { writeSafetensors } from "../weights/safetensors-file.ts";
 import { createUNet } from "./unet.ts";
 
 const root = new URL("../../../../", import.meta.url);

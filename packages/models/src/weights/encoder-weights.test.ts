@@ -11,7 +11,7 @@ import { greatestDifference, pattern, patternWeights, sameWeights } from "../tes
 import { createUNet, unetBlueprint } from "../unet/unet.ts";
 import { adaptBands } from "./adapt-bands.ts";
 import { loadEncoderWeights } from "./encoder-weights.ts";
-import { writeSafetensors } from "./safetensors.ts";
+import { writeSafetensors } from "./safetensors-file.ts";
 
 let folder: string;
 

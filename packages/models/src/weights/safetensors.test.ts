@@ -8,7 +8,8 @@ import { fileURLToPath } from "node:url";
 import type { HostTensor } from "@geolearn/engine";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { encodeSafetensors, parseSafetensors, readSafetensors, writeSafetensors } from "./safetensors.ts";
+import { readSafetensors, writeSafetensors } from "./safetensors-file.ts";
+import { encodeSafetensors, parseSafetensors } from "./safetensors.ts";
 
 const python = process.env["GEOLEARN_PEERS"] ?? fileURLToPath(new URL("../../../../../.venv-peers/bin/python", import.meta.url));
 let folder: string;

@@ -4,9 +4,7 @@
  * the header's size, every offset, every shape; gaps and overlaps are refused, as the reference implementation does.
  */
 
-import { readFile, stat } from "node:fs/promises";
-
-import { GeoLearnError, writeAtomic } from "@geolearn/core";
+import { GeoLearnError } from "@geolearn/core";
 import type { HostTensor } from "@geolearn/engine";
 
 import { parseJson } from "../package/json.ts";
@@ -22,42 +20,11 @@ export interface Safetensors {
 
 /** Largest header read; the format itself allows 100 MB, a network of ten thousand tensors needs 2 MB. */
 const MAX_HEADER_BYTES = 16 * 1024 * 1024;
-/** Largest file read into memory, which is also the most Node reads at once. */
-const MAX_FILE_BYTES = 2 ** 31 - 1;
 const MAX_RANK = 8;
 
 const DECODERS: ReadonlyMap<string, NumberType> = new Map<string, NumberType>(Object.entries(NUMBER_TYPES));
 
-/**
- * Reads a safetensors file. F64, F32, F16, BF16, integers and booleans all become float32 (integers above 2^24 are
- * rounded).
- *
- * @throws FILE_NOT_FOUND; MODEL_CORRUPT for a file that contradicts itself; UNSUPPORTED_FORMAT for a number type that
- * is not known; LIMIT_EXCEEDED for a header above 16 MiB or a file of 2 GiB or more.
- *
- * @example
- * const { tensors } = await readSafetensors("resnet18.safetensors");
- * tensors.get("conv1.weight")?.shape; // [64, 3, 7, 7]
- */
-export async function readSafetensors(path: string): Promise<Safetensors> {
-  let bytes: Uint8Array;
-  try {
-    const { size } = await stat(path);
-    if (size > MAX_FILE_BYTES) throw tooLarge(path, size);
-    bytes = await readFile(path);
-  } catch (cause) {
-    if (GeoLearnError.is(cause)) throw cause;
-    const reason = cause instanceof Error && "code" in cause && cause.code !== "ENOENT" ? ` (${String(cause.code)})` : "";
-    throw new GeoLearnError("FILE_NOT_FOUND", `The weight file ${path} cannot be read${reason}.`, {
-      hint: "Give the path of a .safetensors file.",
-      data: { path },
-      cause,
-    });
-  }
-  return parseSafetensors(bytes, path);
-}
-
-/** {@link readSafetensors} of bytes in memory; `name` is used in messages. */
+/** Reads the bytes of a safetensors file, as `readSafetensors` does; `name` is used in messages. */
 export function parseSafetensors(bytes: Uint8Array, name = "the weights"): Safetensors {
   const { header, dataStart } = readHeader(bytes, name);
   const metadata = new Map<string, string>();
@@ -76,26 +43,13 @@ export function parseSafetensors(bytes: Uint8Array, name = "the weights"): Safet
   return { tensors, metadata };
 }
 
-/** Options of {@link writeSafetensors}. */
+/** Options of `writeSafetensors`. */
 export interface WriteSafetensorsOptions {
   /** Free text for the header. @defaultValue `{ format: "pt" }`, which PyTorch's readers look for */
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
-/**
- * Writes tensors as float32, whole or not at all. The same tensors in the same order give the same bytes.
- *
- * @throws INVALID_ARGUMENT for a tensor whose shape and values disagree; WRITE_FAILED or DISK_FULL.
- */
-export async function writeSafetensors(
-  path: string,
-  tensors: ReadonlyMap<string, HostTensor>,
-  options: WriteSafetensorsOptions = {},
-): Promise<void> {
-  await writeAtomic(path, encodeSafetensors(tensors, options));
-}
-
-/** The bytes {@link writeSafetensors} writes. */
+/** The bytes `writeSafetensors` writes. */
 export function encodeSafetensors(
   tensors: ReadonlyMap<string, HostTensor>,
   { metadata = { format: "pt" } }: WriteSafetensorsOptions = {},
@@ -203,13 +157,6 @@ function refuseGaps(entries: readonly TensorEntry[], dataBytes: number, name: st
     at = entry.end;
   }
   if (at !== dataBytes) throw corrupt(name, `describes ${at} bytes of numbers but holds ${dataBytes}`);
-}
-
-function tooLarge(path: string, size: number): GeoLearnError {
-  return new GeoLearnError("LIMIT_EXCEEDED", `${path} has ${size} bytes; at most ${MAX_FILE_BYTES} are read.`, {
-    hint: "Save only the layers that are needed.",
-    data: { path, size },
-  });
 }
 
 function corrupt(name: string, what: string): GeoLearnError {

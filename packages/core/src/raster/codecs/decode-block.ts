@@ -1,6 +1,6 @@
 /** Decodes one block (tile or strip) to samples, band after band. Runs in the main thread and in workers. */
 
-import { constants, inflateSync } from "node:zlib";
+import { inflateZlib } from "#deflate";
 
 import { GeoLearnError } from "../../errors.ts";
 import type { Samples } from "../raster.ts";
@@ -80,21 +80,8 @@ async function decompress(spec: BlockSpec, bytes: Uint8Array, rowBytes: number, 
     case ZSTD:
       return decodeZstd(bytes, rowBytes * spec.height + SLACK, [expected, rowBytes * spec.height]);
     default:
-      return inflate(bytes, expected, rowBytes * spec.height + SLACK);
+      return inflateZlib(bytes, { expected, limit: rowBytes * spec.height + SLACK });
   }
-}
-
-/**
- * Inflates to at most `limit` bytes; a chunk of the expected size makes one allocation (and one larger than Node's buffer
- * pool, so that it can be transferred). The checksum is verified.
- */
-function inflate(bytes: Uint8Array, expected: number, limit: number): Uint8Array {
-  const { buffer, byteOffset, byteLength } = inflateSync(bytes, {
-    chunkSize: Math.max(expected + 64, 16384),
-    maxOutputLength: limit,
-    finishFlush: constants.Z_FINISH,
-  });
-  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 async function inflateLerc(spec: BlockSpec, bytes: Uint8Array, rows: number): Promise<Uint8Array> {
@@ -102,7 +89,7 @@ async function inflateLerc(spec: BlockSpec, bytes: Uint8Array, rows: number): Pr
   // LERC of noise may be larger than the samples: headers, masks and bit stuffing
   const limit = expected * 2 + SLACK;
   if (spec.lercCompression === 0) return bytes;
-  if (spec.lercCompression === 1) return inflate(bytes, expected, limit);
+  if (spec.lercCompression === 1) return inflateZlib(bytes, { expected, limit });
   if (spec.lercCompression === 2) return decodeZstd(bytes, limit, []);
   throw corrupt(`its LERC blocks use the unknown compression ${spec.lercCompression}`);
 }
@@ -163,10 +150,13 @@ function unsignedView(raw: Uint8Array, bytes: number): Uint8Array | Uint16Array 
 }
 
 function swapBytes(raw: Uint8Array, bytes: number): void {
-  const buffer = Buffer.from(raw.buffer, raw.byteOffset, raw.length);
-  if (bytes === 2) buffer.swap16();
-  else if (bytes === 4) buffer.swap32();
-  else buffer.swap64();
+  for (let start = 0; start + bytes <= raw.length; start += bytes) {
+    for (let i = start, j = start + bytes - 1; i < j; i++, j--) {
+      const byte = raw[i]!;
+      raw[i] = raw[j]!;
+      raw[j] = byte;
+    }
+  }
 }
 
 function fromHalf(half: Uint16Array): Float32Array {

@@ -1,7 +1,8 @@
 /** A PNG decoder (ISO/IEC 15948) whose memory is bounded by the size its header claims and the caller allows. */
 
-import { crc32, inflateSync } from "node:zlib";
+import { crc32, inflateZlib } from "#deflate";
 
+import { joinBytes } from "../../files/join-bytes.ts";
 import type { Samples } from "../raster.ts";
 import { separateBands } from "./separate-bands.ts";
 import { unpackBits } from "./unpack-bits.ts";
@@ -53,14 +54,14 @@ export function readPngHeader(bytes: Uint8Array): PngHeader {
 }
 
 /** Samples band after band. @throws Error when the stream is damaged. */
-export function decodePng(bytes: Uint8Array): Samples {
+export async function decodePng(bytes: Uint8Array): Promise<Samples> {
   const { header, data } = readChunks(bytes);
   const { width, height, bits, channels } = header;
   const areas = header.interlaced ? passes : ([[0, 0, 1, 1]] as const);
   const sizes = areas.map(([x, y, dx, dy]) => [Math.ceil((width - x) / dx), Math.ceil((height - y) / dy)] as const);
   const rowBytes = (columns: number): number => Math.ceil((columns * channels * bits) / 8);
   const expected = sizes.reduce((sum, [w, h]) => sum + (w > 0 && h > 0 ? (1 + rowBytes(w)) * h : 0), 0);
-  const raw = inflateSync(data, { chunkSize: Math.max(expected + 64, 16384), maxOutputLength: expected + 65536 });
+  const raw = await inflateZlib(data, { expected, limit: expected + 65536 });
   if (raw.length < expected) throw new Error("the PNG ends before its last row");
   const out = bits === 16 ? new Uint16Array(width * height * channels) : new Uint8Array(width * height * channels);
   let at = 0;
@@ -114,7 +115,7 @@ function readChunks(bytes: Uint8Array): { header: PngHeader; data: Uint8Array } 
     else if (kind === "IDAT") parts.push(content);
     else if (kind === "IEND") break;
   }
-  return { header: parseHeader(first!, palette, transparency), data: parts.length === 1 ? parts[0]! : Buffer.concat(parts) };
+  return { header: parseHeader(first!, palette, transparency), data: parts.length === 1 ? parts[0]! : joinBytes(parts) };
 }
 
 function parseHeader(content: Uint8Array, palette: Uint8Array | null, transparency: Uint8Array | null): PngHeader {

@@ -12,7 +12,7 @@ const TYPE_BYTES = { byte: 1, ascii: 1, short: 2, long: 4, double: 8 } as const;
 
 /** A text tag: UTF-8 with the closing NUL. */
 export function asciiTag(id: number, text: string): Tag {
-  return { id, type: "ascii", values: Buffer.from(`${text}\0`) };
+  return { id, type: "ascii", values: new TextEncoder().encode(`${text}\0`) };
 }
 
 /** Bytes that {@link encodeDirectories} will make of these tags; it depends on the number of values, not on the values. */
@@ -66,14 +66,14 @@ export function encodeDirectories(directories: readonly (readonly Tag[])[], bigT
 
 /** Signature and position of the first directory: 8 bytes, or 16 for BigTIFF. */
 export function encodeSignature(bigTiff: boolean, firstDirectory: number): Uint8Array {
-  const out = Buffer.alloc(bigTiff ? 16 : 8);
-  out.write("II", 0, "latin1");
-  out.writeUInt16LE(bigTiff ? 43 : 42, 2);
+  const out = new DataView(new ArrayBuffer(bigTiff ? 16 : 8));
+  out.setUint16(0, 0x4949);
+  out.setUint16(2, bigTiff ? 43 : 42, true);
   if (bigTiff) {
-    out.writeUInt16LE(8, 4);
-    out.writeBigUInt64LE(BigInt(firstDirectory), 8);
-  } else out.writeUInt32LE(firstDirectory, 4);
-  return out;
+    out.setUint16(4, 8, true);
+    out.setBigUint64(8, BigInt(firstDirectory), true);
+  } else out.setUint32(4, firstDirectory, true);
+  return new Uint8Array(out.buffer);
 }
 
 function typeBytes(tag: Tag, bigTiff: boolean): number {

@@ -115,7 +115,7 @@ function geoTags({ transform, crs }: TagProfile): Tag[] {
       doubles.push(...numbers);
     } else {
       const entry = `${String(value)}|`;
-      directory.push(id, 34737, Buffer.byteLength(entry), Buffer.byteLength(text));
+      directory.push(id, 34737, byteLength(entry), byteLength(text));
       text += entry;
     }
   }
@@ -178,3 +178,5 @@ function shorts(id: number, values: readonly number[]): Tag {
 function size(id: number, value: number): Tag {
   return { id, type: value > 65535 ? "long" : "short", values: [value] };
 }
+
+const byteLength = (text: string): number => new TextEncoder().encode(text).length;

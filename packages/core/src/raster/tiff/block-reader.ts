@@ -1,9 +1,10 @@
 /** Reads windows of one TIFF image: finds the blocks, fetches neighbouring ones together, decodes each once. */
 
+import { decodeBlocks, decodeThreads } from "#decode-pool";
+
 import type { Window } from "../../window.ts";
 import { type BlockCache, createBlockCache } from "../block-cache.ts";
 import { createSamples, sampleBytes } from "../codecs/samples.ts";
-import { decodeBlocks, decodeThreads } from "../decode-pool.ts";
 import { readFailure } from "../read-failure.ts";
 import { untilAborted } from "../until-aborted.ts";
 import type { Samples } from "../raster.ts";

@@ -69,7 +69,7 @@ export class Directory {
     try {
       return new TextDecoder("utf-8", { fatal: true }).decode(used);
     } catch {
-      return Buffer.from(used).toString("latin1");
+      return Array.from(used, (byte) => String.fromCharCode(byte)).join("");
     }
   }
 }

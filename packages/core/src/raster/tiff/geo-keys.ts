@@ -26,7 +26,7 @@ export async function readGeoKeys(directory: Directory): Promise<GeoKeys> {
   if (table === null || table.length < 4) return keys;
   const doubles = (await directory.numbers(tags.geoDoubleParams)) ?? new Float64Array(0);
   const bytes = await directory.bytes(tags.geoAsciiParams);
-  const text = bytes === null ? "" : Buffer.from(bytes).toString("utf8");
+  const text = bytes === null ? "" : new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
   const count = Math.min(table[3]!, Math.floor(table.length / 4) - 1);
   for (let i = 1; i <= count; i++) {
     const [key, location, length, offset] = table.slice(4 * i, 4 * i + 4) as unknown as [number, number, number, number];

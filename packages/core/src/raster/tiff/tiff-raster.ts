@@ -7,7 +7,7 @@ import { isFloat } from "../codecs/samples.ts";
 import { levelRaster } from "../level-raster.ts";
 import type { Level } from "../level.ts";
 import type { Raster, Samples } from "../raster.ts";
-import { noSidecars, type Sidecars } from "../sidecars.ts";
+import { noSidecars, type Sidecars } from "../no-sidecars.ts";
 import type { ByteSource } from "../sources/byte-source.ts";
 import { bothValid, nonZero, pixelsWithValue } from "../validity.ts";
 import { describeBands } from "./bands.ts";

@@ -1,0 +1,85 @@
+/** The front door in a browser: everything of index.ts that needs no files and no threads. */
+
+// errors, progress, random numbers
+export { GeoLearnError, type ErrorCode, type ErrorDetails } from "./errors.ts";
+export type { OnProgress, OnWarning, Progress, Warning, WorkOptions } from "./progress.ts";
+export { createRng, type Rng, type RngState } from "./rng.ts";
+
+// grids and classes
+export {
+  type Affine,
+  type Bounds,
+  applyAffine,
+  composeAffine,
+  fromGdal,
+  gridBounds,
+  invertAffine,
+  isAxisAligned,
+  pixelArea,
+  pixelSize,
+  windowTransform,
+} from "./affine.ts";
+export { type Window, blockWindows, intersectWindows } from "./window.ts";
+export type { ClassDefinition, Rgb, Task } from "./classes.ts";
+
+// reference systems
+export type { Crs } from "./crs/crs.ts";
+export { parseCrs } from "./crs/parse.ts";
+export { crsFromWkt } from "./crs/from-wkt.ts";
+export { type CrsToWktOptions, crsToWkt } from "./crs/to-wkt.ts";
+export { type GeoKey, crsGeoKeys } from "./crs/geo-keys.ts";
+export { sameCrs } from "./crs/same-crs.ts";
+export { type TransformOptions, type Transformer, createTransformer, transformCoordinates } from "./crs/transform.ts";
+export { geographicCrs, groundResolution, localMetricCrs, metresPerUnit } from "./crs/metres.ts";
+export { type Length, parseLength } from "./crs/length.ts";
+
+// rasters in
+export { imageBands, rasterBounds } from "./raster/helpers.ts";
+export { type MosaicOptions, mosaicRasters } from "./raster/mosaic.ts";
+export type { OpenRasterOptions, RasterSource } from "./raster/open-raster.ts";
+export { openRaster } from "./raster/open-raster.browser.ts";
+export { warpRaster, type WarpOptions } from "./raster/warp.ts";
+export type { BandInfo, Raster, RasterArray, ReadOptions, Resampling, SampleType, Samples } from "./raster/raster.ts";
+
+// rasters out
+export type { RasterProfile } from "./raster/write.ts";
+export { type GeoTiffImage, type GeoTiffProfile, encodeGeoTiff } from "./raster/encode-geotiff.ts";
+
+// features
+export { type RasterizeOptions, type Shape, rasterize } from "./features/rasterize.ts";
+export type { Feature, FeatureStream, Features, FieldValue } from "./features/features.ts";
+export { reprojectFeatures } from "./features/reproject.ts";
+export { geometryBounds } from "./features/bounds.ts";
+export { geometryArea, planarArea } from "./features/area.ts";
+export { type Validity, requireValid, validGeometry } from "./features/valid.ts";
+export { rightHanded, ringArea } from "./features/winding.ts";
+
+// statistics and metrics
+export {
+  type BandStatistics,
+  collectStatistics,
+  rasterStatistics,
+  type StatisticsCollector,
+  type StatisticsOptions,
+} from "./statistics.ts";
+export { type ConfusionMatrix, countPixels, createConfusionMatrix, mergeConfusion } from "./metrics/confusion.ts";
+export { type ClassMetrics, type PixelMetrics, pixelMetrics } from "./metrics/pixel-metrics.ts";
+
+// images
+export { type PixelImage, encodePng } from "./image/png.ts";
+export {
+  type ClassColorOptions,
+  type RgbaImage,
+  createImage,
+  overlayClasses,
+  pasteImage,
+  renderClasses,
+  scaleNearest,
+  tileImages,
+} from "./image/picture.ts";
+export { type BandArray, type RenderBandsOptions, bandRanges, renderBands } from "./image/render-bands.ts";
+
+// archives
+export type { ReadZipOptions, ZipArchive, ZipEntry, ZipLimits } from "./files/zip-archive.ts";
+export type { ZipInput } from "./files/zip-parts.ts";
+export { readZip, writeZip } from "./files/zip.browser.ts";

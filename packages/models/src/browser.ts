@@ -1,0 +1,32 @@
+/** The front door in a browser: networks, losses, and model packages in memory. */
+
+// networks
+export type { ForwardOptions, Network, Parameter } from "./network.ts";
+export type { BandNormalization, ResolvedUNetConfig, UNetBackbone, UNetConfig } from "./unet/config.ts";
+export type { Initializer } from "./network/initializers.ts";
+export type { CreateNetworkOptions } from "./network/instantiate.ts";
+export { type ChipSizeRule, checkChipSize } from "./network/chip-size.ts";
+export { createUNet } from "./unet/unet.ts";
+export { createNetwork, modelTypes } from "./network/registry.ts";
+
+// losses
+export {
+  type DiceOptions,
+  type FocalOptions,
+  type MixOptions,
+  type PixelLoss,
+  type PixelLossOptions,
+  type PixelLossSpec,
+  pixelLoss,
+} from "./losses/pixel-loss.ts";
+
+// weights
+export { type Safetensors, type WriteSafetensorsOptions, encodeSafetensors, parseSafetensors } from "./weights/safetensors.ts";
+
+// model packages
+export type { ModelManifest } from "./manifest.ts";
+export { type ModelDescription, describeModelPackage } from "./package/describe.ts";
+export type { ForeignClass } from "./package/foreign.ts";
+export { type ModelPackage, readModelPackage } from "./package/read.ts";
+export { type ModelPackageContent, encodeModelPackage } from "./package/write.ts";
+export { type AdaptWeightsOptions, type AdaptWeightsReport, adaptWeights, loadNetwork } from "./package/load.ts";
