@@ -9,7 +9,7 @@ import { describe, expect, test } from "vitest";
 
 const packages = new URL("../packages/", import.meta.url);
 
-const ROOMS = ["core", "engine", "models"];
+const ROOMS = ["core", "engine", "models", "inference"];
 
 const namesOf = async (file: URL): Promise<string[]> => Object.keys((await import(file.href)) as object).sort();
 

@@ -3,26 +3,17 @@
 import { parentPort, workerData } from "node:worker_threads";
 
 import { GeoLearnError } from "@geolearn/core";
-import { type CompiledFunction, type HostTensor, compile, startEngine } from "@geolearn/engine";
-import { createNetwork } from "@geolearn/models";
-import * as tf from "@tensorflow/tfjs";
 
 import { type LaneReply, type LaneRequest, type LaneSetup, STOP } from "./lane-messages.ts";
-
-interface Lane {
-  readonly scorer: CompiledFunction;
-  readonly stride: number;
-  readonly margin: number;
-  readonly device: string;
-}
+import { createScorer } from "./scorer.ts";
 
 const setup = workerData as LaneSetup;
 const port = parentPort!;
 
-const starting = startLane().then(
-  (lane) => {
-    send({ kind: "ready", device: lane.device, stride: lane.stride, margin: lane.margin });
-    return lane;
+const starting = createScorer(setup).then(
+  (scorer) => {
+    send({ kind: "ready", device: scorer.device, stride: scorer.stride, margin: scorer.margin });
+    return scorer;
   },
   (error: unknown) => {
     send(failure(null, error));
@@ -38,54 +29,21 @@ port.on("message", (request: LaneRequest | typeof STOP) => {
 
 /** Ends the thread between two runs: a thread that is ended from outside inside the native runtime takes the whole process with it. */
 async function end(): Promise<void> {
-  await (await starting)?.scorer.dispose();
+  await (await starting)?.dispose();
   process.exit(0);
 }
 
 async function answer(request: LaneRequest): Promise<void> {
-  const lane = await starting;
-  if (lane === null) return;
+  const scorer = await starting;
+  if (scorer === null) return;
   try {
-    const scores = await computeBlocks(lane.scorer, request);
+    // Once stopped nobody waits for the result any more.
+    const scores = await scorer.compute(request.pixels, request.size, request.out, () => Atomics.load(setup.stop, 0) !== 0);
     if (request.out === null) send({ kind: "scores", id: request.id, scores }, [scores.buffer as ArrayBuffer]);
     else send({ kind: "scores", id: request.id, scores: null });
   } catch (error) {
     send(failure(request.id, error));
   }
-}
-
-async function startLane(): Promise<Lane> {
-  const { device, threads, modelType, config, tileWidth, tileHeight, bands, computeBatch } = setup;
-  const engine = await startEngine({ device, threads });
-  const weights = new Map<string, HostTensor>();
-  for (const { name, shape, offset, length } of setup.weights) {
-    weights.set(name, { data: new Float32Array(setup.buffer, offset, length), shape, dtype: "float32" });
-  }
-  const network = createNetwork(modelType, config, { weights });
-  const scorer = compile(({ images }) => ({ scores: tf.softmax(network.forward(images as tf.Tensor4D, { training: false }), -1) }), {
-    inputs: { images: { shape: [computeBatch, tileHeight, tileWidth, bands], dtype: "float32" } },
-    variables: "constant",
-  });
-  return { scorer, stride: network.stride, margin: network.margin, device: engine.device };
-}
-
-/** Fed to every run: the runtime takes no shared memory, and a last, incomplete run keeps whatever was there before. */
-const images = new Float32Array(setup.computeBatch * setup.tileHeight * setup.tileWidth * setup.bands);
-
-async function computeBlocks(scorer: CompiledFunction, { pixels, size, out }: LaneRequest): Promise<Float32Array> {
-  const { computeBatch } = setup;
-  const length = pixels.length / size;
-  let result = out;
-  for (let first = 0; first < size; first += computeBatch) {
-    if (Atomics.load(setup.stop, 0) !== 0) break; // nobody waits for the result any more
-    const count = Math.min(computeBatch, size - first);
-    images.set(pixels.subarray(first * length, (first + count) * length));
-    const scores = (await scorer.run({ images }))["scores"]!.data as Float32Array;
-    const each = scores.length / computeBatch;
-    result ??= new Float32Array(size * each);
-    result.set(scores.subarray(0, count * each), first * each);
-  }
-  return result ?? new Float32Array(0);
 }
 
 function failure(id: number | null, error: unknown): LaneReply {

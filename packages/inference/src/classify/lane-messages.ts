@@ -19,7 +19,7 @@ export interface LaneSetup {
   readonly config: Readonly<Record<string, unknown>>;
   readonly weights: readonly SharedWeight[];
   /** One copy of the weights for all threads. */
-  readonly buffer: SharedArrayBuffer;
+  readonly buffer: ArrayBufferLike;
   readonly tileWidth: number;
   readonly tileHeight: number;
   readonly bands: number;

@@ -1,20 +1,18 @@
 /** A trained network as an inference function. */
 
-import { createHash } from "node:crypto";
-import { availableParallelism } from "node:os";
-
+import { ComputeLanes } from "#compute-lanes";
+import { checksum, cores, defaultDevice, sharedMemory } from "#platform";
 import { GeoLearnError, type SampleType, type Warning } from "@geolearn/core";
 import type { Device } from "@geolearn/engine";
 import { type ModelPackage, readModelPackage } from "@geolearn/models";
 
 import type { InferenceConfiguration, InferenceFunction, ParameterInfo, PixelBlock, SceneInfo } from "../inference-function.ts";
 import { chooseBands } from "./choose-bands.ts";
-import { ComputeLanes } from "./compute-lanes.ts";
 import type { LaneSetup, SharedWeight } from "./lane-messages.ts";
 
 /** Options of {@link pixelClassifier}. */
 export interface PixelClassifierOptions {
-  /** @defaultValue "cpu" */
+  /** @defaultValue "cpu", in a browser the device of the running engine */
   readonly device?: Device;
   /** Threads of one operation. @defaultValue the cores divided by `workers` */
   readonly threads?: number;
@@ -50,6 +48,7 @@ export function pixelClassifier(model: ModelPackage | string, options: PixelClas
 class PixelClassifier implements InferenceFunction {
   readonly #model: ModelPackage | string;
   readonly #options: PixelClassifierOptions;
+  readonly #device: Device;
   readonly #workers: number;
   #loaded: ModelPackage | null = null;
   #fingerprint: string | undefined;
@@ -58,7 +57,8 @@ class PixelClassifier implements InferenceFunction {
   constructor(model: ModelPackage | string, options: PixelClassifierOptions) {
     this.#model = model;
     this.#options = options;
-    this.#workers = checkCount("workers", options.workers ?? defaultWorkers(options.device ?? "cpu"));
+    this.#device = options.device ?? defaultDevice();
+    this.#workers = checkCount("workers", options.workers ?? defaultWorkers(this.#device));
     if (options.threads !== undefined) checkCount("threads", options.threads);
   }
 
@@ -117,7 +117,7 @@ class PixelClassifier implements InferenceFunction {
   }
 
   get #onCpu(): boolean {
-    return (this.#options.device ?? "cpu") === "cpu";
+    return this.#device === "cpu";
   }
 
   async #load(): Promise<ModelPackage> {
@@ -140,11 +140,10 @@ class PixelClassifier implements InferenceFunction {
     if (this.#lanes !== null && !this.#lanes.closed) return this.#lanes;
     const { manifest, weights } = await this.#load();
     const { buffer, list } = shareWeights(weights);
-    this.#fingerprint ??= fingerprintOf(manifest, buffer, this.#options.device ?? "cpu");
-    const cores = availableParallelism();
+    this.#fingerprint ??= fingerprintOf(manifest, buffer, this.#device);
     const setup: Omit<LaneSetup, "stop"> = {
-      device: this.#options.device ?? "cpu",
-      threads: this.#options.threads ?? Math.max(1, Math.floor(cores / this.#workers)),
+      device: this.#device,
+      threads: this.#options.threads ?? Math.max(1, Math.floor(cores() / this.#workers)),
       modelType: manifest.modelType,
       config: manifest.config,
       weights: list,
@@ -167,7 +166,7 @@ class PixelClassifier implements InferenceFunction {
 }
 
 function defaultWorkers(device: Device): number {
-  return device === "cpu" ? Math.min(MOST_WORKERS, availableParallelism()) : 1;
+  return device === "cpu" ? Math.min(MOST_WORKERS, cores()) : 1;
 }
 
 function checkCount(name: string, value: number): number {
@@ -175,10 +174,10 @@ function checkCount(name: string, value: number): number {
   throw new GeoLearnError("INVALID_ARGUMENT", `\`${name}\` is ${value}; expected a whole number of at least 1.`);
 }
 
-function shareWeights(weights: ModelPackage["weights"]): { buffer: SharedArrayBuffer; list: SharedWeight[] } {
+function shareWeights(weights: ModelPackage["weights"]): { buffer: ArrayBufferLike; list: SharedWeight[] } {
   let bytes = 0;
   for (const { data } of weights.values()) bytes += 4 * data.length;
-  const buffer = new SharedArrayBuffer(bytes);
+  const buffer = sharedMemory(bytes);
   const list: SharedWeight[] = [];
   let offset = 0;
   for (const [name, { data, shape }] of weights) {
@@ -189,10 +188,10 @@ function shareWeights(weights: ModelPackage["weights"]): { buffer: SharedArrayBu
   return { buffer, list };
 }
 
-function fingerprintOf(manifest: ModelPackage["manifest"], weights: SharedArrayBuffer, device: Device): string {
+function fingerprintOf(manifest: ModelPackage["manifest"], weights: ArrayBufferLike, device: Device): string | undefined {
   const { modelType, config, classes, bandIndices, statistics, chipWidth, chipHeight } = manifest;
   const described = JSON.stringify({ modelType, config, classes, bandIndices, statistics, chipWidth, chipHeight, device });
-  return createHash("sha256").update(described).update(new Uint8Array(weights)).digest("hex");
+  return checksum([described, new Uint8Array(weights)]);
 }
 
 function sampleTypeWarnings(trained: string, scene: SampleType): readonly Warning[] {

@@ -1,5 +1,7 @@
 /** Windows of a scene, read ahead and put into blocks. */
 
+import { sharedMemory } from "#platform";
+
 import type { PixelBlock } from "../inference-function.ts";
 import type { WindowPlan } from "../windows/window-plan.ts";
 import type { WindowReader } from "../windows/window-reader.ts";
@@ -95,11 +97,11 @@ class BlockMemory {
   take(): BlockArrays {
     const { plan, bands, outputBands, batchSize } = this.#source;
     const pixels = batchSize * (plan.coreWidth + 2 * plan.margin) * (plan.coreHeight + 2 * plan.margin);
-    const floats = (count: number): Float32Array => new Float32Array(new SharedArrayBuffer(4 * count));
+    const floats = (count: number): Float32Array => new Float32Array(sharedMemory(4 * count));
     return (
       this.#free.pop() ?? {
         pixels: floats(pixels * bands),
-        mask: new Uint8Array(new SharedArrayBuffer(pixels)),
+        mask: new Uint8Array(sharedMemory(pixels)),
         out: floats(batchSize * plan.coreWidth * plan.coreHeight * outputBands),
       }
     );

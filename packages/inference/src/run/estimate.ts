@@ -1,7 +1,5 @@
 /** What a piece of work will cost, before it is done. */
 
-import { performance } from "node:perf_hooks";
-
 import type { RasterSource } from "@geolearn/core";
 
 import { WindowAccumulator } from "../blend/accumulator.ts";

@@ -1,5 +1,6 @@
 /** Land that is asked for: polygons burnt into rows of the scene. */
 
+import { readMask } from "#platform";
 import {
   type Affine,
   type Bounds,
@@ -12,7 +13,6 @@ import {
   geometryBounds,
   invertAffine,
   rasterize,
-  readFeatures,
   reprojectFeatures,
   sameCrs,
   windowTransform,
@@ -32,7 +32,7 @@ export interface RegionMask {
  * @throws FEATURES_EMPTY without polygons, LABELS_OUTSIDE when none touches the scene, RASTER_NO_TRANSFORM
  */
 export async function readRegionMask(mask: string | Features, scene: Scene, onWarning: OnWarning | undefined): Promise<RegionMask> {
-  const features = typeof mask === "string" ? await readFeatures(mask) : mask;
+  const features = typeof mask === "string" ? await readMask(mask) : mask;
   const { transform, raster, view } = scene;
   if (transform === null) {
     throw new GeoLearnError(
