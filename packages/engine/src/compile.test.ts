@@ -1,7 +1,18 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, test } from "vitest";
 import { GeoLearnError } from "@geolearn/core";
-import { compile, constant, createOptimizer, dropout, randomUniform, readVariable, startEngine, writeVariable } from "./index.ts";
+import {
+  compile,
+  constant,
+  conv2d,
+  createOptimizer,
+  dropout,
+  randomUniform,
+  readVariable,
+  softmaxCrossEntropy,
+  startEngine,
+  writeVariable,
+} from "./index.ts";
 import { onnxBackend } from "./graph/backend.ts";
 import type { HostTensor, TensorSpec } from "./types.ts";
 
@@ -407,5 +418,83 @@ describe("outside compile", () => {
     const error = refusal(() => tf.multinomial(tf.tensor1d([0.1, 0.9]), 2));
     expect(error.code).toBe("KERNEL_MISSING");
     expect(error.message).toContain("Multinomial");
+  });
+});
+
+describe("repeated runs in one call", () => {
+  const scalar = { shape: [], dtype: "float32" } as const;
+
+  async function train(repeated: boolean, groups: readonly number[]): Promise<{ losses: number[]; weights: Float32Array; unused: number }> {
+    await startEngine();
+    const filter = tf.variable(
+      tf.tensor4d(
+        Float32Array.from({ length: 3 * 3 * 2 * 4 }, (_, i) => Math.sin(i)),
+        [3, 3, 2, 4],
+      ),
+    );
+    const fixed = tf.variable(tf.tensor1d([0.1, 0.2, 0.3, 0.4]), false);
+    const counter = tf.variable(tf.scalar(0), false);
+    const adam = createOptimizer({ type: "adam" }, [filter]);
+    const step = compile(
+      ({ x, y, rate, number }) => {
+        const logits = (): tf.Tensor => tf.add(conv2d(x as tf.Tensor4D, filter as tf.Tensor4D, { pad: "same" }), fixed);
+        const { value, grads } = tf.variableGrads(
+          () => softmaxCrossEntropy(dropout(logits() as tf.Tensor4D, 0.5, tf.cast(number!, "int32"), 1), y!) as tf.Scalar,
+          [filter],
+        );
+        adam.apply([grads[filter.name]!], rate!, number!);
+        counter.assign(number as tf.Scalar);
+        return { loss: value };
+      },
+      {
+        inputs: { x: { shape: [2, 8, 6, 2], dtype: "float32" }, y: { shape: [2, 8, 6], dtype: "int32" }, rate: scalar, number: scalar },
+        repeated,
+      },
+    );
+    const losses: number[] = [];
+    let done = 0;
+    for (const group of groups) {
+      const numbers = Array.from({ length: group }, (_, i) => done + i + 1);
+      const inputs = {
+        x: Float32Array.from(numbers.flatMap((n) => Array.from({ length: 192 }, (_, i) => Math.cos(i * n)))),
+        y: Int32Array.from(numbers.flatMap((n) => Array.from({ length: 96 }, (_, i) => (i * n) % 4))),
+        rate: Float32Array.from(numbers, (n) => 0.1 / n),
+        number: Float32Array.from(numbers),
+      };
+      const { loss } = await step.run(inputs);
+      expect(loss!.shape).toEqual(repeated ? [group] : []);
+      losses.push(...loss!.data);
+      done += group;
+    }
+    const weights = (readVariable(filter).data as Float32Array).slice();
+    const unused = readVariable(counter).data[0]!;
+    await step.dispose();
+    adam.dispose();
+    for (const variable of [filter, fixed, counter]) variable.dispose();
+    return { losses, weights, unused };
+  }
+
+  test("give the bits of single runs, in groups of any size", async () => {
+    const single = await train(false, [1, 1, 1, 1, 1, 1]);
+    expect(new Set(single.losses).size).toBe(6);
+    for (const groups of [[6], [1, 2, 3], [4, 2]]) {
+      const repeated = await train(true, groups);
+      expect(repeated.losses).toEqual(single.losses);
+      expect(repeated.weights).toEqual(single.weights);
+      expect(repeated.unused).toBe(6);
+    }
+  });
+
+  test("refuse inputs that are not for whole runs, or not for as many", async () => {
+    await startEngine();
+    const add = compile(({ a, b }) => ({ c: tf.add(a!, b!) }), {
+      inputs: { a: { shape: [3], dtype: "float32" }, b: scalar },
+      repeated: true,
+    });
+    await expect(add.run({ a: new Float32Array(4), b: new Float32Array(1) })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    await expect(add.run({ a: new Float32Array(6), b: new Float32Array(3) })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    const { c } = await add.run({ a: Float32Array.of(1, 2, 3, 4, 5, 6), b: Float32Array.of(10, 20) });
+    expect(c).toEqual({ data: Float32Array.of(11, 12, 13, 24, 25, 26), shape: [2, 3], dtype: "float32" });
+    await add.dispose();
   });
 });

@@ -5,8 +5,10 @@ import * as tf from "@tensorflow/tfjs";
 import { runningEngine } from "./engine-state.ts";
 import { onnxBackend, tensorType } from "./graph/backend.ts";
 import { type Plan, lowerPlan, planOf } from "./graph/plan.ts";
+import { RUNS, loopGraph, loopInput } from "./graph/loop.ts";
 import { currentRecording, withRecording } from "./graph/recording.ts";
 import { type Value, leaf, operation, sizeOf } from "./graph/value.ts";
+import type { OnnxGraph } from "./onnx/encode.ts";
 import { type Eventually, after } from "./runtime/eventually.ts";
 import type { RuntimeSession, RuntimeTensor } from "./runtime/runtime.ts";
 import { type GraphRunner } from "./runtime/session.ts";
@@ -24,6 +26,12 @@ export interface CompileOptions {
    * graph, which ONNX Runtime can then optimise further (inference); when a variable changed since, the graph is built again.
    */
   readonly variables?: "state" | "constant";
+  /**
+   * Runs the function several times a call. Every input has the runs as an additional first side, outputs come stacked in the same way, and what
+   * the function assigns passes from run to run without leaving the runtime: worth it when there is much of it. Each call chooses its
+   * number of runs; the results are those of as many calls one after another. @defaultValue false
+   */
+  readonly repeated?: boolean;
 }
 
 /** A compiled function. */
@@ -32,7 +40,10 @@ export interface CompiledFunction {
   readonly outputs: Readonly<Record<string, TensorSpec>>;
   /** Variables the function assigns. */
   readonly assigned: readonly tf.Variable[];
-  /** Runs it. Afterwards assigned variables hold their new values. The inputs may be reused once the promise has settled. */
+  /**
+   * Runs it. Afterwards assigned variables hold their new values. The inputs may be reused once the promise has settled. When compiled
+   * `repeated`, inputs and outputs have the runs as first side.
+   */
   run(inputs: Readonly<Record<string, TensorData | number>>): Promise<Record<string, HostTensor>>;
   /** Frees the session. Later runs fail. */
   dispose(): Promise<void>;
@@ -151,6 +162,8 @@ class OnnxFunction implements CompiledFunction {
   private embedded: Value[] = [];
   private readonly state: { readonly variable: tf.Variable; readonly name: string }[] = [];
   private readonly leafNames = new Map<Value, string | null>();
+  /** What is assigned, under the name by which it is read. */
+  private readonly carried: readonly { readonly name: string; readonly value: Value }[];
 
   constructor(
     private readonly runner: GraphRunner,
@@ -178,6 +191,15 @@ class OnnxFunction implements CompiledFunction {
         this.leafNames.set(value, this.folds ? null : `s${i}`);
       } else this.leafNames.set(value, null);
     });
+    this.carried = recorded.assigned.map(({ variable, value }, i) => {
+      const read = this.state.find((one) => one.variable === variable);
+      if (read === undefined && this.repeated) this.state.push({ variable, name: `unread${i}` });
+      return { name: read?.name ?? `unread${i}`, value };
+    });
+  }
+
+  private get repeated(): boolean {
+    return this.options.repeated === true;
   }
 
   private get folds(): boolean {
@@ -185,23 +207,26 @@ class OnnxFunction implements CompiledFunction {
   }
 
   async run(inputs: Readonly<Record<string, TensorData | number>>): Promise<Record<string, HostTensor>> {
-    const feeds = this.inputFeeds(inputs);
-    return this.runner.enqueue(() => this.runNow(feeds));
+    const runs = this.repeated ? countRuns(this.inputs, inputs) : null;
+    const feeds = this.inputFeeds(inputs, runs);
+    return this.runner.enqueue(() => this.runNow(feeds, runs));
   }
 
-  private runNow(feeds: Record<string, RuntimeTensor>): Eventually<Record<string, HostTensor>> {
+  private runNow(feeds: Record<string, RuntimeTensor>, runs: number | null): Eventually<Record<string, HostTensor>> {
     if (this.disposed) throw new GeoLearnError("INVALID_ARGUMENT", "the compiled function was disposed");
     const backend = onnxBackend();
     const held = this.state.map(({ variable }) => backend.valueBehind(variable));
     const { outputs, assigned } = this.recorded;
     const session = after(this.runner.settle(held), () => this.currentSession(held));
     const results = after(session, (ready) => {
-      if (!this.folds) this.state.forEach(({ name }, i) => (feeds[name] = this.runner.feed(held[i]!)));
+      if (!this.folds) this.state.forEach(({ name }, i) => (feeds[this.stateInput(name)] = this.runner.feed(held[i]!)));
       return this.runner.execute(ready, feeds, outputs.length + assigned.length);
     });
     return after(results, (data) => {
       assigned.forEach(({ variable, value }, i) => backend.replace(variable, leaf(data[outputs.length + i]!, value.shape, value.dtype)));
-      return Object.fromEntries(outputs.map(({ name, value }, i) => [name, { data: data[i]!, shape: value.shape, dtype: value.dtype }]));
+      return Object.fromEntries(
+        outputs.map(({ name, value }, i) => [name, { data: data[i]!, shape: stacked(value.shape, runs), dtype: value.dtype }]),
+      );
     });
   }
 
@@ -224,24 +249,51 @@ class OnnxFunction implements CompiledFunction {
     return session?.dispose();
   }
 
-  private graph(held: readonly Value[]): ReturnType<typeof lowerPlan> {
+  private graph(held: readonly Value[]): OnnxGraph {
     const { plan, variables } = this.recorded;
     const present = new Map(this.state.map(({ variable }, i) => [variable, held[i]!]));
-    return lowerPlan(
+    const body = lowerPlan(
       plan,
       this.runner.target,
       (value) => this.leafNames.get(value) ?? null,
       (value) => (variables.has(value) ? present.get(variables.get(value)!)! : value),
+      this.repeated ? (i) => `body_r${i}` : undefined,
     );
+    return this.repeated ? this.loop(body) : body;
   }
 
-  private inputFeeds(inputs: Readonly<Record<string, TensorData | number>>): Record<string, RuntimeTensor> {
+  private loop(body: OnnxGraph): OnnxGraph {
+    const { outputs } = this.recorded;
+    return loopGraph({
+      body,
+      inputs: this.usedInputs().map(([name]) => `in_${name}`),
+      carried: this.carried.map(({ name, value: { dtype, shape } }, i) => ({
+        ...{ read: name, written: `body_r${outputs.length + i}` },
+        port: { type: dtype, dims: shape },
+      })),
+      collected: outputs.map((_, i) => `body_r${i}`),
+    });
+  }
+
+  /** Name of the input that takes a piece of state. */
+  private stateInput(name: string): string {
+    return this.repeated && this.carried.some((one) => one.name === name) ? loopInput(name) : name;
+  }
+
+  private usedInputs(): [string, TensorSpec][] {
+    const used = new Set(this.recorded.plan.leaves.map((value) => this.recorded.inputs.get(value)));
+    return Object.entries(this.inputs).filter(([name]) => used.has(name));
+  }
+
+  private inputFeeds(inputs: Readonly<Record<string, TensorData | number>>, runs: number | null): Record<string, RuntimeTensor> {
     const feeds: Record<string, RuntimeTensor> = {};
-    const used = new Set([...this.recorded.plan.leaves].map((value) => this.recorded.inputs.get(value)));
-    for (const [name, spec] of Object.entries(this.inputs)) {
-      const given = inputs[name];
-      const data = checkedInput(name, spec, given);
-      if (used.has(name)) feeds[`in_${name}`] = this.runner.runtime.createTensor(spec.dtype, data, spec.shape);
+    const { runtime } = this.runner;
+    if (runs !== null) feeds[RUNS] = runtime.createTensor("int32", Int32Array.of(runs), []);
+    const used = new Set(this.usedInputs().map(([name]) => name));
+    for (const [name, { shape, dtype }] of Object.entries(this.inputs)) {
+      const spec = { shape: stacked(shape, runs), dtype };
+      const data = checkedInput(name, spec, inputs[name]);
+      if (used.has(name)) feeds[runs === null ? `in_${name}` : loopInput(`in_${name}`)] = runtime.createTensor(dtype, data, spec.shape);
     }
     return feeds;
   }
@@ -252,6 +304,24 @@ class OnnxFunction implements CompiledFunction {
       return this.release();
     });
   }
+}
+
+/** The shape of something that is there once, or once for each run. */
+const stacked = (shape: readonly number[], runs: number | null): readonly number[] => (runs === null ? shape : [runs, ...shape]);
+
+/** How many runs the inputs are for. */
+function countRuns(specs: Readonly<Record<string, TensorSpec>>, inputs: Readonly<Record<string, TensorData | number>>): number {
+  const [first] = Object.entries(specs);
+  if (first === undefined)
+    throw new GeoLearnError("INVALID_ARGUMENT", "a repeated function needs an input: its length tells the number of runs");
+  const [name, { shape }] = first;
+  const given = inputs[name];
+  const runs = (given === undefined || typeof given === "number" ? 1 : given.length) / sizeOf(shape);
+  if (Number.isInteger(runs) && runs >= 1) return runs;
+  throw new GeoLearnError(
+    "INVALID_ARGUMENT",
+    `input ${name} has ${typeof given === "object" ? given.length : 1} values; expected one or more times ${sizeOf(shape)}, for [runs, ${shape.join(", ")}]`,
+  );
 }
 
 const ARRAYS = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
@@ -274,8 +344,40 @@ function checkedInput(name: string, spec: TensorSpec, given: TensorData | number
 }
 
 /** With tfjs-node there is nothing to record: the function runs on its tensors. */
-function compileDirect(fn: (inputs: TensorMap) => TensorMap, { inputs }: CompileOptions): CompiledFunction {
+function compileDirect(fn: (inputs: TensorMap) => TensorMap, { inputs, repeated = false }: CompileOptions): CompiledFunction {
   const outputs: Record<string, TensorSpec> = {};
+  const once = compileOnce(fn, inputs, outputs);
+  if (!repeated) return once;
+  return {
+    ...once,
+    async run(given) {
+      const runs = countRuns(inputs, given);
+      const results: Record<string, HostTensor>[] = [];
+      for (let run = 0; run < runs; run++) {
+        const pieces = Object.entries(inputs).map(([name, spec]) => {
+          const size = sizeOf(spec.shape);
+          return [name, checkedInput(name, { ...spec, shape: stacked(spec.shape, runs) }, given[name]).slice(run * size, (run + 1) * size)];
+        });
+        results.push(await once.run(Object.fromEntries(pieces) as Record<string, TensorData>));
+      }
+      return Object.fromEntries(Object.keys(results[0]!).map((name) => [name, stackTensors(results.map((result) => result[name]!))]));
+    },
+  };
+}
+
+function stackTensors(tensors: readonly HostTensor[]): HostTensor {
+  const { shape, dtype } = tensors[0]!;
+  const size = sizeOf(shape);
+  const data = new ARRAYS[dtype](tensors.length * size);
+  tensors.forEach((tensor, i) => data.set(tensor.data, i * size));
+  return { data, shape: [tensors.length, ...shape], dtype };
+}
+
+function compileOnce(
+  fn: (inputs: TensorMap) => TensorMap,
+  inputs: CompileOptions["inputs"],
+  outputs: Record<string, TensorSpec>,
+): CompiledFunction {
   return {
     inputs,
     outputs,

@@ -65,13 +65,14 @@ export type LeafNaming = (value: Value, index: number) => string | null;
 
 /**
  * Writes a plan as an ONNX graph. Leaves without a name are embedded with the values of `present(leaf)`; result i is called
- * `r{i}`.
+ * `r{i}`, or what `nameResult` says.
  */
 export function lowerPlan(
   plan: Plan,
   target: LoweringTarget,
   nameLeaf: LeafNaming,
   present: (value: Value) => Value = (value) => value,
+  nameResult: (index: number) => string = (index) => `r${index}`,
 ): OnnxGraph {
   const lowering = new Lowering(target);
   plan.leaves.forEach((value, i) => {
@@ -82,6 +83,6 @@ export function lowerPlan(
     else throw new GeoLearnError("ENGINE_FAILED", `leaf '${value.op}' [${value.shape.join(", ")}] has neither values nor a name`);
   });
   for (const value of plan.operations) lowering.lower(value);
-  plan.results.forEach((value, i) => lowering.output(value, `r${i}`));
+  plan.results.forEach((value, i) => lowering.output(value, nameResult(i)));
   return lowering.finish();
 }

@@ -19,8 +19,8 @@ export interface FloatsAttribute {
   readonly floats: readonly number[];
 }
 
-/** Values an attribute of a node may have. */
-export type AttributeValue = number | string | readonly number[] | FloatAttribute | FloatsAttribute;
+/** Values an attribute of a node may have; a graph is what a loop repeats. */
+export type AttributeValue = number | string | readonly number[] | FloatAttribute | FloatsAttribute | OnnxGraph;
 
 /** A node of an ONNX graph. */
 export interface OnnxNode {
@@ -70,6 +70,7 @@ const IR_VERSION = 9;
 const ATTRIBUTE_FLOAT = 1;
 const ATTRIBUTE_INT = 2;
 const ATTRIBUTE_STRING = 3;
+const ATTRIBUTE_GRAPH = 5;
 const ATTRIBUTE_FLOATS = 6;
 const ATTRIBUTE_INTS = 7;
 
@@ -152,6 +153,7 @@ function writeAttribute(out: MessageWriter, name: string, value: AttributeValue)
   if (typeof value === "number") out.integer(3, value).integer(20, ATTRIBUTE_INT);
   else if (typeof value === "string") out.text(4, value).integer(20, ATTRIBUTE_STRING);
   else if ("float" in value) out.float(2, value.float).integer(20, ATTRIBUTE_FLOAT);
+  else if ("nodes" in value) out.message(6, (inner) => writeGraph(inner, value, name)).integer(20, ATTRIBUTE_GRAPH);
   else if ("floats" in value) {
     for (const item of value.floats) out.float(7, item);
     out.integer(20, ATTRIBUTE_FLOATS);
@@ -184,17 +186,19 @@ function writeInitializer(out: MessageWriter, tensor: OnnxInitializer): void {
   out.integer(2, ELEMENT_TYPES[tensor.type]).text(8, tensor.name).bytes(9, tensor.bytes);
 }
 
+function writeGraph(out: MessageWriter, graph: OnnxGraph, name: string): void {
+  for (const node of graph.nodes) out.message(1, (inner) => writeNode(inner, node));
+  out.text(2, name);
+  for (const tensor of graph.initializers) out.message(5, (inner) => writeInitializer(inner, tensor));
+  for (const port of graph.inputs) out.message(11, (inner) => writePort(inner, port));
+  for (const port of graph.outputs) out.message(12, (inner) => writePort(inner, port));
+}
+
 /** The bytes of an ONNX model file that holds this graph. */
 export function encodeModel(graph: OnnxGraph): Uint8Array {
   const model = new MessageWriter();
   model.integer(1, IR_VERSION).text(2, "geolearn");
-  model.message(7, (out) => {
-    for (const node of graph.nodes) out.message(1, (inner) => writeNode(inner, node));
-    out.text(2, graph.name ?? "graph");
-    for (const tensor of graph.initializers) out.message(5, (inner) => writeInitializer(inner, tensor));
-    for (const port of graph.inputs) out.message(11, (inner) => writePort(inner, port));
-    for (const port of graph.outputs) out.message(12, (inner) => writePort(inner, port));
-  });
+  model.message(7, (out) => writeGraph(out, graph, graph.name ?? "graph"));
   for (const [domain, version] of Object.entries(graph.opsets)) {
     model.message(8, (out) => {
       if (domain !== "") out.text(1, domain);

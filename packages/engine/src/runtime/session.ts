@@ -6,7 +6,7 @@ import { type Plan, lowerPlan, planOf, structureKey } from "../graph/plan.ts";
 import type { Value } from "../graph/value.ts";
 import type { LoweringTarget } from "../lower/lowering.ts";
 import type { OnnxModel } from "../onnx/decode.ts";
-import { type OnnxGraph, encodeModel } from "../onnx/encode.ts";
+import { type OnnxGraph, type OnnxNode, encodeModel } from "../onnx/encode.ts";
 import type { TensorData } from "../types.ts";
 import { type Eventually, after } from "./eventually.ts";
 import type { ExecutionProvider, OnnxRuntime, RuntimeSession, RuntimeTensor, SessionOptions } from "./runtime.ts";
@@ -48,6 +48,14 @@ function providersFor(
   return providers.map((provider) => (provider === "webgpu" ? { name: provider, forceCpuNodeNames } : provider));
 }
 
+/** The nodes of a graph, those of repeated graphs inside it too. */
+function everyNode({ nodes }: OnnxGraph): OnnxNode[] {
+  return nodes.flatMap((node) => {
+    const { body } = node.attributes;
+    return typeof body === "object" && "nodes" in body ? [node, ...everyNode(body)] : [node];
+  });
+}
+
 /** Runs graphs on one device. */
 export class GraphRunner implements Materializer {
   private readonly eager = new Map<string, RuntimeSession>();
@@ -63,11 +71,11 @@ export class GraphRunner implements Materializer {
 
   /** Builds a session. @throws ENGINE_FAILED when ONNX Runtime refuses the graph. */
   createSession(graph: OnnxGraph, overrides: Partial<SessionOptions> = {}): Eventually<RuntimeSession> {
-    const executionProviders = providersFor(graph, this.sessionOptions.executionProviders);
+    const nodes = everyNode(graph);
+    const executionProviders = providersFor({ nodes }, this.sessionOptions.executionProviders);
     return failing(
       () => this.runtime.createSession(encodeModel(graph), { ...this.sessionOptions, executionProviders, ...overrides }),
-      (cause) =>
-        new GeoLearnError("ENGINE_FAILED", `ONNX Runtime refused a graph of ${graph.nodes.length} nodes: ${String(cause)}`, { cause }),
+      (cause) => new GeoLearnError("ENGINE_FAILED", `ONNX Runtime refused a graph of ${nodes.length} nodes: ${String(cause)}`, { cause }),
     );
   }
 
