@@ -38,7 +38,7 @@ export { geographicCrs, groundResolution, localMetricCrs, metresPerUnit } from "
 export { type Length, parseLength } from "./crs/length.ts";
 
 // rasters in
-export { imageBands, rasterBounds } from "./raster/helpers.ts";
+export { bandPositions, imageBands, rasterBounds } from "./raster/helpers.ts";
 export { type MosaicOptions, mosaicRasters } from "./raster/mosaic.ts";
 export { openRaster, type OpenRasterOptions, type RasterSource } from "./raster/open-raster.ts";
 export type { NetworkPolicy } from "./raster/sources/network-policy.ts";

@@ -32,6 +32,13 @@ export type { Augmentation } from "./augment/options.ts";
 export type { SplitChoice } from "./split/make-split.ts";
 
 // what chips hold, and what may be wrong with them
-export { type BandDescription, type ChipsDescription, type ClassDescription, describeChips } from "./check/describe-chips.ts";
-export { type CheckSource, checkTrainingData, type Finding, type LabelShift, type TrainingDataCheck } from "./check/check-training-data.ts";
+export {
+  type BandDescription,
+  chipBandNames,
+  type ChipsDescription,
+  type ClassDescription,
+  describeChips,
+} from "./check/describe-chips.ts";
+export { type CheckSource, checkTrainingData, type Finding, type TrainingDataCheck } from "./check/check-training-data.ts";
+export { type LabelShift, shiftText } from "./check/shift-verdict.ts";
 export type { ShiftEstimate } from "./check/label-shift.ts";

@@ -55,6 +55,8 @@ export interface LearningData<T extends Task = Task> {
   readonly bandNames: readonly string[];
   /** Positions of the bands in the source raster, from 0. */
   readonly bandIndices: readonly number[];
+  /** Bands of the source raster in all. */
+  readonly sourceBands: number;
   readonly sampleType: string;
   /** Per band, over valid pixels of the training side. */
   readonly statistics: readonly BandStatistics[];

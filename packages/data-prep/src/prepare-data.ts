@@ -4,6 +4,7 @@ import { availableParallelism } from "node:os";
 import { basename } from "node:path";
 
 import {
+  bandPositions,
   type BandStatistics,
   type ClassDefinition,
   type Features,
@@ -125,7 +126,8 @@ async function assembleData<const T extends "pixelClassification">(
 ): Promise<LearningData<T>> {
   const { onWarning } = options;
   const { width, height } = cropSize(chips, options.chipSize);
-  const bandIndices = chooseBands(chips, options.bands);
+  const bandIndices =
+    options.bands === undefined ? chips.bandNames.map((_, band) => band) : bandPositions(options.bands, chips.bandNames, chips.name);
   const table = buildClassTable({
     declared: options.classes ?? chips.classes,
     present: totalLabels(records),
@@ -170,6 +172,7 @@ async function assembleData<const T extends "pixelClassification">(
     bands: bandIndices.length,
     bandNames: bandIndices.map((band) => chips.bandNames[band]!),
     bandIndices,
+    sourceBands: chips.bands,
     sampleType: chips.sampleType,
     statistics,
     classPixels,
@@ -268,17 +271,6 @@ function cropSize(chips: ChipSource, wanted: PrepareDataOptions["chipSize"]): { 
       data: { width, height, chipWidth: chips.width, chipHeight: chips.height },
     },
   );
-}
-
-function chooseBands(chips: ChipSource, wanted: PrepareDataOptions["bands"]): number[] {
-  if (wanted === undefined) return Array.from({ length: chips.bands }, (_, band) => band);
-  const bands = wanted.map((item) => (typeof item === "number" ? item : chips.bandNames.indexOf(item)));
-  const wrong = bands.findIndex((band) => !Number.isInteger(band) || band < 0 || band >= chips.bands);
-  if (wrong < 0 && bands.length > 0) return bands;
-  throw new GeoLearnError("BANDS_MISMATCH", `Band "${String(wanted[wrong])}" was asked of chips with ${chips.bands} bands.`, {
-    hint: `Bands are counted from 0 or named: ${chips.bandNames.join(", ")}.`,
-    data: { bands: wanted, available: chips.bandNames },
-  });
 }
 
 function warnOfFewChips(train: ChipSet, batchSize: number, onWarning: OnWarning | undefined): void {

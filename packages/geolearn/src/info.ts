@@ -98,7 +98,7 @@ export async function describe(path: string, options: WorkOptions = {}): Promise
     });
   }
   if (found?.isDirectory() && (await stat(join(path, "map.txt")).catch(() => null))) {
-    return { kind: "chips", path, ...(await describeChips(path)) };
+    return { kind: "chips", path, ...(await describeChips(path, options)) };
   }
   const extension = extname(path).toLowerCase();
   if (extension === ".dlpk") return { kind: "model", path, ...(await describeModelPackage(path)) };

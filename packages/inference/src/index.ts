@@ -4,6 +4,7 @@
 export { type ClassifyModel, type ClassifyOptions, classifyPixels, estimateClassification } from "./classify/classify-pixels.ts";
 export { type PixelClassifierOptions, pixelClassifier } from "./classify/pixel-classifier.ts";
 export { type ClassifiedImage, type ClassifyImageOptions, classifyImage } from "./classify/classify-image.ts";
+export { type NamedBands, modelBands } from "./classify/model-bands.ts";
 export { ClassifiedRaster, type ClassifiedRasterInfo } from "./output/classified-raster.ts";
 
 // any function on a scene

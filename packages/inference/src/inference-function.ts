@@ -20,6 +20,8 @@ export interface SceneInfo {
   readonly sampleType: SampleType;
   /** Ground size of a pixel in metres, or null. */
   readonly resolution: number | null;
+  /** True when the caller chose the bands: those are fed, and of `bands` in the configuration only the number counts. */
+  readonly bandsChosen?: boolean;
 }
 
 /** What the function wants. */

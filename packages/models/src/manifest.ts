@@ -16,6 +16,8 @@ export interface ModelManifest {
   readonly bandNames: readonly string[];
   /** Positions of the bands in the training rasters, from 0. */
   readonly bandIndices: readonly number[];
+  /** Bands the training rasters had in all; absent in packages that do not say. */
+  readonly sourceBands?: number | undefined;
   readonly sampleType: string;
   readonly statistics: readonly BandStatistics[];
   readonly chipWidth: number;

@@ -9,6 +9,23 @@ export function imageBands(raster: Raster): number[] {
   return Array.from({ length: raster.bands }, (_, band) => band).filter((band) => band !== raster.alphaBand);
 }
 
+/**
+ * Positions of bands that are given by position from 0 or by name.
+ *
+ * @param of what the bands are those of, for messages
+ * @throws BANDS_MISMATCH for a band that is not there, or none at all
+ */
+export function bandPositions(wanted: readonly (number | string)[], names: readonly string[], of: string): number[] {
+  const positions = wanted.map((band) => (typeof band === "number" ? band : names.indexOf(band)));
+  const wrong = positions.findIndex((band) => !Number.isInteger(band) || band < 0 || band >= names.length);
+  if (wrong < 0 && positions.length > 0) return positions;
+  const asked = positions.length === 0 ? "No band" : `Band ${JSON.stringify(wanted[wrong])}`;
+  throw new GeoLearnError("BANDS_MISMATCH", `${asked} was asked of ${of}, which has ${names.length}.`, {
+    hint: `Bands are counted from 0 or named: ${names.join(", ")}.`,
+    data: { bands: wanted, available: names },
+  });
+}
+
 /** World bounds of a raster in the units of its reference system. @throws RASTER_NO_TRANSFORM */
 export function rasterBounds(raster: Raster): Bounds {
   if (raster.transform === null) {

@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 
-import { type ClassDefinition, type Crs, metresPerUnit, pixelSize, type WorkOptions } from "@geolearn/core";
+import type { ClassDefinition, WorkOptions } from "@geolearn/core";
 
 import { ChipCache } from "../chips/chip-cache.ts";
 import { type Chip, type ChipSource, IGNORE_VALUE } from "../chips/chip.ts";
@@ -12,16 +12,11 @@ import { openWindowSource, type WindowSourceOptions } from "../chips/window-sour
 import { chipFootprints } from "../split/footprint.ts";
 import { loadStoredSides } from "../split/split-file.ts";
 import { measureOverlap, type SplitOverlap } from "../split/overlap.ts";
-import { ShiftEstimator, type ShiftEstimate } from "./label-shift.ts";
+import { ShiftEstimator } from "./label-shift.ts";
+import { type LabelShift, judgeShift, shiftText } from "./shift-verdict.ts";
 
 /** What is checked: a chip folder, or a raster with labels. */
 export type CheckSource = { readonly chips: string } | WindowSourceOptions;
-
-/** The label shift, also on the ground. */
-export interface LabelShift extends ShiftEstimate {
-  /** Length of the shift in metres on the ground, or null without a reference system. */
-  readonly metres: number | null;
-}
 
 /** Something found. */
 export interface Finding {
@@ -45,6 +40,8 @@ export interface TrainingDataCheck {
   /** Ground shared by the stored split's sides, or null without a split. */
   readonly leakage: SplitOverlap | null;
   readonly findings: readonly Finding[];
+  /** True when there is no warning among the findings. */
+  readonly good: boolean;
 }
 
 /** Chips looked at for the label shift at most; more change nothing. */
@@ -97,7 +94,8 @@ async function check(chips: ChipSource, folder: string | null, options: WorkOpti
     leakage,
   };
   const undeclared = [...pixels.keys()].filter((value) => !declared.some((entry) => entry.value === value));
-  return { ...result, findings: findingsOf(result, undeclared) };
+  const findings = findingsOf(result, undeclared);
+  return { ...result, findings, good: findings.every(({ severity }) => severity !== "warning") };
 }
 
 const BACKGROUND: ClassDefinition = { value: 0, name: "background", color: [0, 0, 0] };
@@ -129,7 +127,7 @@ async function lookAtPixels(
     estimator.add(brightness(chip), chip.labels, usable(chip), chip.width, chip.height);
   }
   const estimate = estimator.estimate();
-  const shift = estimate === null || sample === null ? null : { ...estimate, metres: shiftMetres(estimate, sample) };
+  const shift = estimate === null || sample === null ? null : judgeShift(estimate, sample);
   return { shift, duplicates: [...byDigest.values()].filter((names) => names.length > 1) };
 }
 
@@ -148,22 +146,6 @@ function usable({ labels, mask }: Chip): Uint8Array | null {
   return out.includes(0) ? out : null;
 }
 
-function shiftMetres({ dx, dy }: ShiftEstimate, { transform, crs, width, height }: Chip): number | null {
-  if (transform === null || crs === null) return null;
-  const size = pixelSize(transform);
-  const scale = middleScale(crs, transform, width, height);
-  return Math.hypot(dx * size.x * scale.x, dy * size.y * scale.y);
-}
-
-function middleScale(
-  crs: Crs,
-  [a, b, c, d, e, f]: NonNullable<Chip["transform"]>,
-  width: number,
-  height: number,
-): { x: number; y: number } {
-  return metresPerUnit(crs, (a * width) / 2 + (b * height) / 2 + c, (d * width) / 2 + (e * height) / 2 + f);
-}
-
 async function storedLeakage(
   folder: string,
   records: Parameters<typeof chipFootprints>[0],
@@ -177,18 +159,12 @@ async function storedLeakage(
   return sides === null || footprints === null ? null : measureOverlap(footprints, sides.train, sides.valid);
 }
 
-function findingsOf(result: Omit<TrainingDataCheck, "findings">, undeclared: readonly number[]): Finding[] {
+function findingsOf(result: Omit<TrainingDataCheck, "findings" | "good">, undeclared: readonly number[]): Finding[] {
   const findings: Finding[] = [];
   const warn = (code: Finding["code"], message: string, severity: Finding["severity"] = "warning"): number =>
     findings.push({ code, severity, message });
   const { labelShift, classes, chips, unlabelledChips, duplicates, leakage, ignoredShare } = result;
-  if (labelShift !== null && isCredible(labelShift) && Math.hypot(labelShift.dx, labelShift.dy) >= 1) {
-    const ground = labelShift.metres === null ? "" : `, ${labelShift.metres.toFixed(2)} m`;
-    warn(
-      "LABEL_SHIFT",
-      `The labels fit better ${labelShift.dx.toFixed(1)} pixels to the right and ${labelShift.dy.toFixed(1)} down${ground} (confidence ${labelShift.confidence.toFixed(1)}).`,
-    );
-  }
+  if (labelShift?.verdict === "shifted") warn("LABEL_SHIFT", `${shiftText(labelShift)}.`);
   if (undeclared.length > 0) warn("UNDECLARED_CLASS", `The labels hold values no class has: ${undeclared.slice(0, 10).join(", ")}.`);
   if (unlabelledChips > 0) {
     warn(
@@ -222,9 +198,4 @@ function findingsOf(result: Omit<TrainingDataCheck, "findings">, undeclared: rea
     );
   }
   return findings;
-}
-
-/** A maximum inside the reach that stands out and is clearly better than leaving the labels where they are. */
-function isCredible({ confidence, correlation, correlationAsIs, atLimit }: LabelShift): boolean {
-  return !atLimit && confidence >= 4 && correlation > 1.1 * correlationAsIs;
 }

@@ -9,7 +9,8 @@ import { exportTrainingData } from "../export/export-training-data.ts";
 import { prepareData } from "../prepare-data.ts";
 import { checkTrainingData } from "./check-training-data.ts";
 import { describeChips } from "./describe-chips.ts";
-import { ShiftEstimator } from "./label-shift.ts";
+import { type ShiftEstimate, ShiftEstimator } from "./label-shift.ts";
+import { judgeShift, shiftText } from "./shift-verdict.ts";
 
 const scratch = new Scratch();
 afterAll(() => scratch.remove());
@@ -42,11 +43,15 @@ describe("label shift", () => {
     [-7, 5],
   ])("of %i, %i pixels is found", async (dx, dy) => {
     const labels = labelsOf(houses.map(([x, y, w, h]) => square(x + dx, y + dy, w, h)));
-    const { labelShift, findings } = await checkTrainingData({ raster: await scene(`shift${dx}.tif`), labels, chipSize: 128 });
+    const { labelShift, findings, good } = await checkTrainingData({ raster: await scene(`shift${dx}.tif`), labels, chipSize: 128 });
     expect(labelShift!.dx).toBeCloseTo(-dx, 0);
     expect(labelShift!.dy).toBeCloseTo(-dy, 0);
     expect(labelShift!.metres).toBeCloseTo(Math.hypot(labelShift!.dx, labelShift!.dy) * 1.0004, 2);
+    expect(labelShift!.east).toBeCloseTo(dx, 0);
+    expect(labelShift!.north).toBeCloseTo(-dy, 0);
+    expect(labelShift!.verdict).toBe(dx === 0 ? "fits" : "shifted");
     expect(findings.some(({ code }) => code === "LABEL_SHIFT")).toBe(dx !== 0);
+    expect(good).toBe(dx === 0);
   });
 
   it("says nothing of flat images and of labels without edges", () => {
@@ -70,7 +75,9 @@ describe("label shift", () => {
     const image = Uint8Array.from({ length: 128 * 128 }, () => rng.int(256));
     const labels = Uint16Array.from({ length: 128 * 128 }, () => rng.int(2));
     estimator.add(image, labels, null, 128, 128);
-    expect(estimator.estimate()!.correlation).toBeLessThan(0.05);
+    const estimate = estimator.estimate()!;
+    expect(estimate.correlation).toBeLessThan(0.05);
+    expect(judgeShift(estimate, { transform: null, crs: null, width: 128, height: 128 }).verdict).toBe("unclear");
   });
 
   it.skipIf(!withData)(
@@ -103,6 +110,29 @@ describe("label shift", () => {
     },
     120_000,
   );
+});
+
+describe("the verdict on a shift", () => {
+  const estimate: ShiftEstimate = { dx: 0, dy: 0, correlation: 0.5, correlationAsIs: 0.3, confidence: 9, atLimit: false };
+  const metres = { transform: [2, 0, 500_000, 0, -2, 5_000_000] as const, crs: parseCrs(32633), width: 64, height: 64 };
+  const nowhere = { ...metres, crs: null };
+
+  it.each([
+    [{ dx: 0.04, dy: -0.3 }, metres, "labels fit: best at shift 0,-0.3"],
+    [{ dx: -1.6, dy: 0.02 }, metres, "labels seem shifted by 3.2 m east (confidence 9.0)"],
+    [{ dx: 0.1, dy: -4 }, metres, "labels seem shifted by 8 m south (confidence 9.0)"],
+    [{ dx: 2, dy: 2 }, metres, "labels seem shifted by 4 m west and 4 m north (confidence 9.0)"],
+    [{ dx: 2, dy: -3 }, nowhere, "labels seem shifted by 2 pixels left and 3 pixels down (confidence 9.0)"],
+    [{ dx: 2, dy: -3, correlationAsIs: 0.48 }, metres, "labels fit: best at shift 2,-3"],
+    [{ dx: 10, dy: 0, atLimit: true }, metres, "whether the labels fit cannot be told: no place stands out"],
+    [{ dx: 5, dy: 0, confidence: 2 }, metres, "whether the labels fit cannot be told: no place stands out"],
+  ])("%j", (change, chip, text) => {
+    expect(shiftText(judgeShift({ ...estimate, ...change }, chip))).toBe(text);
+  });
+
+  it("without an estimate", () => {
+    expect(shiftText(null)).toMatch(/cannot be told/);
+  });
 });
 
 describe("a chip folder", () => {

@@ -94,6 +94,13 @@ export async function describeChips(folder: string, options: WorkOptions = {}): 
   }
 }
 
+/** Names of the bands of a chip folder, in order. @throws FILE_NOT_FOUND, CHIPS_CORRUPT, TASK_MISMATCH */
+export async function chipBandNames(folder: string, options: WorkOptions = {}): Promise<readonly string[]> {
+  const source = await openChipFolder(folder, { onWarning: options.onWarning });
+  await source.close();
+  return source.bandNames;
+}
+
 const BACKGROUND: ClassDefinition = { value: 0, name: "background", color: [0, 0, 0] };
 
 function placesOf(

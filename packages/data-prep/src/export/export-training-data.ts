@@ -12,7 +12,14 @@ import { estimateExport } from "./estimate.ts";
 import { type ExportState, readState, removeState, storeState } from "./export-state.ts";
 import { chooseLabelType, type ExistingFolder, prepareFolder, readFolder, writeMetadata } from "./folder.ts";
 import { openInputs } from "./inputs.ts";
-import { type ExportEstimate, type ExportOptions, type ExportResult, type ResolvedExport, resolveExport } from "./options.ts";
+import {
+  type ExportEstimate,
+  type ExportOptions,
+  type ExportResult,
+  type ResolvedExport,
+  resolveExport,
+  warnOfChipSize,
+} from "./options.ts";
 import { planRow } from "./plan-row.ts";
 import { RowReader } from "./row-blocks.ts";
 import { chipProfile, type ExportRun, planRun, stemOf } from "./run.ts";
@@ -41,6 +48,7 @@ export function exportTrainingData(options: ExportOptions & { readonly estimate?
 export function exportTrainingData(options: ExportOptions): Promise<ExportResult | ExportEstimate>;
 export async function exportTrainingData(options: ExportOptions): Promise<ExportResult | ExportEstimate> {
   const resolved = resolveExport(options);
+  warnOfChipSize(resolved, options.onWarning);
   options.signal?.throwIfAborted();
   const inputs = await openInputs(options);
   try {

@@ -7,6 +7,7 @@ import {
   type Features,
   GeoLearnError,
   type Length,
+  type OnWarning,
   type Raster,
   type RasterSource,
   type WorkOptions,
@@ -65,8 +66,8 @@ export interface ExportOptions extends WorkOptions {
   readonly cellSize?: number | string | Length;
   /** Only this part of the raster. */
   readonly extent?: Extent;
-  /** Bands to write, from 0. @defaultValue all but alpha */
-  readonly bands?: readonly number[];
+  /** Bands to write, by position from 0 or by name. @defaultValue all but alpha */
+  readonly bands?: readonly (number | string)[];
   /** Index of the first chip; appends to a folder that exists. `"next"` goes on after its last chip. */
   readonly startIndex?: number | "next";
   /** Replace what an earlier export left in the folder. @defaultValue false */
@@ -175,6 +176,22 @@ export function resolveExport(options: ExportOptions): ResolvedExport {
     level: Math.round(numberIn("level", options.level ?? 6, 1, 9)),
     quality: numberIn("quality", options.quality ?? 90, 1, 100),
   };
+}
+
+/** Networks as they come halve chips four times (plain encoders) or five times (residual ones). */
+const SOME_NETWORK = 16;
+const EVERY_NETWORK = 32;
+
+/** Warns of chips no network takes as it comes: made once, they would only be refused when training begins. */
+export function warnOfChipSize({ chipWidth, chipHeight }: ResolvedExport, onWarning: OnWarning | undefined): void {
+  if (chipWidth % SOME_NETWORK === 0 && chipHeight % SOME_NETWORK === 0) return;
+  const [width, height] = [chipWidth, chipHeight].map((side) => EVERY_NETWORK * Math.ceil(side / EVERY_NETWORK));
+  const next = width === height ? `${width}` : `{ width: ${width}, height: ${height} }`;
+  onWarning?.({
+    code: "CHIP_SIZE_NOT_DIVISIBLE",
+    message: `No network takes chips of ${chipWidth} x ${chipHeight} pixels as they are: sides must be multiples of ${SOME_NETWORK}, with a residual backbone of ${EVERY_NETWORK}.`,
+    hint: `Use \`chipSize: ${next}\`, which every network takes. Chips can also be cut smaller when training.`,
+  });
 }
 
 function pixelSize(name: string, size: PixelSize): [number, number] {

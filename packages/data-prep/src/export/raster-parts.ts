@@ -7,6 +7,7 @@ import { glob, isDynamicPattern } from "tinyglobby";
 
 import {
   applyAffine,
+  bandPositions,
   type Bounds,
   GeoLearnError,
   gridBounds,
@@ -84,7 +85,7 @@ function checkSystems(rasters: readonly Raster[]): void {
   });
 }
 
-export function chooseBands(rasters: readonly Raster[], wanted: readonly number[] | undefined): number[] {
+export function chooseBands(rasters: readonly Raster[], wanted: InputOptions["bands"]): number[] {
   const first = rasters[0]!;
   for (const raster of rasters) {
     if (raster.bands === first.bands && raster.sampleType === first.sampleType) continue;
@@ -94,13 +95,12 @@ export function chooseBands(rasters: readonly Raster[], wanted: readonly number[
       { hint: "Export rasters of one kind together, others into folders of their own.", data: { raster: raster.name } },
     );
   }
-  const bands = [...(wanted ?? imageBands(first))];
-  const wrong = bands.find((band) => !Number.isInteger(band) || band < 0 || band >= first.bands);
-  if (wrong === undefined && bands.length > 0) return bands;
-  throw new GeoLearnError("BANDS_MISMATCH", `Band ${String(wrong)} was asked of ${first.name}, which has ${first.bands} bands.`, {
-    hint: `Bands are counted from 0; the last one is ${first.bands - 1}.`,
-    data: { bands, available: first.bands },
-  });
+  if (wanted === undefined) return imageBands(first);
+  return bandPositions(
+    wanted,
+    first.bandInfo.map(({ name }) => name),
+    first.name,
+  );
 }
 
 /** Changes cell size and extent, if asked for. */

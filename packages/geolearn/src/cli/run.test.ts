@@ -4,6 +4,8 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createRaster, encodeGeoTiff, parseCrs } from "@geolearn/core";
+import { startEngine } from "@geolearn/engine";
+import { type ModelManifest, createUNet, writeModelPackage } from "@geolearn/models";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { version } from "../version.ts";
 import { publishedSchemas } from "./results.ts";
@@ -115,6 +117,87 @@ describe("exit status", () => {
     });
     expect(status).toBe(130);
     expect(readdirSync(folder)).toEqual(["scene.tif"]);
+  });
+});
+
+describe("a model of three bands", () => {
+  const model = join(tmpdir(), `geolearn-cli-${process.pid}.dlpk`);
+  const wide = join(tmpdir(), `geolearn-cli-${process.pid}.tif`);
+  const map = join(tmpdir(), `geolearn-cli-${process.pid}-map.tif`);
+  const place = { transform: [20, 0, 500_000, 0, -20, 5_000_000] as const, crs: parseCrs(32633) };
+  const classify = ["classify-pixels", "--model", model, "--raster", wide, "--out", map];
+
+  beforeAll(async () => {
+    await startEngine({ threads: 1 });
+    const statistics = Array.from({ length: 3 }, () => ({ min: 0, max: 255, mean: 100, std: 50, count: 1000 }));
+    const normalization = { mean: [100, 100, 100], std: [50, 50, 50] };
+    const network = createUNet({ bands: 3, classes: 2, base: 2, depth: 2, normalization }, { seed: 1 });
+    const manifest: ModelManifest = {
+      task: "pixelClassification",
+      name: "test",
+      modelType: "unet",
+      backbone: null,
+      config: network.config,
+      classes: [
+        { value: 0, name: "background", color: [0, 0, 0] },
+        { value: 5, name: "water", color: [0, 0, 255] },
+      ],
+      bandNames: ["band 1", "band 2", "band 3"],
+      bandIndices: [0, 1, 2],
+      sourceBands: 3,
+      sampleType: "uint8",
+      statistics,
+      chipWidth: 32,
+      chipHeight: 32,
+      resolution: 20,
+      metrics: {},
+      training: {},
+    };
+    await writeModelPackage(model, { manifest, weights: network.weights() });
+    network.dispose();
+    const data = Uint8Array.from({ length: 12 * 40 * 40 }, (_, i) => (i * 37) % 251);
+    writeFileSync(wide, await encodeGeoTiff({ data, width: 40, height: 40, bands: 12 }, { sampleType: "uint8", ...place }));
+  });
+  afterAll(() => {
+    for (const path of [model, wide, map]) rmSync(path, { force: true });
+  });
+
+  test("refuses to guess among twelve, and takes the bands it is given", async () => {
+    const refused = await run(...classify);
+    expect(refused).toMatchObject({ status: 1, out: "" });
+    expect(refused.err).toMatch(/^geolearn: BANDS_MISMATCH: There are 12 bands .*\n.*such as --bands 0,1,2\.$/m);
+    const { status, out } = await run(...classify, "--bands", "3,2,1", "--json");
+    expect(status).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ out: map, classes: [{ value: 0 }, { value: 5 }] });
+  });
+
+  test("two bands are refused", async () => {
+    const { status, err } = await run(...classify, "--bands", "3,2");
+    expect(status).toBe(1);
+    expect(err).toMatch(/BANDS_MISMATCH: 2 bands .* were chosen \(3, 2\)/);
+    expect(err).toContain("Give --bands as 3 numbers");
+  });
+
+  test("evaluate refuses to guess too", async () => {
+    const chips = join(tmpdir(), `geolearn-cli-${process.pid}-chips`);
+    const labels = join(tmpdir(), `geolearn-cli-${process.pid}-labels.tif`);
+    const data = Uint8Array.from({ length: 40 * 40 }, (_, i) => (i % 40 < 20 ? 0 : 5));
+    writeFileSync(labels, await encodeGeoTiff({ data, width: 40, height: 40, bands: 1 }, { sampleType: "uint8", ...place }));
+    try {
+      const cut = ["--chip-size", "32", "--stride", "8", "--all-tiles"];
+      expect(await run("export-training-data", "--raster", wide, "--labels", labels, "--out", chips, ...cut)).toMatchObject({ status: 0 });
+      const evaluate = ["evaluate", "--model", model, "--data", chips, "--side", "all", "--json"];
+      const refused = await run(...evaluate);
+      expect(refused).toMatchObject({ status: 1, out: "" });
+      expect(refused.err).toContain("such as --bands 0,1,2.");
+      expect((await run(...evaluate, "--bands", "3,2")).err).toContain("BANDS_MISMATCH: 2 bands were chosen; the model needs 3.");
+      const { status, out } = await run(...evaluate, "--bands", "3,2,1");
+      expect(status).toBe(0);
+      expect(JSON.parse(out)).toMatchObject({ classes: [{ value: 0 }, { value: 5 }] });
+    } finally {
+      rmSync(chips, { recursive: true, force: true });
+      rmSync(labels, { force: true });
+    }
   });
 });
 

@@ -15,6 +15,11 @@ export function table(header: readonly string[], rows: readonly (readonly (strin
     .join("\n");
 }
 
+/** A share of 0 to 1 as `12.3 %`. */
+export function share(value: number): string {
+  return `${Number((100 * value).toPrecision(3))} %`;
+}
+
 /** `name: value` lines, aligned; lines without a value are left out. */
 export function list(entries: readonly (readonly [name: string, value: string | number | null | undefined])[]): string {
   const given = entries.filter(([, value]) => value !== null && value !== undefined);

@@ -147,14 +147,43 @@ describe("scene and model are checked", () => {
     });
   };
 
-  test("bands by name, then by position; too few are refused", async () => {
+  test("bands by name, then by position; too few are refused, and too many without names", async () => {
     const fn = shared;
     const info = { sampleType: "uint8", resolution: 1 } as const;
     expect((await fn.configure({ ...info, bands: 4, bandNames: ["nir", "Blue", "GREEN", "red"] })).bands).toEqual([3, 2, 1]);
-    expect((await fn.configure({ ...info, bands: 4, bandNames: ["band 1", "band 2", "band 3", "band 4"] })).bands).toEqual([0, 1, 2]);
+    expect((await fn.configure({ ...info, bands: 3, bandNames: ["band 1", "band 2", "band 3"] })).bands).toEqual([0, 1, 2]);
+    const wider = { ...info, bands: 12, bandNames: Array.from({ length: 12 }, (_, i) => `band ${i + 1}`) };
+    await expect(fn.configure(wider)).rejects.toMatchObject({
+      code: "BANDS_MISMATCH",
+      message: expect.stringContaining("There are 12 bands") as unknown,
+      hint: expect.stringContaining("`bands: [0, 1, 2]`") as unknown,
+    });
+    expect((await fn.configure({ ...wider, bandsChosen: true })).bands).toHaveLength(3);
     await expect(fn.configure({ ...info, bands: 2, bandNames: ["red", "green"] })).rejects.toMatchObject({ code: "BANDS_MISMATCH" });
     await expect(classify(scene(), { bands: [0, 1] })).rejects.toMatchObject({ code: "BANDS_MISMATCH" });
     await expect(classify(scene(), { bands: [0, 1, 3] })).rejects.toMatchObject({ code: "BANDS_MISMATCH" });
+    await expect(classify(scene(), { bands: ["red", "green", "infrared"] })).rejects.toMatchObject({ code: "BANDS_MISMATCH" });
+  });
+
+  test("chosen bands of a wider scene give what the scene of those bands gives", async () => {
+    const classesOf = async (raster: Raster, options: ClassifyOptions = {}): Promise<Buffer> => {
+      const map = await runInference(shared, raster, options);
+      const result = await openRaster(map.path);
+      const { data } = await result.read();
+      await result.close();
+      await map.dispose();
+      return Buffer.from(data as Uint8Array);
+    };
+    const expected = await classesOf(scene());
+    // red, green and blue are bands 4, 2 and 0; the others hold something else
+    const wider = scene({
+      bands: 5,
+      bandNames: ["c", "x", "b", "y", "a"],
+      value: (band: number, row: number, col: number) => (band % 2 === 1 ? 255 : noise((4 - band) / 2, row, col)),
+    });
+    expect(expected.equals(await classesOf(wider, { bands: [4, 2, 0] }))).toBe(true);
+    expect(expected.equals(await classesOf(wider, { bands: ["a", "b", "c"] }))).toBe(true);
+    expect(expected.equals(await classesOf(wider, { bands: [0, 1, 2] }))).toBe(false);
   });
 
   test("resolution: a warning above 20 %, refused above a factor of 4, accepted when meant", async () => {

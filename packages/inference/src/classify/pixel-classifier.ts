@@ -7,8 +7,8 @@ import type { Device } from "@geolearn/engine";
 import { type ModelPackage, readModelPackage } from "@geolearn/models";
 
 import type { InferenceConfiguration, InferenceFunction, ParameterInfo, PixelBlock, SceneInfo } from "../inference-function.ts";
-import { chooseBands } from "./choose-bands.ts";
 import type { LaneSetup, SharedWeight } from "./lane-messages.ts";
+import { modelBands } from "./model-bands.ts";
 
 /** Options of {@link pixelClassifier}. */
 export interface PixelClassifierOptions {
@@ -76,7 +76,7 @@ class PixelClassifier implements InferenceFunction {
 
   async configure(scene: SceneInfo): Promise<InferenceConfiguration> {
     const { manifest } = await this.#load();
-    const bands = chooseBands(manifest, scene);
+    const bands = scene.bandsChosen ? manifest.bandIndices : modelBands(manifest, scene);
     const lanes = await this.#startLanes();
     const { stride, margin } = await lanes.ready();
     const { chipWidth, chipHeight, classes, statistics } = manifest;

@@ -16,8 +16,11 @@ export interface InferenceOptions extends WorkOptions {
    * and accepts that it differs from the model's. @defaultValue the scene's, refused when it is more than 4 times the model's or less than a quarter
    */
   readonly cellSize?: number | "model" | "scene";
-  /** Bands of the raster to feed, from 0, instead of those the model asks for. */
-  readonly bands?: readonly number[];
+  /**
+   * Bands of the raster to feed, in the model's order, by position from 0 or by name. @defaultValue those of the model: by name where
+   * both sides name their bands, else by the positions they had in training, refused when the raster has more bands than training had
+   */
+  readonly bands?: readonly (number | string)[];
   /** Pixels that neighbouring windows share. @defaultValue half a window (a quarter at each side) */
   readonly overlap?: number;
   /** Half of `overlap`, the word of ArcGIS. */

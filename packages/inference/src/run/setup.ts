@@ -1,6 +1,6 @@
 /** Everything that is decided before the first window is computed. */
 
-import { type Affine, type Crs, GeoLearnError, type OnWarning, type Raster, type RasterSource } from "@geolearn/core";
+import { type Affine, type Crs, bandPositions, GeoLearnError, type OnWarning, type Raster, type RasterSource } from "@geolearn/core";
 
 import type { Merge } from "../blend/accumulator.ts";
 import type { Blend } from "../blend/weights.ts";
@@ -38,7 +38,7 @@ export interface Setup {
 export async function prepareInference(fn: InferenceFunction, source: RasterSource, options: InferenceOptions): Promise<Setup> {
   const { raster, close } = await openScene(source);
   try {
-    const config = await fn.configure(sceneInfo(raster), options.parameters);
+    const config = await fn.configure({ ...sceneInfo(raster), bandsChosen: options.bands !== undefined }, options.parameters);
     checkConfiguration(config, fn.name);
     for (const warning of config.warnings ?? []) options.onWarning?.(warning);
     const sized = atCellSize(raster, config, options);
@@ -50,7 +50,7 @@ export async function prepareInference(fn: InferenceFunction, source: RasterSour
         hint: "Give the raster a reference system if the result is to lie on a map.",
       });
     }
-    const bands = checkBands(options.bands ?? config.bands, config, raster);
+    const bands = chooseBands(options.bands ?? config.bands, config, raster);
     const { stride = 1, margin = 0, tileWidth, tileHeight } = config;
     const { width, height } = scene.view;
     const overlap = chooseOverlap(config, options);
@@ -132,14 +132,16 @@ function metres(value: number): string {
   return `${Number(value.toPrecision(3))} m`;
 }
 
-function checkBands(bands: readonly number[], config: InferenceConfiguration, raster: Raster): readonly number[] {
-  const fits = bands.length === config.bands.length && bands.every((band) => Number.isInteger(band) && band >= 0 && band < raster.bands);
-  if (fits) return bands;
+function chooseBands(wanted: readonly (number | string)[], config: InferenceConfiguration, raster: Raster): readonly number[] {
+  const names = raster.bandInfo.map(({ name }) => name);
+  const bands = bandPositions(wanted, names, raster.name);
+  if (bands.length === config.bands.length) return bands;
+  const needed = config.bandNames === undefined ? "" : ` (${config.bandNames.join(", ")})`;
   throw new GeoLearnError(
     "BANDS_MISMATCH",
-    `Bands [${bands.join(", ")}] of ${raster.name} were asked for; it has ${raster.bands}, and the model needs ${config.bands.length}.`,
+    `${bands.length} bands of ${raster.name} were chosen (${wanted.join(", ")}); the model needs ${config.bands.length}${needed}.`,
     {
-      hint: `Give bands as ${config.bands.length} positions from 0 to ${raster.bands - 1}${config.bandNames === undefined ? "" : `, for ${config.bandNames.join(", ")}`}.`,
+      hint: `Give \`bands\` as ${config.bands.length} numbers from 0 to ${raster.bands - 1}, or names: ${names.join(", ")}.`,
       data: { bands, rasterBands: raster.bands, modelBands: config.bands.length },
     },
   );

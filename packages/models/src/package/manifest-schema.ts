@@ -32,6 +32,7 @@ const manifestSchema = z
     classes: z.array(classDefinition).min(1).max(4096),
     bandNames: z.array(shortText).min(1).max(4096),
     bandIndices: z.array(count).min(1).max(4096),
+    sourceBands: side.optional(),
     sampleType: shortText,
     statistics: z.array(bandStatistics),
     chipWidth: side,

@@ -6,6 +6,7 @@ import type { EngineInfo } from "@geolearn/engine";
 import type { Network, PixelLoss, PixelLossSpec } from "@geolearn/models";
 
 import type { EvaluationContext } from "./evaluate.ts";
+import type { LrFindResult } from "./lr-find.ts";
 import type { OptimizationOptions } from "./options.ts";
 import type { EpochRecord } from "./records.ts";
 import { createEvaluationStep, createTrainingStep, type EvaluationStep, type TrainingStep } from "./training-step.ts";
@@ -13,6 +14,7 @@ import { createEvaluationStep, createTrainingStep, type EvaluationStep, type Tra
 /** A network, its data, its loss, and the compiled functions made for them. */
 export class LearnerCore {
   readonly records: EpochRecord[] = [];
+  lastSweep: LrFindResult | null = null;
   private training: { readonly key: string; readonly step: TrainingStep } | null = null;
   private evaluation: EvaluationStep | null = null;
   private disposed = false;

@@ -57,6 +57,7 @@ async function lockRun(folder: string): Promise<() => Promise<void>> {
 class Fit {
   private readonly clock: FitClock;
   private readonly smooth = createSmoother(0.9);
+  private sweepSeconds: number | null = null;
   private readonly reading: { readonly signal?: AbortSignal };
 
   constructor(
@@ -71,6 +72,7 @@ class Fit {
   async run(): Promise<FitResult> {
     const { core, options, epochs } = this;
     const { train } = core.data;
+    this.clock.start();
     const step = await core.trainingStep(options);
     const state = await RunState.open(core, step, options, epochs);
     if (state.lr === null) state.lr = await this.chooseLr();
@@ -79,7 +81,6 @@ class Fit {
       total: epochs * train.batches,
       ...(options.cycleMomentum !== undefined && { cycleMomentum: options.cycleMomentum }),
     });
-    this.clock.start();
     try {
       while (state.ended === null) {
         options.signal?.throwIfAborted();
@@ -101,6 +102,7 @@ class Fit {
       lr: state.lr,
       ended: state.ended,
       seconds: this.clock.seconds,
+      lrFindSeconds: this.sweepSeconds,
     };
   }
 
@@ -172,7 +174,8 @@ class Fit {
   private async chooseLr(): Promise<number> {
     const { core, options } = this;
     if (typeof options.lr === "number") return options.lr;
-    const { lr } = await sweepLearningRates(core, sweepOptions(options));
+    const { lr, seconds } = await sweepLearningRates(core, sweepOptions(options));
+    this.sweepSeconds = seconds;
     if (lr !== null) return lr;
     const fallback = FALLBACK_LR[options.optimizer ?? "adamw"];
     (options.onWarning ?? core.onWarning)({

@@ -104,8 +104,12 @@ describe("lrFind", () => {
   test("fit without a rate looks for one", async () => {
     const learner = await createLearner(discData(), SMALL);
     const stages = new Set<string>();
-    const { lr, epochs } = await learner.fit({ epochs: 4, onProgress: ({ stage }) => stages.add(stage) });
+    const { lr, epochs, lrFindSeconds, seconds } = await learner.fit({ epochs: 4, onProgress: ({ stage }) => stages.add(stage) });
     expect([...stages]).toEqual(["lr-find", "train"]);
+    expect(lrFindSeconds).toBeGreaterThan(0);
+    expect(lrFindSeconds! + epochs.reduce((sum, record) => sum + record.seconds, 0)).toBeLessThanOrEqual(seconds);
+    expect((await learner.plotLr()).svg).toContain("Learning-rate sweep");
+    expect((await learner.fit({ epochs: 1, lr })).lrFindSeconds).toBeNull();
     expect(lr).toBeGreaterThan(1e-5);
     expect(epochs.at(-1)!.trainLoss).toBeLessThan(epochs[0]!.trainLoss);
     await learner.dispose();
@@ -433,6 +437,7 @@ describe("figures and report", () => {
     const html = await readFile(join(folder, "report.html"), "utf8");
     expect(html).toContain("discs &#60;b&#62;");
     expect(html).toContain("Confusion matrix");
+    expect(html).toMatch(/<dt>learning-rate sweep<\/dt><dd>\d+\.\d s<\/dd>/);
     for (const [address] of html.matchAll(/(?:src|href)\s*=\s*"[^"]{0,30}/g)) expect(address).toMatch(/"(data:image\/png;base64|#)/);
     expect(html.replaceAll("http://www.w3.org/", "")).not.toMatch(/https?:\/\/|@import|url\(/);
     expect((await readFile(join(folder, "losses.svg"), "utf8")).startsWith("<svg")).toBe(true);

@@ -69,7 +69,6 @@ export class Learner<T extends Task = Task> {
   readonly name: string;
   private readonly core: LearnerCore;
   private lastEvaluation: { readonly evaluation: Evaluation; readonly weights: Held } | null = null;
-  private lastSweep: LrFindResult | null = null;
 
   /** @internal Use {@link createLearner}. */
   constructor(core: LearnerCore, data: LearningData<T>, name: string) {
@@ -128,13 +127,14 @@ export class Learner<T extends Task = Task> {
    */
   async lrFind(options: LrFindOptions = {}): Promise<LrFindResult> {
     const display = options.onProgress ? null : fitDisplay([]);
+    let sweep: LrFindResult;
     try {
-      this.lastSweep = await sweepLearningRates(this.core, display ? { ...options, onProgress: display.onProgress } : options);
+      sweep = await sweepLearningRates(this.core, display ? { ...options, onProgress: display.onProgress } : options);
     } finally {
       display?.end();
     }
     if (inNotebook()) await this.plotLr();
-    return this.lastSweep;
+    return sweep;
   }
 
   /**
@@ -209,11 +209,12 @@ export class Learner<T extends Task = Task> {
     return finished(await lossesFigure(this.core.records), path);
   }
 
-  /** The last learning-rate sweep. @throws INVALID_ARGUMENT before `lrFind` */
+  /** The last learning-rate sweep, by `lrFind` or by `fit` without `lr`. @throws INVALID_ARGUMENT before one */
   async plotLr(path?: string): Promise<Figure> {
-    if (this.lastSweep === null)
+    const { lastSweep } = this.core;
+    if (lastSweep === null)
       throw new GeoLearnError("INVALID_ARGUMENT", "There is no learning-rate sweep to plot.", { hint: "Call lrFind() first." });
-    return finished(await lrCurveFigure(this.lastSweep.curve, this.lastSweep.lr), path);
+    return finished(await lrCurveFigure(lastSweep.curve, lastSweep.lr), path);
   }
 
   /** The confusion matrix of the validation side. */
@@ -224,10 +225,10 @@ export class Learner<T extends Task = Task> {
 
   /** Writes one self-contained HTML page about model, data, training and results. */
   async report(path: string): Promise<void> {
-    const { core, data, name, lastSweep } = this;
+    const { core, data, name } = this;
     const evaluation = data.valid.count > 0 ? await this.evaluate() : null;
     const examples = await predictExamples(core.evaluationContext(), this.exampleChips(), 4);
-    await writeReport(path, { name, core, evaluation, examples, sweep: lastSweep });
+    await writeReport(path, { name, core, evaluation, examples, sweep: core.lastSweep });
   }
 
   /**

@@ -15,6 +15,8 @@ export interface LrFindResult {
   readonly lr: number | null;
   /** The sweep; it ends early once the loss has grown to four times its lowest. */
   readonly curve: readonly LrPoint[];
+  /** Wall-clock seconds it took. */
+  readonly seconds: number;
 }
 
 /** Weight of the past in the smoothed loss. */
@@ -22,7 +24,7 @@ const SMOOTHING = 0.9;
 /** The sweep has seen enough when the smoothed loss exceeds this many times its lowest. */
 const DIVERGED = 4;
 
-/** Runs the sweep and puts weights, running statistics and optimizer back as they were. */
+/** Runs the sweep, puts weights, running statistics and optimizer back as they were, and keeps the result as the core's last sweep. */
 export async function sweepLearningRates(core: LearnerCore, options: LrFindOptions): Promise<LrFindResult> {
   const { from = 1e-6, to = 1, steps = 100, signal, onProgress } = options;
   if (!(from > 0 && to > from) || !Number.isInteger(steps) || steps < 10) {
@@ -30,6 +32,7 @@ export async function sweepLearningRates(core: LearnerCore, options: LrFindOptio
       hint: "Give 0 < from < to and at least 10 steps.",
     });
   }
+  const started = performance.now();
   const step = await core.trainingStep(options);
   const held = holdNetwork(core.network);
   resetOptimizer(step);
@@ -53,7 +56,8 @@ export async function sweepLearningRates(core: LearnerCore, options: LrFindOptio
     resetOptimizer(step);
   }
   onProgress?.({ stage: "lr-find", done: steps, total: steps, unit: "steps" });
-  return { lr: suggestLr(curve), curve };
+  core.lastSweep = { lr: suggestLr(curve), curve, seconds: (performance.now() - started) / 1000 };
+  return core.lastSweep;
 }
 
 /** Training batches, epoch after epoch. Reading leaves no trace: a batch is a function of seed, epoch and index. */

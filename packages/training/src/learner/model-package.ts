@@ -21,6 +21,7 @@ export function learnerPackage(
     classes: data.classes,
     bandNames: data.bandNames,
     bandIndices: data.bandIndices,
+    sourceBands: data.sourceBands,
     sampleType: data.sampleType,
     statistics: data.statistics,
     chipWidth: data.chipWidth,

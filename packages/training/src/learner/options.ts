@@ -140,8 +140,10 @@ export interface FitResult {
   readonly lr: number;
   /** Why it ended. */
   readonly ended: "finished" | "earlyStopping";
-  /** Wall-clock seconds, without those of runs before a resume. */
+  /** Wall-clock seconds, those of the learning-rate sweep included, without those of runs before a resume. */
   readonly seconds: number;
+  /** Seconds of the learning-rate sweep; null when `lr` was given or a resumed run had found it. */
+  readonly lrFindSeconds: number | null;
 }
 
 /** Options of `Learner.lrFind`. */

@@ -47,7 +47,7 @@ export async function reportHtml({ name, core, evaluation, examples, sweep }: Re
     records.length > 0 && section("Training", (await lossesFigure(records)).svg! + scroll(recordTable(records))),
     sweep && section("Learning rate", (await lrCurveFigure(sweep.curve, sweep.lr)).svg!),
     section("Data", pairs(dataFacts(core)) + bandTable(core)),
-    section("Model", pairs(modelFacts(core))),
+    section("Model", pairs(modelFacts(core, sweep))),
     section("Settings", `<pre>${escapeMarkup(JSON.stringify({ network: network.config, loss: core.lossSpec }, null, 2))}</pre>`),
   ];
   const title = escapeMarkup(name);
@@ -122,7 +122,7 @@ function dataFacts({ data }: LearnerCore): [string, string][] {
   ];
 }
 
-function modelFacts({ network, engine, seed, records, frozen, lossSpec }: LearnerCore): [string, string][] {
+function modelFacts({ network, engine, seed, records, frozen, lossSpec }: LearnerCore, sweep: LrFindResult | null): [string, string][] {
   const trainable = network.parameters.filter((p) => p.trainable).reduce((sum, { variable }) => sum + variable.size, 0);
   const backbone = network.config["backbone"];
   return [
@@ -132,6 +132,7 @@ function modelFacts({ network, engine, seed, records, frozen, lossSpec }: Learne
     ["backbone", frozen ? "held" : "trained"],
     ["epochs", String(records.length)],
     ["training time", `${records.reduce((sum, { seconds }) => sum + seconds, 0).toFixed(1)} s`],
+    ["learning-rate sweep", sweep === null ? "none" : `${sweep.seconds.toFixed(1)} s`],
     ["seed of the weights", String(seed)],
     ["device", `${engine.device}, ${engine.threads} threads`],
   ];

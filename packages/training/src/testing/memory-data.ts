@@ -41,6 +41,7 @@ export function memoryData(options: MemoryDataOptions): LearningData<"pixelClass
     bands,
     bandNames: Array.from({ length: bands }, (_, b) => `band ${b + 1}`),
     bandIndices: Array.from({ length: bands }, (_, b) => b),
+    sourceBands: bands,
     sampleType: "uint8",
     statistics: Array.from({ length: bands }, (_, b) => statisticsOf(options.train, bands, b)),
     classPixels,

@@ -1,10 +1,10 @@
 /** `geolearn check`: what could be wrong with training data. */
 
-import { type TrainingDataCheck, checkTrainingData } from "@geolearn/data-prep";
+import { type TrainingDataCheck, checkTrainingData, shiftText } from "@geolearn/data-prep";
 import { Command } from "commander";
 import { type CommandContext, UsageError } from "../context.ts";
 import { crs, integer } from "../options.ts";
-import { list, table } from "../table.ts";
+import { list, share, table } from "../table.ts";
 
 interface Options {
   readonly raster?: string;
@@ -40,22 +40,27 @@ export function checkCommand(contextOf: (command: Command) => CommandContext): C
 }
 
 function resultText(check: TrainingDataCheck): string {
-  const shift = check.labelShift;
+  const { leakage, findings } = check;
   return [
     list([
       ["chips", check.chips],
       ["without labels", check.unlabelledChips],
-      ["ignored share", check.ignoredShare],
-      ["label shift", shift && `${JSON.stringify(shift)}`],
-      ["duplicates", check.duplicates.length],
-      ["leak", check.leakage && JSON.stringify(check.leakage)],
+      ["ignored pixels", share(check.ignoredShare)],
+      ["label shift", shiftText(check.labelShift)],
+      ["duplicates", check.duplicates.length === 0 ? "none" : `${check.duplicates.length} groups of equal chips`],
+      ["leak", leakage && (leakage.chips === 0 ? "none" : `${leakage.chips} validation chips share ground with training chips`)],
     ]),
     table(
       ["value", "class", "pixels", "share"],
-      check.classes.map(({ value, name, pixels, share }) => [value, name, pixels, share]),
+      check.classes.map((entry) => [entry.value, entry.name, entry.pixels, share(entry.share)]),
     ),
-    check.findings.length === 0
-      ? "Nothing found."
-      : check.findings.map(({ severity, code, message }) => `${severity}: ${code}: ${message}`).join("\n"),
+    ...(findings.length === 0 ? [] : [findings.map(({ severity, code, message }) => `${severity}: ${code}: ${message}`).join("\n")]),
+    verdictText(check),
   ].join("\n\n");
+}
+
+function verdictText({ good, findings }: TrainingDataCheck): string {
+  const warnings = findings.filter(({ severity }) => severity === "warning").length;
+  if (!good) return `Verdict: look at the ${warnings === 1 ? "warning" : `${warnings} warnings`} above before training.`;
+  return `Verdict: good to train on${findings.length === 0 ? ", nothing found" : ""}.`;
 }

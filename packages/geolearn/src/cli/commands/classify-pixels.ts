@@ -12,12 +12,12 @@ import {
 } from "@geolearn/inference";
 import { Command, Option } from "commander";
 import type { CommandContext } from "../context.ts";
-import { bounds, integer, several } from "../options.ts";
+import { bands, bounds, integer, several } from "../options.ts";
 import { list, table } from "../table.ts";
 
 interface Options extends Pick<
   ClassifyOptions,
-  "mask" | "extent" | "outOfRange" | "overlap" | "blend" | "tta" | "merge" | "scores" | "batchSize" | "workers"
+  "mask" | "extent" | "bands" | "outOfRange" | "overlap" | "blend" | "tta" | "merge" | "scores" | "batchSize" | "workers"
 > {
   readonly model: string;
   readonly raster: string[];
@@ -39,6 +39,7 @@ export function classifyPixelsCommand(contextOf: (command: Command) => CommandCo
     .option("--mask <path>", "polygons; land outside becomes nodata")
     .option("--extent <xmin,ymin,xmax,ymax>", "only this part, in the raster's CRS", bounds)
     .option("--cell-size <metres|model|scene>", "ground size of a pixel to work at", cellSize)
+    .option("--bands <band,...>", "bands of the raster to feed, in the model's order, by number from 0 or by name", bands)
     .option("--overlap <pixels>", "pixels neighbouring windows share (default: half a window)", integer(0))
     .addOption(new Option("--blend <name>", "how windows meet").choices(["hann", "crop", "none"]))
     .option("--tta", "average the eight flips and turns of each window")

@@ -3,19 +3,21 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { GeoLearnError, type PixelMetrics } from "@geolearn/core";
-import { prepareData } from "@geolearn/data-prep";
+import { chipBandNames, prepareData } from "@geolearn/data-prep";
 import type { Device } from "@geolearn/engine";
-import { readModelPackage } from "@geolearn/models";
+import { modelBands } from "@geolearn/inference";
+import { type ModelManifest, readModelPackage } from "@geolearn/models";
 import { Learner } from "@geolearn/training";
 import { Command, Option } from "commander";
 import { accuracyJson, accuracyText } from "../accuracy-output.ts";
 import type { CommandContext } from "../context.ts";
-import { integer, several } from "../options.ts";
+import { bands, integer, several } from "../options.ts";
 
 interface Options {
   readonly model: string;
   readonly data: string[];
   readonly mask?: string;
+  readonly bands?: (number | string)[];
   readonly side?: "valid" | "all";
   readonly split?: string;
   readonly batchSize: number;
@@ -28,6 +30,7 @@ export function evaluateCommand(contextOf: (command: Command) => CommandContext)
     .requiredOption("--model <model.dlpk>", "the model package")
     .requiredOption("--data <folder>", "chip folder; may be given several times", several)
     .option("--mask <path>", "polygons; labels outside are ignored")
+    .option("--bands <band,...>", "bands of the chips to feed, in the model's order, by number from 0 or by name", bands)
     .addOption(
       new Option(
         "--side <name>",
@@ -46,13 +49,13 @@ export function evaluateCommand(contextOf: (command: Command) => CommandContext)
 
 async function evaluate(options: Options, { signal, onProgress, onWarning }: CommandContext): Promise<PixelMetrics> {
   const modelPackage = await readModelPackage(options.model);
-  const { classes, bandIndices } = modelPackage.manifest;
+  const { classes } = modelPackage.manifest;
   const side = options.side ?? (options.split !== undefined || (await hasSplit(options.data)) ? "valid" : "all");
   const data = await prepareData(options.data, {
     task: "pixelClassification",
     batchSize: options.batchSize,
     classes,
-    bands: bandIndices,
+    bands: await chosenBands(options, modelPackage.manifest),
     augment: false,
     ...(side === "all" ? { valSplit: 1 } : {}),
     ...(options.split === undefined ? {} : { split: options.split }),
@@ -79,6 +82,18 @@ async function evaluate(options: Options, { signal, onProgress, onWarning }: Com
   } finally {
     await data.close();
   }
+}
+
+async function chosenBands(options: Options, manifest: ModelManifest): Promise<readonly (number | string)[]> {
+  if (options.bands === undefined) {
+    const bandNames = await chipBandNames(options.data[0]!);
+    return modelBands(manifest, { bands: bandNames.length, bandNames });
+  }
+  const { bandNames } = manifest;
+  if (options.bands.length === bandNames.length) return options.bands;
+  throw new GeoLearnError("BANDS_MISMATCH", `${options.bands.length} bands were chosen; the model needs ${bandNames.length}.`, {
+    hint: `Give \`bands\` for ${bandNames.join(", ")}.`,
+  });
 }
 
 async function hasSplit(folders: readonly string[]): Promise<boolean> {

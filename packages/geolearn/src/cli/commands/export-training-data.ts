@@ -3,7 +3,7 @@
 import { type ExportEstimate, type ExportOptions, type ExportResult, exportTrainingData } from "@geolearn/data-prep";
 import { Command, Option } from "commander";
 import type { CommandContext } from "../context.ts";
-import { bounds, camelCase, crs, integer, length, nextOrInteger, number, several } from "../options.ts";
+import { bands, bounds, camelCase, crs, integer, length, nextOrInteger, number, several } from "../options.ts";
 import { list, table } from "../table.ts";
 
 type Options = Omit<ExportOptions, "format" | "raster"> & { readonly raster: string[]; readonly format: string; readonly json?: boolean };
@@ -26,6 +26,7 @@ export function exportCommand(contextOf: (command: Command) => CommandContext): 
     .option("--all-tiles", "keep chips without labels, too")
     .option("--all-touched", "burn every pixel a polygon touches, not only those whose centre it covers")
     .option("--cell-size <metres>", 'ground size of a pixel to resample to, or e.g. "0.3 crs"', length)
+    .option("--bands <band,...>", "bands to write, by number from 0 or by name (default: all but alpha)", bands)
     .option("--crs <code>", "reference system of rasters that name none, e.g. 32633", crs)
     .option("--extent <xmin,ymin,xmax,ymax>", "only this part, in the raster's CRS", bounds)
     .option("--start-index <number>", 'number of the first chip, to append to a folder; "next" goes on after the last', nextOrInteger)

@@ -1,9 +1,9 @@
 /** `geolearn info`: what a file is. */
 
 import { Command } from "commander";
-import { type FeaturesInfo, type Info, type RasterInfo, describe } from "../../info.ts";
+import { type ChipsInfo, type FeaturesInfo, type Info, type ModelInfo, type RasterInfo, describe } from "../../info.ts";
 import type { CommandContext } from "../context.ts";
-import { list, table } from "../table.ts";
+import { list, share, table } from "../table.ts";
 
 export function infoCommand(contextOf: (command: Command) => CommandContext): Command {
   const command = new Command("info")
@@ -19,8 +19,7 @@ export function infoCommand(contextOf: (command: Command) => CommandContext): Co
 function textOf(info: Info): string {
   if (info.kind === "raster") return rasterText(info);
   if (info.kind === "features") return featuresText(info);
-  const { kind, path, ...rest } = info;
-  return `${path}: ${kind}\n${JSON.stringify(rest, null, 2)}`;
+  return info.kind === "chips" ? chipsText(info) : modelText(info);
 }
 
 function rasterText(info: RasterInfo): string {
@@ -78,6 +77,78 @@ function featuresText(info: FeaturesInfo): string {
       ]),
     ),
   ].join("\n\n");
+}
+
+function chipsText(info: ChipsInfo): string {
+  const pixels = info.chips * info.width * info.height;
+  return [
+    `${info.path}: ${info.chips} chips`,
+    list([
+      ["format", info.format],
+      ["chip", `${info.width} x ${info.height} pixels, ${info.bands.length} bands, ${info.sampleType}`],
+      ["CRS", info.crs.join(", ") || "none"],
+      ...info.extents.map(({ bounds }) => ["extent", bounds.join(", ")] as const),
+      ["ignored pixels", pixels === 0 ? null : share(info.ignoredPixels / pixels)],
+      ["values without a class", info.undeclared.join(", ") || null],
+    ]),
+    table(
+      ["value", "class", "pixels", "share", "chips"],
+      info.classes.map((entry) => [entry.value, entry.name, entry.pixels, share(entry.share), entry.chips]),
+    ),
+    table(
+      ["band", "name", "min", "max", "mean", "std"],
+      info.bands.map(({ name, min, max, mean, std }, i) => [i, name, min, max, mean, std]),
+    ),
+  ].join("\n\n");
+}
+
+function modelText(info: ModelInfo): string {
+  const { manifest } = info;
+  const trained = manifest?.training ?? {};
+  const figures = manifest?.metrics ?? {};
+  const number = (value: unknown): number | null => (typeof value === "number" ? value : null);
+  return [
+    `${info.path}: model "${info.name}"`,
+    list([
+      ["made by", info.origin === "geolearn" ? "geolearn" : `another tool (${info.framework ?? "unknown"}); it cannot be run here`],
+      ["task", info.task],
+      ["architecture", info.modelType && `${info.modelType}${info.backbone === null ? "" : ` with ${info.backbone}`}`],
+      ["chip", info.chipWidth && `${info.chipWidth} x ${info.chipHeight} pixels${info.bands === null ? "" : `, ${info.bands} bands`}`],
+      ["samples", manifest?.sampleType],
+      ["resolution", info.resolution === null ? null : `${Number(info.resolution.toPrecision(4))} m on the ground`],
+      ["epochs", number(trained["epochs"])],
+      ["chips", chipCounts(number(trained["trainingChips"]), number(trained["validationChips"]))],
+      ["pixel accuracy", number(figures["pixelAccuracy"])],
+      ["mean IoU", number(figures["meanIou"])],
+      ["kappa", number(figures["kappa"])],
+      ["inference code", info.inferenceFunction && `${info.inferenceFunction} (Python; never run here)`],
+      ["files", info.files.map(({ name, bytes }) => `${name} (${fileSize(bytes)})`).join(", ")],
+    ]),
+    table(
+      ["value", "class", "colour"],
+      info.classes.map(({ value, name, color }) => [value, name, color && color.join(" ")]),
+    ),
+    ...(info.bandIndices === null ? [] : [bandText(info, info.bandIndices)]),
+  ].join("\n\n");
+}
+
+function bandText({ bandNames, manifest }: ModelInfo, positions: readonly number[]): string {
+  return table(
+    ["band", "name", "min", "max", "mean", "std"],
+    positions.map((position, i) => {
+      const statistics = manifest?.statistics[i];
+      const figures = [statistics?.min, statistics?.max, statistics?.mean, statistics?.std];
+      return [position, bandNames?.[i] ?? null, ...figures.map((figure) => figure ?? null)];
+    }),
+  );
+}
+
+function chipCounts(training: number | null, validation: number | null): string | null {
+  return training === null ? null : `${training} for training, ${validation ?? 0} for validation`;
+}
+
+function fileSize(bytes: number): string {
+  return bytes < 1024 ? `${bytes} bytes` : bytes < 1024 ** 2 ? `${(bytes / 1024).toFixed(1)} KiB` : `${(bytes / 1024 ** 2).toFixed(1)} MiB`;
 }
 
 function crsText({ epsg, name }: { readonly epsg: number | null; readonly name: string }): string {

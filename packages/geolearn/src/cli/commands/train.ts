@@ -195,7 +195,8 @@ async function train(
   }
 }
 
-function resultText({ epochs, best, lr, seconds }: FitResult, model: string): string {
+function resultText({ epochs, best, lr, lrFindSeconds, seconds }: FitResult, model: string): string {
+  const found = lrFindSeconds === null ? "" : ` (found in ${Math.round(lrFindSeconds)} s)`;
   const names = Object.keys(epochs[0]?.metrics ?? {});
   return [
     table(
@@ -208,7 +209,7 @@ function resultText({ epochs, best, lr, seconds }: FitResult, model: string): st
         record.seconds,
       ]),
     ),
-    `${model}: weights of epoch ${best ?? "-"}, learning rate ${Number(lr.toPrecision(3))}, ${Math.round(seconds)} s`,
+    `${model}: weights of epoch ${best ?? "-"}, learning rate ${Number(lr.toPrecision(3))}${found}, ${Math.round(seconds)} s in all`,
   ].join("\n\n");
 }
 
