@@ -39,11 +39,14 @@ export { type Length, parseLength } from "./crs/length.ts";
 
 // rasters in
 export { bandPositions, imageBands, rasterBounds } from "./raster/helpers.ts";
+export { type RasterDescription, describeRaster } from "./raster/level-raster.ts";
 export { type MosaicOptions, mosaicRasters } from "./raster/mosaic.ts";
-export { openRaster, type OpenRasterOptions, type RasterSource } from "./raster/open-raster.ts";
+export { findRasters } from "./raster/find-rasters.ts";
+export { isRaster, openRaster, type OpenRasterOptions, type RasterSource } from "./raster/open-raster.ts";
 export type { NetworkPolicy } from "./raster/sources/network-policy.ts";
 export { warpRaster, type WarpOptions } from "./raster/warp.ts";
 export type { BandInfo, Raster, RasterArray, ReadOptions, Resampling, SampleType, Samples } from "./raster/raster.ts";
+export { createSamples, sampleBytes, sampleRange, samplesFrom } from "./raster/samples.ts";
 
 // rasters out
 export type { RasterProfile, RasterWriter } from "./raster/write.ts";
@@ -56,7 +59,7 @@ export type { Feature, FeatureStream, Features, FieldValue } from "./features/fe
 export { type FeatureReadOptions, type FeatureSource, openFeatures, readFeatures } from "./features/open.ts";
 export { type FeatureWriteOptions, writeFeatures } from "./features/write.ts";
 export { reprojectFeatures } from "./features/reproject.ts";
-export { geometryBounds } from "./features/bounds.ts";
+export { boundsMeet, geometryBounds, unionBounds } from "./features/bounds.ts";
 export { geometryArea, planarArea } from "./features/area.ts";
 export { type Validity, requireValid, validGeometry } from "./features/valid.ts";
 export { rightHanded, ringArea } from "./features/winding.ts";
@@ -90,7 +93,7 @@ export { Figure } from "./image/figure.ts";
 export { type NotebookOutput, inNotebook, notebookOutput } from "./image/notebook.ts";
 
 // files and workers
-export { type AtomicFile, openAtomic, temporaryPath, writeAtomic, writeFully } from "./files/atomic.ts";
+export { type AtomicFile, isSystemError, openAtomic, temporaryPath, writeAtomic, writeError, writeFully } from "./files/atomic.ts";
 export { NumberTape, type TapeReader } from "./files/number-tape.ts";
 export { cacheFolder } from "./files/cache-folder.ts";
 export { type DownloadOptions, downloadFile } from "./files/download.ts";

@@ -15,6 +15,7 @@ import {
   openFeatures,
   openRaster,
   rasterStatistics,
+  unionBounds,
 } from "@geolearn/core";
 import { type ChipsDescription, describeChips } from "@geolearn/data-prep";
 import { type ModelDescription, describeModelPackage } from "@geolearn/models";
@@ -145,19 +146,14 @@ async function describeRaster(path: string, { signal, onProgress }: WorkOptions)
 async function describeFeatures(path: string, { signal }: WorkOptions): Promise<FeaturesInfo> {
   const stream = await openFeatures(path, signal ? { signal } : {});
   let count = 0;
-  let extent: [number, number, number, number] | null = null;
+  let extent: Bounds | null = null;
   const geometries: Record<string, number> = {};
   const fields = new Map<string, { filled: number; values: Map<string, number> }>();
   for await (const { geometry, properties } of stream) {
     count++;
     const type = geometry?.type ?? "none";
     geometries[type] = (geometries[type] ?? 0) + 1;
-    const bounds = geometry && geometryBounds(geometry);
-    if (bounds) {
-      extent = extent
-        ? [Math.min(extent[0], bounds[0]), Math.min(extent[1], bounds[1]), Math.max(extent[2], bounds[2]), Math.max(extent[3], bounds[3])]
-        : [...bounds];
-    }
+    extent = unionBounds(extent, geometryBounds(geometry));
     for (const [name, value] of Object.entries(properties)) {
       const field = fields.get(name) ?? { filled: 0, values: new Map<string, number>() };
       fields.set(name, field);

@@ -9,7 +9,7 @@ import type { Geometry, Position } from "geojson";
 import type { Affine } from "../affine.ts";
 import { GeoLearnError } from "../errors.ts";
 import type { SampleType, Samples } from "../raster/raster.ts";
-import { newSamples } from "../raster/tiff-out/sample-types.ts";
+import { createSamples } from "../raster/samples.ts";
 import { type Path, burnLine, burnTouched, fillPolygon } from "./burn.ts";
 
 /** A geometry and the value its pixels get. */
@@ -47,7 +47,7 @@ export interface RasterizeOptions<T extends Samples = Samples> {
 export function rasterize<T extends Samples = Samples>(shapes: Iterable<Shape>, options: RasterizeOptions<T>): T {
   const { width, height, transform, allTouched = false, fill = 0 } = options;
   checkSize(width, height, options.out);
-  const out = options.out ?? (newSamples(options.sampleType ?? "uint8", width * height) as T);
+  const out = options.out ?? (createSamples(options.sampleType ?? "uint8", width * height) as T);
   if (options.out === undefined && fill !== 0) {
     checkValue(fill, out, "fill");
     out.fill(fill);

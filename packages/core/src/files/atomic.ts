@@ -104,19 +104,19 @@ export async function writeFully(handle: FileHandle, bytes: Uint8Array, position
   }
 }
 
-/** The typed error for a failed write of `path`; an error of geolearn passes unchanged. */
-export function writeError(path: string, error: unknown): GeoLearnError {
+/** The typed error for a failed write of `path`, with a hint of its own where one is given; an error of geolearn passes unchanged. */
+export function writeError(path: string, error: unknown, hint?: string): GeoLearnError {
   if (GeoLearnError.is(error)) return error;
   const code = isSystemError(error) ? error.code : undefined;
   const details = { cause: error, data: { path, systemCode: code ?? null } };
   if (code === "ENOSPC" || code === "EDQUOT") {
     return new GeoLearnError("DISK_FULL", `There is no room left on the disk for ${path}.`, {
       ...details,
-      hint: "Free some space or choose another output folder, then run again; the former file is unchanged.",
+      hint: hint ?? "Free some space or choose another output folder, then run again; the former file is unchanged.",
     });
   }
   const reason = error instanceof Error ? error.message : String(error);
-  return new GeoLearnError("WRITE_FAILED", `${path} could not be written: ${reason}`, { ...details, hint: writeHint(code) });
+  return new GeoLearnError("WRITE_FAILED", `${path} could not be written: ${reason}`, { ...details, hint: hint ?? writeHint(code) });
 }
 
 function writeHint(code: string | undefined): string {
@@ -127,7 +127,8 @@ function writeHint(code: string | undefined): string {
   return "Check the disk, then run again; the former file is unchanged.";
 }
 
-function isSystemError(error: unknown): error is NodeJS.ErrnoException & { code: string } {
+/** Whether an error comes from the file system. */
+export function isSystemError(error: unknown): error is NodeJS.ErrnoException & { code: string } {
   return error instanceof Error && "code" in error && typeof error.code === "string" && !GeoLearnError.is(error);
 }
 

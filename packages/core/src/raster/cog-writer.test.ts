@@ -16,7 +16,7 @@ import { createRaster } from "./cog-writer.ts";
 import { encodeGeoTiff } from "./encode-geotiff.ts";
 import { openRaster } from "./open-raster.ts";
 import type { SampleType, Samples } from "./raster.ts";
-import { SAMPLE_MAX, newSamples } from "./tiff-out/sample-types.ts";
+import { createSamples, sampleRange } from "./samples.ts";
 import type { RasterProfile } from "./write.ts";
 
 const root = fileURLToPath(new URL("../../../../", import.meta.url));
@@ -36,8 +36,8 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 /** Smooth values with some noise, over the range of the type. */
 function samples(type: SampleType, length: number, seed: number): Samples {
   const rng = createRng(seed);
-  const out = newSamples(type, length);
-  const high = Math.min(SAMPLE_MAX[type], 3e9);
+  const out = createSamples(type, length);
+  const high = Math.min(sampleRange(type)[1], 3e9);
   const low = type.startsWith("u") ? 0 : type.startsWith("float") ? -1e6 : -high - 1;
   for (let i = 0; i < length; i++) {
     const value = low + (high - low) * (0.5 + 0.45 * Math.sin(i / 50)) + rng.int(5);
@@ -51,7 +51,7 @@ async function write(path: string, data: Samples, profile: RasterProfile, stripR
   const writer = await createRaster(path, profile);
   for (let row = 0; row < height; row += stripRows) {
     const rows = Math.min(stripRows, height - row);
-    const strip = newSamples(profile.sampleType, bands * rows * width);
+    const strip = createSamples(profile.sampleType, bands * rows * width);
     for (let b = 0; b < bands; b++)
       strip.set(data.subarray((b * height + row) * width, (b * height + row + rows) * width), b * rows * width);
     await writer.appendRows(strip, rows);

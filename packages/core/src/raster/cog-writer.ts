@@ -14,7 +14,7 @@ import { type Tag, directoriesSize, encodeDirectories, encodeSignature } from ".
 import type { Predictor } from "./tiff-out/predictor.ts";
 import { checkProfile, imageTags, sampleTags } from "./tiff-out/profile-tags.ts";
 import { type Reduction, RowReducer } from "./tiff-out/reduce.ts";
-import { SAMPLE_BYTES, holds } from "./tiff-out/sample-types.ts";
+import { holdsSamples, sampleBytes } from "./samples.ts";
 import { Spool } from "./tiff-out/spool.ts";
 import { Gate, type TileFormat, TileLevel } from "./tiff-out/tile-level.ts";
 import type { RasterProfile, RasterWriter } from "./write.ts";
@@ -82,7 +82,7 @@ class CogWriter implements RasterWriter {
     const { bands, sampleType, compression = "deflate", nodata = null } = profile;
     this.#predictor = choosePredictor(profile);
     const format: TileFormat = { bands, sampleType, blockSize, compression, level, predictor: this.#predictor };
-    const gate = new Gate(Math.max(2, Math.floor(IN_FLIGHT_BYTES / (blockSize * blockSize * bands * SAMPLE_BYTES[sampleType]))));
+    const gate = new Gate(Math.max(2, Math.floor(IN_FLIGHT_BYTES / (blockSize * blockSize * bands * sampleBytes(sampleType)))));
     const reduction = chooseReduction(profile);
     let { width, height } = profile;
     this.#levels.push(new TileLevel(width, height, tiled(format, width, height), gate, new Spool(file.path, SPOOL_MEMORY)));
@@ -210,7 +210,7 @@ class CogWriter implements RasterWriter {
     const { width, height, bands, sampleType } = this.#profile;
     if (this.#state !== "open" || this.#busy) throw this.#misuse("rows came while others are being written, or after close() or abort()");
     const expected = bands * rows * width;
-    if (!holds(sampleType, data) || !Number.isInteger(rows) || rows < 0 || data.length !== expected) {
+    if (!holdsSamples(sampleType, data) || !Number.isInteger(rows) || rows < 0 || data.length !== expected) {
       throw new GeoLearnError(
         "INVALID_ARGUMENT",
         `${this.#file.path} got ${data.length} samples in a ${data.constructor.name} for ${rows} rows; ` +

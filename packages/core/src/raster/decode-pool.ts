@@ -5,7 +5,7 @@ import { availableParallelism } from "node:os";
 import { WorkerPool } from "../workers/worker-pool.ts";
 import type { BlockSpec } from "./codecs/block-spec.ts";
 import { decodeBlock, needsWorker } from "./codecs/decode-block.ts";
-import { sampleBytes } from "./codecs/samples.ts";
+import { sampleBytes } from "./samples.ts";
 import type { Samples } from "./raster.ts";
 
 /** Blocks of one image, to be decoded together. */

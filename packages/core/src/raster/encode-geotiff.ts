@@ -7,7 +7,7 @@ import type { Samples } from "./raster.ts";
 import { type Tag, directoriesSize, encodeDirectories, encodeSignature } from "./tiff-out/directory.ts";
 import { type Predictor, applyPredictor } from "./tiff-out/predictor.ts";
 import { type TagProfile, checkProfile, imageTags, sampleTags } from "./tiff-out/profile-tags.ts";
-import { SAMPLE_BYTES, holds } from "./tiff-out/sample-types.ts";
+import { holdsSamples, sampleBytes } from "./samples.ts";
 
 /** The samples of {@link encodeGeoTiff}. */
 export interface GeoTiffImage {
@@ -38,8 +38,8 @@ export async function encodeGeoTiff(image: GeoTiffImage, profile: GeoTiffProfile
   const full = { ...profile, bands };
   checkProfile(full, width, height);
   const { sampleType, compression = "deflate" } = profile;
-  const bytes = data.length * SAMPLE_BYTES[sampleType];
-  if (!holds(sampleType, data) || data.length !== bands * width * height || bytes > 2 ** 31 - 1) {
+  const bytes = data.length * sampleBytes(sampleType);
+  if (!holdsSamples(sampleType, data) || data.length !== bands * width * height || bytes > 2 ** 31 - 1) {
     throw new GeoLearnError(
       "INVALID_ARGUMENT",
       `Got ${data.length} samples in a ${data.constructor.name} for ${bands} bands of ${width} x ${height} ${sampleType}.`,

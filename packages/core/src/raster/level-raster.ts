@@ -3,13 +3,11 @@
  * are checked and padded, overviews chosen and pixels resampled.
  */
 
-import { type Affine, windowTransform } from "../affine.ts";
-import type { Rgb } from "../classes.ts";
-import type { Crs } from "../crs/crs.ts";
+import { windowTransform } from "../affine.ts";
 import { GeoLearnError } from "../errors.ts";
 import type { Window } from "../window.ts";
 import { type Level, readPadded } from "./level.ts";
-import type { BandInfo, Raster, RasterArray, ReadOptions, SampleType } from "./raster.ts";
+import type { Raster, RasterArray, ReadOptions } from "./raster.ts";
 import { readResampled } from "./read-resampled.ts";
 
 /** Samples of one read at most; a larger one is a mistake or an attack. */
@@ -17,21 +15,28 @@ const MAX_READ_SAMPLES = 2 ** 30;
 const MAX_READ_PIXELS = 2 ** 28;
 
 /** Everything about a raster but its pixels. */
-export interface RasterDescription {
-  readonly name: string;
-  readonly width: number;
-  readonly height: number;
-  readonly bands: number;
-  readonly sampleType: SampleType;
-  readonly transform: Affine | null;
-  readonly crs: Crs | null;
-  readonly nodata: number | null;
-  readonly bandInfo: readonly BandInfo[];
-  readonly alphaBand: number | null;
-  readonly blockWidth: number;
-  readonly blockHeight: number;
-  readonly colorTable: ReadonlyMap<number, Rgb> | null;
-  readonly classNames: ReadonlyMap<number, string> | null;
+export type RasterDescription = Omit<Raster, "overviews" | "read" | "close">;
+
+/** What is known about a raster, without its pixels: to be changed in part for a view of it. */
+export function describeRaster(raster: Raster): RasterDescription {
+  const { name, width, height, bands, sampleType, transform, crs, nodata, bandInfo, alphaBand } = raster;
+  const { blockWidth, blockHeight, colorTable, classNames } = raster;
+  return {
+    name,
+    width,
+    height,
+    bands,
+    sampleType,
+    transform,
+    crs,
+    nodata,
+    bandInfo,
+    alphaBand,
+    blockWidth,
+    blockHeight,
+    colorTable,
+    classNames,
+  };
 }
 
 /** A raster over levels, the full resolution first. */

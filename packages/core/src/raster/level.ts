@@ -1,7 +1,7 @@
 /** One resolution of a raster, and windows of it that may leave it. */
 
 import { intersectWindows, type Window } from "../window.ts";
-import { createSamples } from "./codecs/samples.ts";
+import { createSamples } from "./samples.ts";
 import type { Samples, SampleType } from "./raster.ts";
 
 /** One resolution of a raster. */

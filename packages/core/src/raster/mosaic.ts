@@ -9,9 +9,9 @@ import { parseCrs } from "../crs/parse.ts";
 import { sameCrs } from "../crs/same-crs.ts";
 import { GeoLearnError } from "../errors.ts";
 import { intersectWindows, type Window } from "../window.ts";
-import { createSamples } from "./codecs/samples.ts";
+import { createSamples } from "./samples.ts";
 import { alignedOffset, boundsInPixels, type Grid } from "./grid.ts";
-import { levelRaster, type RasterDescription } from "./level-raster.ts";
+import { describeRaster, levelRaster, type RasterDescription } from "./level-raster.ts";
 import type { Level } from "./level.ts";
 import type { Raster, Resampling, Samples } from "./raster.ts";
 import { warpRaster } from "./warp.ts";
@@ -46,7 +46,7 @@ export function mosaicRasters(rasters: readonly Raster[], options: MosaicOptions
   const { grid, places } = commonGrid(rasters, options);
   const parts = rasters.map((raster, i) => placePart(raster, grid, places[i]!, options.resampling ?? "nearest"));
   const description: RasterDescription = {
-    ...described(first),
+    ...describeRaster(first),
     name: `mosaic of ${rasters.length} rasters (${first.name}...)`,
     width: grid.width,
     height: grid.height,
@@ -61,27 +61,6 @@ export function mosaicRasters(rasters: readonly Raster[], options: MosaicOptions
   return levelRaster(description, levels, async () => {
     await Promise.all(rasters.map((raster) => raster.close()));
   });
-}
-
-function described(raster: Raster): RasterDescription {
-  const { bands, sampleType, bandInfo, alphaBand, blockWidth, blockHeight, colorTable, classNames } = raster;
-  const { name, width, height, transform, crs, nodata } = raster;
-  return {
-    name,
-    width,
-    height,
-    bands,
-    sampleType,
-    transform,
-    crs,
-    nodata,
-    bandInfo,
-    alphaBand,
-    blockWidth,
-    blockHeight,
-    colorTable,
-    classNames,
-  };
 }
 
 function checkAlike(first: Raster, raster: Raster): void {

@@ -1,14 +1,11 @@
 /** Opens rasters, wherever they come from. */
 
-import { stat } from "node:fs/promises";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-
-import { glob, isDynamicPattern } from "tinyglobby";
 
 import type { Crs } from "../crs/crs.ts";
 import { parseCrs } from "../crs/parse.ts";
 import { GeoLearnError } from "../errors.ts";
+import { findRasters, isAddress, RASTER_ENDINGS } from "./find-rasters.ts";
 import { type MosaicOptions, mosaicRasters } from "./mosaic.ts";
 import { looksLikePicture, openPicture } from "./picture-raster.ts";
 import type { Raster } from "./raster.ts";
@@ -43,9 +40,6 @@ export interface OpenRasterOptions extends MosaicOptions {
 /** Headers read at the same time. */
 const OPENED_TOGETHER = 16;
 
-/** Endings of the files that a folder is searched for. */
-const endings = ["tif", "tiff", "vrt", "png", "jpg", "jpeg"];
-
 /**
  * Opens a raster. Headers are read, no pixels; pixels are read by windows.
  *
@@ -67,16 +61,16 @@ export async function openRaster(source: RasterSource, options: OpenRasterOption
   if (source instanceof Blob) return openSource(blobSource(source), options);
   if (source instanceof URL) return openRaster(source.protocol === "file:" ? fileURLToPath(source) : source.href, options);
   if (typeof source !== "string") return openMany(source, options);
-  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(source)) return openAddress(source, options);
-  const known = await stat(source).catch(() => null);
-  if (known?.isFile()) return openFile(source, options);
-  if (known?.isDirectory()) return openFolder(source, options);
-  if (isDynamicPattern(source)) return openMatches(source, await glob(source, { onlyFiles: true, expandDirectories: false }), options);
-  return openFile(source, options);
+  if (isAddress(source)) return openAddress(source, options);
+  const paths = await findRasters(source);
+  if (paths.length === 1 && paths[0] === source) return openFile(source, options);
+  if (paths.length > 0) return openMany(paths, options);
+  throw new GeoLearnError("FILE_NOT_FOUND", `No raster matches ${source}.`, { hint: `Rasters end in ${RASTER_ENDINGS.join(", ")}.` });
 }
 
-function isRaster(source: RasterSource): source is Raster {
-  return typeof source === "object" && "read" in source && typeof source.read === "function";
+/** True for an open raster. */
+export function isRaster(source: RasterSource): source is Raster {
+  return typeof source === "object" && source !== null && "read" in source && typeof source.read === "function";
 }
 
 async function openFile(path: string, options: OpenRasterOptions): Promise<Raster> {
@@ -118,27 +112,6 @@ async function openAddress(address: string, options: OpenRasterOptions): Promise
   }
   const source = await httpSource(address, options.network === true ? {} : options.network, options.signal);
   return openSource(source, options);
-}
-
-async function openFolder(folder: string, options: OpenRasterOptions): Promise<Raster> {
-  const found = await glob(`*.{${endings.join(",")}}`, {
-    cwd: folder,
-    onlyFiles: true,
-    caseSensitiveMatch: false,
-    expandDirectories: false,
-  });
-  return openMatches(
-    folder,
-    found.map((name) => join(folder, name)),
-    options,
-  );
-}
-
-function openMatches(pattern: string, paths: readonly string[], options: OpenRasterOptions): Promise<Raster> {
-  if (paths.length === 0) {
-    throw new GeoLearnError("FILE_NOT_FOUND", `No raster matches ${pattern}.`, { hint: `Rasters end in ${endings.join(", ")}.` });
-  }
-  return openMany([...paths].sort(), options);
 }
 
 async function openMany(sources: readonly RasterSource[], options: OpenRasterOptions): Promise<Raster> {

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-import { samplesFrom } from "./codecs/samples.ts";
+import { samplesFrom } from "./samples.ts";
 import type { Samples, SampleType } from "./raster.ts";
 
 const root = fileURLToPath(new URL("../../../../", import.meta.url));

@@ -3,7 +3,7 @@
 import { type Level, readPadded, type SampleMeaning } from "./level.ts";
 import type { Resampling, Samples } from "./raster.ts";
 import { resample, resamplingMargin, type Side } from "./resample.ts";
-import { createSamples } from "./codecs/samples.ts";
+import { createSamples } from "./samples.ts";
 
 /** Source samples held at once; larger reads are cut into pieces. */
 const MAX_SOURCE_SAMPLES = 2 ** 26;

@@ -3,7 +3,7 @@
  * among the others, and a pixel nothing contributes to is missing.
  */
 
-import { clampTo, createSamples, isFloat } from "./codecs/samples.ts";
+import { clampTo, createSamples, isFloat } from "./samples.ts";
 import type { Resampling, Samples, SampleType } from "./raster.ts";
 
 /** Pixels to read from. */

@@ -1,6 +1,6 @@
 /** Which pixels count. */
 
-import { isFloat } from "./codecs/samples.ts";
+import { isFloat } from "./samples.ts";
 import type { Samples, SampleType } from "./raster.ts";
 
 /**

@@ -9,7 +9,7 @@ import { type Affine, fromGdal } from "../affine.ts";
 import { parseCrs } from "../crs/parse.ts";
 import { GeoLearnError } from "../errors.ts";
 import { intersectWindows, type Window } from "../window.ts";
-import { clampTo, createSamples, isFloat } from "./codecs/samples.ts";
+import { clampTo, createSamples, isFloat } from "./samples.ts";
 import { levelRaster } from "./level-raster.ts";
 import type { Level } from "./level.ts";
 import type { Raster, Samples, SampleType } from "./raster.ts";

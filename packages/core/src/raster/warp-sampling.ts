@@ -1,7 +1,7 @@
 /** Finds the values of pixels at positions between those of a source. */
 
 import type { Window } from "../window.ts";
-import { clampTo, createSamples, isFloat } from "./codecs/samples.ts";
+import { clampTo, createSamples, isFloat } from "./samples.ts";
 import type { Raster, RasterArray, Resampling, Samples } from "./raster.ts";
 
 /** Where the pixels of a window lie in the source, in its pixels; NaN where they have no place. */

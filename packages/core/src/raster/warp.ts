@@ -7,8 +7,8 @@ import { sameCrs } from "../crs/same-crs.ts";
 import { createTransformer, type Transformer } from "../crs/transform.ts";
 import { GeoLearnError } from "../errors.ts";
 import type { Window } from "../window.ts";
-import { createSamples } from "./codecs/samples.ts";
-import { levelRaster } from "./level-raster.ts";
+import { createSamples } from "./samples.ts";
+import { describeRaster, levelRaster } from "./level-raster.ts";
 import type { Level } from "./level.ts";
 import type { Raster, Resampling, Samples } from "./raster.ts";
 import { type Positions, samplePixels } from "./warp-sampling.ts";
@@ -57,27 +57,7 @@ export function warpRaster(raster: Raster, { crs, transform, width, height, resa
     height,
     read: (window, bands, signal) => warpWindow(raster, place, resampling, window, bands, signal),
   };
-  const { name, bands, sampleType, nodata, bandInfo, alphaBand, blockWidth, blockHeight, colorTable, classNames } = raster;
-  return levelRaster(
-    {
-      name,
-      width,
-      height,
-      bands,
-      sampleType,
-      transform,
-      crs: target,
-      nodata,
-      bandInfo,
-      alphaBand,
-      blockWidth,
-      blockHeight,
-      colorTable,
-      classNames,
-    },
-    [level],
-    () => raster.close(),
-  );
+  return levelRaster({ ...describeRaster(raster), width, height, transform, crs: target }, [level], () => raster.close());
 }
 
 /** Writes the source pixel position of a position of the grid to `out`; false where there is none. */

@@ -1,9 +1,8 @@
 /** Puts chips of one batch into the arrays the network reads: crop, augmentation, missing samples, class indices. Pure. */
 
-import { createRng, type SampleType, type Samples } from "@geolearn/core";
+import { createRng, sampleRange, type SampleType, type Samples } from "@geolearn/core";
 
 import type { Recipe } from "../augment/recipe.ts";
-import { sampleRange } from "../chips/chip.ts";
 import { IGNORE_INDEX } from "../learning-data.ts";
 
 /** The part of a chip that assembling needs; its arrays may lie in shared memory. */

@@ -1,6 +1,6 @@
 /** What a chip folder holds, counted from the chips themselves. */
 
-import { type Bounds, type ClassDefinition, gridBounds, type WorkOptions } from "@geolearn/core";
+import { type Bounds, type ClassDefinition, gridBounds, unionBounds, type WorkOptions } from "@geolearn/core";
 
 import { ChipCache } from "../chips/chip-cache.ts";
 import { openChipFolder, readFolderContent } from "../chips/folder-source.ts";
@@ -111,12 +111,7 @@ function placesOf(
   const extents = new Map<string | null, Bounds>();
   for (const { transform, crs } of records) {
     if (transform === null) continue;
-    const own = gridBounds(transform, width, height);
-    const all = extents.get(crs);
-    extents.set(
-      crs,
-      all === undefined ? own : [Math.min(all[0], own[0]), Math.min(all[1], own[1]), Math.max(all[2], own[2]), Math.max(all[3], own[3])],
-    );
+    extents.set(crs, unionBounds(extents.get(crs) ?? null, gridBounds(transform, width, height))!);
   }
   const names = [...extents.keys()].filter((crs) => crs !== null).map((crs) => (crs.startsWith("EPSG") ? crs : readCrsText(crs).name));
   return { crs: names, extents: [...extents].map(([crs, bounds]) => ({ crs, bounds })) };

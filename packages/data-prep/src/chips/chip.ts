@@ -1,6 +1,6 @@
 /** What a chip is, wherever it comes from: a folder of files, or a window of a raster. */
 
-import type { Affine, ClassDefinition, Crs, SampleType, Samples } from "@geolearn/core";
+import { type Affine, type ClassDefinition, type Crs, sampleBytes, samplesFrom, type SampleType, type Samples } from "@geolearn/core";
 
 /** Label value inside geolearn of pixels that no loss and no metric looks at, whatever the files write. */
 export const IGNORE_VALUE = 65535;
@@ -55,39 +55,10 @@ export function chipBytes(chip: Chip): number {
   return chip.image.byteLength + chip.labels.byteLength + (chip.mask?.byteLength ?? 0);
 }
 
-const CONSTRUCTORS = {
-  uint8: Uint8Array,
-  int8: Int8Array,
-  uint16: Uint16Array,
-  int16: Int16Array,
-  uint32: Uint32Array,
-  int32: Int32Array,
-  float32: Float32Array,
-  float64: Float64Array,
-} as const;
-
-/** Bytes of one sample. */
-export function sampleBytes(type: SampleType): number {
-  return CONSTRUCTORS[type].BYTES_PER_ELEMENT;
-}
-
-/** An array of `length` zero samples in memory that workers share. */
-export function sharedSamples(type: SampleType, length: number): Samples {
-  const Constructor = CONSTRUCTORS[type] as new (buffer: SharedArrayBuffer) => Samples;
-  return new Constructor(new SharedArrayBuffer(length * CONSTRUCTORS[type].BYTES_PER_ELEMENT));
-}
-
-/** A shared copy of an array of samples of a known type. */
+/** A copy of an array of samples of a known type in memory that workers share. */
 export function toShared(type: SampleType, samples: Samples): Samples {
   if (samples.buffer instanceof SharedArrayBuffer) return samples;
-  const copy = sharedSamples(type, samples.length);
+  const copy = samplesFrom(type, new Uint8Array(new SharedArrayBuffer(samples.length * sampleBytes(type))));
   copy.set(samples);
   return copy;
-}
-
-/** Smallest and largest value a sample of a type can hold; infinite for floating point. */
-export function sampleRange(type: SampleType): readonly [min: number, max: number] {
-  const bits = sampleBytes(type) * 8;
-  if (type.startsWith("float")) return [-Infinity, Infinity];
-  return type.startsWith("u") ? [0, 2 ** bits - 1] : [-(2 ** (bits - 1)), 2 ** (bits - 1) - 1];
 }

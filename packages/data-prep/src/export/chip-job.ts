@@ -3,7 +3,7 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
-import { type Affine, type Crs, GeoLearnError, type SampleType } from "@geolearn/core";
+import { type Affine, type Crs, type SampleType, writeError } from "@geolearn/core";
 
 import { measureChip } from "../chips/chip-record.ts";
 import { IGNORE_VALUE } from "../chips/chip.ts";
@@ -131,19 +131,6 @@ function writeWhole(path: string, content: Uint8Array | string): void {
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });
-    throw chipWriteError(path, error as NodeJS.ErrnoException);
+    throw writeError(path, error, "The chips so far are kept: make room and run the same export again, it goes on where it stopped.");
   }
-}
-
-function chipWriteError(path: string, error: NodeJS.ErrnoException): GeoLearnError {
-  const full = error.code === "ENOSPC" || error.code === "EDQUOT";
-  return new GeoLearnError(
-    full ? "DISK_FULL" : "WRITE_FAILED",
-    full ? `There is no room left on the disk for ${path}.` : `${path} could not be written: ${error.message}`,
-    {
-      hint: "The chips so far are kept: make room and run the same export again, it goes on where it stopped.",
-      data: { path, systemCode: error.code ?? null },
-      cause: error,
-    },
-  );
 }

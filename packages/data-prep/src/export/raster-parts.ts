@@ -1,14 +1,10 @@
 /** Rasters as parts of one grid each: mosaics, wanted bands, cell size and extent. */
 
-import { readdir, stat } from "node:fs/promises";
-import { join } from "node:path";
-
-import { glob, isDynamicPattern } from "tinyglobby";
-
 import {
   applyAffine,
   bandPositions,
   type Bounds,
+  findRasters,
   GeoLearnError,
   gridBounds,
   imageBands,
@@ -49,9 +45,6 @@ export async function openParts(source: ExportOptions["raster"], fallback: Expor
   }
 }
 
-/** Endings of the files a folder of images is searched for. */
-const IMAGE_FILES = /\.(tiff?|vrt|png|jpe?g)$/i;
-
 /** The single rasters a source stands for, so that their reference systems can be told apart. */
 async function expand(source: ExportOptions["raster"]): Promise<RasterSource[]> {
   if (isList(source)) {
@@ -60,14 +53,8 @@ async function expand(source: ExportOptions["raster"]): Promise<RasterSource[]> 
     throw new GeoLearnError("INVALID_ARGUMENT", "The list of rasters is empty.", { hint: "Name at least one raster." });
   }
   if (typeof source !== "string") return [source];
-  const info = await stat(source).catch(() => null);
-  if (info?.isDirectory() === true) {
-    const names = (await readdir(source)).filter((name) => IMAGE_FILES.test(name)).sort();
-    return names.length === 0 ? [source] : names.map((name) => join(source, name));
-  }
-  if (info !== null || !isDynamicPattern(source)) return [source];
-  const matches = await glob(source.replaceAll("\\", "/"), { onlyFiles: true, expandDirectories: false });
-  return matches.length === 0 ? [source] : matches.sort();
+  const found = await findRasters(source);
+  return found.length === 0 ? [source] : found;
 }
 
 function isList(source: ExportOptions["raster"]): source is readonly RasterSource[] {

@@ -1,6 +1,6 @@
 /** A raster with some of its description replaced; pixels are those of the original. */
 
-import { type Affine, type Crs, type Raster, type ReadOptions, type Window, windowTransform } from "@geolearn/core";
+import { type Affine, type Crs, describeRaster, type Raster, type ReadOptions, type Window, windowTransform } from "@geolearn/core";
 
 /** What may be replaced. */
 export interface RasterOverrides {
@@ -41,26 +41,5 @@ function copyOf(
   raster: Raster,
   changes: Partial<Omit<Raster, "read">> & { read(window?: Window, options?: ReadOptions): ReturnType<Raster["read"]> },
 ): Raster {
-  const { name, width, height, bands, sampleType, transform, crs, nodata, bandInfo, alphaBand, blockWidth, blockHeight, overviews } =
-    raster;
-  const { colorTable, classNames } = raster;
-  return {
-    name,
-    width,
-    height,
-    bands,
-    sampleType,
-    transform,
-    crs,
-    nodata,
-    bandInfo,
-    alphaBand,
-    blockWidth,
-    blockHeight,
-    overviews,
-    colorTable,
-    classNames,
-    close: () => raster.close(),
-    ...changes,
-  };
+  return { ...describeRaster(raster), overviews: raster.overviews, close: () => raster.close(), ...changes };
 }

@@ -1,6 +1,7 @@
 /** What an export works through: grids of chips, their description, and the digest that tells one export from another. */
 
-import { sampleBytes } from "../chips/chip.ts";
+import { sampleBytes } from "@geolearn/core";
+
 import { crsText } from "../split/footprint.ts";
 import { chipOrigins, chipPanels, copyAngles, type Panel } from "./chip-grid.ts";
 import type { ChipProfile } from "./chip-job.ts";

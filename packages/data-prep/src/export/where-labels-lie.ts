@@ -2,6 +2,7 @@
 
 import {
   type Bounds,
+  boundsMeet,
   createTransformer,
   type Crs,
   type Features,
@@ -10,6 +11,7 @@ import {
   gridBounds,
   type Raster,
   sameCrs,
+  unionBounds,
 } from "@geolearn/core";
 
 /** @throws LABELS_EMPTY, LABELS_OUTSIDE naming both extents */
@@ -33,7 +35,7 @@ export function checkOverlap(rasters: readonly Raster[], labels: Features | Rast
     const extent = gridBounds(raster.transform, raster.width, raster.height);
     const inLabels = raster.crs === null || sameCrs(raster.crs, labels.crs!) ? extent : tryBounds(extent, raster.crs, labels.crs!);
     if (inLabels === null) return;
-    if (meets(inLabels, own)) return;
+    if (boundsMeet(inLabels, own)) return;
     extents.push(inLabels);
   }
   const text = (bounds: Bounds): string => `[${bounds.map((value) => Number(value.toPrecision(9))).join(", ")}]`;
@@ -60,7 +62,7 @@ export function near(features: Features, raster: Raster): Features {
     ...features,
     features: features.features.filter(({ geometry }) => {
       const own = geometry === null ? null : geometryBounds(geometry);
-      return own !== null && meets(own, wide);
+      return own !== null && boundsMeet(own, wide);
     }),
   };
 }
@@ -68,16 +70,9 @@ export function near(features: Features, raster: Raster): Features {
 function boundsOf(features: Features): Bounds | null {
   let all: Bounds | null = null;
   for (const { geometry } of features.features) {
-    const own = geometry === null ? null : geometryBounds(geometry);
-    if (own === null) continue;
-    all = all === null ? own : [Math.min(all[0], own[0]), Math.min(all[1], own[1]), Math.max(all[2], own[2]), Math.max(all[3], own[3])];
+    all = unionBounds(all, geometryBounds(geometry));
   }
   return all;
-}
-
-/** Common ground; labels may be a single point, so touching counts. */
-function meets(a: Bounds, b: Bounds): boolean {
-  return a[0] <= b[2] && a[2] >= b[0] && a[1] <= b[3] && a[3] >= b[1];
 }
 
 function tryBounds(bounds: Bounds, from: Crs, to: Crs): Bounds | null {

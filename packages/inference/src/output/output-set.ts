@@ -6,12 +6,20 @@
 
 import { mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { basename, dirname, join } from "node:path";
+import { join } from "node:path";
 
-import { GeoLearnError, type RasterProfile, type RasterWriter, type Samples, createRaster, lockFolder } from "@geolearn/core";
+import {
+  type RasterProfile,
+  type RasterWriter,
+  type Samples,
+  createRaster,
+  isSystemError,
+  lockFolder,
+  samplesFrom,
+  writeError,
+} from "@geolearn/core";
 
 import { RowJournal } from "./row-journal.ts";
-import { samplesOf } from "./sample-array.ts";
 
 /** One raster of a set. */
 export interface Layer {
@@ -135,7 +143,7 @@ export class OutputSet {
     const journal = await RowJournal.open(join(this.#folder, JOURNAL), job);
     this.#journal = journal;
     for await (const { rows, sections } of journal.records()) {
-      const arrays = sections.map((bytes, i) => samplesOf(this.#layers[i]!.profile.sampleType, new Uint8Array(bytes).buffer));
+      const arrays = sections.map((bytes, i) => samplesFrom(this.#layers[i]!.profile.sampleType, bytes));
       await Promise.all(this.#writers.map((writer, i) => writer.appendRows(arrays[i]!, rows)));
       this.#onRows?.(arrays, rows);
       this.rows += rows;
@@ -152,20 +160,7 @@ async function makeFolder(folder: string, out: string): Promise<string> {
   return folder;
 }
 
+/** Errors that do not come from the file system pass unchanged. */
 function writeFailure(error: unknown, path: string): unknown {
-  const code = error instanceof Error && "code" in error && !GeoLearnError.is(error) ? String(error.code) : "";
-  if (!/^E[A-Z]+$/.test(code)) return error;
-  if (code === "ENOSPC" || code === "EDQUOT") {
-    return new GeoLearnError("DISK_FULL", `There is no room left on the disk for ${path}.`, {
-      hint: "Free some space or choose another output folder, then run again; the former file is unchanged.",
-      cause: error,
-    });
-  }
-  return new GeoLearnError("WRITE_FAILED", `${path} could not be written: ${(error as Error).message}`, {
-    hint:
-      code === "ENOENT"
-        ? `Create the folder ${dirname(path)} first.`
-        : `Check that ${dirname(path)} can be written to and that ${basename(path)} is no folder.`,
-    cause: error,
-  });
+  return isSystemError(error) ? writeError(path, error) : error;
 }

@@ -1,12 +1,12 @@
 /** From finished sums to rows of the output rasters. */
 
-import type { RasterProfile, Samples } from "@geolearn/core";
+import { type RasterProfile, type Samples, createSamples } from "@geolearn/core";
 
 import type { FinishedPiece } from "../blend/accumulator.ts";
 import { type DecisionRule, decideClasses, writeValues } from "../blend/decide.ts";
 import { hannSum, hannSums } from "../blend/weights.ts";
 import type { Layer } from "../output/output-set.ts";
-import { classSampleType, newSamples, valueNodata } from "../output/sample-array.ts";
+import { classSampleType, valueNodata } from "../output/output-types.ts";
 import type { InferenceOptions } from "./options.ts";
 import type { SceneRows } from "./batches.ts";
 import type { Setup } from "./setup.ts";
@@ -38,7 +38,7 @@ export class ResultRows {
   /** Bytes of the rows collected at a time. */
   bytes(rows: number): number {
     return this.#layers.reduce(
-      (sum, { profile }) => sum + newSamples(profile.sampleType, profile.bands).byteLength * rows * this.#width,
+      (sum, { profile }) => sum + createSamples(profile.sampleType, profile.bands).byteLength * rows * this.#width,
       0,
     );
   }
@@ -47,7 +47,7 @@ export class ResultRows {
   begin(rows: number): void {
     if (rows === this.#rows) return;
     this.#rows = rows;
-    this.#arrays = this.#layers.map(({ profile }) => newSamples(profile.sampleType, profile.bands * rows * this.#width));
+    this.#arrays = this.#layers.map(({ profile }) => createSamples(profile.sampleType, profile.bands * rows * this.#width));
   }
 
   /** Takes a finished piece. */

@@ -10,6 +10,7 @@ import {
   applyAffine,
   groundResolution,
   invertAffine,
+  isRaster,
   openRaster,
   warpRaster,
   windowTransform,
@@ -34,11 +35,6 @@ export async function openScene(source: RasterSource): Promise<{ raster: Raster;
   if (isRaster(source)) return { raster: source, close: () => Promise.resolve() };
   const raster = await openRaster(source);
   return { raster, close: () => raster.close() };
-}
-
-/** True for an open raster. */
-export function isRaster(source: RasterSource): source is Raster {
-  return typeof source === "object" && source !== null && "read" in source && typeof source.read === "function";
 }
 
 /** Ground size of a pixel in metres, or null without a reference system or when the raster lies outside of it. */

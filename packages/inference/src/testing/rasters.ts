@@ -9,11 +9,11 @@ import {
   type SampleType,
   type Samples,
   type Window,
+  createSamples,
   parseCrs,
 } from "@geolearn/core";
 
 import type { InferenceConfiguration, InferenceFunction, PixelBlock } from "../inference-function.ts";
-import { newSamples } from "../output/sample-array.ts";
 
 /** What a raster in memory is made of. */
 export interface MemoryRasterOptions {
@@ -35,7 +35,7 @@ export interface MemoryRasterOptions {
 /** A raster in memory, of metres in UTM zone 33 unless told otherwise. */
 export function memoryRaster(options: MemoryRasterOptions): Raster {
   const { width, height, bands = 3, sampleType = "uint8", nodata = null, value, valid, onRead } = options;
-  const data = newSamples(sampleType, bands * width * height);
+  const data = createSamples(sampleType, bands * width * height);
   for (let band = 0; band < bands; band++) {
     for (let row = 0; row < height; row++) {
       for (let col = 0; col < width; col++) data[(band * height + row) * width + col] = value(band, row, col);
@@ -70,7 +70,7 @@ export function memoryRaster(options: MemoryRasterOptions): Raster {
   };
 
   function readWindow(window: Window, wanted: readonly number[]): RasterArray {
-    const out: Samples = newSamples(sampleType, wanted.length * window.width * window.height);
+    const out: Samples = createSamples(sampleType, wanted.length * window.width * window.height);
     const mask = valid === undefined ? null : new Uint8Array(window.width * window.height);
     for (let row = 0; row < window.height; row++) {
       for (let col = 0; col < window.width; col++) {

@@ -3,7 +3,7 @@
  * the work. Each cell is decoded once as long as one line of cells fits the budget.
  */
 
-import type { Raster, RasterArray } from "@geolearn/core";
+import { type Raster, type RasterArray, sampleBytes } from "@geolearn/core";
 
 /** A cell and where it lies. */
 export interface Cell {
@@ -21,17 +21,6 @@ export interface CellCacheOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-const BYTES: Readonly<Record<Raster["sampleType"], number>> = {
-  uint8: 1,
-  int8: 1,
-  uint16: 2,
-  int16: 2,
-  uint32: 4,
-  int32: 4,
-  float32: 4,
-  float64: 8,
-};
-
 /** Reads cells of a raster; see the file's comment. */
 export class CellCache {
   readonly cellWidth: number;
@@ -46,7 +35,7 @@ export class CellCache {
 
   constructor(raster: Raster, options: CellCacheOptions) {
     const budget = options.budget ?? 192 * 1024 * 1024;
-    const pixelBytes = options.bands.length * BYTES[raster.sampleType] + 1;
+    const pixelBytes = options.bands.length * sampleBytes(raster.sampleType) + 1;
     this.#raster = raster;
     this.#bands = options.bands;
     this.#signal = options.signal;
@@ -61,7 +50,7 @@ export class CellCache {
   /** Bytes of the cells kept at most. */
   get bytes(): number {
     const lines = Math.ceil(this.#raster.height / this.cellHeight) * Math.ceil(this.#raster.width / this.cellWidth);
-    const pixelBytes = this.#bands.length * BYTES[this.#raster.sampleType] + 1;
+    const pixelBytes = this.#bands.length * sampleBytes(this.#raster.sampleType) + 1;
     return Math.min(lines, this.capacity) * this.cellWidth * this.cellHeight * pixelBytes;
   }
 

@@ -12,7 +12,7 @@ import { decodeLerc } from "./lerc.ts";
 import { decodeLzw } from "./lzw.ts";
 import { decodePackBits } from "./packbits.ts";
 import { undoDifferences, undoDifferencesByBand, undoFloatPredictor } from "./predictor.ts";
-import { createSamples, sampleBytes, samplesFrom } from "./samples.ts";
+import { createSamples, sampleBytes, samplesFrom } from "../samples.ts";
 import { decodePng } from "./png.ts";
 import { separateBands } from "./separate-bands.ts";
 import { unpackBits } from "./unpack-bits.ts";

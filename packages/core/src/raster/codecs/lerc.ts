@@ -3,7 +3,7 @@
 import type { Samples, SampleType } from "../raster.ts";
 import { decodeByGeoTiff, LERC } from "./geotiff-decoders.ts";
 import { type LercHeader, readLercHeader, readLercMask, startsBlob } from "./lerc-blob.ts";
-import { createSamples } from "./samples.ts";
+import { createSamples } from "../samples.ts";
 
 /** Samples of a block, band after band: `[samples, rows, width]`. @throws Error when the blob is damaged or of another size. */
 export async function decodeLerc(bytes: Uint8Array, type: SampleType, width: number, rows: number, samples: number): Promise<Samples> {

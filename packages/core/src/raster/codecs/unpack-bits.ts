@@ -1,7 +1,7 @@
 /** Samples whose size is not a whole number of bytes, or is three of them. */
 
 import type { Samples, SampleType } from "../raster.ts";
-import { createSamples } from "./samples.ts";
+import { createSamples } from "../samples.ts";
 
 /** Rows of `row` samples of `bits` bits, each row padded to a byte, most significant bit first. */
 export function unpackBits(raw: Uint8Array, bits: number, row: number, sampleType: SampleType, bigEndian: boolean): Samples {

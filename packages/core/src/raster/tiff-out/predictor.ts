@@ -1,7 +1,7 @@
 /** TIFF predictors, which make neighbouring samples small before they are deflated. Both work in place. */
 
 import type { SampleType, Samples } from "../raster.ts";
-import { SAMPLE_BYTES } from "./sample-types.ts";
+import { sampleBytes } from "../samples.ts";
 
 /** 1 none, 2 differences of integers, 3 differences of the bytes of floats. */
 export type Predictor = 1 | 2 | 3;
@@ -9,7 +9,7 @@ export type Predictor = 1 | 2 | 3;
 /** Replaces each row of pixel-interleaved samples by what the predictor leaves of it. */
 export function applyPredictor(predictor: Predictor, data: Samples, width: number, bands: number, type: SampleType): void {
   if (predictor === 2) differences(data, width * bands, bands);
-  if (predictor === 3) byteDifferences(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), width, bands, SAMPLE_BYTES[type]);
+  if (predictor === 3) byteDifferences(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), width, bands, sampleBytes(type));
 }
 
 /** Differences between neighbouring pixels of one row; wrap-around of the array type is what the format asks for. */

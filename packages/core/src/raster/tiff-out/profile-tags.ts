@@ -8,7 +8,8 @@ import type { BandStatistics } from "../../statistics.ts";
 import type { RasterProfile } from "../write.ts";
 import { type Tag, asciiTag } from "./directory.ts";
 import type { Predictor } from "./predictor.ts";
-import { SAMPLE_BYTES, nodataText, sampleFormat } from "./sample-types.ts";
+import { sampleBytes } from "../samples.ts";
+import { nodataText, sampleFormat } from "./sample-tags.ts";
 
 /** The parts of a profile that do not depend on the size. */
 export type TagProfile = Omit<RasterProfile, "width" | "height" | "blockSize" | "overviews" | "level" | "bigTiff">;
@@ -23,7 +24,7 @@ export function sampleTags(profile: TagProfile, width: number, height: number, p
     size(257, height),
     shorts(
       258,
-      Array.from({ length: bands }, () => 8 * SAMPLE_BYTES[sampleType]),
+      Array.from({ length: bands }, () => 8 * sampleBytes(sampleType)),
     ),
     shorts(259, [compression === "deflate" ? 8 : 1]),
     shorts(262, [colorTable === undefined ? (rgb ? 2 : 1) : 3]),

@@ -1,7 +1,7 @@
 /** Halving a raster row pair by row pair, for reduced copies (overviews). */
 
 import type { SampleType, Samples } from "../raster.ts";
-import { SAMPLE_MAX, newSamples } from "./sample-types.ts";
+import { createSamples, sampleRange } from "../samples.ts";
 
 /** How four samples become one. Missing ones do not count. */
 export type Reduction = "nearest" | "average" | "mode";
@@ -33,7 +33,7 @@ export class RowReducer {
     const before = this.#waiting;
     const total = rows + (before === null ? 0 : 1);
     const outRows = total >> 1;
-    const out = newSamples(this.#type, this.#bands * outRows * this.width);
+    const out = createSamples(this.#type, this.#bands * outRows * this.width);
     const shift = before === null ? 0 : 1;
     for (let band = 0; band < this.#bands; band++) {
       for (let r = 0; r < outRows; r++) {
@@ -53,8 +53,8 @@ export class RowReducer {
   finish(): { data: Samples; rows: number } {
     const row = this.#waiting;
     this.#waiting = null;
-    if (row === null) return { data: newSamples(this.#type, 0), rows: 0 };
-    const out = newSamples(this.#type, this.#bands * this.width);
+    if (row === null) return { data: createSamples(this.#type, 0), rows: 0 };
+    const out = createSamples(this.#type, this.#bands * this.width);
     for (let band = 0; band < this.#bands; band++) {
       const at = band * this.#sourceWidth;
       this.#reduceRow(row, at, null, 0, this.#sourceWidth, out, band * this.width);
@@ -81,7 +81,7 @@ function average(type: SampleType, nodata: number | null): ReduceRow {
   const float = type.startsWith("float");
   const missing = nodata === null ? NaN : type === "float32" ? Math.fround(nodata) : nodata;
   const empty = nodata ?? NaN;
-  const highest = SAMPLE_MAX[type];
+  const highest = sampleRange(type)[1];
   const rounded = (sum: number, n: number): number => {
     if (n === 0) return float ? empty : missing;
     const mean = float ? sum / n : Math.floor(sum / n + 0.5);

@@ -5,7 +5,7 @@ import zlib from "node:zlib";
 
 import type { SampleType, Samples } from "../raster.ts";
 import { type Predictor, applyPredictor } from "./predictor.ts";
-import { newSamples } from "./sample-types.ts";
+import { createSamples } from "../samples.ts";
 import type { Spool } from "./spool.ts";
 
 const deflate = promisify<Uint8Array, zlib.ZlibOptions, Buffer>(zlib.deflate);
@@ -106,7 +106,7 @@ export class TileLevel {
     const { blockSize, bands, sampleType } = this.#format;
     const tile = this.#spare.pop();
     tile?.fill(0);
-    return tile ?? newSamples(sampleType, blockSize * blockSize * bands);
+    return tile ?? createSamples(sampleType, blockSize * blockSize * bands);
   }
 
   /** Copies rows into the open tiles, bands interleaved by pixel. */

@@ -4,7 +4,7 @@ import { decodeBlocks, decodeThreads } from "#decode-pool";
 
 import type { Window } from "../../window.ts";
 import { type BlockCache, createBlockCache } from "../block-cache.ts";
-import { createSamples, sampleBytes } from "../codecs/samples.ts";
+import { createSamples, sampleBytes } from "../samples.ts";
 import { readFailure } from "../read-failure.ts";
 import { untilAborted } from "../until-aborted.ts";
 import type { Samples } from "../raster.ts";

@@ -1,6 +1,6 @@
 /** GDAL's nodata tag: a number as text. */
 
-import { representable } from "../codecs/samples.ts";
+import { representable } from "../samples.ts";
 import type { SampleType } from "../raster.ts";
 
 /**

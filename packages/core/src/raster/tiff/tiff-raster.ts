@@ -3,7 +3,7 @@
 import type { Rgb } from "../../classes.ts";
 import type { Crs } from "../../crs/crs.ts";
 import type { Window } from "../../window.ts";
-import { isFloat } from "../codecs/samples.ts";
+import { isFloat } from "../samples.ts";
 import { levelRaster } from "../level-raster.ts";
 import type { Level } from "../level.ts";
 import type { Raster, Samples } from "../raster.ts";
