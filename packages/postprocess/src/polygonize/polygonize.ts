@@ -121,7 +121,7 @@ async function* featureBatches(raster: Raster, options: PolygonizeOptions): Asyn
     options.onWarning?.({
       code: "POLYGONS_CUT",
       message: `The outlines of ${raster.name} need more than ${maxVertices} points at once; ${cuts} polygons were cut along a row.`,
-      hint: "Use sieve or minArea and fewer classes, or a larger maxVertices if there is memory for it.",
+      hint: "Use `sieve` or `minArea` and fewer `classes`, or a larger `maxVertices` if there is memory for it.",
     });
   }
 }
