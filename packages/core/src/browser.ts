@@ -34,12 +34,14 @@ export { geographicCrs, groundResolution, localMetricCrs, metresPerUnit } from "
 export { type Length, parseLength } from "./crs/length.ts";
 
 // rasters in
-export { imageBands, rasterBounds } from "./raster/helpers.ts";
+export { bandPositions, imageBands, isRaster, rasterBounds } from "./raster/helpers.ts";
+export { type RasterDescription, describeRaster } from "./raster/level-raster.ts";
 export { type MosaicOptions, mosaicRasters } from "./raster/mosaic.ts";
 export type { OpenRasterOptions, RasterSource } from "./raster/open-raster.ts";
 export { openRaster } from "./raster/open-raster.browser.ts";
 export { warpRaster, type WarpOptions } from "./raster/warp.ts";
 export type { BandInfo, Raster, RasterArray, ReadOptions, Resampling, SampleType, Samples } from "./raster/raster.ts";
+export { createSamples, sampleBytes, sampleRange, samplesFrom } from "./raster/samples.ts";
 
 // rasters out
 export type { RasterProfile } from "./raster/write.ts";
@@ -49,7 +51,7 @@ export { type GeoTiffImage, type GeoTiffProfile, encodeGeoTiff } from "./raster/
 export { type RasterizeOptions, type Shape, rasterize } from "./features/rasterize.ts";
 export type { Feature, FeatureStream, Features, FieldValue } from "./features/features.ts";
 export { reprojectFeatures } from "./features/reproject.ts";
-export { geometryBounds } from "./features/bounds.ts";
+export { boundsMeet, geometryBounds, unionBounds } from "./features/bounds.ts";
 export { geometryArea, planarArea } from "./features/area.ts";
 export { type Validity, requireValid, validGeometry } from "./features/valid.ts";
 export { rightHanded, ringArea } from "./features/winding.ts";

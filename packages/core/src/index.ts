@@ -38,11 +38,11 @@ export { geographicCrs, groundResolution, localMetricCrs, metresPerUnit } from "
 export { type Length, parseLength } from "./crs/length.ts";
 
 // rasters in
-export { bandPositions, imageBands, rasterBounds } from "./raster/helpers.ts";
+export { bandPositions, imageBands, isRaster, rasterBounds } from "./raster/helpers.ts";
 export { type RasterDescription, describeRaster } from "./raster/level-raster.ts";
 export { type MosaicOptions, mosaicRasters } from "./raster/mosaic.ts";
 export { findRasters } from "./raster/find-rasters.ts";
-export { isRaster, openRaster, type OpenRasterOptions, type RasterSource } from "./raster/open-raster.ts";
+export { openRaster, type OpenRasterOptions, type RasterSource } from "./raster/open-raster.ts";
 export type { NetworkPolicy } from "./raster/sources/network-policy.ts";
 export { warpRaster, type WarpOptions } from "./raster/warp.ts";
 export type { BandInfo, Raster, RasterArray, ReadOptions, Resampling, SampleType, Samples } from "./raster/raster.ts";

@@ -4,6 +4,11 @@ import { type Bounds, gridBounds } from "../affine.ts";
 import { GeoLearnError } from "../errors.ts";
 import type { Raster } from "./raster.ts";
 
+/** True for an open raster. */
+export function isRaster(source: unknown): source is Raster {
+  return typeof source === "object" && source !== null && "read" in source && typeof source.read === "function";
+}
+
 /** Indices of the bands that hold an image: all but alpha. */
 export function imageBands(raster: Raster): number[] {
   return Array.from({ length: raster.bands }, (_, band) => band).filter((band) => band !== raster.alphaBand);

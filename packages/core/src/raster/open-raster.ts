@@ -6,6 +6,7 @@ import type { Crs } from "../crs/crs.ts";
 import { parseCrs } from "../crs/parse.ts";
 import { GeoLearnError } from "../errors.ts";
 import { findRasters, isAddress, RASTER_ENDINGS } from "./find-rasters.ts";
+import { isRaster } from "./helpers.ts";
 import { type MosaicOptions, mosaicRasters } from "./mosaic.ts";
 import { looksLikePicture, openPicture } from "./picture-raster.ts";
 import type { Raster } from "./raster.ts";
@@ -66,11 +67,6 @@ export async function openRaster(source: RasterSource, options: OpenRasterOption
   if (paths.length === 1 && paths[0] === source) return openFile(source, options);
   if (paths.length > 0) return openMany(paths, options);
   throw new GeoLearnError("FILE_NOT_FOUND", `No raster matches ${source}.`, { hint: `Rasters end in ${RASTER_ENDINGS.join(", ")}.` });
-}
-
-/** True for an open raster. */
-export function isRaster(source: RasterSource): source is Raster {
-  return typeof source === "object" && source !== null && "read" in source && typeof source.read === "function";
 }
 
 async function openFile(path: string, options: OpenRasterOptions): Promise<Raster> {
