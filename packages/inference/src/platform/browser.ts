@@ -27,7 +27,7 @@ export function checksum(_parts: readonly (string | Uint8Array)[]): string | und
 export function readMask(path: string): Promise<Features> {
   return Promise.reject(
     new GeoLearnError("INVALID_ARGUMENT", `The mask ${path.slice(0, 100)} is a path, which a browser does not open.`, {
-      hint: "Give features: { name, crs, features }.",
+      hint: "Give the features themselves: `{ name, crs, features }`.",
     }),
   );
 }
