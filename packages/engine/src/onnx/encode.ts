@@ -163,7 +163,8 @@ function writeAttribute(out: MessageWriter, name: string, value: AttributeValue)
   }
 }
 
-function writeNode(out: MessageWriter, node: OnnxNode): void {
+/** Fields of a `NodeProto`. */
+export function writeNode(out: MessageWriter, node: OnnxNode): void {
   for (const name of node.inputs) out.text(1, name);
   for (const name of node.outputs) out.text(2, name);
   out.text(3, node.name).text(4, node.type);
@@ -171,7 +172,8 @@ function writeNode(out: MessageWriter, node: OnnxNode): void {
   if (node.domain !== "") out.text(7, node.domain);
 }
 
-function writePort(out: MessageWriter, port: OnnxPort): void {
+/** Fields of a `ValueInfoProto`. */
+export function writePort(out: MessageWriter, port: OnnxPort): void {
   out.text(1, port.name).message(2, (type) =>
     type.message(1, (tensor) =>
       tensor.integer(1, ELEMENT_TYPES[port.type]).message(2, (shape) => {
@@ -181,7 +183,8 @@ function writePort(out: MessageWriter, port: OnnxPort): void {
   );
 }
 
-function writeInitializer(out: MessageWriter, tensor: OnnxInitializer): void {
+/** Fields of a `TensorProto`. */
+export function writeInitializer(out: MessageWriter, tensor: OnnxInitializer): void {
   for (const dim of tensor.dims) out.integer(1, dim);
   out.integer(2, ELEMENT_TYPES[tensor.type]).text(8, tensor.name).bytes(9, tensor.bytes);
 }

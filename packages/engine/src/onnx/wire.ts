@@ -98,6 +98,15 @@ export class MessageReader {
     return new MessageReader(this.file, this.bytes, start, end);
   }
 
+  /** The message in the present field, which does not count as read. */
+  peek(): MessageReader {
+    const { at } = this;
+    const inner = this.message();
+    this.at = at;
+    this.pending = true;
+    return inner;
+  }
+
   /** This message from its beginning. */
   copy(): MessageReader {
     return new MessageReader(this.file, this.bytes, this.start, this.end);
