@@ -4,7 +4,8 @@ import type { RasterSource, Task } from "@geolearn/core";
 import type { LearningData } from "@geolearn/data-prep";
 import { type ClassifyOptions, type InferenceEstimate, classifyPixels, estimateClassification } from "@geolearn/inference";
 import { GeoLearnError } from "@geolearn/core";
-import { type ModelManifest, type ModelPackage, readModelPackage } from "@geolearn/models";
+import { startEngine } from "@geolearn/engine";
+import { type ModelManifest, type ModelPackage, type SaveOnnxOptions, type SavedOnnx, readModelPackage, saveOnnx } from "@geolearn/models";
 import { Learner, type LearnerOptions } from "@geolearn/training";
 import { ClassifiedMap } from "./classified-map.ts";
 
@@ -17,6 +18,8 @@ export interface PixelClassifier {
   classifyPixels(raster: RasterSource, options?: ClassifyOptions): Promise<ClassifiedMap>;
   /** Time, memory and disk the same call would need. */
   estimate(raster: RasterSource, options?: ClassifyOptions): Promise<InferenceEstimate>;
+  /** Writes the model as an ONNX file of standard operators: raw pixels in, scores out; see `saveOnnx`. */
+  toOnnx(path: string, options?: SaveOnnxOptions): Promise<SavedOnnx>;
 }
 
 /** The model of a task. */
@@ -73,5 +76,9 @@ function classifierOf(modelPackage: ModelPackage): PixelClassifier {
     manifest: modelPackage.manifest,
     classifyPixels: async (raster, options = {}) => new ClassifiedMap(await classifyPixels(modelPackage, raster, options)),
     estimate: (raster, options = {}) => estimateClassification(modelPackage, raster, options),
+    toOnnx: async (path, options = {}) => {
+      await startEngine();
+      return saveOnnx(path, modelPackage, options);
+    },
   };
 }

@@ -19,6 +19,8 @@ export type { ClassifyOptions, InferenceConfiguration, InferenceFunction, Parame
 export { polygonize, toPolygons } from "@geolearn/postprocess";
 export type { PolygonizeOptions } from "@geolearn/postprocess";
 export { type ModelDescription, type ModelManifest, describeModelPackage } from "@geolearn/models";
+export { type SaveOnnxOptions, type SavedOnnx, saveOnnx, toOnnx } from "@geolearn/models";
+export type { OnnxExport, StacItem, ToOnnxOptions } from "@geolearn/models";
 export { type Device, type EngineInfo, startEngine } from "@geolearn/engine";
 
 // looking at files

@@ -34,3 +34,8 @@ export type { ForeignClass } from "./package/foreign.ts";
 export { type ModelPackage, readModelPackage } from "./package/read.ts";
 export { type ModelPackageContent, encodeModelPackage, writeModelPackage } from "./package/write.ts";
 export { type AdaptWeightsOptions, type AdaptWeightsReport, adaptWeights, loadNetwork } from "./package/load.ts";
+
+// ONNX
+export { type OnnxExport, type ToOnnxOptions, toOnnx } from "./onnx/to-onnx.ts";
+export { type SaveOnnxOptions, type SavedOnnx, saveOnnx } from "./onnx/save-onnx.ts";
+export type { StacItem } from "./onnx/stac.ts";

@@ -30,7 +30,9 @@ function foldedConstants(graph: OnnxGraph, names: ReadonlySet<string>): OnnxGrap
   for (const node of graph.nodes) {
     const inputs = node.inputs.map((input) => renamed.get(input) ?? input);
     const source = constants.get(inputs[0] ?? "");
-    const folded = source === undefined ? null : fold(node, source, constants.get(inputs[1] ?? ""));
+    // A weight keeps its rank: another reader looks for it by name and shape.
+    const keeps = node.type === "Reshape" && names.has(source?.name ?? "");
+    const folded = source === undefined || keeps ? null : fold(node, source, constants.get(inputs[1] ?? ""));
     if (folded === null) {
       nodes.push({ ...node, inputs });
       continue;

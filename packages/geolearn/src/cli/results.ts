@@ -80,6 +80,18 @@ export const exportResult = z.strictObject({
 /** Result of `to-polygons`. */
 export const polygonsResult = z.strictObject({ out: z.string(), count: z.int().min(0), classes: z.record(z.string(), z.int().min(0)) });
 
+const onnxShape = z.array(z.union([z.int().min(1), z.string()]));
+
+/** Result of `export-onnx`. */
+export const exportOnnxResult = z.strictObject({
+  out: z.string(),
+  stac: z.string().nullable(),
+  bytes: z.int().min(1),
+  opset: z.int().min(1),
+  inputShape: onnxShape,
+  outputShape: onnxShape,
+});
+
 /** The schemas by command. */
 export const resultSchemas: Readonly<Record<string, z.ZodType>> = {
   train: trainResult,
@@ -88,6 +100,7 @@ export const resultSchemas: Readonly<Record<string, z.ZodType>> = {
   "classify-pixels": classifyPixelsResult,
   "export-training-data": exportResult,
   "to-polygons": polygonsResult,
+  "export-onnx": exportOnnxResult,
 };
 
 /** JSON Schema (2020-12) of each command's result; `packages/geolearn/schemas` holds them as files. */

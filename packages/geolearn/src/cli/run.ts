@@ -8,6 +8,7 @@ import { checkCommand } from "./commands/check.ts";
 import { classifyPixelsCommand } from "./commands/classify-pixels.ts";
 import { demoCommand } from "./commands/demo.ts";
 import { evaluateCommand } from "./commands/evaluate.ts";
+import { exportOnnxCommand } from "./commands/export-onnx.ts";
 import { exportCommand } from "./commands/export-training-data.ts";
 import { infoCommand } from "./commands/info.ts";
 import { toPolygonsCommand } from "./commands/to-polygons.ts";
@@ -38,6 +39,7 @@ const commands = [
   classifyPixelsCommand,
   toPolygonsCommand,
   accuracyCommand,
+  exportOnnxCommand,
   demoCommand,
 ];
 

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import type { LearningData } from "@geolearn/data-prep";
+import { readOnnxWeights } from "@geolearn/engine";
 import { encodeSafetensors, readModelPackage } from "@geolearn/models";
 import * as tf from "@tensorflow/tfjs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -329,6 +330,18 @@ describe("models", () => {
     expect(hashWeights(blank.network)).toBe(hashWeights(learner.network));
     await expect(learner.save(join(folder, "discs.zip"))).rejects.toMatchObject({ code: "UNSUPPORTED_FORMAT" });
     await Promise.all([learner.dispose(), again.dispose(), blank.dispose()]);
+  });
+
+  test("as an ONNX file it has its weights and what the package tells", async () => {
+    const learner = await createLearner(discData(), SMALL);
+    const path = join(folder, "discs.onnx");
+    const saved = await learner.toOnnx(path);
+    expect(saved).toMatchObject({ out: path, stac: null, opset: 18 });
+    const { tensors, metadata } = await readOnnxWeights(path);
+    for (const [name, { data }] of learner.network.weights()) expect([...tensors.get(name)!.data], name).toEqual([...data]);
+    const { manifest } = JSON.parse(metadata.get("geolearn")!) as { manifest: unknown };
+    expect(manifest).toEqual(JSON.parse(JSON.stringify((await learner.toPackage()).manifest)));
+    await learner.dispose();
   });
 
   test("fine-tuning for other classes keeps all but the last layer, and says so", async () => {

@@ -3,7 +3,17 @@
 import { type ClassMetrics, type Figure, GeoLearnError, inNotebook, type PixelMetrics, type Task, type WorkOptions } from "@geolearn/core";
 import type { LearningData } from "@geolearn/data-prep";
 import { startEngine } from "@geolearn/engine";
-import { type ModelManifest, type ModelPackage, type Network, pixelLoss, readModelPackage, writeModelPackage } from "@geolearn/models";
+import {
+  type ModelManifest,
+  type ModelPackage,
+  type Network,
+  type SaveOnnxOptions,
+  type SavedOnnx,
+  pixelLoss,
+  readModelPackage,
+  saveOnnx,
+  writeModelPackage,
+} from "@geolearn/models";
 
 import { confusionFigure } from "../figures/confusion.ts";
 import { lossesFigure } from "../figures/losses.ts";
@@ -247,10 +257,19 @@ export class Learner<T extends Task = Task> {
 
   /** What `save` writes, in memory. */
   async toPackage(): Promise<{ manifest: ModelManifest; weights: ReturnType<Network["weights"]>; preview: Uint8Array }> {
-    const metrics: PixelMetrics | null = this.data.valid.count > 0 ? await this.evaluate() : null;
     const examples = await predictExamples(this.core.evaluationContext(), this.exampleChips(), 2);
     const preview = await resultsFigure(examples, this.data.classes);
-    return { manifest: learnerPackage(this.core, this.name, metrics), weights: this.core.network.weights(), preview: preview.png };
+    return { manifest: await this.manifest(), weights: this.core.network.weights(), preview: preview.png };
+  }
+
+  /**
+   * Writes the model as an ONNX file of standard operators, which QGIS, PyTorch, browsers and others run: raw pixels in, scores out. Classes,
+   * bands, statistics and metrics go along.
+   *
+   * @throws UNSUPPORTED_FORMAT for another extension; INVALID_ARGUMENT; DISK_FULL, WRITE_FAILED
+   */
+  async toOnnx(path: string, options: SaveOnnxOptions = {}): Promise<SavedOnnx> {
+    return saveOnnx(path, { network: this.core.network, manifest: await this.manifest() }, options);
   }
 
   /** Puts the weights of a package of the same network into this learner. @throws WEIGHTS_MISMATCH */
@@ -263,6 +282,11 @@ export class Learner<T extends Task = Task> {
   /** Frees the network and what was compiled for it. The data stay open. */
   async dispose(): Promise<void> {
     await this.core.dispose();
+  }
+
+  private async manifest(): Promise<ModelManifest> {
+    const metrics: PixelMetrics | null = this.data.valid.count > 0 ? await this.evaluate() : null;
+    return learnerPackage(this.core, this.name, metrics);
   }
 
   private exampleChips(): LearningData["valid"] {

@@ -1,0 +1,100 @@
+/** Models out to ONNX and back in, by method and by command. */
+
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseOnnxModel, startEngine } from "@geolearn/engine";
+import { type ModelManifest, createUNet, writeModelPackage } from "@geolearn/models";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { runCli } from "./cli/run.ts";
+import { exportOnnxResult } from "./cli/results.ts";
+import { fromModel } from "./from-model.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "geolearn-onnx-"));
+const model = join(folder, "buildings.dlpk");
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const manifest: Omit<ModelManifest, "config"> = {
+  task: "pixelClassification",
+  name: "buildings",
+  modelType: "unet",
+  backbone: null,
+  classes: [
+    { value: 0, name: "background", color: [0, 0, 0] },
+    { value: 7, name: "building", color: [255, 0, 0] },
+  ],
+  bandNames: ["red", "green", "blue"],
+  bandIndices: [0, 1, 2],
+  sampleType: "uint8",
+  statistics: Array.from({ length: 3 }, () => ({ min: 0, max: 255, mean: 127.5, std: 73.6, count: 1e6 })),
+  chipWidth: 64,
+  chipHeight: 64,
+  resolution: 1,
+  metrics: {},
+  training: {},
+};
+
+beforeAll(async () => {
+  await startEngine({ threads: 1 });
+  const network = createUNet(
+    { bands: 3, classes: 2, base: 4, depth: 2, normalization: { mean: [127.5, 127.5, 127.5], std: [73.6, 73.6, 73.6] } },
+    { seed: 3 },
+  );
+  await writeModelPackage(model, { manifest: { ...manifest, config: network.config }, weights: network.weights() });
+  network.dispose();
+});
+
+async function run(...args: string[]): Promise<{ status: number; out: string; err: string }> {
+  const text = { out: "", err: "" };
+  const status = await runCli(args, {
+    signal: new AbortController().signal,
+    out: (more) => void (text.out += more),
+    err: { write: (more: string) => (text.err += more) },
+  });
+  return { status, ...text };
+}
+
+describe("export", () => {
+  test("the command and the method write the same file", async () => {
+    const [byCommand, byMethod] = [join(folder, "deep/command.onnx"), join(folder, "method.onnx")];
+    const { status, out, err } = await run(
+      "export-onnx",
+      "--model",
+      model,
+      "--out",
+      byCommand,
+      "--stac",
+      join(folder, "item.json"),
+      "--json",
+    );
+    expect(err).toBe("");
+    expect(status).toBe(0);
+    expect(exportOnnxResult.parse(JSON.parse(out))).toMatchObject({ opset: 18, inputShape: ["batch", 3, "height", "width"] });
+    const saved = await (await fromModel(model, { task: "pixelClassification" })).toOnnx(byMethod);
+    expect(saved).toMatchObject({ out: byMethod, stac: null, outputShape: ["batch", 2, "height", "width"] });
+    expect(readFileSync(byCommand).equals(readFileSync(byMethod))).toBe(true);
+    const item = JSON.parse(readFileSync(join(folder, "item.json"), "utf8")) as { assets: { model: { href: string } } };
+    expect(item.assets.model.href).toBe("./deep/command.onnx");
+  });
+
+  test("sizes, batch and logits as asked", async () => {
+    const path = join(folder, "fixed.onnx");
+    expect(await run("export-onnx", "--model", model, "--out", path, "--size", "chip", "--batch", "1", "--output", "logits")).toMatchObject(
+      { status: 0 },
+    );
+    const { graph } = parseOnnxModel(readFileSync(path));
+    expect(graph.inputs[0]!.dims).toEqual([1, 3, 64, 64]);
+    expect(graph.nodes.at(-1)!.type).toBe("Conv");
+  });
+
+  test("wrong usage and other extensions are refused, and leave nothing", async () => {
+    expect(await run("export-onnx", "--model", model, "--out", join(folder, "x.onnx"), "--batch", "0")).toMatchObject({ status: 2 });
+    const wrong = await run("export-onnx", "--model", model, "--out", join(folder, "x.pt"));
+    expect(wrong).toMatchObject({ status: 1, err: expect.stringContaining("UNSUPPORTED_FORMAT") as string });
+    writeFileSync(join(folder, "text.dlpk"), "no package");
+    expect(await run("export-onnx", "--model", join(folder, "text.dlpk"), "--out", join(folder, "x.onnx"))).toMatchObject({
+      status: 1,
+      err: expect.stringContaining("MODEL_CORRUPT") as string,
+    });
+  });
+});

@@ -1,0 +1,69 @@
+/** Writing a model as an ONNX file, with its STAC item beside it. */
+
+import { dirname, relative, sep } from "node:path";
+
+import { GeoLearnError, writeAtomic } from "@geolearn/core";
+
+import type { ModelManifest } from "../manifest.ts";
+import type { Network } from "../network.ts";
+import { loadNetwork } from "../package/load.ts";
+import type { ModelPackage } from "../package/read.ts";
+import { type ToOnnxOptions, toOnnx } from "./to-onnx.ts";
+
+/** Options of {@link saveOnnx}. */
+export interface SaveOnnxOptions extends ToOnnxOptions {
+  /** Where a STAC item that describes the file goes (`.json`). @defaultValue none is written */
+  readonly stac?: string;
+}
+
+/** A written ONNX file. */
+export interface SavedOnnx {
+  readonly out: string;
+  /** Path of the STAC item, or null. */
+  readonly stac: string | null;
+  readonly bytes: number;
+  /** Version of ONNX's operators. */
+  readonly opset: number;
+  /** `[batch, bands, height, width]`; a name stands for a free side. */
+  readonly inputShape: readonly (number | string)[];
+  readonly outputShape: readonly (number | string)[];
+}
+
+/**
+ * Writes a network, or the network of a package, as an ONNX file; see {@link toOnnx} for what is in it. `startEngine` must have finished.
+ *
+ * @throws UNSUPPORTED_FORMAT for another extension; what {@link toOnnx} throws; DISK_FULL, WRITE_FAILED
+ * @example
+ * await saveOnnx("buildings.onnx", await readModelPackage("buildings.dlpk"), { stac: "buildings.json" });
+ */
+export async function saveOnnx(
+  path: string,
+  model: ModelPackage | { readonly network: Network; readonly manifest: ModelManifest },
+  { stac, ...options }: SaveOnnxOptions = {},
+): Promise<SavedOnnx> {
+  checkExtension(path, "onnx", "An ONNX model");
+  if (stac !== undefined) checkExtension(stac, "json", "A STAC item");
+  const network = "network" in model ? model.network : loadNetwork(model);
+  try {
+    const exported = toOnnx(network, model.manifest, options);
+    const { bytes, opset, inputShape, outputShape } = exported;
+    await writeAtomic(path, bytes);
+    if (stac !== undefined) await writeAtomic(stac, `${JSON.stringify(exported.stac(hrefFrom(stac, path)), null, 2)}\n`);
+    return { out: path, stac: stac ?? null, bytes: bytes.length, opset, inputShape, outputShape };
+  } finally {
+    if (!("network" in model)) network.dispose();
+  }
+}
+
+function checkExtension(path: string, extension: string, what: string): void {
+  if (path.toLowerCase().endsWith(`.${extension}`)) return;
+  throw new GeoLearnError("UNSUPPORTED_FORMAT", `${what} is saved as a .${extension} file, not as "${path}".`, {
+    hint: `Use a path such as "buildings.${extension}".`,
+  });
+}
+
+/** A path relative to the item, as a URL. */
+function hrefFrom(item: string, file: string): string {
+  const path = relative(dirname(item), file).split(sep).map(encodeURIComponent).join("/");
+  return path.startsWith("..") ? path : `./${path}`;
+}
