@@ -57,61 +57,54 @@ async function prepare(context: BenchmarkContext, size: number): Promise<{ scene
   return { scene: file("scene.tif"), model: file("net.dlpk"), state: file("net.pt") };
 }
 
-async function besidePeer(context: BenchmarkContext): Promise<readonly BenchmarkRow[]> {
+/** A peer's program on the same scene. */
+async function peerRun(context: BenchmarkContext, script: string, args: readonly string[]): Promise<Run & { readonly peer: string }> {
+  const window = ["--chip", String(CHIP), "--overlap", String(OVERLAP)];
+  const measured = await measureProcess(context.python!, [join(context.peerScripts!, script), ...args, ...window]);
+  const told = lastJson(measured);
+  const run = { seconds: Number(told["seconds"]), peakMb: measured.peakMb, peer: String(told["peer"]) };
+  context.log(`${script} ${run.seconds.toFixed(1)} s, ${run.peakMb.toFixed(0)} MiB`);
+  return run;
+}
+
+async function besidePeers(context: BenchmarkContext): Promise<readonly BenchmarkRow[]> {
   const size = context.quick ? 1024 : 8192;
   const runs = context.runs ?? (context.quick ? 1 : 3);
   const { scene, model, state } = await prepare(context, size);
-  const [ourMap, peerMap] = [join(context.scratch, "ours.tif"), join(context.scratch, "peer.tif")];
+  const file = (name: string): string => join(context.scratch, name);
   const { python, peerScripts, log } = context;
-  let peerName: string | null = null;
-  const peer =
-    python === null || peerScripts === null
-      ? null
-      : async (): Promise<Run> => {
-          const measured = await measureProcess(python, [
-            join(peerScripts, "torch_scene.py"),
-            "--raster",
-            scene,
-            "--out",
-            peerMap,
-            "--weights",
-            state,
-            "--chip",
-            String(CHIP),
-            "--overlap",
-            String(OVERLAP),
-          ]);
-          const told = lastJson(measured);
-          peerName = String(told["peer"]);
-          log(`peer ${Number(told["seconds"]).toFixed(1)} s, ${measured.peakMb.toFixed(0)} MiB`);
-          return { seconds: Number(told["seconds"]), peakMb: measured.peakMb };
-        };
+  const peers = python !== null && peerScripts !== null;
+  if (peers) await measureProcess(python, [join(peerScripts, "ort_scene.py"), "--make", file("net.onnx"), "--chip", String(CHIP)]);
+  const peer = async (): Promise<{ torch: Run & { peer: string }; ort: Run & { peer: string } }> => ({
+    torch: await peerRun(context, "torch_scene.py", ["--raster", scene, "--out", file("torch.tif"), "--weights", state]),
+    ort: await peerRun(context, "ort_scene.py", ["--raster", scene, "--out", file("ort.tif"), "--onnx", file("net.onnx")]),
+  });
   const results = await alternate(
     runs,
     async () => {
-      const run = await ours(model, scene, ourMap);
+      const run = await ours(model, scene, file("ours.tif"));
       log(`ours ${run.seconds.toFixed(1)} s, ${run.peakMb.toFixed(0)} MiB`);
       return run;
     },
-    peer,
+    peers ? peer : null,
   );
   const conditions = { size, bands: 3, chip: CHIP, overlap: OVERLAP, blend: "hann", network: "plain U-Net, base 16, depth 4", threads: 2 };
-  const rows = (["seconds", "peakMb"] as const).map((unit) =>
-    makeRow({
-      name: unit === "seconds" ? `scene ${size} time` : `scene ${size} memory`,
-      unit: unit === "seconds" ? "s" : "MiB",
-      atMost: unit === "seconds" ? 1 : 0.5,
-      conditions,
-      ours: results.ours.map((run) => run[unit]),
-      peer: results.peer.map((run) => run[unit]),
-      peerName,
-    }),
-  );
-  if (peer === null) return rows;
-  const equal = await equalShare(ourMap, peerMap);
+  const row = (name: string, unit: "s" | "MiB", side: "torch" | "ort", atMost: number): BenchmarkRow => {
+    const pick = (run: Run): number => (unit === "s" ? run.seconds : run.peakMb);
+    const peerName = results.peer[0]?.[side].peer ?? null;
+    return makeRow({
+      ...{ name: `scene-${size}-${name}`, unit, atMost, conditions, peerName },
+      ours: results.ours.map(pick),
+      peer: results.peer.map((run) => pick(run[side])),
+    });
+  };
+  const rows = [row("time", "s", "torch", 0.75), row("memory", "MiB", "torch", 0.3)];
+  if (!peers) return rows;
+  const equal = 100 * (await equalShare(file("ours.tif"), file("torch.tif")));
   return [
     ...rows,
-    makeRow({ name: `scene ${size} equal pixels`, unit: "%", atLeast: 99.9, conditions, ours: [100 * equal], peer: [], peerName: null }),
+    row("time-beside-onnxruntime", "s", "ort", 1.1),
+    makeRow({ name: `scene-${size}-equal-pixels`, unit: "%", atLeast: 99.9, conditions, ours: [equal], peer: [], peerName: null }),
   ];
 }
 
@@ -137,12 +130,12 @@ async function largeScene(context: BenchmarkContext): Promise<readonly Benchmark
   context.log(`ours ${run.seconds.toFixed(1)} s, ${run.peakMb.toFixed(0)} MiB`);
   const conditions = { size, bands: 3, chip: CHIP, overlap: OVERLAP, blend: "hann", seconds: Math.round(run.seconds) };
   return [
-    makeRow({ name: `scene ${size} memory ceiling`, unit: "MiB", atMost: 1536, conditions, ours: [run.peakMb], peer: [], peerName: null }),
+    makeRow({ name: `scene-${size}-memory-ceiling`, unit: "MiB", atMost: 1536, conditions, ours: [run.peakMb], peer: [], peerName: null }),
   ];
 }
 
 /** Found by `run.ts`. */
 export const benchmarks: readonly Benchmark[] = [
-  { name: "scene", run: besidePeer },
+  { name: "scene", run: besidePeers },
   { name: "scene-large", run: largeScene },
 ];

@@ -1,0 +1,27 @@
+/** Whether long work keeps its memory: resident memory over a thousand training steps in one session, and over a thousand sessions. */
+
+import { fileURLToPath } from "node:url";
+
+import { type Benchmark, makeRow } from "./bench.ts";
+import { lastJson, measureProcess } from "./measure.ts";
+
+const PROGRAM = fileURLToPath(new URL("memory-growth-program.ts", import.meta.url));
+const MOST_MB = 10;
+
+async function growth(kind: string, first: number, last: number): Promise<number> {
+  const flags = ["--conditions=@geolearn/source", "--expose-gc", "--import", "tsx"];
+  return Number(lastJson(await measureProcess(process.execPath, [...flags, PROGRAM, kind, String(first), String(last)]))["growthMb"]);
+}
+
+/** What `run.ts` finds. */
+export const benchmarks: readonly Benchmark[] = ["steps", "sessions"].map((kind) => ({
+  name: `memory-growth-${kind}`,
+  async run({ quick, runs }) {
+    const [first, last] = quick ? [20, 60] : [100, 1000];
+    const ours: number[] = [];
+    for (let run = 0; run < (runs ?? 1); run++) ours.push(await growth(kind, first, last));
+    return [
+      makeRow({ name: `memory-growth-${kind}`, unit: "MiB", atMost: MOST_MB, ours, peer: [], peerName: null, conditions: { first, last } }),
+    ];
+  },
+}));
