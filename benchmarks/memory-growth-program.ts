@@ -56,7 +56,7 @@ async function steps(): Promise<number> {
 
 /** A function compiled, run and disposed, each of another shape than the one before. */
 function sessions(): Promise<number> {
-  const filter = tf.variable(tf.fill([3, 3, 4, 8], 0.1));
+  const filter = tf.variable(tf.mul(tf.ones<tf.Rank.R4>([3, 3, 4, 8]), 0.1));
   return growthOver(async (number) => {
     const shape = [1, 16 + (number % 7), 16 + (number % 5), 4];
     const f = compile(({ x }) => ({ y: tf.mean(tf.relu(tf.conv2d(x as tf.Tensor4D, filter as tf.Tensor4D, 1, "same"))) }), {
