@@ -51,7 +51,7 @@ export class OnnxBackend extends tf.KernelBackend {
     if (recording === null) return this.store(leaf(data, shape.slice(), type));
     // tfjs makes zeros and ones of full size in JavaScript; one number says the same.
     const uniform = data.length > 1 && data.every((number) => number === data[0]);
-    checkWrite(shape, uniform);
+    checkWrite(shape, uniform || (data.length === 1 && (data[0] === 0 || data[0] === 1)));
     if (uniform) return this.store(this.record("Fill", [], { value: data[0]! }, shape, type));
     const value = leaf(data, shape.slice(), type);
     recording.allowed.add(value);

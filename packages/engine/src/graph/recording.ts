@@ -134,18 +134,19 @@ const OPERATION = /__op$/;
  * In a bundle tfjs's own scopes tell what goes on: it opens one for each operation and one for each backward pass. Arrays as arguments of an
  * operation cannot be told from those the operation makes itself, so they are taken as constants.
  */
-function callByScope(): { readonly call: string; readonly random: string | null; readonly insideTfjs: boolean } {
+function callByScope(): Pick<Call, "call" | "random" | "insideTfjs" | "place"> {
   const names = tf.engine().state.scopeStack.map(({ name }) => name ?? "");
   const operations = names.filter((name) => OPERATION.test(name)).map((name) => name.replace(OPERATION, ""));
   const random = operations.map((name) => RANDOM.exec(name)?.[1] ?? null).find((name) => name !== null) ?? null;
-  return { call: operations[0] ?? "tensor", random, insideTfjs: operations.length > 0 || names.includes("backward") };
+  const place = `a bundle, scopes ${names.filter((name) => name !== "").join(" > ") || "without names"}`;
+  return { call: operations[0] ?? "tensor", random, insideTfjs: operations.length > 0 || names.includes("backward"), place };
 }
 
-/** Refuses host values that nobody marked. `uniform` values say no more than a number. */
-export function checkWrite(shape: readonly number[], uniform: boolean): void {
+/** Refuses host values that nobody marked. `plain` are those that may be zeros or ones, which tfjs makes by functions that are no operations. */
+export function checkWrite(shape: readonly number[], plain: boolean): void {
   if (current === null || constantDepth > 0) return;
   const bundle = inBundle();
-  const { call, place, random, insideTfjs, argument } = bundle ? { ...callByScope(), place: "a bundle", argument: false } : outermostCall();
+  const { call, place, random, insideTfjs, argument } = bundle ? { ...callByScope(), argument: false } : outermostCall();
   if (random !== null) {
     throw new GeoLearnError(
       "RECORDING_CONSTANT",
@@ -156,9 +157,8 @@ export function checkWrite(shape: readonly number[], uniform: boolean): void {
       },
     );
   }
-  const written = bundle ? !uniform : shape.length > 0;
-  const fromHost = insideTfjs ? FROM_HOST.test(call) || (argument && sizeOf(shape) > 1) : written;
-  if (!fromHost) return;
+  const byStack = insideTfjs ? FROM_HOST.test(call) || (argument && sizeOf(shape) > 1) : shape.length > 0;
+  if (bundle ? insideTfjs || plain : !byStack) return;
   throw new GeoLearnError(
     "RECORDING_CONSTANT",
     `tf.${call} wrote host values of shape [${shape.join(", ")}] while recording (called at ${place}); every replay would see these same values`,

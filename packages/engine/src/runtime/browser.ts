@@ -26,7 +26,10 @@ interface WebSession {
 interface BrowserGlobals {
   /** True when the page's headers allow shared memory, which threads need. */
   readonly crossOriginIsolated?: boolean;
-  readonly navigator?: { readonly hardwareConcurrency?: number };
+  readonly navigator?: {
+    readonly hardwareConcurrency?: number;
+    readonly gpu?: { requestAdapter(): Promise<unknown> };
+  };
 }
 
 const globals = globalThis as BrowserGlobals;
@@ -37,11 +40,21 @@ const MOST_THREADS = 8;
 /** In onnxruntime-web the CPU's provider is called after WebAssembly. */
 const PROVIDERS: Readonly<Partial<Record<OnnxDevice, string>>> = { cpu: "wasm" };
 
+/** Why there is no WebGPU, or null; asked before its library, twice as large as the CPU's, is loaded. */
+async function withoutGpu(): Promise<string | null> {
+  const gpu = globals.navigator?.gpu;
+  if (gpu === undefined) return "this browser has no WebGPU, or the page is not served over https or from localhost";
+  const adapter = await gpu.requestAdapter().catch(() => null);
+  return adapter === null ? "the browser found no graphics adapter for WebGPU" : null;
+}
+
 const load = (device: OnnxDevice): Promise<unknown> =>
   device === "webgpu" ? import("onnxruntime-web/webgpu") : import("onnxruntime-web/wasm");
 
 /** Loads onnxruntime-web. Its `.mjs` and `.wasm` files must be served from one folder. */
-async function loadRuntime(device: OnnxDevice, { threads, assets }: RuntimeRequest): Promise<OnnxRuntime> {
+async function loadRuntime(device: OnnxDevice, { threads, assets }: RuntimeRequest): Promise<OnnxRuntime | string> {
+  const missing = device === "webgpu" ? await withoutGpu() : null;
+  if (missing !== null) return missing;
   let ort: WebRuntime;
   try {
     ort = (await load(device)) as WebRuntime;

@@ -96,16 +96,16 @@ export async function createDeviceRunner(
   const passedOver: { device: Device; reason: string }[] = [];
   for (const candidate of device === "auto" ? platform.fastestFirst : [device]) {
     const runtime = await platform.loadRuntime(candidate, request);
-    const { threads } = runtime;
-    const reason = await refusal(runtime, candidate, threads);
-    if (reason === null) {
+    const reason = typeof runtime === "string" ? runtime : await refusal(runtime, candidate, runtime.threads);
+    if (typeof runtime !== "string" && reason === null) {
+      const { threads } = runtime;
       const block = candidate === "cpu" ? await probeBlock(runtime, threads) : 0;
       const target = { rules, block, fused: FUSED.includes(candidate) };
       const lost = candidate === "cpu" ? () => Promise.resolve(null) : () => refusal(runtime, candidate, threads);
       const runner = new GraphRunner(runtime, target, sessionOptions(candidate, threads), lost);
       return { runner, info: { device: candidate, threads, version: runtime.version, passedOver } };
     }
-    passedOver.push({ device: candidate, reason });
+    passedOver.push({ device: candidate, reason: reason ?? "unknown" });
   }
   throw unavailable(platform, device, passedOver);
 }

@@ -23,8 +23,8 @@ export interface Platform {
   readonly hints: Readonly<Partial<Record<Device, string>>>;
   /** Refuses a second copy of tfjs where it can be seen. @throws MULTIPLE_TFJS */
   readonly checkTfjs: () => void;
-  /** Loads ONNX Runtime for a device. @throws ENGINE_FAILED */
-  loadRuntime(device: OnnxDevice, request: RuntimeRequest): Promise<OnnxRuntime>;
+  /** Loads ONNX Runtime for a device, or says why that is of no use here. @throws ENGINE_FAILED */
+  loadRuntime(device: OnnxDevice, request: RuntimeRequest): Promise<OnnxRuntime | string>;
   /** Starts tfjs-node. @throws DEVICE_UNAVAILABLE */
   startTensorflow(threads: number): Promise<EngineInfo>;
 }
