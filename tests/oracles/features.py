@@ -2,6 +2,8 @@
 
     python tests/oracles/features.py                   writes packages/core/src/features/fixtures/geometry.json
     python tests/oracles/features.py --fuzz 4000 SEED  prints as many more cases of validity
+    python tests/oracles/features.py --around-180 500 SEED   prints valid geometries around 180 degrees, whose longitudes run on beyond it
+    python tests/oracles/features.py --cuts            reads [{"geometry": ..., "cut": ...}], prints what is wrong with each cut
     python tests/oracles/features.py --write FOLDER    writes files with GDAL, and what is in them as expected.json
     python tests/oracles/features.py --read FILE...    prints what GDAL reads from files: system, fields, geometry as WKB
 """
@@ -27,10 +29,57 @@ def main() -> None:
         FIXTURE.write_text(json.dumps(cases, separators=(",", ":")) + "\n", encoding="utf-8")
     elif sys.argv[1] == "--fuzz":
         print(json.dumps(validity(int(sys.argv[2]), int(sys.argv[3])), separators=(",", ":")))
+    elif sys.argv[1] == "--around-180":
+        print(json.dumps(around_180(int(sys.argv[2]), int(sys.argv[3])), separators=(",", ":")))
+    elif sys.argv[1] == "--cuts":
+        print(json.dumps([wrong_with_cut(shape(case["geometry"]), shape(case["cut"])) for case in json.load(sys.stdin)]))
     elif sys.argv[1] == "--write":
         write_files(Path(sys.argv[2]))
     elif sys.argv[1] == "--read":
         print(json.dumps([read_file(path) for path in sys.argv[2:]]).replace("NaN", "null"))  # heights that are not known
+
+
+def around_180(count: int, seed: int) -> list[dict]:
+    """Half of the corners lie on whole degrees, so that many lie on the meridian itself."""
+    rng = random.Random(seed)
+    cases = []
+    while len(cases) < count:
+        place = (lambda: float(rng.randint(174, 186))) if len(cases) % 2 else (lambda: rng.uniform(174, 186))
+        corner = lambda: (place(), place() - 180)
+        shift = rng.choice([0, 0, 0, -360, 360])
+        if len(cases) % 5 == 4:
+            geometry = LineString([corner() for _ in range(rng.randint(2, 6))])
+        else:
+            shell = Polygon([corner() for _ in range(rng.randint(3, 9))])
+            holes = [Polygon([corner() for _ in range(rng.randint(3, 5))]) for _ in range(rng.randint(0, 4))]
+            holes = [hole for hole in holes if hole.is_valid and hole.area > 0 and shell.is_valid and shell.covers(hole)]
+            geometry = Polygon(shell.exterior.coords, [hole.exterior.coords for hole in holes])
+        if not geometry.is_valid or geometry.is_empty:
+            continue
+        cases.append(mapping(shapely.transform(geometry, lambda xy: xy + [shift, 0])))
+    return cases
+
+
+def wrong_with_cut(geometry, cut) -> list[str]:
+    whole = [shapely.transform(geometry, lambda xy: xy - [360 * turn, 0]) for turn in (-1, 0, 1, 2)]
+    inside = shapely.union_all([part.intersection(shapely.box(-180, -90, 180, 90)) for part in whole])
+    if geometry.geom_type == "LineString":
+        measure = lambda g: g.length
+    else:
+        measure = lambda g: g.area
+        inside = shapely.union_all([part for part in getattr(inside, "geoms", [inside]) if part.area > 0])
+    faults = []
+    if cut.bounds[0] < -180 or cut.bounds[2] > 180:
+        faults.append(f"reaches from {cut.bounds[0]} to {cut.bounds[2]}")
+    if not cut.is_valid:
+        faults.append(shapely.is_valid_reason(cut))
+    elif geometry.geom_type == "LineString" and cut.difference(inside.buffer(1e-9)).length > 0:
+        faults.append("runs elsewhere")
+    elif geometry.geom_type != "LineString" and measure(cut.symmetric_difference(inside)) > 1e-9 * max(1, measure(geometry)):
+        faults.append("covers other ground")
+    if abs(measure(cut) - measure(geometry)) > 1e-9 * max(1, measure(geometry)):
+        faults.append(f"measures {measure(cut)} instead of {measure(geometry)}")
+    return faults
 
 
 def validity(count: int, seed: int) -> list[dict]:

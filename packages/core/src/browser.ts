@@ -50,7 +50,8 @@ export { type GeoTiffImage, type GeoTiffProfile, encodeGeoTiff } from "./raster/
 // features
 export { type RasterizeOptions, type Shape, rasterize } from "./features/rasterize.ts";
 export type { Feature, FeatureStream, Features, FieldValue } from "./features/features.ts";
-export { reprojectFeatures } from "./features/reproject.ts";
+export { placeFeatures, reprojectFeatures } from "./features/reproject.ts";
+export { bringAround, cutAtAntimeridian } from "./features/antimeridian.ts";
 export { boundsMeet, geometryBounds, unionBounds } from "./features/bounds.ts";
 export { geometryArea, planarArea } from "./features/area.ts";
 export { type Validity, requireValid, validGeometry } from "./features/valid.ts";

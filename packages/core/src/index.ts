@@ -58,7 +58,8 @@ export { type RasterizeOptions, type Shape, rasterize } from "./features/rasteri
 export type { Feature, FeatureStream, Features, FieldValue } from "./features/features.ts";
 export { type FeatureReadOptions, type FeatureSource, openFeatures, readFeatures } from "./features/open.ts";
 export { type FeatureWriteOptions, writeFeatures } from "./features/write.ts";
-export { reprojectFeatures } from "./features/reproject.ts";
+export { placeFeatures, reprojectFeatures } from "./features/reproject.ts";
+export { bringAround, cutAtAntimeridian } from "./features/antimeridian.ts";
 export { boundsMeet, geometryBounds, unionBounds } from "./features/bounds.ts";
 export { geometryArea, planarArea } from "./features/area.ts";
 export { type Validity, requireValid, validGeometry } from "./features/valid.ts";

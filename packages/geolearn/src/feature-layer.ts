@@ -5,6 +5,7 @@ import {
   type Feature,
   type Features,
   type FeatureWriteOptions,
+  cutAtAntimeridian,
   parseCrs,
   readFeatures,
   reprojectFeatures,
@@ -72,14 +73,14 @@ export class FeatureLayer implements Features {
     return this.crs === null ? layer : layer.reproject(this.crs);
   }
 
-  /** The layer as RFC 7946 GeoJSON: longitude and latitude in WGS 84, for web maps and other libraries. */
+  /** The layer as RFC 7946 GeoJSON: longitude and latitude in WGS 84, cut at 180 degrees, for web maps and other libraries. */
   toGeoJson(): FeatureCollection {
     return {
       type: "FeatureCollection",
       features: this.reproject(4326).features.map(({ id, geometry, properties }) => ({
         type: "Feature",
         ...(id === undefined ? {} : { id }),
-        geometry: geometry as Geometry,
+        geometry: (geometry === null ? null : cutAtAntimeridian(geometry)) as Geometry,
         properties: { ...properties },
       })),
     };

@@ -11,6 +11,8 @@ import { parseCrs } from "../crs/parse.ts";
 import { GeoLearnError } from "../errors.ts";
 import type { Warning } from "../progress.ts";
 import { createRng } from "../rng.ts";
+import { planarArea } from "./area.ts";
+import { geometryBounds } from "./bounds.ts";
 import type { Feature, Features } from "./features.ts";
 import type { FeatureFormat } from "./formats.ts";
 import { openFeatures, readFeatures } from "./open.ts";
@@ -463,23 +465,29 @@ describe("GeoJSON", () => {
     expect(back.features[0]!.geometry).toEqual(someFeatures().features[0]!.geometry);
   });
 
-  it("warns of features across 180 degrees and keeps their shape", async () => {
-    const warnings: Warning[] = [];
-    const fiji: Feature = {
-      geometry: {
-        type: "LineString",
-        coordinates: [
-          [790000, 8000000],
-          [900000, 8000000],
-        ],
-      },
-      properties: {},
-    };
-    const path = join(folder, "fiji.geojson");
-    await writeFeatures([fiji], path, { crs: 32760, onWarning: (warning) => warnings.push(warning) });
-    expect(warnings.map(({ code }) => code)).toEqual(["ANTIMERIDIAN"]);
-    const { coordinates } = (await readFeatures(path)).features[0]!.geometry as { coordinates: number[][] };
-    expect(coordinates[1]![0]! - coordinates[0]![0]!).toBeCloseTo(1.04, 1);
+  it("is cut at 180 degrees as RFC 7946 wants it, and comes back whole on the other side", async () => {
+    const ring = [
+      [790000, 8000000],
+      [900000, 8000000],
+      [900000, 8050000],
+      [790000, 8050000],
+      [790000, 8000000],
+    ];
+    const fiji: Feature = { geometry: { type: "Polygon", coordinates: [ring] }, properties: {} };
+    for (const name of ["fiji.geojson", "fiji.geojsonl"]) {
+      const path = join(folder, name);
+      await writeFeatures([fiji], path, { crs: 32760 });
+      const back = await readFeatures(path);
+      const { geometry } = back.features[0]!;
+      expect(geometry).toMatchObject({ type: "MultiPolygon", coordinates: { length: 2 } });
+      const [xmin, , xmax] = geometryBounds(geometry)!;
+      expect([xmin, xmax]).toEqual([-180, 180]);
+      const utm = reprojectFeatures(back, parseCrs(32760)).features[0]!.geometry!;
+      expect(planarArea(utm) / planarArea(fiji.geometry!)).toBeCloseTo(1, 3);
+    }
+    const kept = join(folder, "fiji-kept.geojson");
+    await writeFeatures([fiji], kept, { crs: 32760, keepCrs: true });
+    expect((await readFeatures(kept)).features[0]!.geometry).toEqual(fiji.geometry);
   });
 });
 

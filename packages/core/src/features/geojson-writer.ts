@@ -1,4 +1,7 @@
-/** GeoJSON as RFC 7946 wants it: WGS 84, right-hand winding, 7 decimals (about a centimetre), written as it arrives. */
+/**
+ * GeoJSON as RFC 7946 wants it: WGS 84, right-hand winding, cut at 180 degrees, 7 decimals (about a centimetre), written as it
+ * arrives.
+ */
 
 import type { Geometry, Position } from "geojson";
 
@@ -6,7 +9,7 @@ import type { Crs } from "../crs/crs.ts";
 import { parseCrs } from "../crs/parse.ts";
 import { GeoLearnError } from "../errors.ts";
 import { openAtomic } from "../files/atomic.ts";
-import type { OnWarning } from "../progress.ts";
+import { cutAtAntimeridian } from "./antimeridian.ts";
 import { geometryBounds } from "./bounds.ts";
 import type { Feature } from "./features.ts";
 import { mapPositions } from "./positions.ts";
@@ -23,7 +26,6 @@ export interface GeoJsonWriteOptions {
   /** One feature per line instead of one collection. */
   readonly lines: boolean;
   readonly signal?: AbortSignal | undefined;
-  readonly onWarning?: OnWarning | undefined;
 }
 
 const FLUSH_BYTES = 1 << 20;
@@ -64,30 +66,19 @@ function crsMember({ keepCrs, crs }: GeoJsonWriteOptions): string {
   return `"crs":${JSON.stringify({ type: "name", properties: { name } })},`;
 }
 
-function preparation(
-  path: string,
-  { crs, keepCrs, decimals, onWarning }: GeoJsonWriteOptions,
-): (feature: Feature, index: number) => object {
+function preparation(path: string, { crs, keepCrs, decimals }: GeoJsonWriteOptions): (feature: Feature, index: number) => object {
   if (crs === null && !keepCrs) {
     throw new GeoLearnError("CRS_MISSING", `${path}: GeoJSON is WGS 84, and the features name no reference system.`, {
       hint: "Name the system of the coordinates, such as `crs: 32633`, or keep them as they are with `keepCrs: true`.",
     });
   }
   const reproject = keepCrs || crs === null ? (feature: Feature) => feature : createReprojector(crs, parseCrs(4326));
-  const degrees = !keepCrs || crs === null || crs.geographic;
-  let warned = !degrees;
   return (feature, index) => {
     const { id, geometry, properties } = reproject(feature, index);
-    const bounds = warned ? null : geometryBounds(geometry);
-    if (bounds !== null && (bounds[0] < -180 || bounds[2] > 180)) {
-      warned = true;
-      onWarning?.({
-        code: "ANTIMERIDIAN",
-        message: `Feature ${index} of ${path} crosses 180 degrees; its longitudes run on beyond it.`,
-        hint: "Cut it there (ogr2ogr -wrapdateline) for software that wants longitudes within 180 degrees.",
-      });
-    }
-    const shaped = geometry === null ? null : rightHanded(roundGeometry(geometry, decimals));
+    const bounds = keepCrs ? null : geometryBounds(geometry);
+    const beyond = bounds !== null && (bounds[0] < -180 || bounds[2] > 180);
+    const cut = beyond ? cutAtAntimeridian(geometry!) : geometry;
+    const shaped = cut === null ? null : rightHanded(roundGeometry(cut, decimals));
     return { type: "Feature", ...(id === undefined ? {} : { id }), properties, geometry: shaped };
   };
 }

@@ -2,9 +2,12 @@
 
 import type { Geometry, Position } from "geojson";
 
+import { type Affine, applyAffine } from "../affine.ts";
 import type { Crs } from "../crs/crs.ts";
+import { sameCrs } from "../crs/same-crs.ts";
 import { type TransformOptions, type Transformer, createTransformer } from "../crs/transform.ts";
 import { GeoLearnError } from "../errors.ts";
+import { bringAround } from "./antimeridian.ts";
 import type { Feature, Features } from "./features.ts";
 import { mapPositions } from "./positions.ts";
 
@@ -12,7 +15,7 @@ import { mapPositions } from "./positions.ts";
  * The same features in the coordinates of `crs`. Vertices are moved; edges stay straight between them. Heights stay.
  *
  * A line or ring that crosses 180 degrees keeps its longitudes continuous in a geographic target (181 rather than
- * -179), so its shape and area stay right. Nothing is cut at 180 degrees; writing GeoJSON warns of such features.
+ * -179), so its shape and area stay right. Nothing is cut at 180 degrees here; writing GeoJSON does that.
  *
  * @throws CRS_MISSING when the features name no system; CRS_OUT_OF_RANGE with the feature's number; CRS_GRID_MISSING
  */
@@ -24,6 +27,27 @@ export function reprojectFeatures(features: Features, crs: Crs, options: Transfo
   }
   const reproject = createReprojector(features.crs, crs, options);
   return { name: features.name, crs, features: features.features.map((feature, index) => reproject(feature, index)) };
+}
+
+/**
+ * Features as they lie on a grid: in its reference system, and in degrees moved by whole turns to its side of the Earth, so that
+ * 179 and -179 meet on a grid across 180 degrees.
+ *
+ * @throws as {@link reprojectFeatures}
+ */
+export function placeFeatures(
+  features: Features,
+  grid: { readonly crs: Crs; readonly transform: Affine; readonly width: number; readonly height: number },
+): Features {
+  const placed = features.crs !== null && sameCrs(features.crs, grid.crs) ? features : reprojectFeatures(features, grid.crs);
+  if (!grid.crs.geographic) return placed;
+  const [longitude] = applyAffine(grid.transform, grid.width / 2, grid.height / 2);
+  return {
+    ...placed,
+    features: placed.features.map((feature) =>
+      feature.geometry === null ? feature : { ...feature, geometry: bringAround(feature.geometry, longitude) },
+    ),
+  };
 }
 
 /** A function that brings one feature after another to another system; `index` names it in errors. */

@@ -66,7 +66,6 @@ export async function writeFeatures(
         decimals: options.decimals ?? (degrees ? 7 : 4),
         lines: format === "geojsonl",
         signal,
-        onWarning: options.onWarning,
       });
     }
     case "gpkg":

@@ -1,6 +1,17 @@
 /** Chips of which only the land inside polygons counts. */
 
-import { type Crs, type Features, GeoLearnError, type Shape, rasterize, readFeatures, reprojectFeatures, sameCrs } from "@geolearn/core";
+import {
+  type Crs,
+  type Features,
+  GeoLearnError,
+  type Shape,
+  applyAffine,
+  bringAround,
+  rasterize,
+  readFeatures,
+  reprojectFeatures,
+  sameCrs,
+} from "@geolearn/core";
 
 import { IGNORE_VALUE, type Chip, type ChipSource, toShared } from "./chip.ts";
 
@@ -47,7 +58,11 @@ function hideOutside(chip: Chip, name: string, shapesIn: (crs: Crs) => readonly 
       hint: "Leave out `mask`, or export the chips from a raster with a reference system.",
     });
   }
-  const inside = rasterize(shapesIn(crs), { width, height, transform });
+  const [x] = applyAffine(transform, width / 2, height / 2);
+  const shapes = crs.geographic
+    ? shapesIn(crs).map(({ geometry, value }) => ({ geometry: bringAround(geometry!, x), value }))
+    : shapesIn(crs);
+  const inside = rasterize(shapes, { width, height, transform });
   return {
     ...chip,
     labels: toShared(

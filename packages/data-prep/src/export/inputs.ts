@@ -49,7 +49,7 @@ export async function openInputs(options: InputOptions): Promise<Inputs> {
       original: originals[i]!,
       bands,
       labels: prepared.layer(raster),
-      inside: mask === null ? null : maskLayer(toRasterCrs(near(mask, raster), raster.crs, raster.name)),
+      inside: mask === null ? null : maskLayer(toRasterCrs(near(mask, raster), raster)),
     }));
     return {
       parts,

@@ -13,10 +13,9 @@ import {
   GeoLearnError,
   gridBounds,
   type Length,
+  placeFeatures,
   type Raster,
   rasterize,
-  reprojectFeatures,
-  sameCrs,
   type Shape,
   warpRaster,
 } from "@geolearn/core";
@@ -50,8 +49,9 @@ export interface VectorLayerOptions {
   readonly bufferRadius: Length | null;
 }
 
-/** Vector data in the reference system of a raster. @throws CRS_MISSING when only one of the two names a system */
-export function toRasterCrs(features: Features, crs: Crs | null, rasterName: string): Features {
+/** Vector data in the reference system of a raster with a position. @throws CRS_MISSING when only one of the two names a system */
+export function toRasterCrs(features: Features, raster: Raster): Features {
+  const { crs, transform, width, height, name: rasterName } = raster;
   if (crs === null && features.crs === null) return features;
   if (crs === null || features.crs === null) {
     const missing = crs === null ? rasterName : features.name;
@@ -60,7 +60,7 @@ export function toRasterCrs(features: Features, crs: Crs | null, rasterName: str
       data: { missing },
     });
   }
-  return sameCrs(features.crs, crs) ? features : reprojectFeatures(features, crs);
+  return placeFeatures(features, { crs, transform: transform!, width, height });
 }
 
 /**

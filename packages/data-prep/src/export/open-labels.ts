@@ -63,7 +63,7 @@ export function vectorLabels(labels: Features, options: InputOptions): PreparedL
     layer(raster) {
       if (raster.transform === null) throw noTransform(raster);
       const close = near(labels, raster);
-      const placed = toRasterCrs(close, raster.crs, raster.name);
+      const placed = toRasterCrs(close, raster);
       return vectorLayer(
         placed,
         close.features.map((feature) => byFeature.get(feature) ?? null),

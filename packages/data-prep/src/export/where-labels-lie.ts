@@ -35,7 +35,7 @@ export function checkOverlap(rasters: readonly Raster[], labels: Features | Rast
     const extent = gridBounds(raster.transform, raster.width, raster.height);
     const inLabels = raster.crs === null || sameCrs(raster.crs, labels.crs!) ? extent : tryBounds(extent, raster.crs, labels.crs!);
     if (inLabels === null) return;
-    if (boundsMeet(inLabels, own)) return;
+    if (meets(inLabels, own, labels.crs)) return;
     extents.push(inLabels);
   }
   const text = (bounds: Bounds): string => `[${bounds.map((value) => Number(value.toPrecision(9))).join(", ")}]`;
@@ -62,7 +62,7 @@ export function near(features: Features, raster: Raster): Features {
     ...features,
     features: features.features.filter(({ geometry }) => {
       const own = geometry === null ? null : geometryBounds(geometry);
-      return own !== null && boundsMeet(own, wide);
+      return own !== null && meets(own, wide, features.crs);
     }),
   };
 }
@@ -75,6 +75,12 @@ function boundsOf(features: Features): Bounds | null {
   return all;
 }
 
+/** Common ground; labels may be a single point, so touching counts. In degrees one may lie a turn around the Earth further on. */
+function meets(a: Bounds, b: Bounds, crs: Crs | null): boolean {
+  const turns = crs?.geographic === true ? [0, 360, -360] : [0];
+  return turns.some((turn) => boundsMeet([a[0] + turn, a[1], a[2] + turn, a[3]], b));
+}
+
 function tryBounds(bounds: Bounds, from: Crs, to: Crs): Bounds | null {
   try {
     return transformBounds(bounds, from, to);
@@ -84,7 +90,7 @@ function tryBounds(bounds: Bounds, from: Crs, to: Crs): Bounds | null {
   }
 }
 
-/** Bounds in another system: 21 points along each edge are carried over. */
+/** Bounds in another system: 21 points along each edge are carried over. Longitudes run on beyond 180 degrees. */
 export function transformBounds(bounds: Bounds, from: Crs, to: Crs): Bounds {
   const transform = createTransformer(from, to);
   const [x0, y0, x1, y1] = bounds;
@@ -92,7 +98,7 @@ export function transformBounds(bounds: Bounds, from: Crs, to: Crs): Bounds {
   const ys: number[] = [];
   const add = (x: number, y: number): void => {
     const [tx, ty] = transform(x, y);
-    xs.push(tx);
+    xs.push(to.geographic && xs.length > 0 ? tx - 360 * Math.round((tx - xs[0]!) / 360) : tx);
     ys.push(ty);
   };
   for (let i = 0; i <= 20; i++) {

@@ -9,10 +9,9 @@ import {
   type Shape,
   type Window,
   geometryBounds,
+  placeFeatures,
   rasterize,
   readFeatures,
-  reprojectFeatures,
-  sameCrs,
   windowTransform,
 } from "@geolearn/core";
 
@@ -49,8 +48,8 @@ export async function polygonTruth(
   }
   const field = classField ?? usualField(features);
   const single = singleClass(names);
-  const placed =
-    features.crs !== null && map.crs !== null && !sameCrs(features.crs, map.crs) ? reprojectFeatures(features, map.crs) : features;
+  const { crs, width, height } = map;
+  const placed = features.crs !== null && crs !== null ? placeFeatures(features, { crs, transform, width, height }) : features;
   const shapes = placed.features.flatMap((feature) => {
     const bounds = geometryBounds(feature.geometry);
     if (bounds === null) return [];

@@ -4,7 +4,6 @@ import { readMask } from "#platform";
 import {
   type Affine,
   type Bounds,
-  type Crs,
   type Features,
   GeoLearnError,
   type OnWarning,
@@ -12,9 +11,8 @@ import {
   applyAffine,
   geometryBounds,
   invertAffine,
+  placeFeatures,
   rasterize,
-  reprojectFeatures,
-  sameCrs,
   windowTransform,
 } from "@geolearn/core";
 
@@ -43,7 +41,7 @@ export async function readRegionMask(mask: string | Features, scene: Scene, onWa
       },
     );
   }
-  const placed = inSceneCrs(features, raster.crs, raster.name, onWarning);
+  const placed = onScene(features, scene, transform, onWarning);
   const shapes = placed.features
     .filter(({ geometry }) => geometry?.type === "Polygon" || geometry?.type === "MultiPolygon")
     .map(({ geometry }) => ({ shape: { geometry, value: 1 }, rows: rowRange(geometryBounds(geometry), transform) }));
@@ -70,8 +68,9 @@ export async function readRegionMask(mask: string | Features, scene: Scene, onWa
   };
 }
 
-function inSceneCrs(features: Features, crs: Crs | null, name: string, onWarning: OnWarning | undefined): Features {
-  if (features.crs !== null && crs !== null) return sameCrs(features.crs, crs) ? features : reprojectFeatures(features, crs);
+function onScene(features: Features, { raster, view }: Scene, transform: Affine, onWarning: OnWarning | undefined): Features {
+  const { crs, name } = raster;
+  if (features.crs !== null && crs !== null) return placeFeatures(features, { crs, transform, width: view.width, height: view.height });
   if (features.crs !== null || crs !== null) {
     onWarning?.({
       code: "CRS_MISSING",

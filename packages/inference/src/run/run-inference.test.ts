@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { type Raster, openRaster } from "@geolearn/core";
+import { type Raster, openRaster, parseCrs } from "@geolearn/core";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import type { InferenceFunction, PixelBlock } from "../inference-function.ts";
@@ -224,6 +224,30 @@ describe("missing pixels", () => {
     await expect(runInference(always, memoryRaster({ width: 64, height: 64, value: noise }), { mask: far })).rejects.toMatchObject({
       code: "LABELS_OUTSIDE",
     });
+  });
+
+  test("a mask at -179 degrees meets a scene that runs on to 181", async () => {
+    const ring = [
+      [-179.99, -17],
+      [-179.98, -17],
+      [-179.98, -17.02],
+      [-179.99, -17.02],
+      [-179.99, -17],
+    ];
+    const features = [{ geometry: { type: "Polygon" as const, coordinates: [ring] }, properties: {} }];
+    const mask = { name: "mask", crs: parseCrs(4326), features };
+    const raster = memoryRaster({
+      width: 64,
+      height: 64,
+      value: noise,
+      crs: parseCrs(4326),
+      transform: [0.001, 0, 179.98, 0, -0.001, -16.99],
+    });
+    const map = await classesOf(always, raster, { mask });
+    for (let i = 0; i < map.length; i++) {
+      const [row, col] = [Math.floor(i / 64), i % 64];
+      expect(map[i]).toBe(row >= 10 && row < 30 && col >= 30 && col < 40 ? 7 : 255);
+    }
   });
 
   test("a function that gives no number gives nodata and a warning, never a class", async () => {
