@@ -43,7 +43,7 @@ export { type RasterDescription, describeRaster } from "./raster/level-raster.ts
 export { type MosaicOptions, mosaicRasters } from "./raster/mosaic.ts";
 export { findRasters } from "./raster/find-rasters.ts";
 export { openRaster, type OpenRasterOptions, type RasterSource } from "./raster/open-raster.ts";
-export type { NetworkPolicy } from "./raster/sources/network-policy.ts";
+export type { NetworkOptions, NetworkPolicy } from "./raster/sources/network-policy.ts";
 export { warpRaster, type WarpOptions } from "./raster/warp.ts";
 export type { BandInfo, Raster, RasterArray, ReadOptions, Resampling, SampleType, Samples } from "./raster/raster.ts";
 export { createSamples, sampleBytes, sampleRange, samplesFrom } from "./raster/samples.ts";

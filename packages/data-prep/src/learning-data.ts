@@ -65,6 +65,8 @@ export interface LearningData<T extends Task = Task> {
   /** Ground size of a pixel in metres, or null without georeference. */
   readonly resolution: number | null;
   readonly seed: number;
+  /** Bytes of decoded chips kept in memory once all were read. */
+  readonly cachedBytes: number;
   readonly train: ChipSet;
   readonly valid: ChipSet;
   /** Inverse-frequency class weights with mean 1, in index order. */

@@ -178,6 +178,10 @@ async function assembleData<const T extends "pixelClassification">(
     classPixels,
     resolution: resolutionOf(records, chips),
     seed,
+    cachedBytes: Math.min(
+      cache.limit,
+      chips.chips.length * chips.width * chips.height * ((chips.bands * bitsOf(chips.sampleType)) / 8 + 2),
+    ),
     train,
     valid,
     classWeights: () => inverseFrequencyWeights(classPixels),
@@ -348,4 +352,9 @@ function countClasses(records: readonly ChipRecord[], train: readonly number[], 
 function resolutionOf(records: readonly ChipRecord[], { width, height }: ChipSource): number | null {
   const placed = records.find(({ transform, crs }) => transform !== null && crs !== null);
   return placed === undefined ? null : groundResolution(readCrsText(placed.crs!), placed.transform!, width, height);
+}
+
+/** Bits of a sample, which its type's name ends with. */
+function bitsOf(sampleType: string): number {
+  return Number(/\d+$/.exec(sampleType)![0]);
 }

@@ -7,6 +7,7 @@ import {
   type Bounds,
   type Crs,
   GeoLearnError,
+  type NetworkOptions,
   type WorkOptions,
   geometryBounds,
   gridBounds,
@@ -91,7 +92,7 @@ const mostPixelsRead = 64_000_000;
  * const info = await describe("scene.tif");
  * if (info.kind === "raster") info.resolution;
  */
-export async function describe(path: string, options: WorkOptions = {}): Promise<Info> {
+export async function describe(path: string, options: WorkOptions & NetworkOptions = {}): Promise<Info> {
   const found = await stat(path).catch(() => null);
   if (found === null && !/^https?:/.test(path)) {
     throw new GeoLearnError("FILE_NOT_FOUND", `There is no file or folder "${path}".`, {
@@ -107,8 +108,8 @@ export async function describe(path: string, options: WorkOptions = {}): Promise
   return describeRaster(path, options);
 }
 
-async function describeRaster(path: string, { signal, onProgress }: WorkOptions): Promise<RasterInfo> {
-  const raster = await openRaster(path);
+async function describeRaster(path: string, { signal, onProgress, network = false }: WorkOptions & NetworkOptions): Promise<RasterInfo> {
+  const raster = await openRaster(path, { network });
   try {
     const { width, height, transform, crs } = raster;
     onProgress?.({ stage: "statistics", done: 0, total: 1, unit: "rasters" });

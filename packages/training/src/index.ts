@@ -14,6 +14,7 @@ export type {
   StepReport,
 } from "./learner/options.ts";
 export type { EpochRecord } from "./learner/records.ts";
+export type { FitEstimate } from "./learner/estimate.ts";
 export type { ChipPrediction, Evaluation } from "./learner/evaluate.ts";
 export type { LrFindResult } from "./learner/lr-find.ts";
 

@@ -9,7 +9,6 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { parseCrs } from "../crs/parse.ts";
 import { GeoLearnError } from "../errors.ts";
-import type { Warning } from "../progress.ts";
 import { createRng } from "../rng.ts";
 import { planarArea } from "./area.ts";
 import { geometryBounds } from "./bounds.ts";

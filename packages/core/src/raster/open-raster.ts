@@ -16,7 +16,7 @@ import { blobSource } from "./sources/blob-source.ts";
 import { type ByteSource, memorySource } from "./sources/byte-source.ts";
 import { fileSource } from "./sources/file-source.ts";
 import { httpSource } from "./sources/http-source.ts";
-import type { NetworkPolicy } from "./sources/network-policy.ts";
+import type { NetworkOptions } from "./sources/network-policy.ts";
 import { looksLikeTiff } from "./tiff/directories.ts";
 import { openTiff } from "./tiff/tiff-raster.ts";
 import { looksLikeVrt, openVrt } from "./vrt.ts";
@@ -28,13 +28,11 @@ import { looksLikeVrt, openVrt } from "./vrt.ts";
 export type RasterSource = string | URL | Uint8Array | ArrayBuffer | Blob | Raster | readonly RasterSource[];
 
 /** Options of {@link openRaster}. */
-export interface OpenRasterOptions extends MosaicOptions {
+export interface OpenRasterOptions extends MosaicOptions, NetworkOptions {
   /** Reference system to use instead of the files' own. */
   readonly crs?: Crs | number | string;
   /** Milliseconds for decoding one piece of a file. @defaultValue 30000 */
   readonly deadline?: number;
-  /** Allows `http` and `https` addresses: true for public hosts, or a policy. @defaultValue false */
-  readonly network?: boolean | NetworkPolicy;
   readonly signal?: AbortSignal;
 }
 

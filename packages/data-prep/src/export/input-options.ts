@@ -18,6 +18,7 @@ export type InputOptions = Pick<
   | "extent"
   | "bands"
   | "crs"
+  | "network"
   | "onWarning"
   | "signal"
 >;

@@ -35,7 +35,7 @@ export interface InputPart extends BlockSource {
 export async function openInputs(options: InputOptions): Promise<Inputs> {
   const opened: Raster[] = [];
   try {
-    const originals = await openParts(options.raster, options.crs);
+    const originals = await openParts(options.raster, options);
     opened.push(...originals);
     const labels = await openLabels(options.labels, options);
     if ("read" in labels) opened.push(labels);

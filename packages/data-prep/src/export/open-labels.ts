@@ -24,9 +24,9 @@ import { near } from "./where-labels-lie.ts";
 
 const RASTER_EXTENSIONS = new Set([".tif", ".tiff", ".vrt", ".png", ".img", ".jp2"]);
 
-export async function openLabels(labels: LabelSource, { onWarning }: InputOptions): Promise<Features | Raster> {
+export async function openLabels(labels: LabelSource, { onWarning, network = false }: InputOptions): Promise<Features | Raster> {
   if (typeof labels !== "string") return labels;
-  if (RASTER_EXTENSIONS.has(extname(labels).toLowerCase())) return openRaster(labels);
+  if (RASTER_EXTENSIONS.has(extname(labels.replace(/^(https?:[^?#]*).*$/, "$1")).toLowerCase())) return openRaster(labels, { network });
   const features = await asFeatures(labels);
   const without = features.features.filter(({ geometry }) => geometry === null).length;
   if (without > 0 && without < features.features.length) {

@@ -7,6 +7,7 @@ import {
   type Features,
   GeoLearnError,
   type Length,
+  type NetworkOptions,
   type OnWarning,
   type Raster,
   type RasterSource,
@@ -29,7 +30,7 @@ export type LabelSource = string | Features | Raster;
 export type Extent = Bounds | { readonly bounds: Bounds; readonly crs: number | string | Crs };
 
 /** Options of {@link exportTrainingData}. */
-export interface ExportOptions extends WorkOptions {
+export interface ExportOptions extends WorkOptions, NetworkOptions {
   /** Imagery: a path, glob, folder, list, bytes or open raster. Several files of one reference system are one mosaic; others go file by file. */
   readonly raster: RasterSource | readonly RasterSource[];
   /** Polygons, lines, points or a class raster, in any reference system. Where features overlap the later one wins. */

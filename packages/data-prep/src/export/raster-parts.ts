@@ -27,12 +27,15 @@ import { cropRaster, redescribe } from "./raster-view.ts";
 import { transformBounds } from "./where-labels-lie.ts";
 
 /** One raster per grid: files of one reference system are a mosaic, others stand alone. */
-export async function openParts(source: ExportOptions["raster"], fallback: ExportOptions["crs"]): Promise<Raster[]> {
+export async function openParts(
+  source: ExportOptions["raster"],
+  { crs: fallback, network = false, signal }: Pick<ExportOptions, "crs" | "network" | "signal">,
+): Promise<Raster[]> {
   const list = await expand(source);
   const each: Raster[] = [];
   try {
     for (const item of list) {
-      const raster = await openRaster(item);
+      const raster = await openRaster(item, { network, ...(signal === undefined ? {} : { signal }) });
       each.push(raster.crs === null && fallback !== undefined ? redescribe(raster, { crs: parseCrs(fallback) }) : raster);
     }
     if (each.length === 1) return each;

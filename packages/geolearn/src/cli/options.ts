@@ -1,6 +1,7 @@
 /** Parsers of option values. */
 
-import { InvalidArgumentError } from "commander";
+import type { NetworkPolicy } from "@geolearn/core";
+import { type Command, InvalidArgumentError } from "commander";
 
 /** A finite number. */
 export function number(text: string): number {
@@ -73,6 +74,15 @@ export function bands(text: string): (number | string)[] {
 /** An EPSG code, or a text that describes a reference system. */
 export function crs(text: string): number | string {
   return /^\d+$/.test(text) ? Number(text) : text;
+}
+
+/** Adds `--network` to a command that opens rasters. */
+export function withNetwork(command: Command): Command {
+  return command.option(
+    "--network <any|host,...>",
+    "allow rasters at http and https addresses: of any public host, or of these hosts, private ones too",
+    (text): boolean | NetworkPolicy => (text === "any" ? true : { hosts: words(text), allowPrivate: true }),
+  );
 }
 
 /** A length on the ground in metres, or text such as `2 crs` that is left to the function. */

@@ -4,6 +4,7 @@ import {
   type ClassDefinition,
   type ConfusionMatrix,
   type Features,
+  type NetworkOptions,
   type PixelMetrics,
   type Raster,
   type RasterSource,
@@ -24,7 +25,7 @@ import { cutScene } from "../run/scene.ts";
 import { type TruthRows, polygonTruth } from "./polygon-truth.ts";
 
 /** Options of {@link pixelAccuracy}. */
-export interface PixelAccuracyOptions extends WorkOptions {
+export interface PixelAccuracyOptions extends WorkOptions, NetworkOptions {
   /** Polygons, or a path to some: only land inside is compared. With polygons as truth this says where unlabelled land is background. */
   readonly mask?: string | Features;
   /** Field of the true polygons that holds the class value or name. @defaultValue "classvalue" or "value" where there is one, else all are one class */
@@ -53,7 +54,8 @@ const ROWS = 512;
  * const { meanIou } = await pixelAccuracy("map.tif", "buildings.geojson", { mask: "surveyed.gpkg" });
  */
 export async function pixelAccuracy(predicted: RasterSource, truth: Truth, options: PixelAccuracyOptions = {}): Promise<PixelAccuracy> {
-  const map = await openRaster(predicted);
+  const { network = false } = options;
+  const map = await openRaster(predicted, { network });
   try {
     const names = new Map<number, string>(map.classNames ?? []);
     for (const { value, name } of options.classes ?? []) names.set(value, name);
@@ -69,11 +71,16 @@ export async function pixelAccuracy(predicted: RasterSource, truth: Truth, optio
   }
 }
 
-async function openTruth(truth: Truth, map: Raster, names: Map<number, string>, { classField }: PixelAccuracyOptions): Promise<TruthRows> {
+async function openTruth(
+  truth: Truth,
+  map: Raster,
+  names: Map<number, string>,
+  { classField, network = false }: PixelAccuracyOptions,
+): Promise<TruthRows> {
   if (isFeatures(truth) || (typeof truth === "string" && isFeaturePath(truth))) {
     return polygonTruth(truth, map, names, classField);
   }
-  const raster = await openRaster(truth);
+  const raster = await openRaster(truth, { network });
   for (const [value, name] of raster.classNames ?? []) if (!names.has(value)) names.set(value, name);
   return rasterTruth(onGridOf(raster, map));
 }

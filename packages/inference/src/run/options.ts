@@ -1,12 +1,12 @@
 /** Options of inference on a scene. */
 
-import type { Bounds, Features, WorkOptions } from "@geolearn/core";
+import type { Bounds, Features, NetworkOptions, WorkOptions } from "@geolearn/core";
 
 import type { Merge } from "../blend/accumulator.ts";
 import type { Blend } from "../blend/weights.ts";
 
 /** Options of {@link runInference}. */
-export interface InferenceOptions extends WorkOptions {
+export interface InferenceOptions extends WorkOptions, NetworkOptions {
   /** Polygons, or a path to some, in any reference system: land outside them becomes nodata. */
   readonly mask?: string | Features;
   /** Part of the scene to work on, `[xmin, ymin, xmax, ymax]` in the scene's reference system; widened to whole pixels. */

@@ -4,6 +4,7 @@ import {
   type Affine,
   type Bounds,
   GeoLearnError,
+  type OpenRasterOptions,
   type Raster,
   type RasterSource,
   type Window,
@@ -31,9 +32,12 @@ export interface Scene {
 }
 
 /** Opens what is not open yet; `close` closes only what was opened here. */
-export async function openScene(source: RasterSource): Promise<{ raster: Raster; close: () => Promise<void> }> {
+export async function openScene(
+  source: RasterSource,
+  { network = false, signal }: OpenRasterOptions,
+): Promise<{ raster: Raster; close: () => Promise<void> }> {
   if (isRaster(source)) return { raster: source, close: () => Promise.resolve() };
-  const raster = await openRaster(source);
+  const raster = await openRaster(source, { network, ...(signal && { signal }) });
   return { raster, close: () => raster.close() };
 }
 

@@ -36,7 +36,7 @@ export interface Setup {
 
 /** Opens the scene, asks the function what it wants, checks that they fit and lays the windows. */
 export async function prepareInference(fn: InferenceFunction, source: RasterSource, options: InferenceOptions): Promise<Setup> {
-  const { raster, close } = await openScene(source);
+  const { raster, close } = await openScene(source, options);
   try {
     const config = await fn.configure({ ...sceneInfo(raster), bandsChosen: options.bands !== undefined }, options.parameters);
     checkConfiguration(config, fn.name);

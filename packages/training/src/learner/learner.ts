@@ -23,6 +23,7 @@ import { writeReport } from "../report/report.ts";
 import { LearnerCore } from "./core.ts";
 import { createNetworkFor, lossSpec } from "./create-network.ts";
 import { fitDisplay } from "./display.ts";
+import { estimateFit, type FitEstimate } from "./estimate.ts";
 import { type ChipPrediction, type Evaluation, evaluateChips, predictChips, predictExamples } from "./evaluate.ts";
 import { runFit } from "./fit.ts";
 import { type LrFindResult, sweepLearningRates } from "./lr-find.ts";
@@ -162,6 +163,15 @@ export class Learner<T extends Task = Task> {
     } finally {
       display?.end();
     }
+  }
+
+  /**
+   * Time, memory and disk `fit` would need with these options, from three batches; afterwards the learner is as it was, to the bit.
+   *
+   * @throws INVALID_ARGUMENT when there is nothing to train
+   */
+  async estimate(options: FitOptions = {}): Promise<FitEstimate> {
+    return estimateFit(this.core, options);
   }
 
   /** Loss, metrics and confusion matrix on the validation side. */

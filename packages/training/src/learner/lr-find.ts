@@ -21,12 +21,14 @@ export interface LrFindResult {
 
 /** Weight of the past in the smoothed loss. */
 const SMOOTHING = 0.9;
+/** Steps of a sweep, unless told otherwise. */
+export const SWEEP_STEPS = 100;
 /** The sweep has seen enough when the smoothed loss exceeds this many times its lowest. */
 const DIVERGED = 4;
 
 /** Runs the sweep, puts weights, running statistics and optimizer back as they were, and keeps the result as the core's last sweep. */
 export async function sweepLearningRates(core: LearnerCore, options: LrFindOptions): Promise<LrFindResult> {
-  const { from = 1e-6, to = 1, steps = 100, signal, onProgress } = options;
+  const { from = 1e-6, to = 1, steps = SWEEP_STEPS, signal, onProgress } = options;
   if (!(from > 0 && to > from) || !Number.isInteger(steps) || steps < 10) {
     throw new GeoLearnError("INVALID_ARGUMENT", `lrFind got rates from ${from} to ${to} in ${steps} steps.`, {
       hint: "Give 0 < from < to and at least 10 steps.",

@@ -47,6 +47,7 @@ export function memoryData(options: MemoryDataOptions): LearningData<"pixelClass
     classPixels,
     resolution: 0.5,
     seed,
+    cachedBytes: 0,
     train: chipSet(options, true),
     valid: chipSet(options, false),
     classWeights: () => {

@@ -21,6 +21,12 @@ export interface NetworkPolicy {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** Options of what opens rasters. */
+export interface NetworkOptions {
+  /** Allows rasters at `http` and `https` addresses: true for public hosts, or a policy. @defaultValue false */
+  readonly network?: boolean | NetworkPolicy;
+}
+
 const notPublic = new BlockList();
 for (const [address, bits] of [
   ["0.0.0.0", 8],

@@ -1,12 +1,13 @@
 /** `geolearn check`: what could be wrong with training data. */
 
+import type { NetworkOptions } from "@geolearn/core";
 import { type TrainingDataCheck, checkTrainingData, shiftText } from "@geolearn/data-prep";
 import { Command } from "commander";
 import { type CommandContext, UsageError } from "../context.ts";
-import { crs, integer } from "../options.ts";
+import { crs, integer, withNetwork } from "../options.ts";
 import { list, share, table } from "../table.ts";
 
-interface Options {
+interface Options extends NetworkOptions {
   readonly raster?: string;
   readonly labels?: string;
   readonly mask?: string;
@@ -25,7 +26,7 @@ export function checkCommand(contextOf: (command: Command) => CommandContext): C
     .option("--class-field <name>", "field of the labels that holds the class")
     .option("--crs <code>", "reference system of rasters that name none, e.g. 32633", crs)
     .option("--chip-size <pixels>", "side of the windows that are looked at", integer(16), 256);
-  return command.action(async (folder?: string) => {
+  return withNetwork(command).action(async (folder?: string) => {
     const { raster, labels, ...more } = command.opts<Options & { json?: boolean }>();
     const { json: _json, ...windows } = more;
     const { signal, onProgress, onWarning, print } = contextOf(command);

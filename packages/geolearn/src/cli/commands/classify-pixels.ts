@@ -12,12 +12,12 @@ import {
 } from "@geolearn/inference";
 import { Command, Option } from "commander";
 import type { CommandContext } from "../context.ts";
-import { bands, bounds, integer, several } from "../options.ts";
+import { bands, bounds, integer, several, withNetwork } from "../options.ts";
 import { list, table } from "../table.ts";
 
 interface Options extends Pick<
   ClassifyOptions,
-  "mask" | "extent" | "bands" | "outOfRange" | "overlap" | "blend" | "tta" | "merge" | "scores" | "batchSize" | "workers"
+  "network" | "mask" | "extent" | "bands" | "outOfRange" | "overlap" | "blend" | "tta" | "merge" | "scores" | "batchSize" | "workers"
 > {
   readonly model: string;
   readonly raster: string[];
@@ -52,7 +52,7 @@ export function classifyPixelsCommand(contextOf: (command: Command) => CommandCo
     .addOption(new Option("--device <name>").choices(["cpu", "webgpu", "cuda", "coreml", "dml", "tensorflow", "auto"]))
     .option("--threads <number>", "threads of one operation", integer(1))
     .option("--estimate", "say what it would take, and write nothing");
-  return command.action(async () => {
+  return withNetwork(command).action(async () => {
     const { model, raster, estimate, json: _json, ...options } = command.opts<Options>();
     const { signal, onProgress, onWarning, print } = contextOf(command);
     const work: ClassifyOptions = { ...options, signal, onProgress, onWarning };

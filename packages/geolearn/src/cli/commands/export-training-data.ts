@@ -3,7 +3,7 @@
 import { type ExportEstimate, type ExportOptions, type ExportResult, exportTrainingData } from "@geolearn/data-prep";
 import { Command, Option } from "commander";
 import type { CommandContext } from "../context.ts";
-import { bands, bounds, camelCase, crs, integer, length, nextOrInteger, number, several } from "../options.ts";
+import { bands, bounds, camelCase, crs, integer, length, nextOrInteger, number, several, withNetwork } from "../options.ts";
 import { list, table } from "../table.ts";
 
 type Options = Omit<ExportOptions, "format" | "raster"> & { readonly raster: string[]; readonly format: string; readonly json?: boolean };
@@ -33,7 +33,7 @@ export function exportCommand(contextOf: (command: Command) => CommandContext): 
     .option("--overwrite", "replace what an earlier export left in the folder")
     .option("--workers <number>", "threads that cut and write", integer(1))
     .option("--estimate", "say what it would take, and write nothing");
-  return command.action(async () => {
+  return withNetwork(command).action(async () => {
     const { format, json: _json, ...options } = command.opts<Options>();
     const { signal, onProgress, onWarning, print } = contextOf(command);
     const result = await exportTrainingData({ ...options, format: camelCase(format) as "classifiedTiles", signal, onProgress, onWarning });

@@ -1,17 +1,20 @@
 /** `geolearn info`: what a file is. */
 
+import type { NetworkOptions } from "@geolearn/core";
 import { Command } from "commander";
 import { type ChipsInfo, type FeaturesInfo, type Info, type ModelInfo, type RasterInfo, describe } from "../../info.ts";
 import type { CommandContext } from "../context.ts";
+import { withNetwork } from "../options.ts";
 import { list, share, table } from "../table.ts";
 
 export function infoCommand(contextOf: (command: Command) => CommandContext): Command {
   const command = new Command("info")
     .description("Describe a raster, labels, a chip folder or a model package.")
     .argument("<path>", "the file or folder");
-  return command.action(async (path: string) => {
+  return withNetwork(command).action(async (path: string) => {
     const { signal, onProgress, print } = contextOf(command);
-    const info = await describe(path, { signal, onProgress });
+    const { network = false } = command.opts<NetworkOptions>();
+    const info = await describe(path, { signal, onProgress, network });
     print(info, textOf(info));
   });
 }

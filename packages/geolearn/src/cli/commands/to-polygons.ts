@@ -2,14 +2,14 @@
 
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
-import { openRaster, writeFeatures, type Feature } from "@geolearn/core";
+import { openRaster, writeFeatures, type Feature, type NetworkOptions } from "@geolearn/core";
 import { type PolygonizeOptions, polygonize } from "@geolearn/postprocess";
 import { Command, Option } from "commander";
 import type { CommandContext } from "../context.ts";
-import { integer, length, words } from "../options.ts";
+import { integer, length, withNetwork, words } from "../options.ts";
 import { table } from "../table.ts";
 
-interface Options {
+interface Options extends NetworkOptions {
   readonly raster: string;
   readonly out: string;
   readonly classes?: string[];
@@ -37,8 +37,8 @@ export function toPolygonsCommand(contextOf: (command: Command) => CommandContex
       "points of outlines held in memory; beyond, the largest regions are cut (default: 4 million)",
       integer(16),
     );
-  return command.action(async () => {
-    const { raster: path, out, classes, connectivity, minArea, sieve, simplify, maxVertices } = command.opts<Options>();
+  return withNetwork(command).action(async () => {
+    const { raster: path, out, classes, connectivity, minArea, sieve, simplify, maxVertices, network = false } = command.opts<Options>();
     const { signal, onProgress, onWarning, print } = contextOf(command);
     const options: PolygonizeOptions = {
       connectivity: connectivity === "8" ? 8 : 4,
@@ -51,7 +51,7 @@ export function toPolygonsCommand(contextOf: (command: Command) => CommandContex
       onProgress,
       onWarning,
     };
-    const raster = await openRaster(path);
+    const raster = await openRaster(path, { network });
     await mkdir(dirname(out), { recursive: true });
     try {
       const counts: Record<string, number> = {};

@@ -1,13 +1,22 @@
 /** `geolearn train`: from chips to a model package. */
 
-import { rm, stat } from "node:fs/promises";
+import { mkdir, rm, stat } from "node:fs/promises";
+import { dirname } from "node:path";
 import { type Augmentation, prepareData } from "@geolearn/data-prep";
 import type { Device } from "@geolearn/engine";
-import { type FitOptions, type FitResult, type LearnerOptions, type Monitor, createLearner } from "@geolearn/training";
+import {
+  type FitEstimate,
+  type FitOptions,
+  type FitResult,
+  type Learner,
+  type LearnerOptions,
+  type Monitor,
+  createLearner,
+} from "@geolearn/training";
 import { Command, InvalidArgumentError, Option } from "commander";
-import type { CommandContext } from "../context.ts";
+import { type CommandContext, UsageError } from "../context.ts";
 import { autoOrNumber, bands, integer, mapping, number, numbers, several, words } from "../options.ts";
-import { table } from "../table.ts";
+import { list, table } from "../table.ts";
 
 interface Options {
   readonly data: string[];
@@ -44,6 +53,7 @@ interface Options {
   readonly seed: number;
   readonly device?: Device;
   readonly threads?: number;
+  readonly estimate?: boolean;
 }
 
 /** Steps between checkpoints inside an epoch. */
@@ -95,10 +105,16 @@ export function trainCommand(contextOf: (command: Command) => CommandContext): C
     .option("--report <report.html>", "write a training report")
     .option("--seed <number>", "decides first weights, order and augmentation", integer(0), 42)
     .addOption(new Option("--device <name>").choices(["cpu", "webgpu", "cuda", "coreml", "dml", "tensorflow", "auto"]))
-    .option("--threads <number>", "threads of one operation", integer(1));
+    .option("--threads <number>", "threads of one operation", integer(1))
+    .option("--estimate", "say what it would take, and train nothing");
   return command.action(async () => {
     const options = command.opts<Options>();
     const context = contextOf(command);
+    checkOutputs(options);
+    if (options.estimate) {
+      const cost = await withLearner(options, context, (learner, fit) => learner.estimate(fit));
+      return context.print(cost, estimateText(cost));
+    }
     const { result, model } = await train(options, context);
     context.print(
       { model, modelType: options.modelType, epochs: result.epochs, best: result.best, seconds: result.seconds },
@@ -107,10 +123,50 @@ export function trainCommand(contextOf: (command: Command) => CommandContext): C
   });
 }
 
-async function train(
+/** What only shows when the work is done must not fail then. */
+function checkOutputs({ out, report }: Options): void {
+  if (!/\.dlpk$/i.test(out)) throw new UsageError(`--out is the model package, a .dlpk file; got "${out}".`);
+  if (report !== undefined && !/\.html?$/i.test(report)) throw new UsageError(`--report is an .html file; got "${report}".`);
+}
+
+async function train(options: Options, context: CommandContext): Promise<{ result: FitResult; model: string }> {
+  const { signal, onWarning, note } = context;
+  const { out, report } = options;
+  for (const path of [out, ...(report === undefined ? [] : [report])]) await mkdir(dirname(path), { recursive: true });
+  return withLearner(options, context, async (learner, fit) => {
+    const checkpoint = fit.checkpoint!;
+    const interrupted = (await stat(checkpoint).catch(() => null)) !== null;
+    if (options.resume && !interrupted) {
+      onWarning({
+        code: "NOTHING_TO_RESUME",
+        message: `There is no ${checkpoint} to go on from; training starts anew.`,
+        hint: "Check --out: it must be the same as before.",
+      });
+    }
+    if (!options.resume && interrupted) {
+      onWarning({
+        code: "CHECKPOINT_REPLACED",
+        message: `${checkpoint} of an interrupted run is replaced; training starts anew.`,
+        hint: "Use --resume to go on instead.",
+      });
+    }
+    signal.addEventListener("abort", () => note(`the state of the run is kept in ${checkpoint}; the same command with --resume goes on.`), {
+      once: true,
+    });
+    const result = await learner.fit(fit);
+    await learner.save(out);
+    if (report !== undefined) await learner.report(report);
+    await rm(checkpoint, { recursive: true, force: true });
+    return { result, model: out };
+  });
+}
+
+/** Opens the data and makes the learner for some work. */
+async function withLearner<T>(
   options: Options,
   { signal, onProgress, onWarning, note }: CommandContext,
-): Promise<{ result: FitResult; model: string }> {
+  work: (learner: Learner, fit: FitOptions) => Promise<T>,
+): Promise<T> {
   const data = await prepareData(options.data, {
     task: "pixelClassification",
     batchSize: options.batchSize,
@@ -150,30 +206,11 @@ async function train(
         threads: options.threads,
       }) as LearnerOptions),
     });
-    const checkpoint = `${options.out}.checkpoint`;
-    const interrupted = (await stat(checkpoint).catch(() => null)) !== null;
-    if (options.resume && !interrupted) {
-      onWarning({
-        code: "NOTHING_TO_RESUME",
-        message: `There is no ${checkpoint} to go on from; training starts anew.`,
-        hint: "Check --out: it must be the same as before.",
-      });
-    }
-    if (!options.resume && interrupted) {
-      onWarning({
-        code: "CHECKPOINT_REPLACED",
-        message: `${checkpoint} of an interrupted run is replaced; training starts anew.`,
-        hint: "Use --resume to go on instead.",
-      });
-    }
-    signal.addEventListener("abort", () => note(`the state of the run is kept in ${checkpoint}; the same command with --resume goes on.`), {
-      once: true,
-    });
     try {
-      const result = await learner.fit({
+      return await work(learner, {
         epochs: options.epochs,
         lr: options.lr,
-        checkpoint,
+        checkpoint: `${options.out}.checkpoint`,
         checkpointEvery: CHECKPOINT_STEPS,
         resume: options.resume ?? false,
         earlyStopping: options.earlyStopping ?? false,
@@ -183,16 +220,21 @@ async function train(
         onProgress,
         onWarning,
       });
-      await learner.save(options.out);
-      if (options.report !== undefined) await learner.report(options.report);
-      await rm(checkpoint, { recursive: true, force: true });
-      return { result, model: options.out };
     } finally {
       await learner.dispose();
     }
   } finally {
     await data.close();
   }
+}
+
+function estimateText({ steps, seconds, memoryMb, diskMb }: FitEstimate): string {
+  return list([
+    ["steps", steps],
+    ["time", `${Math.ceil(seconds)} s`],
+    ["memory", `${Math.ceil(memoryMb)} MiB`],
+    ["disk, at most", `${Math.ceil(diskMb)} MiB`],
+  ]);
 }
 
 function resultText({ epochs, best, lr, lrFindSeconds, seconds }: FitResult, model: string): string {
