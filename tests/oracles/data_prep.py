@@ -2,7 +2,7 @@
 
 Reads one JSON command from standard input, prints one JSON answer.
   {"do": "burn", "chips": DIR, "shapes": [{"geometry": ..., "value": 1}], "crs": "EPSG:4326", "all_touched": false}
-      compares every label chip of DIR with rasterio.features.rasterize of the shapes on the chip's own grid
+      compares every label chip of DIR with rasterio.features.rasterize of the shapes on the chip's own grid; names the chips' systems
   {"do": "images", "chips": DIR, "raster": PATH, "tolerance": 1}
       compares every image chip with a window read of the raster
   {"do": "statistics", "chips": DIR, "stems": [...]}
@@ -26,10 +26,12 @@ def chips(folder):
 if c["do"] == "burn":
     wrong = total = 0
     placed = {}
+    systems = set()
     for path in chips(c["chips"]):
         with rasterio.open(path.parent.parent / "labels" / path.name) as f:
             own, transform, crs, nodata = f.read(1), f.transform, f.crs, f.nodata
         key = crs.to_wkt()
+        systems.add(crs.to_epsg())
         if key not in placed:
             placed[key] = [(s["geometry"] if c.get("crs") is None else transform_geom(c["crs"], crs, s["geometry"]), s["value"]) for s in c["shapes"]]
         shapes = placed[key]
@@ -37,7 +39,7 @@ if c["do"] == "burn":
         seen = own != nodata
         wrong += int((peer[seen] != own[seen]).sum())
         total += int(seen.sum())
-    answer = {"wrong": wrong, "pixels": total}
+    answer = {"wrong": wrong, "pixels": total, "systems": sorted(systems)}
 elif c["do"] == "images":
     wrong = total = 0
     with rasterio.open(c["raster"]) as src:

@@ -19,7 +19,7 @@ import {
 } from "@geolearn/core";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
-const python = process.env["GEOLEARN_PEERS"] ?? join(root, "../.venv-peers/bin/python");
+const python = join(process.env["GEOLEARN_PEERS"] ?? join(root, "../.venv-peers"), "bin/python");
 
 /** True when rasterio, shapely and numpy can be asked. */
 export const withPeers: boolean = existsSync(python);

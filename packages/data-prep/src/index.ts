@@ -41,4 +41,5 @@ export {
 } from "./check/describe-chips.ts";
 export { type CheckSource, checkTrainingData, type Finding, type TrainingDataCheck } from "./check/check-training-data.ts";
 export { type LabelShift, shiftText } from "./check/shift-verdict.ts";
+export type { LabelOverlap } from "./export/where-labels-lie.ts";
 export type { ShiftEstimate } from "./check/label-shift.ts";

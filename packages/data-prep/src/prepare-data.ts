@@ -13,6 +13,7 @@ import {
   type OnWarning,
   type Task,
   type WorkOptions,
+  sampleBytes,
 } from "@geolearn/core";
 
 import { type Augmentation, resolveAugmentation } from "./augment/options.ts";
@@ -178,10 +179,7 @@ async function assembleData<const T extends "pixelClassification">(
     classPixels,
     resolution: resolutionOf(records, chips),
     seed,
-    cachedBytes: Math.min(
-      cache.limit,
-      chips.chips.length * chips.width * chips.height * ((chips.bands * bitsOf(chips.sampleType)) / 8 + 2),
-    ),
+    cachedBytes: Math.min(cache.limit, chips.chips.length * chips.width * chips.height * (chips.bands * sampleBytes(chips.sampleType) + 2)),
     train,
     valid,
     classWeights: () => inverseFrequencyWeights(classPixels),
@@ -352,9 +350,4 @@ function countClasses(records: readonly ChipRecord[], train: readonly number[], 
 function resolutionOf(records: readonly ChipRecord[], { width, height }: ChipSource): number | null {
   const placed = records.find(({ transform, crs }) => transform !== null && crs !== null);
   return placed === undefined ? null : groundResolution(readCrsText(placed.crs!), placed.transform!, width, height);
-}
-
-/** Bits of a sample, which its type's name ends with. */
-function bitsOf(sampleType: string): number {
-  return Number(/\d+$/.exec(sampleType)![0]);
 }

@@ -28,7 +28,7 @@ type Quad = readonly [number, number, number, number];
 
 const root = fileURLToPath(new URL("../../../../", import.meta.url));
 const oracle = JSON.parse(readFileSync(new URL("./fixtures/crs.json", import.meta.url), "utf8")) as Oracle;
-const peers = process.env["GEOLEARN_PEERS"] ?? `${root}../.venv-peers/bin/python`;
+const peers = `${process.env["GEOLEARN_PEERS"] ?? `${root}../.venv-peers`}/bin/python`;
 const withPeers = existsSync(peers);
 if (!withPeers) process.stdout.write("crs: tests against PROJ are skipped, no Python environment (GEOLEARN_PEERS)\n");
 

@@ -12,7 +12,7 @@ import { parseCrs } from "./parse.ts";
 import { createTransformer } from "./transform.ts";
 
 const root = fileURLToPath(new URL("../../../../", import.meta.url));
-const peers = process.env["GEOLEARN_PEERS"] ?? `${root}../.venv-peers/bin/python`;
+const peers = `${process.env["GEOLEARN_PEERS"] ?? `${root}../.venv-peers`}/bin/python`;
 const withPeers = existsSync(peers);
 
 /** A TIFF of one pixel with these GeoKeys. */

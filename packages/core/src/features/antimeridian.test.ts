@@ -11,7 +11,7 @@ import { geometryBounds } from "./bounds.ts";
 import { validGeometry } from "./valid.ts";
 
 const root = fileURLToPath(new URL("../../../../", import.meta.url));
-const peers = process.env["GEOLEARN_PEERS"] ?? `${root}../.venv-peers/bin/python`;
+const peers = `${process.env["GEOLEARN_PEERS"] ?? `${root}../.venv-peers`}/bin/python`;
 const withPeers = existsSync(peers);
 
 const box = (xmin: number, ymin: number, xmax: number, ymax: number): Polygon["coordinates"][0] => [

@@ -22,7 +22,7 @@ import { writeFeatures } from "./write.ts";
 const root = fileURLToPath(new URL("../../../../", import.meta.url));
 const data = `${root}../shared/data`;
 const withData = existsSync(data);
-const peers = process.env["GEOLEARN_PEERS"] ?? `${root}../.venv-peers/bin/python`;
+const peers = `${process.env["GEOLEARN_PEERS"] ?? `${root}../.venv-peers`}/bin/python`;
 const withPeers = existsSync(peers);
 if (!withPeers) process.stdout.write("features: tests against GDAL are skipped, no Python environment (GEOLEARN_PEERS)\n");
 if (!withData) process.stdout.write("features: tests on shared data are skipped, there is no ../shared/data\n");

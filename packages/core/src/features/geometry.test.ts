@@ -16,7 +16,7 @@ interface ValidityCase {
 }
 
 const root = fileURLToPath(new URL("../../../../", import.meta.url));
-const peers = process.env["GEOLEARN_PEERS"] ?? `${root}../.venv-peers/bin/python`;
+const peers = `${process.env["GEOLEARN_PEERS"] ?? `${root}../.venv-peers`}/bin/python`;
 const withPeers = existsSync(peers);
 if (!withPeers) process.stdout.write("features: tests against shapely are skipped, no Python environment (GEOLEARN_PEERS)\n");
 

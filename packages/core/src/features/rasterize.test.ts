@@ -11,7 +11,7 @@ import { type Rng, createRng } from "../rng.ts";
 import { type Shape, rasterize } from "./rasterize.ts";
 
 const root = fileURLToPath(new URL("../../../../", import.meta.url));
-const python = process.env["GEOLEARN_PEERS"] ?? join(root, "../.venv-peers/bin/python");
+const python = join(process.env["GEOLEARN_PEERS"] ?? join(root, "../.venv-peers"), "bin/python");
 const withPeers = existsSync(python);
 if (!withPeers) process.stdout.write("rasterize: tests against rasterio are skipped, no Python environment (GEOLEARN_PEERS)\n");
 const buildings = join(root, "../shared/data/buildings-banepa");

@@ -20,7 +20,7 @@ import { createSamples, sampleRange } from "./samples.ts";
 import type { RasterProfile } from "./write.ts";
 
 const root = fileURLToPath(new URL("../../../../", import.meta.url));
-const python = process.env["GEOLEARN_PEERS"] ?? join(root, "../.venv-peers/bin/python");
+const python = join(process.env["GEOLEARN_PEERS"] ?? join(root, "../.venv-peers"), "bin/python");
 const withPeers = existsSync(python);
 if (!withPeers) process.stdout.write("raster writer: tests against rasterio are skipped, no Python environment (GEOLEARN_PEERS)\n");
 

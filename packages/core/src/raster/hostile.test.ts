@@ -91,6 +91,17 @@ function chain(n: number): Uint8Array {
   return head;
 }
 
+/** Two directories, each pointing to the other. */
+function circle(): Uint8Array {
+  const first = tiff(image(), pixels, 0);
+  const at = 24 + 2 + image().length * 12;
+  const second = Buffer.from(first.subarray(24, at + 4));
+  second.writeUInt32LE(24, second.length - 4);
+  const all = Buffer.concat([first, second]);
+  all.writeUInt32LE(first.length, at);
+  return all;
+}
+
 /** A raw LZW stream of 9-bit codes. */
 function lzw(codes: readonly number[]): Uint8Array {
   const bits = codes.map((code) => code.toString(2).padStart(9, "0")).join("");
@@ -105,7 +116,7 @@ const evil: Readonly<Record<string, Uint8Array>> = {
   "a directory past the end": Buffer.from([0x49, 0x49, 42, 0, 0xff, 0xff, 0xff, 0x7f]),
   "an empty directory": tiff([], pixels),
   "a directory that follows itself": tiff(image(), pixels, 24),
-  "two directories in a circle": Buffer.concat([tiff(image(), pixels, 24)]),
+  "two directories in a circle": circle(),
   "a million directories": chain(1_000_000),
   "65535 entries in a small file": Buffer.concat([good.subarray(0, 24), Buffer.from([0xff, 0xff])]),
   "5000 entries": tiff(Array.from({ length: 5000 }, (_, i) => short(1000 + i, 1))),
@@ -164,9 +175,8 @@ test("the plain file these are made from is read", async () => {
   await raster.close();
 });
 
-describe("hostile files are refused quickly, with a typed error", () => {
+describe("hostile files are refused with a typed error, without waiting for a deadline", () => {
   test.each(Object.entries(evil))("%s", async (_, bytes) => {
-    const start = performance.now();
     const before = process.memoryUsage().rss;
     const error: unknown = await openRaster(bytes)
       .then(
@@ -175,8 +185,8 @@ describe("hostile files are refused quickly, with a typed error", () => {
       )
       .catch((thrown: unknown) => thrown);
     expect(GeoLearnError.is(error), String(error)).toBe(true);
+    expect((error as GeoLearnError).code).not.toBe("TIMEOUT");
     expect((error as GeoLearnError).hint).toBeDefined();
-    expect(performance.now() - start).toBeLessThan(5000);
     expect(process.memoryUsage().rss - before).toBeLessThan(300e6);
   });
 });

@@ -48,10 +48,9 @@ describe.skipIf(!present)(`${count} damaged copies of each file`, () => {
     });
     try {
       const bytes = new Uint8Array(readFileSync(join(zoo, name)));
-      const { read, refused, wrong, slowest } = await pool.run({ bytes, seed, count });
+      const { read, refused, wrong } = await pool.run({ bytes, seed, count });
       expect(wrong).toEqual([]);
       expect(read + refused).toBe(count);
-      expect(slowest).toBeLessThan(8000);
     } finally {
       await pool.close();
     }

@@ -10,7 +10,7 @@ import { samplesFrom } from "./samples.ts";
 import type { Samples, SampleType } from "./raster.ts";
 
 const root = fileURLToPath(new URL("../../../../", import.meta.url));
-const python = process.env["GEOLEARN_PEERS"] ?? join(root, "../.venv-peers/bin/python");
+const python = join(process.env["GEOLEARN_PEERS"] ?? join(root, "../.venv-peers"), "bin/python");
 
 /** True when rasterio can be asked. */
 export const withPeers: boolean = existsSync(python);

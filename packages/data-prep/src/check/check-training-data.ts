@@ -12,6 +12,7 @@ import { openWindowSource, type WindowSourceOptions } from "../chips/window-sour
 import { chipFootprints } from "../split/footprint.ts";
 import { loadStoredSides } from "../split/split-file.ts";
 import { measureOverlap, type SplitOverlap } from "../split/overlap.ts";
+import type { LabelOverlap } from "../export/where-labels-lie.ts";
 import { ShiftEstimator } from "./label-shift.ts";
 import { type LabelShift, judgeShift, shiftText } from "./shift-verdict.ts";
 
@@ -20,7 +21,15 @@ export type CheckSource = { readonly chips: string } | WindowSourceOptions;
 
 /** Something found. */
 export interface Finding {
-  readonly code: "LABEL_SHIFT" | "UNLABELLED" | "DUPLICATES" | "LEAKAGE" | "CLASS_IMBALANCE" | "UNDECLARED_CLASS" | "MISSING_PIXELS";
+  readonly code:
+    | "LABELS_BEYOND"
+    | "LABEL_SHIFT"
+    | "UNLABELLED"
+    | "DUPLICATES"
+    | "LEAKAGE"
+    | "CLASS_IMBALANCE"
+    | "UNDECLARED_CLASS"
+    | "MISSING_PIXELS";
   readonly severity: "note" | "warning";
   readonly message: string;
 }
@@ -39,6 +48,8 @@ export interface TrainingDataCheck {
   readonly duplicates: readonly (readonly string[])[];
   /** Ground shared by the stored split's sides, or null without a split. */
   readonly leakage: SplitOverlap | null;
+  /** How raster and labels meet; null for a chip folder and where that cannot be told. */
+  readonly overlap: LabelOverlap | null;
   readonly findings: readonly Finding[];
   /** True when there is no warning among the findings. */
   readonly good: boolean;
@@ -48,7 +59,7 @@ export interface TrainingDataCheck {
 const SHIFT_CHIPS = 64;
 
 /**
- * Checks training data: label shift (cross-correlation of label and image edges within 10 pixels), unlabelled areas, duplicate
+ * Checks training data: how raster and labels meet, label shift (cross-correlation of label and image edges within 10 pixels), unlabelled areas, duplicate
  * chips, ground shared by training and validation, class balance.
  *
  * @throws as prepareData and exportTrainingData do for their inputs, LABELS_OUTSIDE among them
@@ -92,6 +103,7 @@ async function check(chips: ChipSource, folder: string | null, options: WorkOpti
     labelShift: shift,
     duplicates,
     leakage,
+    overlap: chips.overlap ?? null,
   };
   const undeclared = [...pixels.keys()].filter((value) => !declared.some((entry) => entry.value === value));
   const findings = findingsOf(result, undeclared);
@@ -163,7 +175,10 @@ function findingsOf(result: Omit<TrainingDataCheck, "findings" | "good">, undecl
   const findings: Finding[] = [];
   const warn = (code: Finding["code"], message: string, severity: Finding["severity"] = "warning"): number =>
     findings.push({ code, severity, message });
-  const { labelShift, classes, chips, unlabelledChips, duplicates, leakage, ignoredShare } = result;
+  const { labelShift, classes, chips, unlabelledChips, duplicates, leakage, ignoredShare, overlap } = result;
+  if (overlap !== null && overlap.features !== null && overlap.inside !== null && overlap.inside < overlap.features) {
+    warn("LABELS_BEYOND", `${overlap.features - overlap.inside} of ${overlap.features} label features lie beyond the raster.`, "note");
+  }
   if (labelShift?.verdict === "shifted") warn("LABEL_SHIFT", `${shiftText(labelShift)}.`);
   if (undeclared.length > 0) warn("UNDECLARED_CLASS", `The labels hold values no class has: ${undeclared.slice(0, 10).join(", ")}.`);
   if (unlabelledChips > 0) {

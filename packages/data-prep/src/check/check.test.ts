@@ -36,6 +36,33 @@ const houses = [
   [150, 190, 20, 30],
 ] as const;
 
+describe("raster and labels", () => {
+  it("are told how they meet", async () => {
+    const labels = labelsOf([square(0, 0, 128, 256), square(-40, -40, 10, 10), square(-500, 0, 20, 20)]);
+    const { overlap, findings } = await checkTrainingData({ raster: await scene("meet.tif"), labels, chipSize: 128 });
+    // the boxes of the labels reach from -500 to 128 across and from -40 to 256 down
+    expect(overlap).toEqual({ features: 3, inside: 1, labelledShare: 0.5 });
+    expect(findings.find(({ code }) => code === "LABELS_BEYOND")?.message).toBe("2 of 3 label features lie beyond the raster.");
+    const whole = await checkTrainingData({ raster: await scene("meet.tif"), labels: labelsOf([square(10, 10, 20, 20)]), chipSize: 128 });
+    expect(whole.overlap).toEqual({ features: 1, inside: 1, labelledShare: expect.closeTo(400 / 256 ** 2, 9) as number });
+    expect(whole.findings.some(({ code }) => code === "LABELS_BEYOND")).toBe(false);
+    await expect(checkTrainingData({ raster: await scene("meet.tif"), labels: labelsOf([square(5000, 0, 9, 9)]) })).rejects.toMatchObject({
+      code: "LABELS_OUTSIDE",
+    });
+  });
+
+  it("of a chip folder are not", async () => {
+    const chips = scratch.path("no-overlap");
+    await exportTrainingData({
+      raster: await scene("no-overlap.tif"),
+      labels: labelsOf([square(10, 10, 50, 50)]),
+      out: chips,
+      chipSize: 64,
+    });
+    expect((await checkTrainingData({ chips })).overlap).toBeNull();
+  });
+});
+
 describe("label shift", () => {
   it.each([
     [0, 0],

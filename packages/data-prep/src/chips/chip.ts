@@ -2,6 +2,8 @@
 
 import { type Affine, type ClassDefinition, type Crs, sampleBytes, samplesFrom, type SampleType, type Samples } from "@geolearn/core";
 
+import type { LabelOverlap } from "../export/where-labels-lie.ts";
+
 /** Label value inside geolearn of pixels that no loss and no metric looks at, whatever the files write. */
 export const IGNORE_VALUE = 65535;
 
@@ -46,6 +48,8 @@ export interface ChipSource {
   readonly chips: readonly ChipEntry[];
   /** Folder for the split and for cached statistics, or null when nothing is to be stored. */
   readonly folder: string | null;
+  /** How rasters and labels meet, for sources that sample rasters. */
+  readonly overlap?: LabelOverlap | null;
   read(index: number, signal?: AbortSignal): Promise<Chip>;
   close(): Promise<void>;
 }

@@ -75,6 +75,7 @@ export async function openWindowSource(options: WindowSourceOptions, work: WorkO
       classes: inputs.classes,
       chips: entries,
       folder: null,
+      overlap: inputs.overlap,
       async read(index, readSignal) {
         const { part, col, row } = windows[index]!;
         const input = inputs.parts[part]!;

@@ -3,7 +3,19 @@ import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 
-import { type Affine, type Features, GeoLearnError, lockFolder, openRaster, parseCrs, readFeatures, writeFeatures } from "@geolearn/core";
+import {
+  type Affine,
+  createRng,
+  createTransformer,
+  type Feature,
+  type Features,
+  GeoLearnError,
+  lockFolder,
+  openRaster,
+  parseCrs,
+  readFeatures,
+  writeFeatures,
+} from "@geolearn/core";
 import { afterAll, describe, expect, it } from "vitest";
 
 import { askPeer, GRID, labelsOf, Scratch, sharedData, square, withData, withPeers, writeRaster } from "../data-prep.testing.ts";
@@ -562,7 +574,7 @@ describe.skipIf(!withData || !withPeers)("real imagery against rasterio", () => 
     const { features } = JSON.parse(readFileSync(labels, "utf8")) as { features: { geometry: unknown }[] };
     const shapes = features.map(({ geometry }) => ({ geometry, value: 1 }));
     const burnt = askPeer<{ wrong: number; pixels: number }>({ do: "burn", chips: out, shapes, crs: "EPSG:4326" });
-    expect(burnt).toEqual({ wrong: 0, pixels: result.chips * 256 * 256 });
+    expect(burnt).toEqual({ wrong: 0, pixels: result.chips * 256 * 256, systems: [3857] });
     const images = askPeer<{ wrong: number; samples: number }>({
       do: "images",
       chips: out,
@@ -622,11 +634,44 @@ describe.skipIf(!withData || !withPeers)("real imagery against rasterio", () => 
     expect(trees.chips).toBeGreaterThan(1);
   });
 
+  it("two UTM zones: labels across the border between them burn pixel for pixel in either", async () => {
+    // 12 degrees east part the zones 32 and 33
+    const places = [32632, 32633].map((epsg) => {
+      const [x, y] = createTransformer(parseCrs(4326), parseCrs(epsg))(12, 47);
+      return { epsg, transform: [2, 0, Math.floor(x) - 150, 0, -2, Math.ceil(y) + 150] as const };
+    });
+    const rasters = await Promise.all(
+      places.map(({ epsg, transform }) =>
+        writeRaster(
+          scratch.path(`zone-${epsg}.tif`),
+          { data: new Uint16Array(150 * 150).map((_, i) => (i * 37) % 4000), bands: 1, width: 150, height: 150 },
+          { sampleType: "uint16", crs: parseCrs(epsg), transform },
+        ),
+      ),
+    );
+    const rng = createRng(3);
+    const features: Feature[] = Array.from({ length: 25 }, (_, i) => {
+      const [lon, lat] = [12 + (rng.next() - 0.5) * 0.004, 47 + (rng.next() - 0.5) * 0.003];
+      const corners = Array.from({ length: 5 }, (__, k) => {
+        const [angle, radius] = [(k * 2 * Math.PI) / 5, (0.3 + rng.next()) * 0.0003];
+        return [lon + radius * Math.cos(angle), lat + radius * Math.sin(angle)];
+      });
+      return { geometry: { type: "Polygon", coordinates: [[...corners, corners[0]!]] }, properties: { kind: 1 + (i % 3) } };
+    });
+    const out = scratch.path("utm-zones");
+    const labels: Features = { name: "across.geojson", crs: parseCrs(4326), features };
+    const result = await exportTrainingData({ raster: rasters, labels, out, chipSize: 64, classField: "kind", workers: 0 });
+    expect(result).toMatchObject({ sampleType: "uint16", bands: 1 });
+    const shapes = features.map(({ geometry, properties }) => ({ geometry, value: properties["kind"] }));
+    const burnt = askPeer<{ wrong: number; pixels: number; systems: number[] }>({ do: "burn", chips: out, shapes, crs: "EPSG:4326" });
+    expect(burnt).toEqual({ wrong: 0, pixels: result.chips * 64 * 64, systems: [32632, 32633] });
+  });
+
   it("rasters in different reference systems are cut each on its own grid", async () => {
     const zurich = join(sharedData, "landcover-zurich-trees", "img");
     const name = readdirSync(zurich).find((file) => file.endsWith(".tif"))!;
     const lonLat = scratch.path("lonlat.tif");
-    const python = process.env["GEOLEARN_PEERS"] ?? join(sharedData, "../../.venv-peers/bin/python");
+    const python = join(process.env["GEOLEARN_PEERS"] ?? join(sharedData, "../../.venv-peers"), "bin/python");
     execFileSync(python, [
       "-c",
       `

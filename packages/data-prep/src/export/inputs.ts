@@ -7,7 +7,7 @@ import { maskLayer, toRasterCrs } from "./label-layer.ts";
 import { asFeatures, featureIdentity, openLabels, rasterLabels, vectorLabels } from "./open-labels.ts";
 import { chooseBands, closeAll, onWantedGrid, openParts } from "./raster-parts.ts";
 import type { BlockSource } from "./row-blocks.ts";
-import { checkOverlap, near } from "./where-labels-lie.ts";
+import { checkOverlap, labelOverlap, type LabelOverlap, near } from "./where-labels-lie.ts";
 
 /** Rasters with labels, ready to be cut. */
 export interface Inputs {
@@ -18,6 +18,8 @@ export interface Inputs {
   readonly sampleType: Raster["sampleType"];
   /** What identifies the labels and the mask, for fingerprints. */
   readonly labelIdentity: readonly unknown[];
+  /** How rasters and labels meet; null where that cannot be told. */
+  readonly overlap: LabelOverlap | null;
   close(): Promise<void>;
 }
 
@@ -58,6 +60,7 @@ export async function openInputs(options: InputOptions): Promise<Inputs> {
       bandNames: bands.map((band) => originals[0]!.bandInfo[band]?.name ?? `band ${band + 1}`),
       sampleType: rasters[0]!.sampleType,
       labelIdentity: [prepared.identity, mask === null ? null : featureIdentity(mask)],
+      overlap: labelOverlap(rasters, labels),
       close: () => closeAll(opened),
     };
   } catch (error) {

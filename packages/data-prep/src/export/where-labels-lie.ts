@@ -49,6 +49,43 @@ export function checkOverlap(rasters: readonly Raster[], labels: Features | Rast
   );
 }
 
+/** How rasters and labels meet, by the boxes around them. */
+export interface LabelOverlap {
+  /** Label features with a geometry, and those whose box meets a raster; null for a class raster. */
+  readonly features: number | null;
+  readonly inside: number | null;
+  /** Share of the rasters' ground inside the box around all labels, 0 to 1. */
+  readonly labelledShare: number;
+}
+
+/** Null where positions or reference systems are missing. */
+export function labelOverlap(rasters: readonly Raster[], labels: Features | Raster): LabelOverlap | null {
+  const isRasterLabel = "read" in labels;
+  const around = isRasterLabel ? labels.transform && gridBounds(labels.transform, labels.width, labels.height) : boundsOf(labels);
+  if (around === null) return null;
+  const extents: Bounds[] = [];
+  for (const { transform, crs, width, height } of rasters) {
+    if (transform === null || (crs === null) !== (labels.crs === null)) return null;
+    const extent = gridBounds(transform, width, height);
+    const inLabels = crs === null || sameCrs(crs, labels.crs!) ? extent : tryBounds(extent, crs, labels.crs!);
+    if (inLabels === null) return null;
+    extents.push(inLabels);
+  }
+  const boxes = isRasterLabel ? [] : labels.features.map(({ geometry }) => geometryBounds(geometry)).filter((box) => box !== null);
+  const area = ([x0, y0, x1, y1]: Bounds): number => Math.max(0, x1 - x0) * Math.max(0, y1 - y0);
+  const turns = labels.crs?.geographic === true ? [0, 360, -360] : [0];
+  const common = (a: Bounds, b: Bounds): number =>
+    Math.max(
+      ...turns.map((turn) => area([Math.max(a[0] + turn, b[0]), Math.max(a[1], b[1]), Math.min(a[2] + turn, b[2]), Math.min(a[3], b[3])])),
+    );
+  return {
+    features: isRasterLabel ? null : boxes.length,
+    inside: isRasterLabel ? null : boxes.filter((box) => extents.some((extent) => meets(extent, box, labels.crs))).length,
+    labelledShare:
+      extents.reduce((sum, extent) => sum + common(extent, around), 0) / extents.reduce((sum, extent) => sum + area(extent), 0),
+  };
+}
+
 /** The features that can reach a raster: others need no reprojection, which may not even be possible. */
 export function near(features: Features, raster: Raster): Features {
   if (raster.transform === null || raster.crs === null || features.crs === null) return features;

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import type { HostTensor } from "../types.ts";
 
 const root = new URL("../../../../", import.meta.url);
-const python = process.env["GEOLEARN_PEERS"] ?? fileURLToPath(new URL("../.venv-peers/bin/python", root));
+const python = join(process.env["GEOLEARN_PEERS"] ?? fileURLToPath(new URL("../.venv-peers", root)), "bin/python");
 
 /** Whether the Python environment is there. */
 export const pythonPresent = existsSync(python);

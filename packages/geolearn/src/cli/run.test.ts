@@ -68,6 +68,7 @@ describe("exit status", () => {
     [["train", "--data", "chips", "--out", "m.dlpk", "--loss", "guess"]],
     [["export-training-data", "--raster", "a", "--labels", "b", "--out", "c", "--extent", "1,2,3"]],
     [["to-polygons", "--raster", "a", "--out", "b", "--connectivity", "6"]],
+    [["classify-pixels", "--model", "a", "--raster", "b", "--out", "c", "--cell-size", "large"]],
     [["check"]],
     [["info"]],
   ])("2 for wrong usage: %j", async (args) => {

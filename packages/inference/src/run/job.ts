@@ -13,10 +13,10 @@ import type { Setup } from "./setup.ts";
 export async function jobOf(setup: Setup, options: InferenceOptions): Promise<unknown> {
   const { scene, plan, bands, blend, merge, tta, config, fn } = setup;
   const { raster, view, transform } = scene;
-  const { scores = false, outOfRange = false, predictBackground = true, mask = null, parameters = null } = options;
+  const { scores = false, outOfRange = false, predictBackground = true, mask = null } = options;
   return {
     format: 1,
-    fn: [fn.name, fn.fingerprint ?? null, parameters],
+    fn: [fn.name, fn.fingerprint ?? null, setup.parameters],
     config: { ...config, batchSize: 0, concurrency: 0 },
     scene: [
       raster.name,

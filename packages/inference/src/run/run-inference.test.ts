@@ -355,6 +355,43 @@ describe("output", () => {
   });
 });
 
+describe("parameters of a function", () => {
+  const seen: unknown[] = [];
+  const base = testFunction({ score: (_, __, ___, ____, band) => band });
+  const fn: InferenceFunction = {
+    ...base,
+    parameters: () => [
+      { name: "threshold", type: "number", default: 0.3, description: "Least NDVI." },
+      { name: "season", type: "string", default: "summer", description: "When." },
+      { name: "strict", type: "boolean", default: false, description: "Whether." },
+    ],
+    configure(scene, values) {
+      seen.push(values);
+      return base.configure(scene, values);
+    },
+  };
+  const raster = memoryRaster({ width: 40, height: 30, value: noise });
+
+  test("come with their defaults, or as given", async () => {
+    await classesOf(fn, raster);
+    await classesOf(fn, raster, { parameters: { threshold: 0.5, strict: true } });
+    expect(seen).toEqual([
+      { threshold: 0.3, season: "summer", strict: false },
+      { threshold: 0.5, season: "summer", strict: true },
+    ]);
+  });
+
+  test("are refused when the function has no such one, or it is of another type", async () => {
+    for (const parameters of [{ treshold: 1 }, { threshold: "0.5" }, { threshold: Number.NaN }, { season: 3 }, { strict: "no" }]) {
+      await expect(runInference(fn, raster, { parameters: parameters as Record<string, number> })).rejects.toMatchObject({
+        code: "INVALID_ARGUMENT",
+        hint: expect.any(String) as string,
+      });
+    }
+    await expect(runInference(base, raster, { parameters: { threshold: 1 } })).rejects.toMatchObject({ hint: "It has none." });
+  });
+});
+
 describe("test-time augmentation", () => {
   test("an equivariant function gives what it gives without", async () => {
     const rule = testFunction({ score: (block, image, row, col, band) => pixelOf(block, image, row, col, band) / 255 });

@@ -8,6 +8,7 @@ import type { InferenceConfiguration, InferenceFunction } from "../inference-fun
 import { type WindowPlan, planWindows } from "../windows/window-plan.ts";
 import { WindowReader } from "../windows/window-reader.ts";
 import type { InferenceOptions } from "./options.ts";
+import { type ParameterValue, parameterValues } from "./parameters.ts";
 import { type RegionMask, readRegionMask } from "./region-mask.ts";
 import { type Scene, cutScene, openScene, resampleScene, resolutionOf, sceneInfo } from "./scene.ts";
 
@@ -30,6 +31,8 @@ export interface Setup {
   readonly tta: boolean;
   readonly batchSize: number;
   readonly region: RegionMask | null;
+  /** A value for each parameter of the function. */
+  readonly parameters: Readonly<Record<string, ParameterValue>>;
   createReader(): WindowReader;
   close(): Promise<void>;
 }
@@ -38,7 +41,8 @@ export interface Setup {
 export async function prepareInference(fn: InferenceFunction, source: RasterSource, options: InferenceOptions): Promise<Setup> {
   const { raster, close } = await openScene(source, options);
   try {
-    const config = await fn.configure({ ...sceneInfo(raster), bandsChosen: options.bands !== undefined }, options.parameters);
+    const parameters = parameterValues(fn, options.parameters);
+    const config = await fn.configure({ ...sceneInfo(raster), bandsChosen: options.bands !== undefined }, parameters);
     checkConfiguration(config, fn.name);
     for (const warning of config.warnings ?? []) options.onWarning?.(warning);
     const sized = atCellSize(raster, config, options);
@@ -71,6 +75,7 @@ export async function prepareInference(fn: InferenceFunction, source: RasterSour
       tta: options.tta ?? false,
       batchSize: checkBatchSize(options.batchSize ?? config.batchSize),
       region: options.mask === undefined ? null : await readRegionMask(options.mask, scene, options.onWarning),
+      parameters,
       createReader: () => new WindowReader(scene.raster, { ...readerOptions, budget }),
       close,
     };

@@ -14,7 +14,7 @@ import { writeSafetensors } from "../weights/safetensors-file.ts";
 import { createUNet } from "./unet.ts";
 
 const root = new URL("../../../../", import.meta.url);
-const python = process.env["GEOLEARN_PEERS"] ?? fileURLToPath(new URL("../.venv-peers/bin/python", root));
+const python = join(process.env["GEOLEARN_PEERS"] ?? fileURLToPath(new URL("../.venv-peers", root)), "bin/python");
 const networks = fileURLToPath(new URL("../shared/bench/networks.py", root));
 const script = fileURLToPath(new URL("tests/oracles/unet_forward.py", root));
 const present = existsSync(python) && existsSync(networks);

@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readSafetensors, writeSafetensors } from "./safetensors-file.ts";
 import { encodeSafetensors, parseSafetensors } from "./safetensors.ts";
 
-const python = process.env["GEOLEARN_PEERS"] ?? fileURLToPath(new URL("../../../../../.venv-peers/bin/python", import.meta.url));
+const python = join(process.env["GEOLEARN_PEERS"] ?? fileURLToPath(new URL("../../../../../.venv-peers", import.meta.url)), "bin/python");
 let folder: string;
 
 beforeAll(async () => {

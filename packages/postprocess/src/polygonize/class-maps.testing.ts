@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { type Affine, type Crs, type Feature, type Raster, type Rng, createRng } from "@geolearn/core";
 
 const root = fileURLToPath(new URL("../../../../", import.meta.url));
-const python = process.env["GEOLEARN_PEERS"] ?? join(root, "../.venv-peers/bin/python");
+const python = join(process.env["GEOLEARN_PEERS"] ?? join(root, "../.venv-peers"), "bin/python");
 
 /** True when GDAL and shapely can be asked. */
 export const withPeers: boolean = existsSync(python);

@@ -20,7 +20,7 @@ import { COLUMN_TYPE, FEATURE, GEOMETRY, MAGIC } from "./schema.ts";
 
 const root = fileURLToPath(new URL("../../../../../", import.meta.url));
 const fixtures = fileURLToPath(new URL("./fixtures/", import.meta.url));
-const peers = process.env["GEOLEARN_PEERS"] ?? `${root}../.venv-peers/bin/python`;
+const peers = `${process.env["GEOLEARN_PEERS"] ?? `${root}../.venv-peers`}/bin/python`;
 const withPeers = existsSync(peers);
 if (!withPeers) process.stdout.write("flatgeobuf: tests against GDAL are skipped, no Python environment (GEOLEARN_PEERS)\n");
 

@@ -1,7 +1,7 @@
 /** `geolearn check`: what could be wrong with training data. */
 
 import type { NetworkOptions } from "@geolearn/core";
-import { type TrainingDataCheck, checkTrainingData, shiftText } from "@geolearn/data-prep";
+import { type LabelOverlap, type TrainingDataCheck, checkTrainingData, shiftText } from "@geolearn/data-prep";
 import { Command } from "commander";
 import { type CommandContext, UsageError } from "../context.ts";
 import { crs, integer, withNetwork } from "../options.ts";
@@ -41,9 +41,10 @@ export function checkCommand(contextOf: (command: Command) => CommandContext): C
 }
 
 function resultText(check: TrainingDataCheck): string {
-  const { leakage, findings } = check;
+  const { leakage, findings, overlap } = check;
   return [
     list([
+      ["labels on raster", overlap && overlapText(overlap)],
       ["chips", check.chips],
       ["without labels", check.unlabelledChips],
       ["ignored pixels", share(check.ignoredShare)],
@@ -58,6 +59,11 @@ function resultText(check: TrainingDataCheck): string {
     ...(findings.length === 0 ? [] : [findings.map(({ severity, code, message }) => `${severity}: ${code}: ${message}`).join("\n")]),
     verdictText(check),
   ].join("\n\n");
+}
+
+function overlapText({ features, inside, labelledShare }: LabelOverlap): string {
+  const ground = `${share(labelledShare)} of its ground lies within their extent`;
+  return features === null ? ground : `${inside} of ${features} features; ${ground}`;
 }
 
 function verdictText({ good, findings }: TrainingDataCheck): string {

@@ -12,7 +12,7 @@ import {
 } from "@geolearn/inference";
 import { Command, Option } from "commander";
 import type { CommandContext } from "../context.ts";
-import { bands, bounds, integer, several, withNetwork } from "../options.ts";
+import { bands, bounds, integer, number, several, withNetwork } from "../options.ts";
 import { list, table } from "../table.ts";
 
 interface Options extends Pick<
@@ -101,5 +101,5 @@ function estimateText(cost: InferenceEstimate): string {
 }
 
 function cellSize(text: string): number | "model" | "scene" {
-  return text === "model" || text === "scene" ? text : Number(text);
+  return text === "model" || text === "scene" ? text : number(text);
 }
