@@ -2,8 +2,8 @@
 
 python tests/oracles/training_curve.py FOLDER
 
-FOLDER holds initial.safetensors (weights of a plain U-Net with geolearn's names) and run.json: base, depth, bands, classes,
-mean, std, lr, optimizer (adam, adamw, sgd), weightDecay, clipNorm, total (steps of the one-cycle schedule), side, batch,
+FOLDER holds initial.safetensors (weights of a U-Net with geolearn's names) and run.json: net (the arguments of the U-Net of
+unet_networks.py), lr, optimizer (adam, adamw, sgd), weightDecay, clipNorm, total (steps of the one-cycle schedule), side, batch,
 images and targets of each step as nested base64 float32 and int32. Prints {"losses": [...], "norms": [...], "weights": [sum
 of squares of every parameter]} as JSON.
 """
@@ -18,41 +18,11 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
+from unet_networks import UNet
+
 torch.set_num_threads(1)
 folder = pathlib.Path(sys.argv[1])
 run = json.loads((folder / "run.json").read_text())
-
-
-def double(i, o):
-    return nn.ModuleDict({"conv1": nn.Conv2d(i, o, 3, padding=1, bias=False), "norm1": nn.BatchNorm2d(o), "conv2": nn.Conv2d(o, o, 3, padding=1, bias=False), "norm2": nn.BatchNorm2d(o)})
-
-
-def apply(block, x):
-    for k in ("1", "2"):
-        x = F.relu(block["norm" + k](block["conv" + k](x)))
-    return x
-
-
-class Net(nn.Module):
-    def __init__(self, bands, classes, base, depth):
-        super().__init__()
-        w = [base << d for d in range(depth)]
-        self.down = nn.ModuleList(double(i, o) for i, o in zip([bands, *w[:-1]], w))
-        self.middle = double(w[-1], base << depth)
-        self.reduce = nn.ModuleList(nn.Conv2d(2 * v, v, 1) for v in reversed(w))
-        self.up = nn.ModuleList(double(2 * v, v) for v in reversed(w))
-        self.head = nn.Conv2d(base, classes, 1)
-
-    def forward(self, x):
-        skips = []
-        for level in self.down:
-            x = apply(level, x)
-            skips.append(x)
-            x = F.max_pool2d(x, 2)
-        x = apply(self.middle, x)
-        for reduce, up, skip in zip(self.reduce, self.up, reversed(skips)):
-            x = apply(up, torch.cat([skip, reduce(F.interpolate(x, scale_factor=2, mode="nearest"))], 1))
-        return self.head(x)
 
 
 def load(path):
@@ -63,7 +33,7 @@ def load(path):
     return {k: torch.from_numpy(np.frombuffer(data[8 + size :][slice(*v["data_offsets"])], "<f4").reshape(v["shape"]).copy()) for k, v in header.items()}
 
 
-net = Net(run["bands"], run["classes"], run["base"], run["depth"])
+net = UNet(**run["net"])
 missing = net.load_state_dict(load(folder / "initial.safetensors"), strict=False)
 assert not missing.unexpected_keys and all(k.endswith("num_batches_tracked") for k in missing.missing_keys), missing
 net.double() if run.get("double") else net
@@ -74,14 +44,13 @@ if kind == "sgd":
 else:
     opt = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[kind](net.parameters(), lr, weight_decay=decay)
 schedule = torch.optim.lr_scheduler.OneCycleLR(opt, lr, total_steps=run["total"])
-mean, std = (torch.tensor(run[k], dtype=dtype)[None, :, None, None] for k in ("mean", "std"))
 losses, norms = [], []
 n, s = run["batch"], run["side"]
 for step, (image, target) in enumerate(zip(run["images"], run["targets"])):
     x = torch.from_numpy(np.frombuffer(base64.b64decode(image), "<f4").reshape(n, s, s, -1).transpose(0, 3, 1, 2).copy()).to(dtype)
     y = torch.from_numpy(np.frombuffer(base64.b64decode(target), "<i4").reshape(n, s, s).astype("i8"))
     opt.zero_grad()
-    loss = F.cross_entropy(net((x - mean) / std), y, ignore_index=-1)
+    loss = F.cross_entropy(net(x), y, ignore_index=-1)
     loss.backward()
     norms.append(float(nn.utils.clip_grad_norm_(net.parameters(), run["clipNorm"])))
     opt.step()
