@@ -2,6 +2,7 @@
 
     python tests/oracles/crs.py                    writes packages/core/src/crs/fixtures/crs.json (25 positions a system)
     python tests/oracles/crs.py --points 300       prints the same with more positions, for the test that runs PROJ live
+    python tests/oracles/crs.py --projjson         prints the PROJJSON of every system
     python tests/oracles/crs.py --check < in.json  answers, for each {"wkt", "points"}, what PROJ makes of it
     python tests/oracles/crs.py --tiff < in.json   the same for each {"path", "points"}, of the GeoTIFF as rasterio reads it
 """
@@ -68,12 +69,16 @@ def main() -> None:
     parser.add_argument("--points", type=int, default=0)
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--tiff", action="store_true")
+    parser.add_argument("--projjson", action="store_true")
     options = parser.parse_args()
     if options.check:
         print(json.dumps([check(item) for item in json.load(sys.stdin)]))
         return
     if options.tiff:
         print(json.dumps([tiff(item) for item in json.load(sys.stdin)]))
+        return
+    if options.projjson:
+        print(json.dumps({str(text): CRS.from_user_input(text).to_json_dict() for text in [*SYSTEMS, *CUSTOM]}))
         return
     text = json.dumps(oracle(options.points or 25), separators=(",", ":"))
     if options.points:

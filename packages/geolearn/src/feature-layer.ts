@@ -31,7 +31,7 @@ export class FeatureLayer implements Features {
     this.features = features;
   }
 
-  /** Reads a GeoJSON, newline GeoJSON, GeoPackage, FlatGeobuf or Shapefile. */
+  /** Reads a GeoJSON, newline GeoJSON, GeoPackage, FlatGeobuf, GeoParquet or Shapefile. */
   static async open(path: string): Promise<FeatureLayer> {
     return new FeatureLayer(await readFeatures(path));
   }
@@ -86,7 +86,7 @@ export class FeatureLayer implements Features {
     };
   }
 
-  /** Writes the layer; the ending chooses the format: .geojson (in EPSG:4326), .geojsonl, .gpkg, .fgb, .shp, .zip. */
+  /** Writes the layer; the ending chooses the format: .geojson (in EPSG:4326), .geojsonl, .gpkg, .fgb, .parquet, .shp, .zip. */
   async save(path: string, options: Omit<FeatureWriteOptions, "crs"> = {}): Promise<void> {
     await writeFeatures(this.features, path, { ...options, crs: this.crs });
   }

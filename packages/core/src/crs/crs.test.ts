@@ -4,7 +4,9 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 
 import type { Crs } from "./crs.ts";
+import { crsToProjJson } from "./to-projjson.ts";
 import { crsToWkt } from "./to-wkt.ts";
+import { crsFromProjJson } from "./from-projjson.ts";
 import { crsFromWkt } from "./from-wkt.ts";
 import { parseCrs } from "./parse.ts";
 import { createTransformer, transformCoordinates } from "./transform.ts";
@@ -281,4 +283,73 @@ describe.runIf(withPeers)("WKT out, read by PROJ", () => {
     },
     60_000,
   );
+});
+
+describe.runIf(withPeers)("PROJJSON", () => {
+  it("out, read by PROJ", () => {
+    const items = [
+      ...oracle.systems.map(({ code, points }) => ({ crs: parseCrs(code), points })),
+      ...oracle.custom.map(({ proj, points }) => ({ crs: parseCrs(proj), points })),
+    ];
+    const answers = askProj(items.map(({ crs, points }) => ({ wkt: JSON.stringify(crsToProjJson(crs)), code: crs.epsg !== null, points })));
+    const failures: string[] = [];
+    for (const [index, answer] of answers.entries()) {
+      const { crs, points } = items[index]!;
+      const metres = crs.geographic ? 111_320 : crs.metresPerUnit;
+      if (answer.error !== undefined) failures.push(`${crs.name}: ${answer.error}`);
+      else {
+        if (crs.epsg !== answer.epsg) failures.push(`${crs.name} became ${answer.epsg}`);
+        const distance = Math.max(
+          ...points.map(([, , x, y], i) => Math.hypot(x - answer.points[i]![0], y - answer.points[i]![1]) * metres),
+        );
+        if (!(distance < 1e-3)) failures.push(`${crs.name} ${crs.proj}: ${distance} m`);
+      }
+    }
+    expect(failures).toEqual([]);
+  }, 180_000);
+
+  it("in, written by PROJ, with codes and without a single one", () => {
+    const written = JSON.parse(execFileSync(peers, [`${root}tests/oracles/crs.py`, "--projjson"], { encoding: "utf8" })) as Record<
+      string,
+      object
+    >;
+    const failures: string[] = [];
+    for (const entry of [...oracle.systems, ...oracle.custom]) {
+      const label = "code" in entry ? String(entry.code) : entry.proj;
+      const json = written[label]!;
+      const bare = crsFromProjJson(
+        JSON.parse(JSON.stringify(json, (key, value: unknown) => (key === "id" || key === "ids" ? undefined : value))),
+      );
+      if ("code" in entry && crsFromProjJson(json).epsg !== entry.code) failures.push(`${label} became ${crsFromProjJson(json).epsg}`);
+      const distance = worst(wgs84, bare, entry.points);
+      if (!(distance < (label.includes("robin") ? 0.5 : 1e-3))) failures.push(`${label}: ${distance} m (${bare.proj})`);
+      if ("code" in entry && bare.epsg === null) failures.push(`${label} is not recognized`);
+    }
+    expect(failures).toEqual([]);
+  }, 180_000);
+});
+
+describe("PROJJSON", () => {
+  it.each([...oracle.systems.map(({ code }) => code), ...oracle.custom.map(({ proj }) => proj)])("%s out and in again", (text) => {
+    const crs = parseCrs(text);
+    const back = crsFromProjJson(JSON.parse(JSON.stringify(crsToProjJson(crs))));
+    expect(back.epsg ?? crs.epsg).toBe(crs.epsg ?? back.epsg);
+    expect(sameCrs(back, crs)).toBe(true);
+  });
+
+  it("is longitude and latitude under OGC's name", () => {
+    expect(crsFromProjJson({ type: "GeographicCRS", name: "WGS 84 (CRS84)", id: { authority: "OGC", code: "CRS84" } }).epsg).toBe(4326);
+  });
+
+  it.each([
+    [null],
+    ["EPSG:4326"],
+    [{}],
+    [{ type: "VerticalCRS", name: "height" }],
+    [{ type: "ProjectedCRS", name: "x", base_crs: {}, conversion: {} }],
+    [{ type: "GeodeticCRS", name: "x", datum: { name: "d", ellipsoid: { name: "e", semi_major_axis: "long" } } }],
+    [{ type: "GeographicCRS", name: "x", datum: { name: "d", ellipsoid: { name: "e", radius: -5 } } }],
+  ])("%j is refused", (value) => {
+    expect(() => crsFromProjJson(value)).toThrow(expect.objectContaining({ code: "CRS_UNKNOWN" }));
+  });
 });

@@ -21,7 +21,12 @@ const COMPOUND = ["COMPD_CS", "COMPOUNDCRS"];
  * @throws CRS_UNKNOWN when the text is damaged or names a projection that is not supported
  */
 export function crsFromWkt(wkt: string): Crs {
-  const { node, shift } = horizontal(parseWkt(wkt));
+  return crsFromTree(parseWkt(wkt), wkt);
+}
+
+/** The same from a tree that was parsed, or made of something else. `wkt` is the text that it came from. */
+export function crsFromTree(root: WktNode, wkt: string | null): Crs {
+  const { node, shift } = horizontal(root);
   const epsg = authorityCode(node);
   const name = String(node.values[0] ?? "unnamed");
   const definition = epsg === null || shift !== null ? null : epsgDefinition(epsg);
@@ -42,7 +47,7 @@ export function crsFromWkt(wkt: string): Crs {
 }
 
 /** Gives a system that has no code the code of its twin in the table. */
-function recognized(name: string, parameters: Map<string, string>, base: number | null, wkt: string, epsg: number | null): Crs {
+function recognized(name: string, parameters: Map<string, string>, base: number | null, wkt: string | null, epsg: number | null): Crs {
   const proj = formatProjString(parameters);
   const twin = epsg === null ? findProjected(name, proj, base) : null;
   if (twin === null) return finish(epsg, name, proj, wkt);
@@ -50,7 +55,7 @@ function recognized(name: string, parameters: Map<string, string>, base: number 
   return finish(typeof twin.code === "number" ? twin.code : null, definition.name, definition.proj, wkt);
 }
 
-function finish(epsg: number | null, name: string, proj: string, wkt: string): Crs {
+function finish(epsg: number | null, name: string, proj: string, wkt: string | null): Crs {
   const parameters = parseProjString(proj);
   const geographic = isGeographicProj(parameters);
   const crs: Crs = { epsg, name, proj, wkt, geographic, metresPerUnit: geographic ? 1 : linearUnit(parameters) };

@@ -10,6 +10,7 @@ import { AppendFile } from "./append-file.ts";
 import { geometryBounds, unionBounds } from "./bounds.ts";
 import type { Feature, FieldValue } from "./features.ts";
 import { type FieldType, joinFieldTypes } from "./field-types.ts";
+import { forEachPosition } from "./positions.ts";
 import { uniqueNames } from "./unique-names.ts";
 import { hasHeight, readWkb, writeWkb } from "./wkb.ts";
 
@@ -23,8 +24,13 @@ export interface SpooledField {
   readonly type: FieldType | null;
 }
 
+/** A type of geometry. */
+export type GeometryKind = Geometry["type"] | `${Geometry["type"]} Z`;
+
 /** A feature that waits. */
 export interface SpooledFeature {
+  /** Its number, in the order in which they came. */
+  readonly index: number;
   /** Its geometry as well-known binary, or null. */
   readonly wkb: Uint8Array | null;
   readonly properties: Feature["properties"];
@@ -32,7 +38,7 @@ export interface SpooledFeature {
 
 /** Bytes before a feature, which say how many the geometry takes. */
 const HEAD_BYTES = 4;
-/** Read at once: enough for many features in a row, little enough where they are read in another order. */
+/** Bytes read at once. */
 const BLOCK = 1 << 16;
 const GROWTH = 1024;
 
@@ -40,7 +46,7 @@ const GROWTH = 1024;
 export class FeatureSpool {
   readonly #file: AppendFile;
   readonly #types = new Map<string, FieldType | null>();
-  readonly #geometryTypes = new Set<Geometry["type"]>();
+  readonly #geometryKinds = new Set<GeometryKind>();
   #offsets = new Float64Array(GROWTH);
   #boxes = new Float64Array(4 * GROWTH);
   #count = 0;
@@ -48,7 +54,7 @@ export class FeatureSpool {
   #blockAt = 0;
   #bounds: Bounds | null = null;
   #placeless = 0;
-  #height = false;
+  #heights: [number, number] | null = null;
 
   private constructor(file: AppendFile) {
     this.#file = file;
@@ -85,11 +91,20 @@ export class FeatureSpool {
 
   /** True when any position has a height. */
   get height(): boolean {
-    return this.#height;
+    return this.#heights !== null;
   }
 
-  get geometryTypes(): ReadonlySet<Geometry["type"]> {
-    return this.#geometryTypes;
+  /** The box around all of them with the heights where there are any: `[xmin, ymin, zmin, xmax, ymax, zmax]`. */
+  get extent(): readonly number[] | null {
+    if (this.#bounds === null || this.#heights === null) return this.#bounds;
+    const [xmin, ymin, xmax, ymax] = this.#bounds;
+    const [zmin, zmax] = this.#heights;
+    return [xmin, ymin, zmin, xmax, ymax, zmax];
+  }
+
+  /** Types of the geometries, with a Z where they have heights. */
+  get geometryKinds(): ReadonlySet<GeometryKind> {
+    return this.#geometryKinds;
   }
 
   /** The columns, in the order in which they came. */
@@ -103,10 +118,33 @@ export class FeatureSpool {
     return this.#boxes.subarray(0, 4 * this.#count);
   }
 
-  /** One of the features. */
-  async read(index: number): Promise<SpooledFeature> {
+  /**
+   * Features in the order of `indices`, in lists of a few thousand: those of a list are read as they stand in the file, so
+   * that any order costs about as much as the order in which they came.
+   */
+  async *read(indices: Uint32Array | null, most: number, mostBytes: number): AsyncGenerator<SpooledFeature[]> {
+    for (let first = 0; first < this.#count;) {
+      const wanted: number[] = [];
+      for (let bytes = 0; first + wanted.length < this.#count && wanted.length < most && bytes < mostBytes;) {
+        const index = indices?.[first + wanted.length] ?? first + wanted.length;
+        wanted.push(index);
+        bytes += this.#end(index) - this.#offsets[index]!;
+      }
+      const byPlace = wanted.map((index, place) => ({ index, place })).sort((a, b) => a.index - b.index);
+      const features = new Array<SpooledFeature>(wanted.length);
+      for (const { index, place } of byPlace) features[place] = await this.#readOne(index);
+      yield features;
+      first += wanted.length;
+    }
+  }
+
+  #end(index: number): number {
+    return index + 1 < this.#count ? this.#offsets[index + 1]! : this.#file.length;
+  }
+
+  async #readOne(index: number): Promise<SpooledFeature> {
     const at = this.#offsets[index]!;
-    const end = index + 1 < this.#count ? this.#offsets[index + 1]! : this.#file.length;
+    const end = this.#end(index);
     if (at < this.#blockAt || end > this.#blockAt + this.#block.length) {
       this.#blockAt = at;
       this.#block = await this.#file.read(at, Math.max(end - at, BLOCK));
@@ -116,6 +154,7 @@ export class FeatureSpool {
     const wkbBytes = view.getUint32(0, true);
     const text = new TextDecoder().decode(bytes.subarray(HEAD_BYTES + wkbBytes));
     return {
+      index,
       wkb: wkbBytes === 0 ? null : bytes.subarray(HEAD_BYTES, HEAD_BYTES + wkbBytes),
       properties: Object.fromEntries(JSON.parse(text) as [string, FieldValue][]),
     };
@@ -135,8 +174,9 @@ export class FeatureSpool {
     this.#bounds = unionBounds(this.#bounds, bounds);
     if (bounds === null) this.#placeless += 1;
     if (geometry !== null) {
-      this.#geometryTypes.add(geometry.type);
-      this.#height ||= hasHeight(geometry);
+      const high = hasHeight(geometry);
+      this.#geometryKinds.add(`${geometry.type}${high ? " Z" : ""}`);
+      if (high) forEachPosition(geometry, ([, , z = 0]) => this.#addHeight(z));
     }
     for (const [name, value] of Object.entries(properties)) this.#types.set(name, joinFieldTypes(this.#types.get(name) ?? null, value));
     const wkb = geometry === null ? new Uint8Array() : writeWkb(geometry);
@@ -146,6 +186,11 @@ export class FeatureSpool {
     await this.#file.append(head);
     await this.#file.append(wkb);
     await this.#file.append(text);
+  }
+
+  #addHeight(z: number): void {
+    const [least, largest] = this.#heights ?? [z, z];
+    this.#heights = [Math.min(least, z), Math.max(largest, z)];
   }
 
   #grow(): void {

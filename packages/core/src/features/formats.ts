@@ -5,7 +5,7 @@ import { extname } from "node:path";
 import { GeoLearnError } from "../errors.ts";
 
 /** Vector formats that are read and written. */
-export type FeatureFormat = "geojson" | "geojsonl" | "gpkg" | "fgb" | "shp" | "shp-zip";
+export type FeatureFormat = "geojson" | "geojsonl" | "gpkg" | "fgb" | "parquet" | "shp" | "shp-zip";
 
 const BY_EXTENSION: Readonly<Record<string, FeatureFormat>> = {
   ".geojson": "geojson",
@@ -17,6 +17,8 @@ const BY_EXTENSION: Readonly<Record<string, FeatureFormat>> = {
   ".jsonl": "geojsonl",
   ".gpkg": "gpkg",
   ".fgb": "fgb",
+  ".parquet": "parquet",
+  ".geoparquet": "parquet",
   ".shp": "shp",
   ".zip": "shp-zip",
 };
@@ -28,7 +30,6 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   ".kmz": "KML: convert it first, for example\n  ogr2ogr out.gpkg in.kmz",
   ".dxf": "a drawing: convert it first, for example\n  ogr2ogr -a_srs EPSG:<code> out.gpkg in.dxf",
   ".dwg": "a drawing: export it first, in ArcGIS Pro with CAD To Geodatabase and Export Features",
-  ".parquet": "GeoParquet, which this release does not read: convert it first, for example\n  ogr2ogr out.gpkg in.parquet",
   ".gml": "GML: convert it first, for example\n  ogr2ogr out.gpkg in.gml",
   ".gpx": "GPX: convert it first, for example\n  ogr2ogr out.gpkg in.gpx",
   ".csv":
@@ -52,7 +53,7 @@ export function formatOfPath(path: string, use: "read" | "write" = "read"): Feat
   const hint = elsewhere ?? "convert it first, for example\n  ogr2ogr out.gpkg in" + extension;
   throw new GeoLearnError(
     "UNSUPPORTED_FORMAT",
-    `${path} has the extension "${extension}"; .geojson, .geojsonl, .gpkg, .fgb, .shp and .zip (Shapefile) are read and written.`,
+    `${path} has the extension "${extension}"; .geojson, .geojsonl, .gpkg, .fgb, .parquet, .shp and .zip (Shapefile) are read and written.`,
     {
       hint:
         use === "write"
@@ -68,11 +69,12 @@ export function formatOfBytes(bytes: Uint8Array): FeatureFormat {
   const text = new TextDecoder("latin1").decode(bytes.subarray(0, 64));
   if (text.startsWith("SQLite format 3\0")) return "gpkg";
   if (/^fgb[^]fgb/.test(text)) return "fgb";
+  if (text.startsWith("PAR1")) return "parquet";
   if (text.startsWith("PK\u0003\u0004")) return "shp-zip";
   const start = text.replace(/^ï»¿/, "").trimStart();
   if (start.startsWith("\u001e")) return "geojsonl";
   if (start.startsWith("{")) return isLineDelimited(bytes) ? "geojsonl" : "geojson";
-  throw new GeoLearnError("UNSUPPORTED_FORMAT", "The bytes are no GeoJSON, GeoPackage, FlatGeobuf or zipped Shapefile.", {
+  throw new GeoLearnError("UNSUPPORTED_FORMAT", "The bytes are no GeoJSON, GeoPackage, FlatGeobuf, GeoParquet or zipped Shapefile.", {
     hint: "Convert the data to GeoPackage first: ogr2ogr out.gpkg in",
   });
 }

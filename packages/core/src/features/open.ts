@@ -16,6 +16,7 @@ import { type FeatureFormat, formatOfBytes, formatOfPath } from "./formats.ts";
 import { openFlatGeobuf } from "./flatgeobuf/reader.ts";
 import { openGeoJsonLines } from "./geojson-lines.ts";
 import { openGeoJson } from "./geojson-reader.ts";
+import { openGeoParquet } from "./parquet/reader.ts";
 import { openShapefile } from "./shapefile-reader.ts";
 import { openGeoPackage } from "./geopackage-reader.ts";
 
@@ -32,7 +33,8 @@ export interface FeatureReadOptions {
   readonly format?: FeatureFormat;
   /**
    * Only features whose boxes meet this one, `[xmin, ymin, xmax, ymax]` in the coordinates of the file; features without a
-   * geometry are left out. The index of a FlatGeobuf finds them without reading the rest.
+   * geometry are left out. The index of a FlatGeobuf finds them without reading the rest, and row groups of a GeoParquet that lie
+   * elsewhere are skipped.
    */
   readonly bounds?: Bounds;
   readonly signal?: AbortSignal;
@@ -40,8 +42,8 @@ export interface FeatureReadOptions {
 }
 
 /**
- * Opens features to be read one after another: GeoJSON, newline-delimited GeoJSON and FlatGeobuf are streamed from the
- * file, GeoPackage and Shapefile are read row by row. Iterating twice reads twice.
+ * Opens features to be read one after another: GeoJSON, newline-delimited GeoJSON, FlatGeobuf and GeoParquet are streamed
+ * from the file, GeoPackage and Shapefile are read row by row. Iterating twice reads twice.
  *
  * Whole numbers beyond 2^53 come as text with all their digits from formats that hold 64 bits.
  *
@@ -97,6 +99,8 @@ function openFormat(format: FeatureFormat, source: ByteSource, options: FormatOp
       return openShapefile(source, format, options);
     case "fgb":
       return openFlatGeobuf(source, options);
+    case "parquet":
+      return openGeoParquet(source, options);
   }
 }
 

@@ -46,7 +46,9 @@ export async function openRandomFile(path: string, name: string): Promise<Random
 }
 
 /** Bytes in memory. */
-export function randomMemory(bytes: Uint8Array, name: string): RandomSource {
+export function randomMemory(given: Uint8Array, name: string): RandomSource {
+  // slice() of a Node Buffer would share its memory
+  const bytes = new Uint8Array(given.buffer, given.byteOffset, given.byteLength);
   return {
     name,
     size: bytes.length,

@@ -11,6 +11,7 @@ import type { Feature, Features, FeatureStream } from "./features.ts";
 import { type FeatureFormat, formatOfPath } from "./formats.ts";
 import { writeFlatGeobuf } from "./flatgeobuf/writer.ts";
 import { writeGeoJson } from "./geojson-writer.ts";
+import { writeGeoParquet } from "./parquet/writer.ts";
 import { writeShapefile, writeZippedShapefile } from "./shapefile-writer.ts";
 import { writeGeoPackage } from "./geopackage-writer.ts";
 
@@ -38,8 +39,8 @@ export interface FeatureWriteOptions {
 }
 
 /**
- * Writes features in the format of the file's name (.geojson, .geojsonl, .gpkg, .fgb, .shp, .zip for a zipped Shapefile) and
- * returns how many. The file appears under its name only when it is whole; on an error or an abort nothing is left.
+ * Writes features in the format of the file's name (.geojson, .geojsonl, .gpkg, .fgb, .parquet, .shp, .zip for a zipped
+ * Shapefile) and returns how many. The file appears under its name only when it is whole; on an error or an abort nothing is left.
  *
  * @throws CRS_MISSING, UNSUPPORTED_FORMAT, OUTPUT_EXISTS, DISK_FULL, WRITE_FAILED; the errors of the features' source
  * @example
@@ -74,6 +75,8 @@ export async function writeFeatures(
       const layer = options.layer ?? basename(path, extname(path));
       return writeFlatGeobuf(stream, path, { crs, layer, spatialIndex: options.spatialIndex ?? true, signal });
     }
+    case "parquet":
+      return writeGeoParquet(stream, path, { crs, signal });
     case "shp":
       return writeShapefile(stream, path, { crs, signal, onWarning: options.onWarning });
     case "shp-zip":

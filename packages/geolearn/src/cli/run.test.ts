@@ -217,15 +217,18 @@ describe("results", () => {
     });
   });
 
-  test.each([".geojsonl", ".fgb"])("polygons as %s: counts by class, described, and as the truth of their own map", async (extension) => {
-    const path = join(folder, `regions${extension}`);
-    const { out } = await run("to-polygons", "--raster", scene, "--out", path, "--json");
-    expect(JSON.parse(out)).toEqual({ out: path, count: 2, classes: { "0": 1, "7": 1 } });
-    expect(JSON.parse((await run("info", path, "--json")).out)).toMatchObject({ kind: "features", count: 2, geometries: { Polygon: 2 } });
-    const accuracy = await run("accuracy", "--predicted", scene, "--truth", path, "--json");
-    expect(JSON.parse(accuracy.out)).toMatchObject({ pixelAccuracy: 1, meanIou: 1 });
-    rmSync(path);
-  });
+  test.each([".geojsonl", ".fgb", ".parquet"])(
+    "polygons as %s: counts by class, described, and as the truth of their own map",
+    async (extension) => {
+      const path = join(folder, `regions${extension}`);
+      const { out } = await run("to-polygons", "--raster", scene, "--out", path, "--json");
+      expect(JSON.parse(out)).toEqual({ out: path, count: 2, classes: { "0": 1, "7": 1 } });
+      expect(JSON.parse((await run("info", path, "--json")).out)).toMatchObject({ kind: "features", count: 2, geometries: { Polygon: 2 } });
+      const accuracy = await run("accuracy", "--predicted", scene, "--truth", path, "--json");
+      expect(JSON.parse(accuracy.out)).toMatchObject({ pixelAccuracy: 1, meanIou: 1 });
+      rmSync(path);
+    },
+  );
 
   test("accuracy of a map against itself", async () => {
     const { out } = await run("accuracy", "--predicted", scene, "--truth", scene, "--json");

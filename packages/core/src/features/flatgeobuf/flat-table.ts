@@ -3,7 +3,7 @@
  * damaged bytes end in an error and never in a wrong value from elsewhere.
  */
 
-import { GeoLearnError } from "../../errors.ts";
+import { corrupt } from "../damage.ts";
 
 /** A vector in the bytes: where its first element is, and how many there are. */
 export interface FlatVector {
@@ -113,12 +113,4 @@ export class FlatTable {
   #corrupt(reason: string): never {
     throw corrupt(this.#where, reason);
   }
-}
-
-/** The error for damaged bytes of a FlatGeobuf. */
-export function corrupt(where: string, reason: string): GeoLearnError {
-  return new GeoLearnError("FEATURES_CORRUPT", `${where}: ${reason}.`, {
-    hint: "The file is damaged or was not written to its end; export it again from its source.",
-    data: { where },
-  });
 }

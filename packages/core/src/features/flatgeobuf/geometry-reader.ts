@@ -3,7 +3,8 @@
 import type { Geometry, Position } from "geojson";
 
 import { GeoLearnError } from "../../errors.ts";
-import { type FlatTable, corrupt } from "./flat-table.ts";
+import { corrupt } from "../damage.ts";
+import type { FlatTable } from "./flat-table.ts";
 import { GEOMETRY, GEOMETRY_TYPES } from "./schema.ts";
 
 const MAX_DEPTH = 16;

@@ -4,9 +4,10 @@ import type { Crs } from "../../crs/crs.ts";
 import { crsFromWkt } from "../../crs/from-wkt.ts";
 import { parseCrs } from "../../crs/parse.ts";
 import { GeoLearnError } from "../../errors.ts";
+import { corrupt } from "../damage.ts";
 import type { RandomSource } from "../random-source.ts";
 import { uniqueNames } from "../unique-names.ts";
-import { FlatTable, corrupt } from "./flat-table.ts";
+import { FlatTable } from "./flat-table.ts";
 import { COLUMN, CRS, HEADER, MAGIC, MAGIC_BYTES } from "./schema.ts";
 import { treeBytes } from "./tree-layout.ts";
 

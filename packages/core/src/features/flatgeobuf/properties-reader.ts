@@ -1,8 +1,8 @@
 /** Fields of a FlatGeobuf feature: pairs of a column's number and a value. */
 
+import { corrupt } from "../damage.ts";
 import { type emptyProperties, finiteNumber, setField, wholeNumber } from "../feature-value.ts";
 import type { FieldValue } from "../features.ts";
-import { corrupt } from "./flat-table.ts";
 import type { Column } from "./header-reader.ts";
 import { COLUMN_TYPE } from "./schema.ts";
 

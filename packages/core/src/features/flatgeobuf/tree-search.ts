@@ -1,8 +1,8 @@
 /** Search in the index of a FlatGeobuf, read from the file node by node. */
 
 import type { Bounds } from "../../affine.ts";
+import { corrupt } from "../damage.ts";
 import type { RandomSource } from "../random-source.ts";
-import { corrupt } from "./flat-table.ts";
 import type { FlatGeobufHeader } from "./header-reader.ts";
 import { NODE_BYTES, treeLevels } from "./tree-layout.ts";
 

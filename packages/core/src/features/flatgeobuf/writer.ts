@@ -26,6 +26,9 @@ export interface FlatGeobufWriteOptions {
 
 /** Children of a node of the index, as everybody has it. */
 const NODE_SIZE = 16;
+/** Features read from the temporary file together. */
+const BATCH = 16_384;
+const BATCH_BYTES = 1 << 26;
 
 /** Writes features and returns how many. @throws CRS_UNKNOWN, WRITE_FAILED, DISK_FULL */
 export async function writeFlatGeobuf(features: AsyncIterable<Feature>, path: string, options: FlatGeobufWriteOptions): Promise<number> {
@@ -61,20 +64,24 @@ async function writeFile(
   const order = indexed ? hilbertOrder(spool.boxes, bounds) : null;
   const featuresAt = file.length;
   const offsets = new Float64Array(count);
-  for (let i = 0; i < count; i += 1) {
+  let done = 0;
+  for await (const features of spool.read(order, BATCH, BATCH_BYTES)) {
     signal?.throwIfAborted();
-    const index = order === null ? i : order[i]!;
-    const feature = await spool.read(index);
-    // as GDAL does, what has no position is written as no geometry
-    const geometry = Number.isNaN(spool.boxes[4 * index]!) ? null : spooledGeometry(feature, `feature ${index}`);
-    offsets[i] = file.length - featuresAt;
-    await file.append(encodeFeature(builder, geometry, feature.properties, fields, height));
+    for (const feature of features) {
+      // as GDAL does, what has no position is written as no geometry
+      const placeless = Number.isNaN(spool.boxes[4 * feature.index]!);
+      const geometry = placeless ? null : spooledGeometry(feature, `feature ${feature.index}`);
+      offsets[done] = file.length - featuresAt;
+      await file.append(encodeFeature(builder, geometry, feature.properties, fields, height));
+      done += 1;
+    }
   }
   if (order !== null) await file.overwrite(encodeTree(spool.boxes, order, offsets, NODE_SIZE), indexAt);
 }
 
 /** The type of all geometries, or null where they differ or there are none. */
-function commonType({ geometryTypes }: FeatureSpool): Geometry["type"] | null {
-  const [type] = geometryTypes;
-  return geometryTypes.size === 1 ? type! : null;
+function commonType({ geometryKinds }: FeatureSpool): Geometry["type"] | null {
+  const types = new Set([...geometryKinds].map((kind) => kind.replace(" Z", "") as Geometry["type"]));
+  const [type] = types;
+  return types.size === 1 ? type! : null;
 }

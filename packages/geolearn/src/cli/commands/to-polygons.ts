@@ -24,7 +24,7 @@ export function toPolygonsCommand(contextOf: (command: Command) => CommandContex
   const command = new Command("to-polygons")
     .description("Outline the classes of a map as polygons, exact to the pixel edge.")
     .requiredOption("--raster <map.tif>", "a class raster")
-    .requiredOption("--out <path>", "where the polygons go: .gpkg, .geojson, .geojsonl, .fgb, .shp or .zip")
+    .requiredOption("--out <path>", "where the polygons go: .gpkg, .geojson, .geojsonl, .fgb, .parquet, .shp or .zip")
     .option("--classes <name,...>", "classes to outline, by name or value (default: all)", words)
     .option("--min-area <m2>", 'leave out smaller polygons; square metres on the ground, or e.g. "20 crs"', length)
     .option("--sieve <m2>", "give smaller regions to their largest neighbour first", length)
