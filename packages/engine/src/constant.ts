@@ -1,6 +1,7 @@
 /** Marking what never changes. */
 
 import * as tf from "@tensorflow/tfjs";
+import { engineInfo } from "./engine-state.ts";
 import { onnxBackend } from "./graph/backend.ts";
 import { asConstants, markConstant } from "./graph/recording.ts";
 import type { TensorData, TensorType } from "./types.ts";
@@ -15,8 +16,9 @@ import type { TensorData, TensorType } from "./types.ts";
 export function constant(values: tf.Tensor): tf.Tensor;
 export function constant(values: TensorData | number, shape?: readonly number[], dtype?: TensorType): tf.Tensor;
 export function constant(values: tf.Tensor | TensorData | number, shape?: readonly number[], dtype: TensorType = "float32"): tf.Tensor {
+  const recorded = engineInfo()?.device !== "tensorflow";
   if (values instanceof tf.Tensor) {
-    markConstant(onnxBackend().valueBehind(values));
+    if (recorded) markConstant(onnxBackend().valueBehind(values));
     return values;
   }
   const tensor = asConstants(() =>
@@ -24,7 +26,7 @@ export function constant(values: tf.Tensor | TensorData | number, shape?: readon
       ? tf.scalar(dtype === "bool" ? values !== 0 : values, dtype)
       : tf.tensor(values, (shape ?? [values.length]).slice(), typeOf(values, dtype)),
   );
-  markConstant(onnxBackend().valueBehind(tensor));
+  if (recorded) markConstant(onnxBackend().valueBehind(tensor));
   return tensor;
 }
 

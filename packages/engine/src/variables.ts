@@ -1,7 +1,7 @@
 /** Values of variables in and out, without going through tensors. */
 
 import { GeoLearnError } from "@geolearn/core";
-import type * as tf from "@tensorflow/tfjs";
+import * as tf from "@tensorflow/tfjs";
 import { runningEngine } from "./engine-state.ts";
 import { onnxBackend } from "./graph/backend.ts";
 import { leaf, sizeOf } from "./graph/value.ts";
@@ -32,10 +32,8 @@ export function writeVariable(variable: tf.Variable, values: HostTensor): void {
   }
   const { runner } = runningEngine();
   if (runner === null) {
-    throw new GeoLearnError(
-      "ENGINE_FAILED",
-      "writeVariable needs the recording engine; with device tensorflow use variable.assign(tensor)",
-    );
+    tf.tidy(() => variable.assign(tf.tensor(values.data, variable.shape, values.dtype)));
+    return;
   }
   onnxBackend().replace(variable, leaf(values.data.slice(), variable.shape.slice(), values.dtype));
 }

@@ -22,7 +22,7 @@ function sourceOf(i: number, from: number, to: number, { alignCorners, halfPixel
 }
 
 /** Weights `[to, from]` of linear interpolation along one axis; beyond the border its value is held. */
-function linearWeights(from: number, to: number, convention: Convention): Float32Array {
+export function linearWeights(from: number, to: number, convention: Convention): Float32Array {
   const weights = new Float32Array(to * from);
   for (let i = 0; i < to; i++) {
     const source = Math.min(Math.max(sourceOf(i, from, to, convention), 0), from - 1);

@@ -56,10 +56,21 @@ export async function runOnDevice(device: string, env: Readonly<Record<string, s
 
 /** The same on the CPU in this process. */
 export async function runOnCpu(): Promise<DeviceRun> {
-  const info = await startEngine({ threads: 2 });
+  return runHere(await startEngine({ threads: 2 }));
+}
+
+/** The same in this process, on the engine that runs. */
+export async function runHere(info: EngineInfo): Promise<DeviceRun> {
   const results = new Map<string, Readonly<Record<string, ArrayLike<number>>>>();
-  for (const row of deviceCases()) results.set(keyOf(row), await row.compute());
-  return { info, results, failures: [] };
+  const failures: string[] = [];
+  for (const row of deviceCases()) {
+    try {
+      results.set(keyOf(row), await row.compute());
+    } catch (error) {
+      failures.push(`${keyOf(row)}: ${String(error)}`);
+    }
+  }
+  return { info, results, failures };
 }
 
 /** Names of all cases by group. */
