@@ -9,6 +9,7 @@ import {
   renderClasses,
   type RgbaImage,
   scaleNearest,
+  tileImages,
 } from "@geolearn/core";
 
 import { dataUrl, escapeMarkup, FONT, INK, QUIET_INK, svgFigure } from "./svg.ts";
@@ -66,6 +67,12 @@ ${pictures.join("\n")}
 <g transform="translate(${GAP} ${HEADER + examples.length * (rowHeight + GAP)})">${legend.svg}</g>
 </svg>`;
   return svgFigure("Results", svg);
+}
+
+/** The same without words and legend, for viewers that want pixels. */
+export function resultsPicture(examples: readonly Example[], classes: readonly ClassDefinition[]): RgbaImage {
+  const pictures = examples.flatMap((example) => panels(example, classes, undefined));
+  return tileImages(pictures, pictures.length / examples.length);
 }
 
 function panels(example: Example, classes: readonly ClassDefinition[], rgb: readonly number[] | undefined): RgbaImage[] {

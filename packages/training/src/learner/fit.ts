@@ -2,13 +2,15 @@
 
 import { mkdir } from "node:fs/promises";
 
-import { GeoLearnError, lockFolder, type WorkOptions } from "@geolearn/core";
+import { GeoLearnError, lockFolder, type RgbaImage, type WorkOptions } from "@geolearn/core";
 import type { PixelBatch } from "@geolearn/data-prep";
 
+import { resultsPicture } from "../figures/results.ts";
 import { createSchedule, type Schedule } from "../schedule/schedules.ts";
 import { createSmoother } from "../schedule/suggest-lr.ts";
+import { RunLog } from "../tensorboard/run-log.ts";
 import type { LearnerCore } from "./core.ts";
-import { evaluateChips } from "./evaluate.ts";
+import { evaluateChips, predictExamples } from "./evaluate.ts";
 import { sweepLearningRates } from "./lr-find.ts";
 import type { FitOptions, FitResult, StepReport } from "./options.ts";
 import { FitClock } from "./fit-clock.ts";
@@ -20,6 +22,9 @@ import type { TrainingStep } from "./training-step.ts";
 
 /** Rate used when a sweep found none. */
 const FALLBACK_LR = { adamw: 1e-3, adam: 1e-3, sgd: 1e-2 } as const;
+
+/** Validation chips in the pictures of the log. */
+const EXAMPLES = 4;
 
 /** Trains; see `Learner.fit`. */
 export async function runFit(core: LearnerCore, options: FitOptions): Promise<FitResult> {
@@ -59,6 +64,7 @@ class Fit {
   private readonly smooth = createSmoother(0.9);
   private sweepSeconds: number | null = null;
   private readonly reading: { readonly signal?: AbortSignal };
+  private log: RunLog | null = null;
 
   constructor(
     private readonly core: LearnerCore,
@@ -70,6 +76,19 @@ class Fit {
   }
 
   async run(): Promise<FitResult> {
+    const { core, options } = this;
+    // before anything is trained: a folder that cannot be written to is said now
+    if (options.tensorboard !== undefined) {
+      this.log = await RunLog.open(options.tensorboard, core.data.train.batches, options.onWarning ?? core.onWarning);
+    }
+    try {
+      return await this.train();
+    } finally {
+      await this.log?.close();
+    }
+  }
+
+  private async train(): Promise<FitResult> {
     const { core, options, epochs } = this;
     const { train } = core.data;
     this.clock.start();
@@ -81,11 +100,13 @@ class Fit {
       total: epochs * train.batches,
       ...(options.cycleMomentum !== undefined && { cycleMomentum: options.cycleMomentum }),
     });
+    await this.log?.begin(state.epoch, state.batch, this.settings(state.lr));
     try {
       while (state.ended === null) {
         options.signal?.throwIfAborted();
         await this.trainEpoch(state, step, schedule);
         const record = await this.finishEpoch(state);
+        await this.log?.epoch(record, await this.picture());
         for (const callback of options.callbacks ?? []) await callback.onEpochEnd?.(record);
         await state.save();
       }
@@ -120,6 +141,7 @@ class Fit {
       this.clock.stepDone();
       this.report(state, this.smooth(loss), rates.lr);
       const report: StepReport = { epoch: state.epoch + 1, batch: state.batch, step: state.step, loss, gradientNorm, lr: rates.lr };
+      await this.log?.step(report);
       for (const callback of options.callbacks ?? []) await callback.onStep?.(report);
       if (options.checkpointEvery !== undefined && state.step % options.checkpointEvery === 0) await state.save();
     }
@@ -169,6 +191,42 @@ class Fit {
     state.finishEpoch(record);
     this.report(state, record.trainLoss);
     return record;
+  }
+
+  /** Some validation chips beside truth and prediction. */
+  private async picture(): Promise<RgbaImage | null> {
+    const { core, options } = this;
+    if (this.log === null || core.data.valid.count === 0) return null;
+    const examples = await predictExamples(core.evaluationContext(), core.data.valid, EXAMPLES, options.signal);
+    return resultsPicture(examples, core.data.classes);
+  }
+
+  /** What the log says of the run. */
+  private settings(lr: number): Record<string, unknown> {
+    const { core, options, epochs } = this;
+    const { data, network, lossSpec, frozen, seed, engine } = core;
+    const { schedule = "oneCycle", optimizer = "adamw", weightDecay, momentum, clipNorm, monitor } = options;
+    const given = Object.entries({ weightDecay, momentum, clipNorm, monitor }).filter(([, value]) => value !== undefined);
+    return {
+      modelType: network.modelType,
+      ...network.config,
+      loss: lossSpec,
+      epochs,
+      lr,
+      schedule,
+      optimizer,
+      ...Object.fromEntries(given),
+      batchSize: data.batchSize,
+      chipSize: `${data.chipWidth} x ${data.chipHeight}`,
+      bands: data.bandNames,
+      classes: data.classes.map(({ name }) => name),
+      trainingChips: data.train.count,
+      validationChips: data.valid.count,
+      frozen,
+      seed,
+      device: engine.device,
+      threads: engine.threads,
+    };
   }
 
   private async chooseLr(): Promise<number> {

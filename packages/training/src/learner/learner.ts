@@ -154,7 +154,7 @@ export class Learner<T extends Task = Task> {
    * device and threads).
    *
    * @throws LOSS_NOT_FINITE naming epoch, batch and chips, with the weights before that step put back; OUTPUT_LOCKED when another
-   * run uses the checkpoint folder; CHECKPOINT_CORRUPT; INVALID_ARGUMENT; DISK_FULL
+   * run uses the checkpoint folder; WRITE_FAILED for the folder of `tensorboard`; CHECKPOINT_CORRUPT; INVALID_ARGUMENT; DISK_FULL
    */
   async fit(options: FitOptions = {}): Promise<FitResult> {
     const display = options.onProgress ? null : fitDisplay(this.core.records);

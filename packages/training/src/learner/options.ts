@@ -128,6 +128,11 @@ export interface FitOptions extends WorkOptions, OptimizationOptions {
   /** Goes on from the checkpoint in the folder, if there is one. @defaultValue false */
   readonly resume?: boolean;
   readonly callbacks?: readonly FitCallback[];
+  /**
+   * Folder for TensorBoard: loss, learning rate and norm of the gradients of each step; losses, metrics and some results of each
+   * epoch; the settings. A resumed run goes on with the right steps. @defaultValue none
+   */
+  readonly tensorboard?: string;
 }
 
 /** What `fit` did. */

@@ -1,7 +1,7 @@
 /**
  * A training run in a process of its own that kills itself at a given moment, for the tests of exact resume.
  *
- *     node --import tsx killed-run.ts FOLDER MOMENT
+ *     node --import tsx killed-run.ts FOLDER MOMENT [TENSORBOARD]
  *
  * MOMENT: `none`, `step:N` (after the N-th step of this process), `read:N` (while the N-th batch is read), `write:N` (half of
  * the N-th write to a file done), `sync:N` (before the N-th file is flushed and renamed). Prints the hash of the final
@@ -15,7 +15,7 @@ import { createLearner } from "../learner/learner.ts";
 import { hashWeights } from "./hash-weights.ts";
 import { discData } from "./memory-data.ts";
 
-async function main(folder: string, moment: string): Promise<void> {
+async function main(folder: string, moment: string, tensorboard: string | undefined): Promise<void> {
   const [what, when = "0"] = moment.split(":");
   const kill = countdown(Number(when));
   if (what === "write" || what === "sync") await sabotageFiles(folder, what, kill);
@@ -27,6 +27,7 @@ async function main(folder: string, moment: string): Promise<void> {
     checkpointEvery: 3,
     resume: true,
     clipNorm: 1,
+    ...(tensorboard !== undefined && { tensorboard }),
     callbacks: [{ onStep: () => void (what === "step" && kill() && die()) }],
   });
   const losses = epochs.map(({ epoch, trainLoss, validLoss, metrics }) => ({ epoch, trainLoss, validLoss, metrics }));
@@ -64,4 +65,4 @@ async function sabotageFiles(folder: string, what: "write" | "sync", kill: () =>
   await probe.close();
 }
 
-await main(process.argv[2]!, process.argv[3] ?? "none");
+await main(process.argv[2]!, process.argv[3] ?? "none", process.argv[4]);

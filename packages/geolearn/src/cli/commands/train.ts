@@ -50,6 +50,7 @@ interface Options {
   readonly split?: string;
   readonly resume?: boolean;
   readonly report?: string;
+  readonly tensorboard?: string;
   readonly seed: number;
   readonly device?: Device;
   readonly threads?: number;
@@ -103,6 +104,7 @@ export function trainCommand(contextOf: (command: Command) => CommandContext): C
     .option("--split <blocks|random|FILE>", "how chips are split; a file lists the validation chips, one a line (default: blocks)")
     .option("--resume", "go on with an interrupted run of the same command")
     .option("--report <report.html>", "write a training report")
+    .option("--tensorboard <folder>", "write figures and pictures for TensorBoard while training")
     .option("--seed <number>", "decides first weights, order and augmentation", integer(0), 42)
     .addOption(new Option("--device <name>").choices(["cpu", "webgpu", "cuda", "coreml", "dml", "tensorflow", "auto"]))
     .option("--threads <number>", "threads of one operation", integer(1))
@@ -215,7 +217,13 @@ async function withLearner<T>(
         resume: options.resume ?? false,
         earlyStopping: options.earlyStopping ?? false,
         restoreBest: !options.keepLast,
-        ...defined({ schedule: options.schedule, optimizer: options.optimizer, clipNorm: options.clipNorm, monitor: options.monitor }),
+        ...defined({
+          schedule: options.schedule,
+          optimizer: options.optimizer,
+          clipNorm: options.clipNorm,
+          monitor: options.monitor,
+          tensorboard: options.tensorboard,
+        }),
         signal,
         onProgress,
         onWarning,
