@@ -15,6 +15,8 @@ import {
 } from "@geolearn/core";
 import { type PolygonizeOptions, toPolygons } from "@geolearn/postprocess";
 
+import { checkOutPath } from "./out-path.ts";
+
 /** What is known of a finished result. */
 export interface ClassifiedRasterInfo {
   /** File of the classes (or of the values, for functions that give values). */
@@ -89,7 +91,7 @@ export class ClassifiedRaster implements ClassifiedRasterInfo {
     return openRaster(this.path);
   }
 
-  /** Copies the raster to `path`, which then holds the whole former or the whole new file. @throws DISK_FULL, WRITE_FAILED */
+  /** Copies the raster to `path`, which then holds the whole former or the whole new file. @throws UNSUPPORTED_FORMAT, DISK_FULL, WRITE_FAILED */
   async save(path: string): Promise<void> {
     this.#check();
     await copyWhole(this.path, path);
@@ -130,6 +132,7 @@ export class ClassifiedRaster implements ClassifiedRasterInfo {
 }
 
 async function copyWhole(from: string, to: string): Promise<void> {
+  checkOutPath(to);
   await writeAtomic(to, async (handle) => {
     let position = 0;
     for await (const chunk of createReadStream(from, { highWaterMark: 1 << 20 })) {

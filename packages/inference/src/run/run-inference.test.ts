@@ -63,6 +63,27 @@ describe("a constant function is reproduced at every pixel", () => {
   }
 });
 
+describe("where results may go", () => {
+  const fn = testFunction({ score: () => 0.5 });
+  const source = memoryRaster({ width: 40, height: 30, bands: 2, value: noise });
+
+  test("only GeoTIFF is written, and nothing else under another name", async () => {
+    for (const out of ["map.png", "map", "map.tif.gz"])
+      await expect(runInference(fn, source, { out })).rejects.toMatchObject({ code: "UNSUPPORTED_FORMAT" });
+    const map = await runInference(fn, source);
+    await expect(map.save("map.jpg")).rejects.toMatchObject({
+      code: "UNSUPPORTED_FORMAT",
+      hint: expect.stringContaining("map.tif") as string,
+    });
+    await map.dispose();
+  });
+
+  test("a result does not replace what it is made from", async () => {
+    for (const raster of ["scene.tif", ["a.tif", "./scene.tif"]])
+      await expect(runInference(fn, raster, { out: "scene.tif" })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+  });
+});
+
 describe("no seams", () => {
   // A 5 x 5 box filter: what a block gives near its own border is wrong, further inside it is right.
   const radius = 2;
