@@ -1,9 +1,12 @@
 #!/usr/bin/env node
 /** The `geolearn` command. */
 
+import { setMaxListeners } from "node:events";
 import { runCli } from "./run.ts";
 
 const controller = new AbortController();
+// Every read that is under way listens; Node takes more than ten for a leak and says so on stderr.
+setMaxListeners(0, controller.signal);
 process.on("SIGINT", () => {
   // A second Ctrl-C ends at once; outputs only ever appear whole, so nothing half-written shows.
   if (controller.signal.aborted) process.exit(130);
