@@ -177,7 +177,11 @@ function findingsOf(result: Omit<TrainingDataCheck, "findings" | "good">, undecl
     findings.push({ code, severity, message });
   const { labelShift, classes, chips, unlabelledChips, duplicates, leakage, ignoredShare, overlap } = result;
   if (overlap !== null && overlap.features !== null && overlap.inside !== null && overlap.inside < overlap.features) {
-    warn("LABELS_BEYOND", `${overlap.features - overlap.inside} of ${overlap.features} label features lie beyond the raster.`, "note");
+    warn(
+      "LABELS_BEYOND",
+      `${overlap.features - overlap.inside} of ${overlap.features} label features lie beyond the part of the raster that is looked at.`,
+      "note",
+    );
   }
   if (labelShift?.verdict === "shifted") warn("LABEL_SHIFT", `${shiftText(labelShift)}.`);
   if (undeclared.length > 0) warn("UNDECLARED_CLASS", `The labels hold values no class has: ${undeclared.slice(0, 10).join(", ")}.`);
