@@ -6,6 +6,7 @@ import { type EngineInfo, engineInfo, setEngine } from "./engine-state.ts";
 import { BACKEND_NAME, OnnxBackend } from "./graph/backend.ts";
 import { registerKernels } from "./kernels/register.ts";
 import { lowerings } from "./lower/table.ts";
+import { prepareRandomState } from "./random-state.ts";
 import { createDeviceRunner } from "./runtime/devices.ts";
 import type { Platform } from "./runtime/platform.ts";
 import type { Device } from "./types.ts";
@@ -35,7 +36,10 @@ export async function startOn(platform: Platform, options: EngineOptions): Promi
   });
   const info = await starting;
   checkSameOptions(info, options);
-  if (info.device !== "tensorflow" && tf.getBackend() !== BACKEND_NAME) await tf.setBackend(BACKEND_NAME);
+  if (info.device !== "tensorflow") {
+    if (tf.getBackend() !== BACKEND_NAME) await tf.setBackend(BACKEND_NAME);
+    prepareRandomState();
+  }
   return info;
 }
 

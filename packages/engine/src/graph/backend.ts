@@ -4,6 +4,7 @@ import { GeoLearnError } from "@geolearn/core";
 import * as tf from "@tensorflow/tfjs";
 import { engineInfo } from "../engine-state.ts";
 import type { TensorData, TensorType } from "../types.ts";
+import { componentsOf } from "./components.ts";
 import { checkUse, checkWrite, currentRecording, readWhileRecording } from "./recording.ts";
 import { type Attributes, type Value, leaf, operation, sizeOf } from "./value.ts";
 
@@ -36,9 +37,13 @@ export function typedData(values: ArrayLike<number | boolean> | null, size: numb
   return values instanceof Uint8Array ? values : Uint8Array.from((values ?? new Uint8Array(size)) as ArrayLike<number>);
 }
 
+/** Operations that may wait outside a recording; more are run, so that a loop without reads stays bounded. */
+const MOST_WAITING = 20_000;
+
 /** Records operations of tfjs; values appear when they are read, or when a compiled function runs. */
 export class OnnxBackend extends tf.KernelBackend {
   private readonly stored = new Map<object, Stored>();
+  private waiting = 0;
 
   constructor(private readonly materializer: Materializer) {
     super();
@@ -108,13 +113,24 @@ export class OnnxBackend extends tf.KernelBackend {
   private record(op: string, inputs: readonly Value[], attributes: Attributes, shape: readonly number[], dtype: TensorType): Value {
     for (const input of inputs) checkUse(input, op);
     const recording = currentRecording();
-    if (recording === null) return operation(op, inputs, attributes, shape.slice(), dtype, 0);
+    if (recording === null) {
+      if (++this.waiting > MOST_WAITING) this.flush();
+      return operation(op, inputs, attributes, shape.slice(), dtype, 0);
+    }
     const key = `${op} ${inputs.map((input) => input.id).join(",")} ${JSON.stringify(attributes)} ${shape.join("x")} ${dtype}`;
     const former = recording.known.get(key);
     if (former !== undefined) return former;
     const value = operation(op, inputs, attributes, shape.slice(), dtype, recording.id);
     recording.known.set(key, value);
     return value;
+  }
+
+  /** Runs whatever waits outside a recording: after it, every tensor there is has values. */
+  flush(): void {
+    this.waiting = 0;
+    const pending = new Set<Value>();
+    for (const { value } of this.stored.values()) if (value.host === null && value.recording === 0) pending.add(value);
+    for (const part of componentsOf([...pending])) this.materializer.runSync(part);
   }
 
   override async read(dataId: object): Promise<tf.backend_util.BackendValues> {

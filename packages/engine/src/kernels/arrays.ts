@@ -3,6 +3,8 @@
 import { GeoLearnError } from "@geolearn/core";
 import * as tf from "@tensorflow/tfjs";
 import { tensorType } from "../graph/backend.ts";
+import { currentRecording } from "../graph/recording.ts";
+import { leaf } from "../graph/value.ts";
 import type { KernelCall, KernelTable } from "./register.ts";
 
 function reshape({ inputs, attributes, backend }: KernelCall): tf.TensorInfo {
@@ -57,7 +59,22 @@ function slice({ inputs, attributes, backend }: KernelCall): tf.TensorInfo {
 
 function sliced(backend: KernelCall["backend"], x: tf.TensorInfo, begin: number[], size: number[]): tf.TensorInfo {
   if (size.join() === x.shape.join()) return backend.alias(x, x.shape);
-  return backend.emit("Slice", [x], { begin: begin.slice(), size: size.slice() }, size, tensorType(x.dtype));
+  return (
+    viewed(backend, x, begin, size) ?? backend.emit("Slice", [x], { begin: begin.slice(), size: size.slice() }, size, tensorType(x.dtype))
+  );
+}
+
+/**
+ * Outside a recording, rows of a tensor that has values are a view of them. Training loops cut their batches so; as an operation, each place of
+ * a batch would be a graph of its own.
+ */
+function viewed(backend: KernelCall["backend"], x: tf.TensorInfo, begin: number[], size: number[]): tf.TensorInfo | null {
+  if (currentRecording() !== null || x.shape.length === 0 || size.slice(1).join() !== x.shape.slice(1).join()) return null;
+  const { host } = backend.valueBehind(x);
+  if (host === null) return null;
+  const row = tf.util.sizeFromShape(size.slice(1));
+  const data = host.data.subarray(begin[0]! * row, (begin[0]! + size[0]!) * row);
+  return { dataId: backend.store(leaf(data, size.slice(), tensorType(x.dtype))), shape: size, dtype: x.dtype };
 }
 
 function splitV({ inputs, attributes, backend }: KernelCall): tf.TensorInfo[] {
@@ -120,16 +137,11 @@ function padV2({ inputs, attributes, backend }: KernelCall): tf.TensorInfo {
 function mirrorPad({ inputs, attributes, backend }: KernelCall): tf.TensorInfo {
   const x = inputs["x"]!;
   const pads = attributes["paddings"] as [number, number][];
+  const mode = attributes["mode"] as string;
   const shape = x.shape.map((side, i) => side + pads[i]![0] + pads[i]![1]);
-  if (attributes["mode"] !== "reflect")
-    throw new GeoLearnError("KERNEL_MISSING", `MirrorPad with mode ${JSON.stringify(attributes["mode"])}; the engine has reflect`);
-  return backend.emit(
-    "PadV2",
-    [x],
-    { before: pads.map((p) => p[0]), after: pads.map((p) => p[1]), value: 0, mode: "reflect" },
-    shape,
-    tensorType(x.dtype),
-  );
+  if (pads.every(([before, after]) => before === 0 && after === 0)) return backend.alias(x, x.shape);
+  const settings = { before: pads.map((p) => p[0]), after: pads.map((p) => p[1]), mode };
+  return backend.emit("MirrorPad", [x], settings, shape, tensorType(x.dtype));
 }
 
 function tile({ inputs, attributes, backend }: KernelCall): tf.TensorInfo {
@@ -191,6 +203,80 @@ function depthToSpace({ inputs, attributes, backend }: KernelCall): tf.TensorInf
   return backend.emit("DepthToSpace", [x], { block }, [n, h * block, w * block, c / (block * block)], tensorType(x.dtype));
 }
 
+/** Records a chain of operations; what lies between is released. */
+function chain(
+  backend: KernelCall["backend"],
+  start: tf.TensorInfo,
+  steps: readonly ((x: tf.TensorInfo) => tf.TensorInfo)[],
+): tf.TensorInfo {
+  let now = start;
+  for (const step of steps) {
+    const next = step(now);
+    if (now !== start) backend.disposeData(now.dataId);
+    now = next;
+  }
+  return now;
+}
+
+function spaceToBatch({ inputs, attributes, backend }: KernelCall): tf.TensorInfo {
+  const x = inputs["x"]!;
+  const block = attributes["blockShape"] as number[];
+  const given = attributes["paddings"] as [number, number][];
+  const paddings = x.shape.map((_, axis): [number, number] => given[axis - 1] ?? [0, 0]);
+  if (x.shape.length > 0) paddings[0] = [0, 0];
+  const product = block.reduce((a, b) => a * b, 1);
+  const padded = x.shape.map((side, axis) => side + paddings[axis]![0] + paddings[axis]![1]);
+  const split = tf.backend_util.getReshaped(padded, block, product, false);
+  const perm = tf.backend_util.getPermuted(split.length, block.length, false);
+  const flat = tf.backend_util.getReshapedPermuted(padded, block, product, false);
+  const call = (now: tf.TensorInfo, more: Record<string, unknown>): KernelCall => ({ inputs: { x: now }, attributes: more, backend });
+  return chain(backend, x, [
+    (now) => padV2(call(now, { paddings, constantValue: 0 })),
+    (now) => reshaped(backend, now, split),
+    (now) => transpose(call(now, { perm })),
+    (now) => reshaped(backend, now, flat),
+  ]);
+}
+
+function batchToSpace({ inputs, attributes, backend }: KernelCall): tf.TensorInfo {
+  const x = inputs["x"]!;
+  const block = attributes["blockShape"] as number[];
+  const crops = attributes["crops"] as number[][];
+  const product = block.reduce((a, b) => a * b, 1);
+  const split = tf.backend_util.getReshaped(x.shape, block, product);
+  const perm = tf.backend_util.getPermuted(split.length, block.length);
+  const flat = tf.backend_util.getReshapedPermuted(x.shape, block, product);
+  const begin = tf.backend_util.getSliceBeginCoords(crops, block.length);
+  const size = tf.backend_util.getSliceSize(flat, crops, block.length);
+  const call = (now: tf.TensorInfo, more: Record<string, unknown>): KernelCall => ({ inputs: { x: now }, attributes: more, backend });
+  return chain(backend, x, [
+    (now) => reshaped(backend, now, split),
+    (now) => transpose(call(now, { perm })),
+    (now) => reshaped(backend, now, flat),
+    (now) => slice(call(now, { begin, size })),
+  ]);
+}
+
+function linSpace({ attributes, backend }: KernelCall): tf.TensorInfo {
+  const { start, stop, num } = attributes as Record<"start" | "stop" | "num", number>;
+  return backend.emit("Range", [], { start, step: num > 1 ? (stop - start) / (num - 1) : 0 }, [num], "float32");
+}
+
+/** The shape two shapes broadcast to, as tensors: ones give way, from the right. */
+function broadcastArgs({ inputs, backend }: KernelCall): tf.TensorInfo {
+  const shapes = [inputs["s0"]!, inputs["s1"]!];
+  const rank = Math.max(...shapes.map((s) => s.shape[0]!));
+  const padded = shapes.map((s) => {
+    const before = rank - s.shape[0]!;
+    return before === 0 ? s : backend.emit("PadV2", [s], { before: [before], after: [0], value: 1, mode: "constant" }, [rank], "int32");
+  });
+  const one = backend.emit("Fill", [], { value: 1 }, [], "int32");
+  const isOne = backend.emit("Equal", [padded[0]!, one], {}, [rank], "bool");
+  const out = backend.emit("Select", [isOne, padded[1]!, padded[0]!], {}, [rank], "int32");
+  for (const part of [one, isOne, ...padded.filter((p) => !shapes.includes(p))]) backend.disposeData(part.dataId);
+  return out;
+}
+
 /** Array kernels by tfjs's names. */
 export const arrayKernels: KernelTable = {
   Reshape: reshape,
@@ -210,4 +296,10 @@ export const arrayKernels: KernelTable = {
   StridedSlice: stridedSlice,
   BroadcastTo: broadcastTo,
   DepthToSpace: depthToSpace,
+  SpaceToBatchND: spaceToBatch,
+  BatchToSpaceND: batchToSpace,
+  LinSpace: linSpace,
+  BroadcastArgs: broadcastArgs,
+  Diag: ({ inputs, backend }) =>
+    backend.emit("Diag", [inputs["x"]!], {}, [...inputs["x"]!.shape, ...inputs["x"]!.shape], tensorType(inputs["x"]!.dtype)),
 };

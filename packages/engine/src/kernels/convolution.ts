@@ -1,9 +1,9 @@
 /** Convolutions and their gradients. */
 
-import { GeoLearnError } from "@geolearn/core";
 import * as tf from "@tensorflow/tfjs";
 import { withActivation } from "./activation.ts";
-import type { KernelCall, KernelTable } from "./register.ts";
+import { endPad } from "./geometry.ts";
+import type { Kernel, KernelCall, KernelTable } from "./register.ts";
 
 type ConvInfo = ReturnType<typeof tf.backend_util.computeConv2DInfo>;
 
@@ -17,12 +17,6 @@ export interface ConvolutionAttributes extends Record<string, readonly number[] 
 }
 
 function infoOf(attributes: KernelCall["attributes"], x: readonly number[], filter: readonly number[], depthwise: boolean): ConvInfo {
-  if (attributes["dataFormat"] !== undefined && attributes["dataFormat"] !== "NHWC") {
-    throw new GeoLearnError(
-      "KERNEL_MISSING",
-      `convolution with data format ${JSON.stringify(attributes["dataFormat"])}; the engine has NHWC`,
-    );
-  }
   return tf.backend_util.computeConv2DInfo(
     x as [number, number, number, number],
     filter as [number, number, number, number],
@@ -35,7 +29,9 @@ function infoOf(attributes: KernelCall["attributes"], x: readonly number[], filt
 }
 
 function attributesOf(info: ConvInfo): ConvolutionAttributes {
-  const { top, left, bottom, right } = info.padInfo;
+  const { top, left } = info.padInfo;
+  const bottom = endPad(info.inHeight, info.outHeight, info.strideHeight, info.effectiveFilterHeight, top);
+  const right = endPad(info.inWidth, info.outWidth, info.strideWidth, info.effectiveFilterWidth, left);
   return {
     strides: [info.strideHeight, info.strideWidth],
     dilations: [info.dilationHeight, info.dilationWidth],
@@ -111,14 +107,40 @@ function depthwiseFilterGradient({ inputs, attributes, backend }: KernelCall): t
   return out;
 }
 
+const TO_LAST = [0, 2, 3, 1] as const;
+const TO_FIRST = [0, 3, 1, 2] as const;
+
+/** Images of tfjs's format NCHW are turned before and after; `images` names the inputs that are images. */
+const anyFormat =
+  (kernel: Kernel, images: readonly string[], imageResult: boolean): Kernel =>
+  (call) => {
+    const { inputs, attributes, backend } = call;
+    if (attributes["dataFormat"] !== "NCHW") return kernel(call);
+    const turn = (x: tf.TensorInfo, perm: readonly number[]): tf.TensorInfo =>
+      backend.emit("Transpose", [x], { perm: [...perm] }, perm.map((axis) => x.shape[axis]!), "float32"); // prettier-ignore
+    const turned = Object.fromEntries(images.map((name) => [name, turn(inputs[name]!, TO_LAST)]));
+    const inputShape = attributes["inputShape"] as number[] | undefined;
+    const shape = inputShape === undefined ? {} : { inputShape: TO_LAST.map((axis) => inputShape[axis]!) };
+    const result = kernel({
+      inputs: { ...inputs, ...turned },
+      attributes: { ...attributes, ...shape, dataFormat: "NHWC" },
+      backend,
+    }) as tf.TensorInfo;
+    for (const image of Object.values(turned)) backend.disposeData(image.dataId);
+    if (!imageResult) return result;
+    const out = turn(result, TO_FIRST);
+    backend.disposeData(result.dataId);
+    return out;
+  };
+
 /** Convolution kernels by tfjs's names. */
 export const convolutionKernels: KernelTable = {
-  Conv2D: conv2d,
-  FusedConv2D: (call) => withActivation(call, conv2d(call)),
-  Conv2DBackpropInput: inputGradient("Conv2DInputGrad"),
-  Conv2DBackpropFilter: filterGradient("Conv2DFilterGrad"),
-  DepthwiseConv2dNative: depthwise,
-  FusedDepthwiseConv2D: (call) => withActivation(call, depthwise(call)),
-  DepthwiseConv2dNativeBackpropInput: depthwiseInputGradient,
-  DepthwiseConv2dNativeBackpropFilter: depthwiseFilterGradient,
+  Conv2D: anyFormat(conv2d, ["x"], true),
+  FusedConv2D: anyFormat((call) => withActivation(call, conv2d(call)), ["x"], true),
+  Conv2DBackpropInput: anyFormat(inputGradient("Conv2DInputGrad"), ["dy"], true),
+  Conv2DBackpropFilter: anyFormat(filterGradient("Conv2DFilterGrad"), ["x", "dy"], false),
+  DepthwiseConv2dNative: anyFormat(depthwise, ["x"], true),
+  FusedDepthwiseConv2D: anyFormat((call) => withActivation(call, depthwise(call)), ["x"], true),
+  DepthwiseConv2dNativeBackpropInput: anyFormat(depthwiseInputGradient, ["dy"], true),
+  DepthwiseConv2dNativeBackpropFilter: anyFormat(depthwiseFilterGradient, ["x", "dy"], false),
 };

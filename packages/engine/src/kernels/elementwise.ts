@@ -25,8 +25,9 @@ const BINARY = [
   "Prelu",
   "EluGrad",
   "Atan2",
+  "BitwiseAnd",
 ];
-const COMPARISONS = ["Equal", "NotEqual", "Greater", "GreaterEqual", "Less", "LessEqual", "LogicalAnd", "LogicalOr"];
+const COMPARISONS = ["Equal", "NotEqual", "Greater", "GreaterEqual", "Less", "LessEqual", "LogicalAnd", "LogicalOr", "LogicalXor"];
 
 const unary =
   (op: string, dtype?: TensorType): Kernel =>

@@ -1,44 +1,13 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, test } from "vitest";
-import { conv2d, depthwiseConv2d, type Padding, startEngine } from "../index.ts";
-import { type Case, expectCase, readFixture, worstError } from "../testing/fixtures.ts";
+import { conv2d, depthwiseConv2d, startEngine } from "../index.ts";
+import { worstError } from "../testing/fixtures.ts";
 
 beforeAll(async () => {
   await startEngine({ threads: 2 });
 });
 
-interface Options {
-  readonly strides: [number, number];
-  readonly dilations: [number, number];
-  readonly pad: Padding;
-  readonly groups: number;
-}
-
-const image = (tensor: tf.Tensor | undefined): tf.Tensor4D => tensor as tf.Tensor4D;
-
-describe("convolutions in groups equal PyTorch, forward and gradients", () => {
-  test.each(readFixture<Case[]>("grouped"))("$name", async (row) => {
-    const { strides, dilations, pad, groups } = row.options as unknown as Options;
-    await expectCase(row, ({ x, filter, bias }) =>
-      conv2d(image(x), image(filter), { strides, dilations, pad, groups, ...(bias ? { bias } : {}) }),
-    );
-  });
-
-  const depthwise = readFixture<Case[]>("grouped").filter(
-    ({ options, inputs }) => options["groups"] === inputs["x"]!.shape[3] && inputs["bias"] === undefined,
-  );
-
-  test.each(depthwise)("depthwise, and by tfjs: $name", async (row) => {
-    const { strides, dilations, pad, groups } = row.options as unknown as Options;
-    const [kh, kw, , out] = row.inputs["filter"]!.shape as [number, number, number, number];
-    const asDepthwise = (filter: tf.Tensor | undefined): tf.Tensor4D => tf.reshape(filter!, [kh, kw, groups, out / groups]);
-    await expectCase(row, ({ x, filter }) => depthwiseConv2d(image(x), asDepthwise(filter), { strides, dilations, pad }));
-    // tfjs refuses strides and dilations together
-    if (Math.max(...strides) > 1 && Math.max(...dilations) > 1) return;
-    const tfjsPad = Array.isArray(pad) ? ([[0, 0], [pad[0]!, pad[2]!], [pad[1]!, pad[3]!], [0, 0]] as never) : (pad as "same"); // prettier-ignore
-    await expectCase(row, ({ x, filter }) => tf.depthwiseConv2d(image(x), asDepthwise(filter), strides, tfjsPad, "NHWC", dilations));
-  });
-
+describe("convolutions in groups", () => {
   test("the depthwise filter gradient of a large image, in strips", async () => {
     const [n, h, w, c, stride, pad] = [2, 160, 66, 8, 2, 1];
     const [ho, wo] = [(h + 2 * pad - 3) >> 1, (w + 2 * pad - 3) >> 1].map((side) => side + 1) as [number, number];
@@ -59,14 +28,6 @@ describe("convolutions in groups equal PyTorch, forward and gradients", () => {
     const f = (filter: tf.Tensor4D): tf.Tensor4D => depthwiseConv2d(images, filter, { strides: stride, pad });
     const gradient = tf.grad((v) => f(v as tf.Tensor4D))(tf.ones([3, 3, c, 1]), tf.tensor4d(dy, [n, ho, wo, c]));
     expect(worstError(await gradient.data(), want)).toBeLessThan(2e-6);
-  });
-
-  test("tfjs's dilated convolution has gradients", async () => {
-    for (const row of readFixture<Case[]>("conv2d").filter(({ options }) => String(options["dilations"]) === "2,2")) {
-      const { strides, dilations, pad } = row.options as unknown as Options;
-      if (Math.max(...strides) > 1 || row.inputs["bias"]) continue;
-      await expectCase(row, ({ x, filter }) => tf.conv2d(image(x), image(filter), strides, pad as number, "NHWC", dilations));
-    }
   });
 
   test("groups that do not fit are refused", () => {

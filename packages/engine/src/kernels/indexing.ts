@@ -51,6 +51,44 @@ function topK({ inputs, attributes, backend }: KernelCall): tf.TensorInfo[] {
   return [backend.emit("TopKValues", [x], { k }, shape, tensorType(x.dtype)), backend.emit("TopKIndices", [x], { k }, shape, "int32")];
 }
 
+function tensorScatterUpdate({ inputs, backend }: KernelCall): tf.TensorInfo {
+  const { tensor, indices, updates } = inputs as Record<"tensor" | "indices" | "updates", tf.TensorInfo>;
+  return backend.emit("ScatterUpdate", [tensor, indices, updates], {}, tensor.shape, tensorType(tensor.dtype));
+}
+
+/** Values at places of an array otherwise filled with the default; one value may stand for all places. */
+function sparseToDense({ inputs, attributes, backend }: KernelCall): tf.TensorInfo {
+  const { sparseIndices, sparseValues, defaultValue } = inputs as Record<"sparseIndices" | "sparseValues" | "defaultValue", tf.TensorInfo>;
+  const shape = attributes["outputShape"] as number[];
+  const dtype = tensorType(sparseValues.dtype);
+  const count = sparseIndices.shape.length === 0 ? 1 : sparseIndices.shape[0]!;
+  const depth = sparseIndices.shape.length === 2 ? sparseIndices.shape[1]! : 1;
+  const indices = backend.emit("Reshape", [sparseIndices], {}, [count, depth], "int32");
+  const whole = backend.emit("BroadcastTo", [defaultValue], {}, shape, dtype);
+  const values =
+    sparseValues.shape.length === 0
+      ? backend.emit("BroadcastTo", [sparseValues], {}, [count], dtype)
+      : backend.alias(sparseValues, sparseValues.shape);
+  const out = backend.emit("ScatterUpdate", [whole, indices, values], {}, shape, dtype);
+  for (const part of [indices, whole, values]) backend.disposeData(part.dataId);
+  return out;
+}
+
+function bincount({ inputs, attributes, backend }: KernelCall): tf.TensorInfo {
+  const { x, weights } = inputs as Record<"x" | "weights", tf.TensorInfo>;
+  const shape = [...x.shape.slice(0, -1), attributes["size"] as number];
+  const binary = attributes["binaryOutput"] === true;
+  const given = tf.util.sizeFromShape(weights.shape) === 0 ? [x] : [x, weights];
+  return backend.emit("Bincount", given, { binary }, shape, tensorType(weights.dtype));
+}
+
+const searchSorted =
+  (side?: "left" | "right") =>
+  ({ inputs, attributes, backend }: KernelCall): tf.TensorInfo => {
+    const { sortedSequence, values } = inputs as Record<"sortedSequence" | "values", tf.TensorInfo>;
+    return backend.emit("SearchSorted", [sortedSequence, values], { side: side ?? (attributes["side"] as string) }, values.shape, "int32");
+  };
+
 /** Indexing kernels by tfjs's names. */
 export const indexingKernels: KernelTable = {
   OneHot: oneHot,
@@ -59,4 +97,11 @@ export const indexingKernels: KernelTable = {
   ScatterNd: scatterNd,
   UnsortedSegmentSum: unsortedSegmentSum,
   TopK: topK,
+  TensorScatterUpdate: tensorScatterUpdate,
+  SparseToDense: sparseToDense,
+  Bincount: bincount,
+  DenseBincount: bincount,
+  SearchSorted: searchSorted(),
+  LowerBound: searchSorted("left"),
+  UpperBound: searchSorted("right"),
 };

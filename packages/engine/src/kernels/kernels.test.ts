@@ -5,7 +5,8 @@ import { startEngine, upsampleNearest } from "../index.ts";
 import { worstError } from "../testing/fixtures.ts";
 
 beforeAll(async () => {
-  await startEngine({ threads: 2 });
+  // One thread: making sessions is what takes time here.
+  await startEngine({ threads: 1 });
 });
 
 const erf = (x: number): number => {

@@ -23,8 +23,20 @@ function batchMatMul({ inputs, attributes, backend }: KernelCall): tf.TensorInfo
   return backend.emit("MatMul", [a, b], { transposeA, transposeB }, [...batch, rows, columns], "float32");
 }
 
+function einsum({ inputs, attributes, backend }: KernelCall): tf.TensorInfo {
+  const terms = Object.values(inputs);
+  const equation = (attributes["equation"] as string).replace(/\s/g, "");
+  const { allDims, summedDims, idDims } = tf.backend_util.decodeEinsumEquation(equation, terms.length);
+  tf.backend_util.checkEinsumDimSizes(allDims.length, idDims, terms as tf.Tensor[]);
+  const sides = new Map<number, number>();
+  idDims.forEach((ids, term) => ids.forEach((id, axis) => sides.set(id, terms[term]!.shape[axis]!)));
+  const shape = allDims.map((_, id) => id).filter((id) => !summedDims.includes(id)).map((id) => sides.get(id)!); // prettier-ignore
+  return backend.emit("Einsum", terms, { equation }, shape, "float32");
+}
+
 /** Matrix kernels by tfjs's names. */
 export const matrixKernels: KernelTable = {
   BatchMatMul: batchMatMul,
+  Einsum: einsum,
   _FusedMatMul: (call) => withActivation(call, batchMatMul(call)),
 };

@@ -2,6 +2,7 @@
 
 import * as tf from "@tensorflow/tfjs";
 import type { Attributes } from "../graph/value.ts";
+import { endPad } from "./geometry.ts";
 import type { KernelCall, KernelTable } from "./register.ts";
 
 function infoOf(shape: readonly number[], attributes: KernelCall["attributes"]): { outShape: number[]; recorded: Attributes } {
@@ -13,7 +14,9 @@ function infoOf(shape: readonly number[], attributes: KernelCall["attributes"]):
     attributes["pad"] as "same" | "valid" | number,
     attributes["dimRoundingMode"] as "floor" | "round" | "ceil" | undefined,
   );
-  const { top, left, bottom, right } = info.padInfo;
+  const { top, left } = info.padInfo;
+  const bottom = endPad(info.inHeight, info.outHeight, info.strideHeight, info.effectiveFilterHeight, top);
+  const right = endPad(info.inWidth, info.outWidth, info.strideWidth, info.effectiveFilterWidth, left);
   return {
     outShape: info.outShape,
     recorded: {
@@ -30,6 +33,14 @@ const forward =
     const { outShape, recorded } = infoOf(inputs["x"]!.shape, attributes);
     return backend.emit(op, [inputs["x"]!], recorded, outShape, "float32");
   };
+
+/** Also the place of each maximum: tfjs counts `(row * width + column) * channels + channel`, from each image's start unless told otherwise. */
+function maxPoolWithArgmax({ inputs, attributes, backend }: KernelCall): tf.TensorInfo[] {
+  const x = inputs["x"]!;
+  const { outShape, recorded } = infoOf(x.shape, attributes);
+  const places = { ...recorded, wholeBatch: attributes["includeBatchInIndex"] === true };
+  return [backend.emit("MaxPool", [x], recorded, outShape, "float32"), backend.emit("MaxPoolPlaces", [x], places, outShape, "int32")];
+}
 
 function maxPoolGrad({ inputs, attributes, backend }: KernelCall): tf.TensorInfo {
   const x = inputs["input"]!;
@@ -54,6 +65,7 @@ export const poolKernels: KernelTable = {
   MaxPool: forward("MaxPool"),
   AvgPool: forward("AvgPool"),
   MaxPoolGrad: maxPoolGrad,
+  MaxPoolWithArgmax: maxPoolWithArgmax,
   AvgPoolGrad: avgPoolGrad,
   FusedBatchNorm: fusedBatchNorm,
 };

@@ -3,7 +3,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { tensorType } from "../graph/backend.ts";
 import type { TensorType } from "../types.ts";
-import type { Kernel, KernelCall, KernelTable } from "./register.ts";
+import type { Kernel, KernelTable } from "./register.ts";
 
 const reduce =
   (op: string): Kernel =>
@@ -33,17 +33,14 @@ const softmax =
     return backend.emit(op, [x], {}, x.shape, "float32");
   };
 
-function cumsum({ inputs, attributes, backend }: KernelCall): tf.TensorInfo {
-  const x = inputs["x"]!;
-  const [axis] = tf.util.parseAxisParam(attributes["axis"] as number, x.shape);
-  return backend.emit(
-    "Cumsum",
-    [x],
-    { axis: axis!, exclusive: attributes["exclusive"] === true, reverse: attributes["reverse"] === true },
-    x.shape,
-    tensorType(x.dtype),
-  );
-}
+const running =
+  (op: string): Kernel =>
+  ({ inputs, attributes, backend }) => {
+    const x = inputs["x"]!;
+    const [axis] = tf.util.parseAxisParam(attributes["axis"] as number, x.shape);
+    const settings = { axis: axis!, exclusive: attributes["exclusive"] === true, reverse: attributes["reverse"] === true };
+    return backend.emit(op, [x], settings, x.shape, tensorType(x.dtype));
+  };
 
 /** Reductions by tfjs's names. */
 export const reductionKernels: KernelTable = {
@@ -52,5 +49,6 @@ export const reductionKernels: KernelTable = {
   ArgMin: argument("ArgMin"),
   Softmax: softmax("Softmax", "logits"),
   LogSoftmax: softmax("LogSoftmax", "logits"),
-  Cumsum: cumsum,
+  Cumsum: running("Cumsum"),
+  Cumprod: running("Cumprod"),
 };

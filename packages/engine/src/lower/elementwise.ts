@@ -59,6 +59,16 @@ const modulo: Formula = (graph, [a, b], value) => {
   return graph.op("Sub", [a!, graph.op("Mul", [graph.op("Floor", [graph.op("Div", [a!, b!])]), b!])]);
 };
 
+/** Angle of (x, y): the arc tangent of y / x, half a turn further where x is negative. */
+const atan2: Formula = (graph, [y, x]) => {
+  const zero = graph.floats([0]);
+  const quotient = graph.op("Atan", [graph.op("Div", [y!, x!])]);
+  const halfTurn = graph.op("Where", [graph.op("Less", [y!, zero]), graph.floats([-Math.PI]), graph.floats([Math.PI])]);
+  const behind = graph.op("Where", [graph.op("Less", [x!, zero]), halfTurn, zero]);
+  const upright = graph.op("Mul", [graph.op("Sign", [y!]), graph.floats([Math.PI / 2])]);
+  return graph.op("Where", [graph.op("Equal", [x!, zero]), upright, graph.op("Add", [quotient, behind])]);
+};
+
 const FORMULAS: Readonly<Record<string, Formula>> = {
   Abs: same("Abs"),
   Acos: same("Acos"),
@@ -110,6 +120,7 @@ const FORMULAS: Readonly<Record<string, Formula>> = {
   },
   FloorDiv: floorDiv,
   Mod: modulo,
+  Atan2: atan2,
   Prelu: same("PRelu"),
   // dy * (y > 0 ? 1 : y + 1) = dy * (min(y, 0) + 1)
   EluGrad: (graph, [dy, y]) => graph.op("Mul", [dy!, graph.op("Add", [graph.op("Min", [y!, graph.floats([0])]), graph.floats([1])])]),
@@ -121,6 +132,8 @@ const FORMULAS: Readonly<Record<string, Formula>> = {
   LessEqual: same("LessOrEqual"),
   LogicalAnd: same("And"),
   LogicalOr: same("Or"),
+  LogicalXor: same("Xor"),
+  BitwiseAnd: same("BitwiseAnd"),
   AddN: same("Sum"),
   Select: same("Where"),
   Cast: (graph, [x], value) => graph.op("Cast", [x!], { to: ELEMENT_TYPES[value.dtype] }),

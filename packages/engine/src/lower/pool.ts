@@ -2,6 +2,7 @@
 
 import type { Value } from "../graph/value.ts";
 import { sizeOf } from "../graph/value.ts";
+import { ELEMENT_TYPES } from "../onnx/encode.ts";
 import type { Lowered, Lowering, LoweringRule } from "./lowering.ts";
 
 interface Geometry {
@@ -31,8 +32,21 @@ const maxPool: LoweringRule = (graph, value) =>
 const maxPoolGrad: LoweringRule = (graph, value) => {
   const [dy, x, y] = value.inputs as [Value, Value, Value];
   const geometry = geometryOf(value);
-  return first(tilesExactly(x, y, geometry) ? gradientOfTiles(graph, dy, x, y, geometry) : gradientByIndex(graph, dy, x, geometry));
+  const gradient = spoiltByNaN(graph, graph.channelsFirst(dy), graph.channelsFirst(x));
+  return first(
+    tilesExactly(x, y, geometry) ? gradientOfTiles(graph, gradient, x, y, geometry) : gradientByIndex(graph, dy, gradient, x, geometry),
+  );
 };
+
+/**
+ * ONNX Runtime's MaxPool passes over a NaN as if it were not there. Its gradient must not: a NaN in a channel makes the channel's gradient NaN, so
+ * that training stops instead of going on with wrong numbers. The sum is NaN if any pixel is; clipped it is finite otherwise.
+ */
+function spoiltByNaN(graph: Lowering, gradient: string, x: string): string {
+  const sums = graph.op("ReduceSum", [x, graph.ints([2, 3])], { keepdims: 1 });
+  const zeroOrNaN = graph.op("Mul", [graph.op("Clip", [sums, graph.floats([-1]), graph.floats([1])]), graph.floats([0])]);
+  return graph.op("Add", [gradient, zeroOrNaN]);
+}
 
 /** Windows that neither overlap nor leave pixels out. */
 function tilesExactly(x: Value, y: Value, { kernel, strides, pads }: Geometry): boolean {
@@ -55,14 +69,14 @@ const whereZero = (graph: Lowering, difference: string): string =>
  * The pixel equal to its window's maximum gets the gradient. Equal pixels (flat image regions) are told apart by rank: the first has the
  * highest, and only the highest rank among them wins. A few cheap passes; ONNX's MaxUnpool takes several times as long.
  */
-function gradientOfTiles(graph: Lowering, dy: Value, x: Value, y: Value, geometry: Geometry): string {
+function gradientOfTiles(graph: Lowering, dy: string, x: Value, y: Value, geometry: Geometry): string {
   const { kernel } = geometry;
   const [, h, w] = x.shape as unknown as Image;
   const isMaximum = whereZero(graph, graph.op("Sub", [graph.channelsFirst(x), repeatPixels(graph, graph.channelsFirst(y), kernel)]));
   const ranked = graph.op("Mul", [isMaximum, rankOfPixels(graph, h, w, kernel)]);
   const highest = graph.op("MaxPool", [ranked], settingsOf(geometry));
   const wins = whereZero(graph, graph.op("Sub", [ranked, repeatPixels(graph, highest, kernel)]));
-  return graph.op("Mul", [wins, repeatPixels(graph, graph.channelsFirst(dy), kernel)]);
+  return graph.op("Mul", [wins, repeatPixels(graph, dy, kernel)]);
 }
 
 /** Ranks within a window, `kernel area` for the first pixel down to 1, over the whole image. */
@@ -74,17 +88,32 @@ function rankOfPixels(graph: Lowering, h: number, w: number, [kh, kw]: readonly 
 }
 
 /** Overlapping or padded windows: add each gradient at the index of its maximum (the first among equals). */
-function gradientByIndex(graph: Lowering, dy: Value, x: Value, geometry: Geometry): string {
+function gradientByIndex(graph: Lowering, dy: Value, gradient: string, x: Value, geometry: Geometry): string {
   const [n, h, w, c] = x.shape as unknown as Image;
   const size = sizeOf(x.shape);
   const [, indices] = graph.ops("MaxPool", [graph.channelsFirst(x)], settingsOf(geometry), 2);
   const zeros = graph.op("Expand", [graph.floats([0]), graph.ints([size])]);
   const count = sizeOf(dy.shape);
-  const flat = graph.op("ScatterElements", [zeros, graph.reshape(indices!, [count]), graph.reshape(graph.channelsFirst(dy), [count])], {
+  const flat = graph.op("ScatterElements", [zeros, graph.reshape(indices!, [count]), graph.reshape(gradient, [count])], {
     reduction: "add",
   });
   return graph.reshape(flat, [n, c, h, w]);
 }
+
+/** ONNX counts places of maxima over everything, channels first; tfjs channels last, within an image or over all. */
+const maxPoolPlaces: LoweringRule = (graph, value) => {
+  const [x] = value.inputs as [Value];
+  const [n, h, w, c] = x.shape as unknown as Image;
+  const [, indices] = graph.ops("MaxPool", [graph.channelsFirst(x)], settingsOf(geometryOf(value)), 2);
+  const planes = (at: (image: number, channel: number) => number): string => {
+    const table = BigInt64Array.from({ length: n * c }, (_, i) => BigInt(at(Math.floor(i / c), i % c)));
+    return graph.constant("int64", [n, c, 1, 1], new Uint8Array(table.buffer));
+  };
+  const inPlane = graph.op("Sub", [indices!, planes((image, channel) => (image * c + channel) * h * w)]);
+  const first = planes((image, channel) => (value.attributes["wholeBatch"] === true ? image * h * w * c : 0) + channel);
+  const place = graph.op("Add", [graph.op("Mul", [inPlane, planes(() => c)]), first]);
+  return { name: graph.op("Cast", [place], { to: ELEMENT_TYPES.int32 }), layout: "channelsFirst" };
+};
 
 const avgPool: LoweringRule = (graph, value) =>
   first(graph.op("AveragePool", [graph.channelsFirst(value.inputs[0]!)], { ...settingsOf(geometryOf(value)), count_include_pad: 0 }));
@@ -112,6 +141,7 @@ const avgPoolGrad: LoweringRule = (graph, value) => {
 export const poolRules: Readonly<Record<string, LoweringRule>> = {
   MaxPool: maxPool,
   MaxPoolGrad: maxPoolGrad,
+  MaxPoolPlaces: maxPoolPlaces,
   AvgPool: avgPool,
   AvgPoolGrad: avgPoolGrad,
 };

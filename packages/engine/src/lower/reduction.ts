@@ -94,6 +94,18 @@ const other =
   (graph, value) =>
     reduceWith(graph, value, (g, name, _, axes) => g.op(type, [name, g.ints(axes)], { keepdims: 1 }));
 
+/** ONNX Runtime passes over a NaN as if it were not there; here it is the result. */
+const extreme =
+  (type: string): LoweringRule =>
+  (graph, value) =>
+    reduceWith(graph, value, (g, name, _, axes) => {
+      const found = g.op(type, [name, g.ints(axes)], { keepdims: 1 });
+      if (value.dtype !== "float32") return found;
+      const isNaN = g.op("Cast", [g.op("IsNaN", [name])], { to: ELEMENT_TYPES.float32 });
+      const any = g.op("Cast", [g.op("ReduceMax", [isNaN, g.ints(axes)], { keepdims: 1 })], { to: ELEMENT_TYPES.bool });
+      return g.op("Where", [any, g.floats([Number.NaN]), found]);
+    });
+
 const logical =
   (type: string): LoweringRule =>
   (graph, value) =>
@@ -151,8 +163,8 @@ export function pixelsOf(value: Value): number {
 export const reductionRules: Readonly<Record<string, LoweringRule>> = {
   Sum: sum,
   Mean: mean,
-  Max: other("ReduceMax"),
-  Min: other("ReduceMin"),
+  Max: extreme("ReduceMax"),
+  Min: extreme("ReduceMin"),
   Prod: other("ReduceProd"),
   All: logical("ReduceMin"),
   Any: logical("ReduceMax"),

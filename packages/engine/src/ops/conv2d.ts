@@ -127,3 +127,57 @@ export function depthwiseConv2d(x: tf.Tensor4D, filter: tf.Tensor4D, options: Om
   const [kh, kw, channels, multiplier] = filter.shape;
   return conv2d(x, tf.reshape(filter, [kh, kw, 1, channels * multiplier]), { ...options, groups: channels });
 }
+
+/** How a transposed convolution spreads. */
+export interface Conv2dTransposeOptions extends Omit<Conv2dOptions, "pad" | "groups"> {
+  /** Default `"valid"`: rows and columns cut off the full result. */
+  readonly pad?: Exclude<Padding, "same">;
+  /** Rows and columns added at the end, `[height, width]`; default 0. */
+  readonly outputPadding?: number | readonly [number, number];
+}
+
+/**
+ * Transposed 2-D convolution of `[N, H, W, in]` with a filter `[height, width, out, in]` (tfjs's order), as torch.nn.functional.conv_transpose2d
+ * computes it, with gradients for x, filter and bias: the input gradient of a convolution that would map the result to x.
+ */
+export function conv2dTranspose(x: tf.Tensor4D, filter: tf.Tensor4D, options: Conv2dTransposeOptions = {}): tf.Tensor4D {
+  const { bias, pad = "valid", outputPadding = 0 } = options;
+  const [n, height, width, channels] = x.shape;
+  const [kh, kw, outChannels, inChannels] = filter.shape;
+  if (channels !== inChannels) {
+    throw new GeoLearnError(
+      "INVALID_ARGUMENT",
+      `conv2dTranspose: x has ${channels} channels, the filter [${filter.shape.join(", ")}] takes ${inChannels}`,
+    );
+  }
+  const strides = both(options.strides ?? 1);
+  const dilations = both(options.dilations ?? 1);
+  const pads = padsOf(pad, [], [], strides, dilations);
+  const more = both(outputPadding);
+  const sides = [height, width].map(
+    (side, i) => (side - 1) * strides[i]! + ([kh, kw][i]! - 1) * dilations[i]! + 1 + more[i]! - pads[i]! - pads[i + 2]!,
+  );
+  // Rows added at the end are first of all rows not cut off there; what remains must not make room for another window.
+  const behind = more.map((rows, i) => Math.max(0, pads[i + 2]! - rows));
+  const remaining = more.map((rows, i) => Math.max(0, rows - pads[i + 2]!));
+  if (sides.some((side) => side < 1) || remaining.some((rows, i) => more[i]! < 0 || rows >= strides[i]!)) {
+    throw new GeoLearnError(
+      "INVALID_ARGUMENT",
+      `conv2dTranspose: ${height} x ${width} pixels with strides ${strides.join(", ")}, padding ${pads.join(", ")} and output padding ${more.join(", ")} give ${sides.join(" x ")}`,
+      { hint: "Output padding must be smaller than the stride; padding must leave something over." },
+    );
+  }
+  const attributes = { strides: [...strides], dilations: [...dilations], pads: [pads[0]!, pads[1]!, ...behind] };
+  const spread = tf.customGrad((...given: (tf.Tensor | GradSaver)[]) => {
+    const save = given.pop() as GradSaver;
+    const [images, weights] = given as [tf.Tensor, tf.Tensor];
+    save([images, weights]);
+    const gradFunc = (ddx: tf.Tensor, saved: tf.Tensor[]): tf.Tensor[] => {
+      const [a, b] = saved as [tf.Tensor, tf.Tensor];
+      return [emit("Conv2D", [ddx, b], attributes, a.shape), emit("Conv2DFilterGrad", [ddx, a], attributes, b.shape)];
+    };
+    return { value: emit("Conv2DInputGrad", [images, weights], attributes, [n, ...sides, outChannels]), gradFunc };
+  });
+  const out = spread(x, filter) as tf.Tensor4D;
+  return bias === undefined ? out : tf.add(out, bias);
+}

@@ -30,7 +30,8 @@ export function readFixture<T>(name: string): T {
   return JSON.parse(readFileSync(new URL(`../fixtures/${name}.json`, import.meta.url), "utf8"), decoded) as T;
 }
 
-function decoded(_key: string, value: Encoded | null): unknown {
+/** Values of an encoded fixture; for JSON.parse. */
+export function decoded(_key: string, value: Encoded | null): unknown {
   if (typeof value?.base64 !== "string") return value;
   const { buffer } = Uint8Array.from(Buffer.from(value.base64, "base64"));
   const data = [...(value.dtype === "int32" ? new Int32Array(buffer) : new Float32Array(buffer))];
