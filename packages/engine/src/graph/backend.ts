@@ -43,6 +43,7 @@ const MOST_WAITING = 20_000;
 /** Records operations of tfjs; values appear when they are read, or when a compiled function runs. */
 export class OnnxBackend extends tf.KernelBackend {
   private readonly stored = new Map<object, Stored>();
+  private readonly failed = new WeakSet<Value>();
   private waiting = 0;
 
   constructor(private readonly materializer: Materializer) {
@@ -125,12 +126,25 @@ export class OnnxBackend extends tf.KernelBackend {
     return value;
   }
 
-  /** Runs whatever waits outside a recording: after it, every tensor there is has values. */
+  /**
+   * Runs whatever waits outside a recording: after it, every tensor there is has values. Parts that have nothing to do with each other run
+   * for themselves; one that fails is not tried again until somebody reads it.
+   */
   flush(): void {
     this.waiting = 0;
     const pending = new Set<Value>();
-    for (const { value } of this.stored.values()) if (value.host === null && value.recording === 0) pending.add(value);
-    for (const part of componentsOf([...pending])) this.materializer.runSync(part);
+    for (const { value } of this.stored.values())
+      if (value.host === null && value.recording === 0 && !this.failed.has(value)) pending.add(value);
+    const errors: unknown[] = [];
+    for (const part of componentsOf([...pending])) {
+      try {
+        this.materializer.runSync(part);
+      } catch (error) {
+        errors.push(error);
+        for (const value of part) this.failed.add(value);
+      }
+    }
+    if (errors.length > 0) throw errors[0];
   }
 
   override async read(dataId: object): Promise<tf.backend_util.BackendValues> {
@@ -153,14 +167,14 @@ export class OnnxBackend extends tf.KernelBackend {
     return value;
   }
 
-  /** The value asked for and every variable still waiting: their graphs would otherwise grow with each step. */
+  /** The value asked for and every variable waiting for the same work: it would otherwise be done again for them. */
   private pending(value: Value): Value[] {
     const values = new Set([value]);
     for (const variable of Object.values(tf.engine().registeredVariables)) {
       const held = this.stored.get(variable.dataId)?.value;
       if (held !== undefined && held.host === null && held.recording === 0) values.add(held);
     }
-    return [...values];
+    return componentsOf([...values])[0]!;
   }
 
   override refCount(dataId: object): number {

@@ -52,12 +52,33 @@ function avgPoolGrad({ inputs, attributes, backend }: KernelCall): tf.TensorInfo
   return backend.emit("AvgPoolGrad", [inputs["dy"]!], infoOf(x.shape, attributes).recorded, x.shape, "float32");
 }
 
-function fusedBatchNorm({ inputs, attributes, backend }: KernelCall): tf.TensorInfo {
+function fusedBatchNorm(call: KernelCall): tf.TensorInfo {
+  const { inputs, attributes, backend } = call;
   const x = inputs["x"]!;
-  const { mean, variance, offset, scale } = inputs;
+  const { mean, variance, offset, scale } = inputs as Record<string, tf.TensorInfo | undefined>;
   const given = [x, mean!, variance!, ...(offset ? [offset] : []), ...(scale ? [scale] : [])];
+  if (x.shape.length !== 4 || given.slice(1).some((each) => each.shape.length !== 1)) return normalizeByBroadcast(call);
   const settings = { epsilon: attributes["varianceEpsilon"] as number, hasOffset: !!offset, hasScale: !!scale };
   return backend.emit("FusedBatchNorm", given, settings, x.shape, "float32");
+}
+
+/** (x - mean) * scale / sqrt(variance + epsilon) + offset, statistics of any shape that broadcasts: layer norms come this way. */
+function normalizeByBroadcast({ inputs, attributes, backend }: KernelCall): tf.TensorInfo {
+  const { mean, variance, offset, scale } = inputs as Record<string, tf.TensorInfo | undefined>;
+  const between: tf.TensorInfo[] = [];
+  const note = (op: string, of: tf.TensorInfo[]): tf.TensorInfo => {
+    const shape = of.map(({ shape: each }) => each).reduce((a, b) => tf.backend_util.assertAndGetBroadcastShape(a, b));
+    between.push(backend.emit(op, of, {}, shape, "float32"));
+    return between.at(-1)!;
+  };
+  const epsilon = backend.emit("Fill", [], { value: attributes["varianceEpsilon"] as number }, [], "float32");
+  between.push(epsilon);
+  const inverse = note("Rsqrt", [note("Add", [variance!, epsilon])]);
+  const factor = scale ? note("Multiply", [inverse, scale]) : inverse;
+  const scaled = note("Multiply", [note("Sub", [inputs["x"]!, mean!]), factor]);
+  const out = offset ? note("Add", [scaled, offset]) : scaled;
+  for (const part of between) if (part !== out) backend.disposeData(part.dataId);
+  return out;
 }
 
 /** Pooling kernels by tfjs's names. */

@@ -5,6 +5,7 @@ import * as tf from "@tensorflow/tfjs";
 import { BACKEND_NAME, type OnnxBackend } from "../graph/backend.ts";
 import { arrayKernels } from "./arrays.ts";
 import { registerGradients } from "../gradients/register.ts";
+import { adaptLayers } from "../layers/adapt.ts";
 import { convolutionKernels } from "./convolution.ts";
 import { detectionKernels } from "./detection.ts";
 import { elementwiseKernels } from "./elementwise.ts";
@@ -95,4 +96,5 @@ export function registerKernels(): void {
     });
   }
   registerGradients();
+  adaptLayers();
 }
