@@ -13,6 +13,8 @@ export const BACKEND_NAME = "onnx";
 
 /** Gives values to recorded ones by running their ancestors. */
 export interface Materializer {
+  /** Whether `runSync` works: it does not in browsers. */
+  readonly synchronous: boolean;
   run(values: readonly Value[]): Promise<void>;
   runSync(values: readonly Value[]): void;
 }
@@ -132,6 +134,8 @@ export class OnnxBackend extends tf.KernelBackend {
    */
   flush(): void {
     this.waiting = 0;
+    // In a browser results come later; there, what waits runs when it is read.
+    if (!this.materializer.synchronous) return;
     const pending = new Set<Value>();
     for (const { value } of this.stored.values())
       if (value.host === null && value.recording === 0 && !this.failed.has(value)) pending.add(value);

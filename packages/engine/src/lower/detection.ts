@@ -120,7 +120,7 @@ const roiAlignGrad: LoweringRule = (graph, value) => {
     const across = graph.op("MatMul", [graph.reshape(some(gradient), [end - begin, channels * bh, bw]), some(columns)]);
     const byBin = graph.op("Transpose", [graph.reshape(across, [end - begin, channels, bh, w])], { perm: [0, 2, 1, 3] });
     const flat = graph.reshape(byBin, [(end - begin) * bh, channels * w]);
-    parts.push(graph.fused("FusedMatMul", [graph.reshape(some(spread), [(end - begin) * bh, n * h]), flat], { transA: 1 }));
+    parts.push(graph.product(graph.reshape(some(spread), [(end - begin) * bh, n * h]), flat, { transA: 2 }));
   }
   const sum = parts.length === 1 ? parts[0]! : graph.op("Sum", parts);
   return { name: graph.op("Transpose", [graph.reshape(sum, [n, h, channels, w])], { perm: [0, 2, 1, 3] }), layout: "channelsFirst" };

@@ -109,6 +109,11 @@ export class GraphRunner implements Materializer {
     return turn;
   }
 
+  /** Whether results are there when a run returns. */
+  get synchronous(): boolean {
+    return this.runtime.synchronous;
+  }
+
   /** Gives values to pending ones. */
   run(values: readonly Value[]): Promise<void> {
     return this.enqueue(() => this.settle(values));
