@@ -52,7 +52,7 @@ async function run(backend: string, { layers, input, output, settings, words }: 
   const y = tf.tensor(targets, [SAMPLES, ...output]);
   model.compile(settings());
   // 20 samples, 4 of them for validation, in batches of 6, 6 and 4
-  const { history } = await model.fit(x, y, { epochs: 2, batchSize: 6, shuffle: false, validationSplit: 0.2, verbose: 0 });
+  const { history } = await model.fit(x, y, { epochs: 2, batchSize: 6, shuffle: false, validationSplit: 0.2 });
   const evaluated = model.evaluate(x, y, { batchSize: 8 });
   const scores = await Promise.all((Array.isArray(evaluated) ? evaluated : [evaluated]).map(async (score) => (await score.data())[0]!));
   const predicted = await (model.predict(x, { batchSize: 7 }) as tf.Tensor).data();
@@ -161,12 +161,12 @@ describe("training loops", () => {
     });
     model.compile({ optimizer: "adam", loss: "meanSquaredError" });
     const [x, y] = [tf.randomNormal([40, 6, 6, 1]), tf.randomNormal([40, 1])];
-    await model.fit(x, y, { epochs: 2, batchSize: 8, verbose: 0 });
+    await model.fit(x, y, { epochs: 2, batchSize: 8 });
     const former = runner!.cachedSessions;
-    await model.fit(x, y, { epochs: 4, batchSize: 8, verbose: 0 });
+    await model.fit(x, y, { epochs: 4, batchSize: 8 });
     expect(runner!.cachedSessions).toBeLessThanOrEqual(former + 1);
     const { numTensors } = tf.memory();
-    await model.fit(x, y, { epochs: 1, batchSize: 8, verbose: 0 });
+    await model.fit(x, y, { epochs: 1, batchSize: 8 });
     expect(tf.memory().numTensors).toBe(numTensors);
   });
 
@@ -187,7 +187,7 @@ describe("training loops", () => {
     model.compile({ optimizer: tf.train.sgd(0.2), loss: "meanSquaredError" });
     const rows = Array.from({ length: 24 }, (_, i) => ({ xs: [i / 24, 1 - i / 12], ys: [i / 12] }));
     const data = tf.data.array(rows).batch(6) as unknown as tf.data.Dataset<tf.TensorContainer>;
-    const { history } = await model.fitDataset(data, { epochs: 30, verbose: 0 });
+    const { history } = await model.fitDataset(data, { epochs: 30 });
     expect((history["loss"] as number[]).at(-1)!).toBeLessThan((history["loss"] as number[])[0]! / 10);
     const score = (await model.evaluateDataset(data as never, { batches: 4 })) as tf.Scalar;
     expect(score.dataSync()[0]!).toBeLessThan((history["loss"] as number[])[0]!);
@@ -198,7 +198,7 @@ describe("training loops", () => {
       layers: [l.conv2d({ inputShape: [9, 9, 2], filters: 3, kernelSize: 3, dilationRate: 2 }), l.flatten(), l.dense({ units: 1 })],
     });
     model.compile({ optimizer: tf.train.adam(0.05), loss: "meanSquaredError" });
-    const { history } = await model.fit(tf.randomNormal([16, 9, 9, 2]), tf.randomNormal([16, 1]), { epochs: 40, verbose: 0 });
+    const { history } = await model.fit(tf.randomNormal([16, 9, 9, 2]), tf.randomNormal([16, 1]), { epochs: 40 });
     const losses = history["loss"] as number[];
     expect(losses.at(-1)!).toBeLessThan(losses[0]! / 2);
   });
