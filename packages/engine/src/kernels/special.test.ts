@@ -145,6 +145,22 @@ describe("numbers that are none", () => {
   });
 });
 
+test("long products of matrices keep their digits, transposed or not", async () => {
+  const length = (1 << 20) + 77;
+  const numbers = (phase: number): Float32Array => Float32Array.from({ length: 2 * length }, (_, i) => 1 + Math.abs(Math.sin(i + phase)));
+  const [a, b] = [numbers(0), numbers(1)];
+  // a as [2, length] and b as [length, 2]
+  const want = [0, 0, 0, 0];
+  for (let k = 0; k < length; k++)
+    for (let i = 0; i < 2; i++) for (let j = 0; j < 2; j++) want[2 * i + j]! += a[i * length + k]! * b[2 * k + j]!;
+  const [x, y] = [tf.tensor2d(a, [2, length]), tf.tensor2d(b, [length, 2])];
+  for (const [flipA, flipB] of [[false, false], [true, false], [false, true], [true, true]] as const) {
+    const product = tf.matMul(flipA ? tf.transpose(x) : x, flipB ? tf.transpose(y) : y, flipA, flipB);
+    const got = await product.data();
+    want.forEach((v, i) => expect(Math.abs(got[i]! / v - 1), `${flipA} ${flipB}`).toBeLessThan(1e-6));
+  }
+}); // prettier-ignore
+
 describe("other kernels", () => {
   test("places of maxima are counted as in tfjs", async () => {
     const x = tf.tensor4d([1, 8, 3, 4, 5, 2, 7, 6, 9, 1, 2, 3, 4, 5, 6, 10], [2, 2, 2, 2]);
