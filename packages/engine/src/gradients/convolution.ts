@@ -35,6 +35,16 @@ const maxPoolWithArgmax: GradientRule = {
   }),
 };
 
+/** tfjs forgets that the windows were counted by rounding up. */
+const pool = (gradient: string, savesOutput: boolean): GradientRule => ({
+  saves: ["x"],
+  savesOutputs: [savesOutput],
+  gradient: ([dy], [x, y], { filterSize, strides, pad, dimRoundingMode }) => ({
+    x: () =>
+      runKernel(gradient, { dy: dy!, input: x!, ...(savesOutput ? { output: y! } : {}) }, { filterSize, strides, pad, dimRoundingMode }),
+  }),
+});
+
 /** Rules by name of the operation. */
 export const convolutionGradients: GradientTable = {
   Conv2D: convolution("Conv2DBackpropInput", "Conv2DBackpropFilter"),
@@ -43,4 +53,8 @@ export const convolutionGradients: GradientTable = {
   Conv2DBackpropInput: transposed("Conv2D", "Conv2DBackpropFilter"),
   Conv3DBackpropInputV2: transposed("Conv3D", "Conv3DBackpropFilterV2"),
   MaxPoolWithArgmax: maxPoolWithArgmax,
+  MaxPool: pool("MaxPoolGrad", true),
+  AvgPool: pool("AvgPoolGrad", false),
+  MaxPool3D: pool("MaxPool3DGrad", true),
+  AvgPool3D: pool("AvgPool3DGrad", false),
 };
