@@ -5,29 +5,13 @@
 Weights and pixels come from a hash that the tests compute as well, so the fixtures hold results only. Given the
 benchmark's networks.py, the networks here are first compared with it.
 """
-import base64, importlib.util, json, pathlib, sys
+import importlib.util, json, pathlib, sys
 import numpy as np, torch
 import torch.nn.functional as F
+from pattern import image, pack, pattern, targets
 from unet_networks import UNet
 
 ROOT = pathlib.Path(__file__).resolve().parents[2] / "packages" / "models" / "src"
-
-
-def fnv(name):
-    h = 0x811C9DC5
-    for c in name.encode("ascii"):
-        h = ((h ^ c) * 0x01000193) & 0xFFFFFFFF
-    return h
-
-
-def pattern(name, count):
-    """Numbers in [-1, 1) that depend on the name and the position alone."""
-    x = (np.arange(1, count + 1, dtype=np.uint32) * np.uint32(2654435761) + np.uint32(fnv(name))).astype(np.uint32)
-    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
-        x ^= x >> np.uint32(shift)
-        x *= np.uint32(factor)
-    x ^= x >> np.uint32(16)
-    return x / 2147483648.0 - 1
 
 
 def parameter(name, shape):
@@ -52,22 +36,6 @@ def fill(net):
     state = {k: parameter(k, tuple(v.shape)) for k, v in net.state_dict().items() if not k.endswith("num_batches_tracked")}
     net.load_state_dict(state, strict=False)
     return net
-
-
-def image(shape):
-    """NHWC pixels around 100, as NCHW."""
-    x = (100 + 50 * pattern("image", int(np.prod(shape)))).astype("f4").astype("f8").reshape(shape)
-    return torch.from_numpy(x).permute(0, 3, 1, 2)
-
-
-def targets(shape, classes):
-    """-1 to classes - 1."""
-    p = pattern("targets", int(np.prod(shape)))
-    return torch.from_numpy(np.floor((p + 1) / 2 * (classes + 1)).astype("i8").reshape(shape) - 1)
-
-
-def pack(tensor):
-    return base64.b64encode(tensor.detach().numpy().astype("<f4").tobytes()).decode()
 
 
 def nhwc(y):

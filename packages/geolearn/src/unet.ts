@@ -14,7 +14,8 @@ export interface Architecture<T extends "pixelClassification"> {
 }
 
 /**
- * U-Net: every pixel gets a class (Ronneberger, Fischer and Brox 2015), with a plain encoder or a ResNet-18/34.
+ * U-Net: every pixel gets a class (Ronneberger, Fischer and Brox 2015), with a plain encoder, a ResNet, a
+ * MobileNetV2 or an EfficientNet.
  *
  * @example
  * const unet = await UNet.create(data, { backbone: "resnet18" });

@@ -3,6 +3,7 @@
 // networks
 export type { ForwardOptions, Network, Parameter } from "./network.ts";
 export type { BandNormalization, ResolvedUNetConfig, UNetBackbone, UNetConfig } from "./unet/config.ts";
+export { type BackboneAlias, type BackboneName, type Convention, backboneNamed, backboneNames } from "./backbones/backbone.ts";
 export type { Initializer } from "./network/initializers.ts";
 export type { CreateNetworkOptions } from "./network/instantiate.ts";
 export { type ChipSizeRule, checkChipSize } from "./network/chip-size.ts";
@@ -25,7 +26,8 @@ export { type Safetensors, type WriteSafetensorsOptions, encodeSafetensors, pars
 export { readSafetensors, writeSafetensors } from "./weights/safetensors-file.ts";
 export type { ReadWeightsOptions } from "./weights/locate.ts";
 export { type WeightFile, type WeightFormat, readWeights } from "./weights/read-weights.ts";
-export { type EncoderWeightsReport, loadEncoderWeights } from "./weights/encoder-weights.ts";
+export type { EncoderScheme } from "./weights/encoder-names.ts";
+export { type EncoderWeightsReport, encoderConvention, loadEncoderWeights } from "./weights/encoder-weights.ts";
 
 // model packages
 export type { ModelManifest } from "./manifest.ts";

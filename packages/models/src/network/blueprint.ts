@@ -4,7 +4,7 @@
  */
 
 import type { Layer } from "./layer.ts";
-import { batchNormLayer, convLayer, groupNormLayer } from "./layers.ts";
+import { type Activation, batchNormLayer, convLayer, type ConvLayerOptions, groupNormLayer } from "./layers.ts";
 import type { ParameterSpec } from "./parameter-spec.ts";
 
 /** A network without weights. */
@@ -36,42 +36,52 @@ export interface ConvOptions {
   readonly stride?: number;
   /** @defaultValue false */
   readonly bias?: boolean;
+  /** Groups of channels that do not see each other; as many as there are channels for a depthwise convolution. @defaultValue 1 */
+  readonly groups?: number;
+  /** @defaultValue half the kernel on every side */
+  readonly pad?: ConvLayerOptions["pad"];
 }
 
 /** Declares layers; every call adds the layer's parameters to `parameters`. */
 export interface LayerFactory {
-  /** Convolution, padded by half its kernel on every side. */
+  /** Convolution. */
   conv(name: string, options: ConvOptions): Layer;
-  /** Batch or group norm, with ReLU behind it when `relu`. */
-  norm(name: string, channels: number, relu: boolean): Layer;
+  /** Batch or group norm, with an activation behind it. */
+  norm(name: string, channels: number, activation: Activation): Layer;
 }
 
 /** What a factory's layers have in common. */
 export interface LayerFactoryOptions {
   readonly norm: "batch" | "group";
   readonly groups: number;
+  /** Epsilon of batch norms. @defaultValue 1e-5 */
+  readonly epsilon?: number;
   /** True for layers of the encoder. */
   readonly backbone: boolean;
 }
 
 /** A factory that notes parameters in `parameters`, in the order of declaration. */
-export function createLayerFactory(parameters: ParameterSpec[], { norm, groups, backbone }: LayerFactoryOptions): LayerFactory {
+export function createLayerFactory(
+  parameters: ParameterSpec[],
+  { norm, groups, epsilon = 1e-5, backbone }: LayerFactoryOptions,
+): LayerFactory {
   return {
-    conv(name, { inputs, outputs, size, stride = 1, bias = false }) {
-      const fanIn = inputs * size * size;
-      parameters.push({ name: `${name}.weight`, shape: [outputs, inputs, size, size], role: "kernel", fanIn, backbone });
+    conv(name, { inputs, outputs, size, stride = 1, bias = false, groups: parts = 1, pad = (size - 1) / 2 }) {
+      const seen = inputs / parts;
+      const fanIn = seen * size * size;
+      parameters.push({ name: `${name}.weight`, shape: [outputs, seen, size, size], role: "kernel", fanIn, backbone });
       if (bias) parameters.push({ name: `${name}.bias`, shape: [outputs], role: "bias", fanIn, backbone });
-      return convLayer(name, { size, stride, bias });
+      return convLayer(name, { stride, pad, groups: parts, bias });
     },
-    norm(name, channels, relu) {
+    norm(name, channels, activation) {
       const vector = (part: string, role: ParameterSpec["role"]): number =>
         parameters.push({ name: `${name}.${part}`, shape: [channels], role, fanIn: 1, backbone });
       vector("weight", "scale");
       vector("bias", "shift");
-      if (norm === "group") return groupNormLayer(name, largestDivisor(channels, groups), relu);
+      if (norm === "group") return groupNormLayer(name, largestDivisor(channels, groups), activation);
       vector("running_mean", "runningMean");
       vector("running_var", "runningVariance");
-      return batchNormLayer(name, relu);
+      return batchNormLayer(name, activation, epsilon);
     },
   };
 }

@@ -5,37 +5,67 @@ import * as tf from "@tensorflow/tfjs";
 
 import type { Layer } from "./layer.ts";
 
-/** Convolution whose border is half the kernel on every side; its parameters are `name.weight` and `name.bias`. */
-export function convLayer(
-  name: string,
-  { size, stride, bias }: { readonly size: number; readonly stride: number; readonly bias: boolean },
-): Layer {
-  const pad = (size - 1) / 2;
+/** What is done to each number behind a norm or a convolution. */
+export type Activation = "none" | "relu" | "relu6" | "swish" | "sigmoid";
+
+/** How a convolution moves over its map. */
+export interface ConvLayerOptions {
+  readonly stride: number;
+  readonly pad: number | readonly [number, number, number, number];
+  readonly groups: number;
+  readonly bias: boolean;
+}
+
+/** Convolution; its parameters are `name.weight` and `name.bias`. */
+export function convLayer(name: string, { stride, pad, groups, bias }: ConvLayerOptions): Layer {
   return (x, { value }) =>
     conv2d(x, value(`${name}.weight`) as unknown as tf.Tensor4D, {
       strides: stride,
       pad,
+      groups,
       ...(bias ? { bias: value(`${name}.bias`) } : {}),
     });
 }
 
-/** Batch norm, then ReLU if asked for. Running statistics follow the batch's with weight 0.1. */
-export function batchNormLayer(name: string, rectified: boolean): Layer {
-  return (x, { training, value }) =>
-    batchNorm(x, {
+/** Batch norm and an activation. Running statistics follow the batch's with weight 0.1. */
+export function batchNormLayer(name: string, activation: Activation, epsilon: number): Layer {
+  return (x, { training, value }) => {
+    const normed = batchNorm(x, {
       scale: value(`${name}.weight`),
       offset: value(`${name}.bias`),
       mean: value(`${name}.running_mean`),
       variance: value(`${name}.running_var`),
       training,
-      activation: rectified ? "relu" : "none",
+      epsilon,
+      activation: activation === "relu" ? "relu" : "none",
     });
+    return activation === "relu" ? normed : activate(normed, activation);
+  };
 }
 
-/** Group norm, then ReLU if asked for. */
-export function groupNormLayer(name: string, groups: number, rectified: boolean): Layer {
-  return (x, { value }) =>
-    groupNorm(x, { scale: value(`${name}.weight`), offset: value(`${name}.bias`), groups, activation: rectified ? "relu" : "none" });
+/** Group norm and an activation. */
+export function groupNormLayer(name: string, groups: number, activation: Activation): Layer {
+  return (x, { value }) => {
+    const fused = activation === "relu" ? "relu" : "none";
+    const normed = groupNorm(x, { scale: value(`${name}.weight`), offset: value(`${name}.bias`), groups, activation: fused });
+    return activation === "relu" ? normed : activate(normed, activation);
+  };
+}
+
+/** An activation by name. */
+export function activate(x: tf.Tensor4D, activation: Activation): tf.Tensor4D {
+  switch (activation) {
+    case "none":
+      return x;
+    case "relu":
+      return tf.relu(x);
+    case "relu6":
+      return tf.relu6(x);
+    case "swish":
+      return tf.mul(x, tf.sigmoid(x));
+    case "sigmoid":
+      return tf.sigmoid(x);
+  }
 }
 
 /** Greatest value of each window; padding never wins. */
@@ -61,9 +91,14 @@ export function add(a: tf.Tensor4D, b: tf.Tensor4D): tf.Tensor4D {
   return tf.add(a, b);
 }
 
-/** max(x, 0). */
-export function relu(x: tf.Tensor4D): tf.Tensor4D {
-  return tf.relu(x);
+/** A map times one factor per image and channel, `[N, 1, 1, C]`. */
+export function multiply(x: tf.Tensor4D, factors: tf.Tensor4D): tf.Tensor4D {
+  return tf.mul(x, factors);
+}
+
+/** The mean of each channel, `[N, 1, 1, C]`. */
+export function globalMean(x: tf.Tensor4D): tf.Tensor4D {
+  return tf.mean(x, [1, 2], true);
 }
 
 /** `(x - mean) / std` per band; the numbers become part of the graph. A constant band (std 0) is only centred. */

@@ -104,6 +104,17 @@ describe("adaptWeights", () => {
     network.dispose();
   });
 
+  it("refuses an encoder of the same shapes that pads otherwise", async () => {
+    const mobile = { ...config, backbone: "mobilenetv2", decoderWidths: [8, 8, 8, 8, 8] } as const;
+    const saved = createUNet({ ...mobile, convention: "tensorflow" }, { seed: 1 });
+    const network = createUNet(mobile, { seed: 2 });
+    const pkg = await packageOf(saved);
+    expect(() => adaptWeights(network, pkg)).toThrow(/among them convention tensorflow/);
+    const again = loadNetwork(pkg);
+    expect(again.config["convention"]).toBe("tensorflow");
+    for (const each of [saved, network, again]) each.dispose();
+  });
+
   it.each<[string, object]>([
     ["another width", { base: 8 }],
     ["another depth", { depth: 3 }],

@@ -10,9 +10,9 @@ import { add, concatChannels, doubleSize } from "../network/layers.ts";
 export function doubleConv(layers: LayerFactory, name: string, inputs: number, outputs: number): Layer {
   return chain(
     layers.conv(`${name}.conv1`, { inputs, outputs, size: 3 }),
-    layers.norm(`${name}.norm1`, outputs, true),
+    layers.norm(`${name}.norm1`, outputs, "relu"),
     layers.conv(`${name}.conv2`, { inputs: outputs, outputs, size: 3 }),
-    layers.norm(`${name}.norm2`, outputs, true),
+    layers.norm(`${name}.norm2`, outputs, "relu"),
   );
 }
 

@@ -2,10 +2,18 @@
 
 import { GeoLearnError } from "@geolearn/core";
 
+import {
+  type BackboneAlias,
+  backboneNamed,
+  type BackboneName,
+  backboneNames,
+  type Convention,
+  conventionsOf,
+} from "../backbones/backbone.ts";
 import type { Initializer } from "../network/initializers.ts";
 
-/** Encoders a U-Net may borrow. */
-export type UNetBackbone = "resnet18" | "resnet34";
+/** Encoders a U-Net may borrow, by our names or torchvision's. */
+export type UNetBackbone = BackboneName | BackboneAlias;
 
 /** Constants of the input layer, one number per band. */
 export interface BandNormalization {
@@ -20,15 +28,21 @@ export interface UNetConfig {
   readonly bands: number;
   /** Classes to tell apart, background included. */
   readonly classes: number;
-  /** Residual encoder, or null for the plain one. @defaultValue null */
+  /** Borrowed encoder, or null for the plain one. @defaultValue null */
   readonly backbone?: UNetBackbone | null;
+  /**
+   * Which line of networks the encoder follows where they differ, so that their weights fit: `"torch"` pads alike on all sides
+   * and has epsilon 1e-5 in its norms, `"tensorflow"` (EfficientNets and MobileNetV2 from TensorFlow and Keras, also under the
+   * names of efficientnet-pytorch) pads more at the end and has 1e-3. @defaultValue "torch"
+   */
+  readonly convention?: Convention;
   /** Filters of the plain encoder's first level; each further level has twice as many. @defaultValue 16 */
   readonly base?: number;
   /** Levels of the plain encoder, that is halvings of the image. @defaultValue 4 */
   readonly depth?: number;
   /** Filters of each level of the plain encoder and, last, of the middle, instead of `base` and `depth`. */
   readonly widths?: readonly number[];
-  /** Filters of the five decoder levels behind a residual encoder. @defaultValue [256, 128, 64, 32, 16] */
+  /** Filters of the five decoder levels behind a borrowed encoder. @defaultValue [256, 128, 64, 32, 16] */
   readonly decoderWidths?: readonly number[];
   /** How the decoder receives the encoder's maps: beside its own, or added to them. @defaultValue "concat" */
   readonly skips?: "concat" | "add";
@@ -48,8 +62,9 @@ export interface UNetConfig {
 export interface ResolvedUNetConfig extends Readonly<Record<string, unknown>> {
   readonly bands: number;
   readonly classes: number;
-  readonly backbone: UNetBackbone | null;
-  /** Filters of each encoder level and of the middle; empty with a residual encoder. */
+  readonly backbone: BackboneName | null;
+  readonly convention: Convention;
+  /** Filters of each encoder level and of the middle; empty with a borrowed encoder. */
   readonly widths: readonly number[];
   /** Empty with the plain encoder. */
   readonly decoderWidths: readonly number[];
@@ -75,12 +90,12 @@ const DECODER_WIDTHS = [256, 128, 64, 32, 16];
  */
 export function resolveUNetConfig(config: UNetConfig): ResolvedUNetConfig {
   const bands = whole("bands", config.bands, 1, MAX_BANDS);
-  const backbone = config.backbone ?? null;
-  if (backbone !== null) oneOf("backbone", backbone, ["resnet18", "resnet34"]);
+  const backbone = backboneOf(config);
   return {
     bands,
     classes: whole("classes", config.classes, 1, MAX_CLASSES),
     backbone,
+    convention: oneOf("convention", config.convention ?? "torch", backbone === null ? ["torch"] : conventionsOf(backbone)),
     widths: backbone === null ? plainWidths(config) : [],
     decoderWidths: backbone === null ? [] : decoderWidths(config),
     skips: oneOf("skips", config.skips ?? "concat", ["concat", "add"]),
@@ -95,6 +110,11 @@ export function resolveUNetConfig(config: UNetConfig): ResolvedUNetConfig {
 /** Sides of a chip must be multiples of this: one factor 2 for each halving. */
 export function strideOf(config: ResolvedUNetConfig): number {
   return config.backbone === null ? 2 ** (config.widths.length - 1) : 32;
+}
+
+function backboneOf({ backbone = null }: UNetConfig): BackboneName | null {
+  if (backbone === null) return null;
+  return (typeof backbone === "string" ? backboneNamed(backbone) : null) ?? oneOf("backbone", backbone as BackboneName, backboneNames());
 }
 
 function plainWidths(config: UNetConfig): readonly number[] {

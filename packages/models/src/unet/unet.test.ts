@@ -259,7 +259,7 @@ describe("refusals", () => {
     ["bands", { bands: 0, classes: 2 }],
     ["bands", { bands: 2.5, classes: 2 }],
     ["classes", { bands: 3 }],
-    ["backbone", { bands: 3, classes: 2, backbone: "resnet50" }],
+    ["backbone", { bands: 3, classes: 2, backbone: "resnet51" }],
     ["depth", { bands: 3, classes: 2, depth: 40 }],
     ["widths", { bands: 3, classes: 2, widths: [16] }],
     ["widths", { bands: 3, classes: 2, widths: [16, -1] }],

@@ -11,7 +11,7 @@ import { cutBorder, normalizeBands } from "../network/layers.ts";
 import type { ParameterSpec } from "../network/parameter-spec.ts";
 import { resolveUNetConfig, strideOf, type UNetConfig } from "./config.ts";
 import { plainUNet } from "./plain.ts";
-import { residualUNet } from "./residual.ts";
+import { backboneUNet } from "./with-backbone.ts";
 
 const MODEL_TYPE = "unet";
 
@@ -38,7 +38,10 @@ export function unetBlueprint(config: UNetConfig): Blueprint {
   const parameters: ParameterSpec[] = [];
   const { backbone, normalization, bands, classes, margin } = resolved;
   const stride = strideOf(resolved);
-  const layers = backbone === null ? plainUNet(resolved, parameters) : residualUNet(resolved, backbone, parameters);
+  const { layers, bandLayer } =
+    backbone === null
+      ? { layers: plainUNet(resolved, parameters), bandLayer: "down.0.conv1" }
+      : backboneUNet(resolved, backbone, parameters);
   const forward: Layer = (images, context) => {
     const [, height, width, given] = images.shape;
     if (given !== bands) throw wrongBands(given, bands);
@@ -54,7 +57,7 @@ export function unetBlueprint(config: UNetConfig): Blueprint {
     classes,
     stride,
     margin,
-    bandLayer: backbone === null ? "down.0.conv1" : "encoder.conv1",
+    bandLayer,
     classLayer: "head",
     forward,
   };

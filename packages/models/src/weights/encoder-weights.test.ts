@@ -6,11 +6,14 @@ import { compile, type HostTensor, startEngine } from "@geolearn/engine";
 import type * as tf from "@tensorflow/tfjs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
+import { backboneNames } from "../backbones/backbone.ts";
 import type { Network } from "../network.ts";
+import { hwioShape, oihwToHwio } from "../network/layout.ts";
 import { greatestDifference, pattern, patternWeights, sameWeights } from "../testing/pattern.ts";
 import { createUNet, unetBlueprint } from "../unet/unet.ts";
 import { adaptBands } from "./adapt-bands.ts";
-import { loadEncoderWeights } from "./encoder-weights.ts";
+import { encoderNames } from "./encoder-names.ts";
+import { encoderConvention, loadEncoderWeights } from "./encoder-weights.ts";
 import { writeSafetensors } from "./safetensors-file.ts";
 
 let folder: string;
@@ -100,7 +103,7 @@ describe("loadEncoderWeights", () => {
     [
       "a file without an encoder",
       () => new Map([["fc.weight", { data: new Float32Array(4), shape: [2, 2], dtype: "float32" as const }]]),
-      /holds no "layer1.0.conv1.weight"; it begins with fc.weight/,
+      /holds no encoder of resnet18, such as "layer1.0.conv1.weight"; it begins with fc.weight/,
     ],
     [
       "a ResNet-50",
@@ -117,6 +120,90 @@ describe("loadEncoderWeights", () => {
     await expect(loadEncoderWeights(network, file())).rejects.toThrow(message);
     expect(sameWeights(network.weights(), before)).toBe(true);
   });
+});
+
+describe("which encoder of a file is meant", () => {
+  it("is the most complete one, then the one with the shorter name", async () => {
+    const file = torchvision("model.backbone.");
+    for (const [name, tensor] of torchvision("ema.")) file.set(name, { ...tensor, data: tensor.data.map((v) => v / 2) });
+    file.delete("ema.layer1.0.conv1.weight");
+    const { unused } = await loadEncoderWeights(network, file);
+    expect(unused.filter((name) => name.startsWith("model."))).toEqual([
+      "model.backbone.fc.weight",
+      "model.backbone.bn1.num_batches_tracked",
+    ]);
+    file.set("ema.layer1.0.conv1.weight", file.get("model.backbone.layer1.0.conv1.weight")!);
+    await loadEncoderWeights(network, file);
+    expect(network.weights().get("encoder.bn1.weight")!.data[0]).toBe(encoderWeights.get("encoder.bn1.weight")!.data[0]! / 2);
+  });
+
+  it("weights that are not finite are refused", async () => {
+    const file = torchvision("");
+    file.set("bn1.bias", { data: new Float32Array(64).fill(NaN), shape: [64], dtype: "float32" });
+    await expect(loadEncoderWeights(network, file)).rejects.toMatchObject({ code: "MODEL_CORRUPT" });
+  });
+});
+
+describe("other names", () => {
+  const config = { bands: 3, classes: 2, backbone: "mobilenetv2", decoderWidths: [8, 8, 8, 8, 8] } as const;
+
+  /** The encoder under the names of Keras, its kernels turned as Keras has them. */
+  function keras(bands: number): Map<string, HostTensor> {
+    const { rename } = encoderNames("mobilenetv2").find(({ scheme }) => scheme === "keras")!;
+    const file = new Map<string, HostTensor>();
+    for (const [name, { data, shape }] of patternWeights(unetBlueprint({ ...config, bands }).parameters.filter((p) => p.backbone))) {
+      const theirs = rename(name.replace("encoder.", ""));
+      const depthwise = theirs.endsWith("depthwise_kernel");
+      const [h, w, i, o] = shape.length === 4 ? hwioShape(shape) : [];
+      const turned = depthwise ? [h!, w!, o!, 1] : [h!, w!, i!, o!];
+      const tensor = shape.length === 4 ? { data: oihwToHwio(data as Float32Array, shape), shape: turned } : { data, shape };
+      file.set(theirs, { ...tensor, dtype: "float32" });
+    }
+    return file;
+  }
+
+  it("of Keras are understood, its layouts turned and its first layer adapted to the bands", async () => {
+    for (const bands of [3, 4]) {
+      const mobile = createUNet({ ...config, bands, convention: "tensorflow" }, { seed: 1 });
+      const { scheme, loaded, adapted, unused } = await loadEncoderWeights(mobile, keras(3));
+      expect({ scheme, unused }).toEqual({ scheme: "keras", unused: [] });
+      expect(adapted).toEqual(bands === 3 ? [] : ["encoder.features.0.0.weight"]);
+      const own = patternWeights(unetBlueprint(config).parameters.filter((p) => p.backbone));
+      const held = mobile.weights();
+      for (const name of loaded) {
+        const { data, shape } = own.get(name)!;
+        const expected = adapted.includes(name) ? adaptBands(data as Float32Array, shape, bands) : data;
+        expect(greatestDifference(held.get(name)!.data, expected), name).toBe(0);
+      }
+      mobile.dispose();
+    }
+  });
+
+  it("of TensorFlow's networks are refused for a network that pads as PyTorch's", async () => {
+    const mobile = createUNet(config, { seed: 1 });
+    await expect(loadEncoderWeights(mobile, keras(3))).rejects.toMatchObject({
+      code: "WEIGHTS_MISMATCH",
+      hint: 'Make the network with `convention: "tensorflow"`.',
+    });
+    const file = { source: "keras/model.json", format: "tfjs", path: [], tensors: keras(3) } as const;
+    expect(encoderConvention("unet", config, file)).toBe("tensorflow");
+    const own = new Map([...mobile.weights()].filter(([name]) => name.startsWith("encoder.")));
+    expect(encoderConvention("unet", config, { ...file, tensors: own })).toBeNull();
+    expect(encoderConvention("unet", resnet, { ...file, tensors: torchvision("") })).toBe("torch");
+    mobile.dispose();
+  });
+
+  it.each(backboneNames().flatMap((name) => encoderNames(name).map((names) => [name, names.scheme, names] as const)))(
+    "of every parameter of %s are different ones in %s",
+    (backbone, scheme, { rename }) => {
+      const ours = unetBlueprint({ bands: 3, classes: 2, backbone })
+        .parameters.filter((p) => p.backbone)
+        .map((p) => p.name.replace("encoder.", ""));
+      const theirs = ours.map(rename);
+      expect(new Set(theirs).size).toBe(ours.length);
+      if (scheme !== "torchvision") expect(theirs.filter((name) => name.includes("features."))).toEqual([]);
+    },
+  );
 });
 
 async function score(network: Network, images: Float32Array): Promise<Float32Array> {

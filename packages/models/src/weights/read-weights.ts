@@ -17,6 +17,8 @@ export type WeightFormat = "safetensors" | "pytorch" | "onnx" | "tfjs";
 
 /** What a weight file holds. */
 export interface WeightFile {
+  /** Path it was read from; for messages. */
+  readonly source: string;
   readonly format: WeightFormat;
   /** Tensors by the file's own names and in its own layouts, every number type as float32. */
   readonly tensors: ReadonlyMap<string, HostTensor>;
@@ -47,17 +49,17 @@ export async function readWeights(source: string, options: ReadWeightsOptions = 
   const { bytes, name } = await readWhole(await locateWeights(source, options));
   switch (kindOf(bytes)) {
     case "safetensors":
-      return { format: "safetensors", tensors: parseSafetensors(bytes, name).tensors, path: [] };
+      return { source: name, format: "safetensors", tensors: parseSafetensors(bytes, name).tensors, path: [] };
     case "zip":
-      return { format: "pytorch", ...(await parsePytorchZip(bytes, name)) };
+      return { source: name, format: "pytorch", ...(await parsePytorchZip(bytes, name)) };
     case "pickle":
-      return { format: "pytorch", ...(await parsePytorchLegacy(bytes, name)) };
+      return { source: name, format: "pytorch", ...(await parsePytorchLegacy(bytes, name)) };
     case "onnx":
-      return { format: "onnx", tensors: await onnxTensors(name), path: [] };
+      return { source: name, format: "onnx", tensors: await onnxTensors(name), path: [] };
     case "json": {
       const json = parseJson(bytes, name);
       if (!isTfjsModel(json)) throw notWeights(name, "is JSON without a weights manifest");
-      return { format: "tfjs", tensors: await readTfjsWeights(json, name), path: [] };
+      return { source: name, format: "tfjs", tensors: await readTfjsWeights(json, name), path: [] };
     }
     case "hdf5":
       throw notWeights(

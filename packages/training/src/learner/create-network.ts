@@ -4,13 +4,18 @@ import { type ClassDefinition, GeoLearnError } from "@geolearn/core";
 import type { LearningData } from "@geolearn/data-prep";
 import {
   adaptWeights,
+  backboneNamed,
+  type BandNormalization,
   checkChipSize,
   createNetwork,
+  encoderConvention,
+  type EncoderWeightsReport,
   loadEncoderWeights,
   type ModelPackage,
   type Network,
   type PixelLossSpec,
   readModelPackage,
+  readWeights,
 } from "@geolearn/models";
 
 import type { LearnerOptions } from "./options.ts";
@@ -23,31 +28,33 @@ export interface CreatedNetwork {
 }
 
 /** Fields of the architecture that pass through to the network. */
-const ARCHITECTURE = ["backbone", "base", "depth", "widths", "decoderWidths", "skips", "margin", "norm", "groups"] as const;
+const ARCHITECTURE = ["backbone", "convention", "base", "depth", "widths", "decoderWidths", "skips", "margin", "norm", "groups"] as const;
 
 /** Builds the network for the data and gives it the weights the options ask for. `startEngine` must have finished. */
 export async function createNetworkFor(data: LearningData, options: LearnerOptions, seed: number): Promise<CreatedNetwork> {
   const { pretrained, weights = "random", log } = options;
   const start = pretrained === undefined ? null : await readModelPackage(pretrained);
   const modelType = options.modelType ?? start?.manifest.modelType ?? "unet";
-  const network = createNetwork(modelType, networkConfig(data, options, start), { seed });
+  const file = start === null && weights !== "random" ? await readWeights(weights, options) : null;
+  const config = networkConfig(data, options, start);
+  // Names of one line of networks decide how the encoder pads and normalizes.
+  const convention = file === null ? null : encoderConvention(modelType, config, file);
+  const network = createNetwork(modelType, convention === null || options.convention ? config : { ...config, convention }, { seed });
   try {
     checkChipSize(network, data.chipWidth, data.chipHeight);
     if (start !== null) {
       startFromPackage(network, start, data, log);
       return { network, backboneLoaded: true };
     }
-    if (weights === "random") {
+    if (file === null) {
       if (options.backbone)
         log?.(
           `The weights of the ${modelType} are random; nothing is downloaded. Give a file (safetensors, .pth, .onnx) as \`weights\` to start from a trained backbone.`,
         );
       return { network, backboneLoaded: false };
     }
-    const { loaded, adapted } = await loadEncoderWeights(network, weights, options);
-    log?.(
-      `${loaded.length} parameters of the backbone were read from ${weights.replace(/[?#].*/s, "")}${adapted.length > 0 ? `; ${adapted.join(", ")} adapted to ${data.bands} bands` : ""}.`,
-    );
+    const report = await loadEncoderWeights(network, file);
+    log?.(loadedLine(report, file.source, data.bands));
     return { network, backboneLoaded: true };
   } catch (error) {
     network.dispose();
@@ -59,12 +66,51 @@ function networkConfig(data: LearningData, options: LearnerOptions, start: Model
   const chosen = Object.fromEntries(ARCHITECTURE.filter((key) => options[key] !== undefined).map((key) => [key, options[key]]));
   // Filters of one kind replace those of the package, which would otherwise win over `base` and `depth`.
   const inherited: Record<string, unknown> = { ...start?.manifest.config };
-  if (chosen["base"] !== undefined || chosen["depth"] !== undefined || chosen["backbone"] !== undefined) delete inherited["widths"];
-  if (chosen["backbone"] !== undefined) delete inherited["decoderWidths"];
+  const { backbone } = options;
+  const another = backbone !== undefined && (backbone === null ? null : (backboneNamed(backbone) ?? backbone)) !== inherited["backbone"];
+  if (chosen["base"] !== undefined || chosen["depth"] !== undefined || another) delete inherited["widths"];
+  if (another) {
+    delete inherited["decoderWidths"];
+    delete inherited["convention"];
+  }
   // Weights belong to the constants they were learnt with: only for other bands are there new ones.
   const kept = start !== null && inherited["bands"] === data.bands ? inherited["normalization"] : undefined;
-  const measured = { mean: data.statistics.map(({ mean }) => mean), std: data.statistics.map(({ std }) => std) };
-  return { ...inherited, ...chosen, bands: data.bands, classes: data.classes.length, normalization: kept ?? measured };
+  const normalization = options.normalization === undefined ? (kept ?? measured(data)) : normalizationFor(data, options.normalization);
+  return { ...inherited, ...chosen, bands: data.bands, classes: data.classes.length, normalization };
+}
+
+function measured({ statistics }: LearningData): BandNormalization {
+  return { mean: statistics.map(({ mean }) => mean), std: statistics.map(({ std }) => std) };
+}
+
+/** Means and deviations of ImageNet's red, green and blue, 0 to 255. */
+const IMAGENET: BandNormalization = { mean: [123.675, 116.28, 103.53], std: [58.395, 57.12, 57.375] };
+
+function normalizationFor(data: LearningData, given: NonNullable<LearnerOptions["normalization"]>): BandNormalization {
+  if (given === "data") return measured(data);
+  if (given !== "imagenet") return given;
+  if (data.bands === 3 && data.sampleType === "uint8") return IMAGENET;
+  throw new GeoLearnError(
+    "INVALID_ARGUMENT",
+    `ImageNet's constants are for red, green and blue of 8 bits; the chips have ${data.bands} bands of ${data.sampleType}.`,
+    {
+      hint: 'Use `normalization: "data"`, which brings every band to mean 0 and deviation 1, as ImageNet\'s constants do for photographs.',
+    },
+  );
+}
+
+/** What was read, what was adapted, and what in the file was left alone. */
+function loadedLine({ scheme, loaded, adapted, unused }: EncoderWeightsReport, source: string, bands: number): string {
+  const rest = unused.filter((name) => !name.endsWith("num_batches_tracked"));
+  const shown = rest.slice(0, 4).join(", ");
+  return [
+    `${loaded.length} parameters of the backbone were read from ${source} (names of ${scheme})`,
+    adapted.length > 0 ? `${adapted.join(", ")} adapted to ${bands} bands` : "",
+    rest.length > 0 ? `not used: ${shown}${rest.length > 4 ? ` and ${rest.length - 4} more` : ""}` : "",
+  ]
+    .filter((part) => part !== "")
+    .join("; ")
+    .concat(".");
 }
 
 function startFromPackage(network: Network, start: ModelPackage, data: LearningData, log: LearnerOptions["log"]): void {

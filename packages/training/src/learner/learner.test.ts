@@ -1,19 +1,20 @@
 import { createHash } from "node:crypto";
-import { mkdtemp, readFile, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import type { LearningData } from "@geolearn/data-prep";
-import { readOnnxWeights } from "@geolearn/engine";
-import { encodeSafetensors, readModelPackage } from "@geolearn/models";
+import { type HostTensor, readOnnxWeights, startEngine } from "@geolearn/engine";
+import { createNetwork, encodeSafetensors, readModelPackage } from "@geolearn/models";
 import * as tf from "@tensorflow/tfjs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { DISC_CLASSES, discChips, discData, memoryData } from "../testing/memory-data.ts";
 import { hashWeights } from "../testing/hash-weights.ts";
 import { createLearner, Learner } from "./learner.ts";
+import type { LearnerOptions } from "./options.ts";
 
 const SMALL = { base: 4, depth: 2, threads: 1 } as const;
 
@@ -426,6 +427,68 @@ describe("models", () => {
     });
   });
 
+  test("names of TensorFlow's networks decide how the encoder pads; a package keeps it", async () => {
+    const small = { ...SMALL, backbone: "mobilenet_v2", decoderWidths: [4, 4, 4, 4, 4] } as const;
+    await startEngine({ threads: 1 });
+    const source = createNetwork("unet", { bands: 3, classes: 2, ...small }, { seed: 5 });
+    const file = new Map<string, HostTensor>();
+    // As Keras names and turns them.
+    for (const [name, { data, shape }] of source.weights()) {
+      if (name === "encoder.features.0.0.weight") {
+        const turned = new Float32Array(data.length);
+        for (let i = 0; i < data.length; i++) {
+          const [o, c, tap] = [Math.floor(i / 27), Math.floor(i / 9) % 3, i % 9];
+          turned[(tap * 3 + c) * 32 + o] = data[i]!;
+        }
+        file.set("Conv1/kernel", { data: turned, shape: [3, 3, 3, 32], dtype: "float32" });
+      } else if (name.startsWith("encoder.features.0.1.")) {
+        const part = { weight: "gamma", bias: "beta", running_mean: "moving_mean", running_var: "moving_variance" }[
+          name.split(".").at(-1)!
+        ]!;
+        file.set(`bn_Conv1/${part}`, { data, shape, dtype: "float32" });
+      }
+    }
+    source.dispose();
+    const path = join(folder, "keras.safetensors");
+    await writeFile(path, encodeSafetensors(file));
+    // Half an encoder is refused, but only after its names were understood.
+    await expect(createLearner(discData({ side: 32 }), { ...small, weights: path })).rejects.toMatchObject({
+      code: "WEIGHTS_MISMATCH",
+      message: expect.stringContaining("expanded_conv_depthwise/depthwise_kernel is missing") as string,
+    });
+    const learner = await createLearner(discData({ side: 32 }), { ...small, convention: "tensorflow" });
+    expect(learner.network.config).toMatchObject({ backbone: "mobilenetv2", convention: "tensorflow" });
+    const saved = join(folder, "mobile.dlpk");
+    await learner.save(saved);
+    await learner.dispose();
+    for (const more of [{}, { backbone: "mobilenetv2" } as const]) {
+      const again = await createLearner(discData({ side: 32 }), { threads: 1, pretrained: saved, ...more });
+      expect(again.network.config["convention"]).toBe("tensorflow");
+      await again.dispose();
+    }
+  });
+
+  test("normalization is that of the data, of ImageNet, or one's own", async () => {
+    const of = async (options: LearnerOptions): Promise<unknown> => {
+      const learner = await createLearner(discData(), { ...SMALL, ...options });
+      await learner.dispose();
+      return learner.network.config["normalization"];
+    };
+    const { statistics } = discData();
+    const measured = { mean: statistics.map(({ mean }) => mean), std: statistics.map(({ std }) => std) };
+    expect(await of({})).toEqual(measured);
+    expect(await of({ normalization: "data" })).toEqual(measured);
+    const { mean, std } = (await of({ normalization: "imagenet" })) as typeof measured;
+    // torchvision's constants for pixels of 0 to 1.
+    expect(mean.map((v) => v / 255)).toEqual([0.485, 0.456, 0.406].map((v) => expect.closeTo(v, 10) as number));
+    expect(std.map((v) => v / 255)).toEqual([0.229, 0.224, 0.225].map((v) => expect.closeTo(v, 10) as number));
+    const own = { mean: [1, 2, 3], std: [4, 5, 6] };
+    expect(await of({ normalization: own })).toEqual(own);
+    const chips = discChips(2, { side: 16 });
+    const sixteen = { ...memoryData({ train: chips, valid: chips, side: 16, bands: 3, classes: DISC_CLASSES }), sampleType: "uint16" };
+    await expect(createLearner(sixteen, { ...SMALL, normalization: "imagenet" })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+  });
+
   test("weights are fetched from an address with a checksum only", async () => {
     const source = await createLearner(discData(), SMALL);
     const bytes = encodeSafetensors(source.network.weights());
@@ -452,7 +515,7 @@ describe("models", () => {
         await learner.dispose();
       }
       expect(requests.length).toBe(1);
-      expect(lines.join()).toMatch(/were read from http:.*disc\.safetensors/);
+      expect(lines.join()).toMatch(/were read from .*disc\.safetensors \(names of torchvision\)/);
       expect(lines.join()).not.toContain("secret");
     } finally {
       if (cache === undefined) delete process.env["GEOLEARN_CACHE"];

@@ -2,7 +2,7 @@
 
 import type { NetworkPolicy, WorkOptions } from "@geolearn/core";
 import type { Device } from "@geolearn/engine";
-import type { PixelLossSpec, UNetBackbone } from "@geolearn/models";
+import type { BandNormalization, Convention, PixelLossSpec, UNetBackbone } from "@geolearn/models";
 
 import type { ScheduleName } from "../schedule/schedules.ts";
 import type { EpochRecord } from "./records.ts";
@@ -11,8 +11,10 @@ import type { EpochRecord } from "./records.ts";
 export interface LearnerOptions extends WorkOptions {
   /** Architecture. @defaultValue "unet" */
   readonly modelType?: string;
-  /** Residual encoder, or null for the plain one. @defaultValue null */
+  /** Borrowed encoder (ResNet, MobileNetV2, EfficientNet), or null for the plain one. @defaultValue null */
   readonly backbone?: UNetBackbone | null;
+  /** How the encoder pads and normalizes: see `UNetConfig`. @defaultValue what the names of `weights` tell, else "torch" */
+  readonly convention?: Convention;
   /**
    * First weights of the backbone: `"random"`, a file (safetensors, `.pth`, `.onnx`, a `model.json`), or an address with a
    * checksum, `"https://...#sha256=..."`, which is fetched once into the cache. Nothing else is downloaded. @defaultValue "random"
@@ -22,6 +24,12 @@ export interface LearnerOptions extends WorkOptions {
   readonly sha256?: string;
   /** Rules for fetching weights. @defaultValue any public host */
   readonly network?: NetworkPolicy;
+  /**
+   * What is taken from the pixels and what they are divided by, inside the network: the mean and deviation of each band of the
+   * data, those of ImageNet (8-bit red, green, blue), with which published weights were learnt, or your own.
+   * @defaultValue "data"; with `pretrained` and the same number of bands the package's
+   */
+  readonly normalization?: "data" | "imagenet" | BandNormalization;
   /** A model package (`.dlpk`) to start from; layers for other classes or bands begin anew. */
   readonly pretrained?: string | Uint8Array;
   /** Filters of the plain encoder's first level. @defaultValue 16 */
@@ -30,7 +38,7 @@ export interface LearnerOptions extends WorkOptions {
   readonly depth?: number;
   /** Filters of each level of the plain encoder and of its middle, instead of `base` and `depth`. */
   readonly widths?: readonly number[];
-  /** Filters of the decoder behind a residual encoder. */
+  /** Filters of the decoder behind a borrowed encoder. */
   readonly decoderWidths?: readonly number[];
   /** @defaultValue "concat" */
   readonly skips?: "concat" | "add";

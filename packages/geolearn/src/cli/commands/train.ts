@@ -4,6 +4,7 @@ import { mkdir, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type Augmentation, prepareData } from "@geolearn/data-prep";
 import type { Device } from "@geolearn/engine";
+import { type BackboneName, backboneNamed, backboneNames } from "@geolearn/models";
 import {
   type FitEstimate,
   type FitOptions,
@@ -22,7 +23,8 @@ interface Options {
   readonly data: string[];
   readonly out: string;
   readonly modelType: string;
-  readonly backbone?: "resnet18" | "resnet34";
+  readonly backbone?: BackboneName;
+  readonly normalization?: "data" | "imagenet";
   readonly weights?: string;
   readonly sha256?: string;
   readonly pretrainedModel?: string;
@@ -66,12 +68,17 @@ export function trainCommand(contextOf: (command: Command) => CommandContext): C
     .requiredOption("--data <folder>", "chip folder; may be given several times", several)
     .requiredOption("--out <model.dlpk>", "where the model goes")
     .addOption(new Option("--model-type <name>", "architecture").choices(["unet"]).default("unet"))
-    .addOption(new Option("--backbone <name>", "residual encoder (default: a plain one)").choices(["resnet18", "resnet34"]))
+    .addOption(
+      new Option("--backbone <name>", `encoder to borrow: ${backboneNames().join(", ")} (default: a plain one)`).argParser(backboneName),
+    )
     .option(
       "--weights <file|address>",
       'weights of the backbone: a file (safetensors, .pth, .onnx, model.json), an address ending in #sha256=..., or "random"',
     )
     .option("--sha256 <digits>", "checksum of weights at an address")
+    .addOption(
+      new Option("--normalization <constants>", "of the chips' own bands, or ImageNet's (default: data)").choices(["data", "imagenet"]),
+    )
     .option("--pretrained-model <model.dlpk>", "a model to start from")
     .option("--freeze", "hold the backbone's weights")
     .option("--no-freeze", "train the backbone from the start")
@@ -197,6 +204,7 @@ async function withLearner<T>(
         backbone: options.backbone,
         weights: options.weights,
         sha256: options.sha256,
+        normalization: options.normalization,
         pretrained: options.pretrainedModel,
         freeze: options.freeze,
         base: options.base,
@@ -268,6 +276,12 @@ function defined<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K],
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as {
     [K in keyof T]?: Exclude<T[K], undefined>;
   };
+}
+
+function backboneName(text: string): BackboneName {
+  const name = backboneNamed(text);
+  if (name === null) throw new InvalidArgumentError(`expected ${backboneNames().join(", ")}, got "${text}".`);
+  return name;
 }
 
 function scheduleName(text: string): "oneCycle" | "constant" | "cosine" {

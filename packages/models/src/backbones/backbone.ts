@@ -1,0 +1,86 @@
+/** Encoders that networks borrow: known architectures, with the names their published weights use. */
+
+import type * as tf from "@tensorflow/tfjs";
+
+import type { LayerFactory } from "../network/blueprint.ts";
+import type { LayerContext } from "../network/layer.ts";
+import { efficientNet } from "./efficientnet.ts";
+import { mobileNetV2 } from "./mobilenet-v2.ts";
+import { resNet } from "./resnet.ts";
+
+/** Encoders by name. */
+export type BackboneName =
+  | "resnet18"
+  | "resnet34"
+  | "resnet50"
+  | "mobilenetv2"
+  | "efficientnet-b0"
+  | "efficientnet-b1"
+  | "efficientnet-b2"
+  | "efficientnet-b3";
+
+/** Torchvision's spelling of some of them, understood as well. */
+export type BackboneAlias = "mobilenet_v2" | "efficientnet_b0" | "efficientnet_b1" | "efficientnet_b2" | "efficientnet_b3";
+
+/**
+ * Where two lines of networks differ though their weights have the same shapes. `"torch"`: a convolution is padded alike on
+ * all sides, norms have epsilon 1e-5. `"tensorflow"`: where the map is halved there is more padding at the end, epsilon is 1e-3.
+ * Maps for decoders are taken where segmentation_models_pytorch takes them, from its `timm-efficientnet-b0` and its
+ * `efficientnet-b0`.
+ */
+export type Convention = "torch" | "tensorflow";
+
+/** An encoder's layers; their parameters are in the factory it was made with. */
+export interface Backbone {
+  /** Channels of the maps at a half, a quarter, ... a 32nd of the image. */
+  readonly widths: readonly [number, number, number, number, number];
+  /** Name of the first convolution, which alone depends on the bands. */
+  readonly bandLayer: string;
+  /** Normalized pixels to the five maps, the largest first. */
+  readonly forward: (x: tf.Tensor4D, context: LayerContext) => readonly tf.Tensor4D[];
+}
+
+/** What every encoder is made from. */
+export interface BackboneOptions {
+  readonly bands: number;
+  readonly convention: Convention;
+}
+
+type Maker = (layers: LayerFactory, options: BackboneOptions) => Backbone;
+
+const MAKERS: Readonly<Record<BackboneName, Maker>> = {
+  resnet18: (layers, options) => resNet("resnet18", layers, options),
+  resnet34: (layers, options) => resNet("resnet34", layers, options),
+  resnet50: (layers, options) => resNet("resnet50", layers, options),
+  mobilenetv2: mobileNetV2,
+  "efficientnet-b0": (layers, options) => efficientNet(0, layers, options),
+  "efficientnet-b1": (layers, options) => efficientNet(1, layers, options),
+  "efficientnet-b2": (layers, options) => efficientNet(2, layers, options),
+  "efficientnet-b3": (layers, options) => efficientNet(3, layers, options),
+};
+
+/** Names of all encoders. */
+export function backboneNames(): readonly BackboneName[] {
+  return Object.keys(MAKERS) as BackboneName[];
+}
+
+/** The name of an encoder as it is kept, from any spelling of it; null when there is none. */
+export function backboneNamed(name: string): BackboneName | null {
+  const plain = name.toLowerCase().replaceAll("_", "-").replace("mobilenet-v2", "mobilenetv2");
+  return Object.hasOwn(MAKERS, plain) ? (plain as BackboneName) : null;
+}
+
+/** Conventions an encoder's published weights come in; the first is the usual one. */
+export function conventionsOf(name: BackboneName): readonly Convention[] {
+  return name.startsWith("resnet") ? ["torch"] : ["torch", "tensorflow"];
+}
+
+/** Declares the layers of an encoder, under torchvision's names behind `encoder.`. */
+export function createBackbone(name: BackboneName, layers: LayerFactory, options: BackboneOptions): Backbone {
+  return MAKERS[name](layers, options);
+}
+
+/** Epsilon of the norms of an encoder. */
+export function epsilonOf(convention: Convention): number {
+  return convention === "tensorflow" ? 1e-3 : 1e-5;
+}
