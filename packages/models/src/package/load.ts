@@ -69,8 +69,8 @@ export function adaptWeights(
   }
   const known = new Set(parameters.map((p) => p.name));
   wrong.push(...[...weights.keys()].filter((name) => !known.has(name)));
-  const conventions = [network.config, manifest.config].map((config) => config["convention"] ?? "torch");
-  if (conventions[0] !== conventions[1]) wrong.push(`convention ${String(conventions[1])}`);
+  const conventions = [network.config, manifest.config].map(({ convention }) => (typeof convention === "string" ? convention : "torch"));
+  if (conventions[0] !== conventions[1]) wrong.push(`convention ${conventions[1]!}`);
   if (wrong.length > 0) throw otherArchitecture(network, source, manifest.modelType, manifest.backbone, wrong);
   network.setWeights(next);
   return { loaded, reinitialized };
