@@ -7,6 +7,9 @@ export { type ClassifiedImage, type ClassifyImageOptions, classifyImage } from "
 export { type NamedBands, modelBands } from "./classify/model-bands.ts";
 export { ClassifiedRaster, type ClassifiedRasterInfo } from "./output/classified-raster.ts";
 
+// networks of others
+export { fromOnnx } from "./onnx/from-onnx.ts";
+
 // any function on a scene
 export type { InferenceConfiguration, InferenceFunction, ParameterInfo, PixelBlock, SceneInfo } from "./inference-function.ts";
 export { runInference } from "./run/run-inference.ts";

@@ -30,3 +30,9 @@ export type { ForeignClass } from "./package/foreign.ts";
 export { type ModelPackage, readModelPackage } from "./package/read.ts";
 export { type ModelPackageContent, encodeModelPackage } from "./package/write.ts";
 export { type AdaptWeightsOptions, type AdaptWeightsReport, adaptWeights, loadNetwork } from "./package/load.ts";
+
+// ONNX
+export { type OnnxExport, type ToOnnxOptions, toOnnx } from "./onnx/to-onnx.ts";
+export type { ClassSpec } from "./onnx/classes.ts";
+export { type BoxOrder, type OnnxConfig, type OnnxNormalization, type OnnxSpec, ONNX_MODEL_TYPE, checkOnnxConfig } from "./onnx/spec.ts";
+export type { StacItem } from "./onnx/stac.ts";

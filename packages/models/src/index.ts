@@ -40,4 +40,7 @@ export { type AdaptWeightsOptions, type AdaptWeightsReport, adaptWeights, loadNe
 // ONNX
 export { type OnnxExport, type ToOnnxOptions, toOnnx } from "./onnx/to-onnx.ts";
 export { type SaveOnnxOptions, type SavedOnnx, saveOnnx } from "./onnx/save-onnx.ts";
+export { openOnnx } from "./onnx/open-onnx.ts";
+export type { ClassSpec } from "./onnx/classes.ts";
+export { type BoxOrder, type OnnxConfig, type OnnxNormalization, type OnnxSpec, ONNX_MODEL_TYPE, checkOnnxConfig } from "./onnx/spec.ts";
 export type { StacItem } from "./onnx/stac.ts";

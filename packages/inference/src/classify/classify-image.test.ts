@@ -92,7 +92,8 @@ test("the lane of a browser computes what a thread of Node computes", async () =
     offset += 4 * data.length;
   }
   const setup = {
-    ...{ device: "cpu" as const, threads: 1, modelType: manifest.modelType, config: manifest.config, weights: list, buffer },
+    ...{ device: "cpu" as const, threads: 1 },
+    model: { kind: "network" as const, modelType: manifest.modelType, config: manifest.config, weights: list, buffer },
     ...{ tileWidth: 64, tileHeight: 64, bands: 3, computeBatch: 1 },
   };
   const pixels = Float32Array.from({ length: 2 * 64 * 64 * 3 }, (_, i) => noise(i % 3, i >> 8, i & 255));

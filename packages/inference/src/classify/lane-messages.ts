@@ -11,15 +11,34 @@ export interface SharedWeight {
   readonly length: number;
 }
 
-/** What a thread is started with. */
-export interface LaneSetup {
-  readonly device: Device;
-  readonly threads: number;
+/** A network of ours: it is built anew and given its weights. */
+export interface LaneNetwork {
+  readonly kind: "network";
   readonly modelType: string;
   readonly config: Readonly<Record<string, unknown>>;
   readonly weights: readonly SharedWeight[];
   /** One copy of the weights for all threads. */
   readonly buffer: ArrayBufferLike;
+}
+
+/** An ONNX file, framed: raw pixels in, scores out. */
+export interface LaneOnnx {
+  readonly kind: "onnx";
+  /** The file. */
+  readonly buffer: ArrayBufferLike;
+  /** Its name, for messages. */
+  readonly source: string;
+  readonly stride: number;
+  readonly margin: number;
+  /** Whether the file gives numbers of classes, which may be none of the known ones. */
+  readonly classNumbers: boolean;
+}
+
+/** What a thread is started with. */
+export interface LaneSetup {
+  readonly device: Device;
+  readonly threads: number;
+  readonly model: LaneNetwork | LaneOnnx;
   readonly tileWidth: number;
   readonly tileHeight: number;
   readonly bands: number;

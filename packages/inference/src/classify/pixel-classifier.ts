@@ -1,13 +1,14 @@
 /** A trained network as an inference function. */
 
 import { ComputeLanes } from "#compute-lanes";
-import { checksum, cores, defaultDevice, sharedMemory } from "#platform";
+import { checksum, cores, defaultDevice } from "#platform";
 import { GeoLearnError, type SampleType, type Warning } from "@geolearn/core";
 import type { Device } from "@geolearn/engine";
-import { type ModelPackage, readModelPackage } from "@geolearn/models";
+import { type ModelPackage, checkOnnxConfig, readModelPackage } from "@geolearn/models";
 
 import type { InferenceConfiguration, InferenceFunction, ParameterInfo, PixelBlock, SceneInfo } from "../inference-function.ts";
-import type { LaneSetup, SharedWeight } from "./lane-messages.ts";
+import type { LaneSetup } from "./lane-messages.ts";
+import { laneModel } from "./lane-model.ts";
 import { modelBands } from "./model-bands.ts";
 
 /** Options of {@link pixelClassifier}. */
@@ -92,11 +93,11 @@ class PixelClassifier implements InferenceFunction {
       classes,
       stride,
       margin,
-      fill: statistics.map(({ mean }) => mean),
+      fill: statistics.length > 0 ? statistics.map(({ mean }) => mean) : centreOf(manifest),
       // Two requests a thread: the next one waits there while one is computed.
       concurrency: 2 * this.#workers,
       resolution: manifest.resolution,
-      statistics,
+      ...(statistics.length > 0 ? { statistics } : {}),
       bandNames: manifest.bandNames,
       warnings: sampleTypeWarnings(manifest.sampleType, scene.sampleType),
     };
@@ -120,6 +121,13 @@ class PixelClassifier implements InferenceFunction {
     return this.#device === "cpu";
   }
 
+  /** Blocks of every run: one on the CPU, or as many as an ONNX file is fixed to. */
+  #computeBatch({ manifest, onnx }: ModelPackage): number {
+    const fixed = onnx === null ? null : checkOnnxConfig(manifest.config, this.name).batch;
+    if (fixed !== null || this.#onCpu) return fixed ?? 1;
+    return Math.max(1, Math.min(32, Math.floor(DEVICE_PIXELS / (manifest.chipWidth * manifest.chipHeight))));
+  }
+
   async #load(): Promise<ModelPackage> {
     this.#loaded ??= typeof this.#model === "string" ? await readModelPackage(this.#model) : this.#model;
     const { manifest } = this.#loaded;
@@ -138,20 +146,19 @@ class PixelClassifier implements InferenceFunction {
   /** Starts the threads, also again after a cancelled run has ended them. */
   async #startLanes(): Promise<ComputeLanes> {
     if (this.#lanes !== null && !this.#lanes.closed) return this.#lanes;
-    const { manifest, weights } = await this.#load();
-    const { buffer, list } = shareWeights(weights);
-    this.#fingerprint ??= fingerprintOf(manifest, buffer, this.#device);
+    const loaded = await this.#load();
+    const { manifest } = loaded;
+    const computeBatch = this.#computeBatch(loaded);
+    const model = laneModel(loaded, computeBatch);
+    this.#fingerprint ??= fingerprintOf(manifest, model.buffer, this.#device);
     const setup: Omit<LaneSetup, "stop"> = {
       device: this.#device,
       threads: this.#options.threads ?? Math.max(1, Math.floor(cores() / this.#workers)),
-      modelType: manifest.modelType,
-      config: manifest.config,
-      weights: list,
-      buffer,
+      model,
       tileWidth: manifest.chipWidth,
       tileHeight: manifest.chipHeight,
       bands: manifest.bandIndices.length,
-      computeBatch: this.#onCpu ? 1 : Math.max(1, Math.min(32, Math.floor(DEVICE_PIXELS / (manifest.chipWidth * manifest.chipHeight)))),
+      computeBatch,
     };
     const lanes = new ComputeLanes(setup, this.#workers);
     this.#lanes = lanes;
@@ -174,18 +181,10 @@ function checkCount(name: string, value: number): number {
   throw new GeoLearnError("INVALID_ARGUMENT", `\`${name}\` is ${value}; expected a whole number of at least 1.`);
 }
 
-function shareWeights(weights: ModelPackage["weights"]): { buffer: ArrayBufferLike; list: SharedWeight[] } {
-  let bytes = 0;
-  for (const { data } of weights.values()) bytes += 4 * data.length;
-  const buffer = sharedMemory(bytes);
-  const list: SharedWeight[] = [];
-  let offset = 0;
-  for (const [name, { data, shape }] of weights) {
-    new Float32Array(buffer, offset, data.length).set(data);
-    list.push({ name, shape, offset, length: data.length });
-    offset += 4 * data.length;
-  }
-  return { buffer, list };
+/** Where normalization has its zero: what missing samples become when no statistics are known. */
+function centreOf({ config, bandIndices }: ModelPackage["manifest"]): readonly number[] {
+  const { offset } = config;
+  return Array.isArray(offset) ? (offset as number[]) : bandIndices.map(() => 0);
 }
 
 function fingerprintOf(manifest: ModelPackage["manifest"], weights: ArrayBufferLike, device: Device): string | undefined {
@@ -195,7 +194,7 @@ function fingerprintOf(manifest: ModelPackage["manifest"], weights: ArrayBufferL
 }
 
 function sampleTypeWarnings(trained: string, scene: SampleType): readonly Warning[] {
-  if (trained === scene) return [];
+  if (trained === scene || trained === "unknown") return [];
   const message = `The scene's samples are ${scene}, those of the training data were ${trained}.`;
   return [{ code: "SAMPLE_TYPE_DIFFERS", message, hint: "Make sure that both have the same units and scaling." }];
 }

@@ -1,10 +1,20 @@
 /** A network that turns blocks of pixels into scores, compiled. */
 
-import { type Device, type HostTensor, compile, startEngine } from "@geolearn/engine";
+import { GeoLearnError } from "@geolearn/core";
+import {
+  type Device,
+  FRAMED_INPUT,
+  FRAMED_OUTPUT,
+  type HostTensor,
+  compile,
+  openOnnxSession,
+  parseOnnxModel,
+  startEngine,
+} from "@geolearn/engine";
 import { createNetwork } from "@geolearn/models";
 import * as tf from "@tensorflow/tfjs";
 
-import type { LaneSetup } from "./lane-messages.ts";
+import type { LaneNetwork, LaneOnnx, LaneSetup } from "./lane-messages.ts";
 
 /** A compiled network. */
 export interface Scorer {
@@ -19,38 +29,85 @@ export interface Scorer {
 /** What a scorer is made of. */
 export type ScorerSetup = Omit<LaneSetup, "stop" | "threads"> & { readonly threads?: number };
 
-/** Starts the engine and compiles the network with its weights written into the graph. */
+/** What one run of a network needs: blocks `[computeBatch, height, width, bands]` to scores. */
+interface Runner {
+  readonly stride: number;
+  readonly margin: number;
+  run(images: Float32Array): Promise<Float32Array>;
+  dispose(): Promise<void>;
+}
+
+/** Starts the engine and makes a network with its weights written into the graph. */
 export async function createScorer(setup: ScorerSetup): Promise<Scorer> {
-  const { device, threads, modelType, config, tileWidth, tileHeight, bands, computeBatch } = setup;
+  const { device, threads, model, tileWidth, tileHeight, bands, computeBatch } = setup;
   const engine = await startEngine({ device, ...(threads === undefined ? {} : { threads }) });
-  const weights = new Map<string, HostTensor>();
-  for (const { name, shape, offset, length } of setup.weights) {
-    weights.set(name, { data: new Float32Array(setup.buffer, offset, length), shape, dtype: "float32" });
-  }
-  const network = createNetwork(modelType, config, { weights });
-  const scores = compile(({ images }) => ({ scores: tf.softmax(network.forward(images as tf.Tensor4D, { training: false }), -1) }), {
-    inputs: { images: { shape: [computeBatch, tileHeight, tileWidth, bands], dtype: "float32" } },
-    variables: "constant",
-  });
+  const shape = [computeBatch, tileHeight, tileWidth, bands];
+  const runner = model.kind === "network" ? networkRunner(model, shape) : await onnxRunner(model, shape);
   /** Fed to every run: the runtime takes no shared memory, and a last, incomplete run keeps whatever was there before. */
   const images = new Float32Array(computeBatch * tileHeight * tileWidth * bands);
   return {
     device: engine.device,
-    stride: network.stride,
-    margin: network.margin,
+    stride: runner.stride,
+    margin: runner.margin,
     async compute(pixels, size, out, stopped) {
       const length = pixels.length / size;
       let result = out;
       for (let first = 0; first < size && !stopped(); first += computeBatch) {
         const count = Math.min(computeBatch, size - first);
         images.set(pixels.subarray(first * length, (first + count) * length));
-        const computed = (await scores.run({ images }))["scores"]!.data as Float32Array;
+        const computed = await runner.run(images);
         const each = computed.length / computeBatch;
         result ??= new Float32Array(size * each);
         result.set(computed.subarray(0, count * each), first * each);
       }
       return result ?? new Float32Array(0);
     },
-    dispose: () => scores.dispose(),
+    dispose: () => runner.dispose(),
   };
+}
+
+function networkRunner(model: LaneNetwork, shape: readonly number[]): Runner {
+  const weights = new Map<string, HostTensor>();
+  for (const { name, shape: sides, offset, length } of model.weights) {
+    weights.set(name, { data: new Float32Array(model.buffer, offset, length), shape: sides, dtype: "float32" });
+  }
+  const network = createNetwork(model.modelType, model.config, { weights });
+  const compiled = compile(({ images }) => ({ scores: tf.softmax(network.forward(images as tf.Tensor4D, { training: false }), -1) }), {
+    inputs: { images: { shape, dtype: "float32" } },
+    variables: "constant",
+  });
+  return {
+    stride: network.stride,
+    margin: network.margin,
+    run: async (images) => (await compiled.run({ images }))["scores"]!.data as Float32Array,
+    dispose: () => compiled.dispose(),
+  };
+}
+
+async function onnxRunner({ buffer, source, stride, margin, classNumbers }: LaneOnnx, shape: readonly number[]): Promise<Runner> {
+  // The runtime takes no shared memory; it keeps the weights itself, so this copy is soon free again.
+  const session = await openOnnxSession(parseOnnxModel(new Uint8Array(buffer).slice(), source));
+  return {
+    stride,
+    margin,
+    async run(images) {
+      const scores = (await session.run({ [FRAMED_INPUT]: { data: images, shape, dtype: "float32" } }))[FRAMED_OUTPUT]!;
+      const data = scores.data as Float32Array;
+      if (classNumbers) refuseUnknownClasses(data, scores.shape.at(-1)!, source);
+      return data;
+    },
+    dispose: () => session.dispose(),
+  };
+}
+
+/** A number beyond the classes has no score at all, and would quietly become the first class. */
+function refuseUnknownClasses(scores: Float32Array, classes: number, source: string): void {
+  for (let at = 0; at < scores.length; at += classes) {
+    let sum = 0;
+    for (let i = 0; i < classes; i++) sum += scores[at + i]!;
+    if (sum === 1) continue;
+    throw new GeoLearnError("CLASS_UNKNOWN", `${source} gives a number beyond the ${classes} classes that were described.`, {
+      hint: "Describe all classes, in the order of the network's numbers.",
+    });
+  }
 }

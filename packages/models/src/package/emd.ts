@@ -38,7 +38,7 @@ export function emdOf(manifest: ModelManifest, weightsFile: string): string {
     ModelType: esriModelType(manifest.task),
     ModelFile: weightsFile,
     ModelName: manifest.name,
-    ModelFormat: "NHWC",
+    ModelFormat: typeof manifest.config["layout"] === "string" ? manifest.config["layout"] : "NHWC",
     ModelParameters: { backbone: manifest.backbone },
     ImageHeight: manifest.chipHeight,
     ImageWidth: manifest.chipWidth,
@@ -47,13 +47,7 @@ export function emdOf(manifest: ModelManifest, weightsFile: string): string {
     ExtractBands: manifest.bandIndices,
     Bands: manifest.bandNames,
     IsMultispectral: manifest.bandIndices.length !== 3 || manifest.sampleType !== "uint8",
-    DataRange: [Math.min(...statistics.map((s) => s.min)), Math.max(...statistics.map((s) => s.max))],
-    NormalizationStats: {
-      band_min_values: statistics.map((s) => s.min),
-      band_max_values: statistics.map((s) => s.max),
-      band_mean_values: statistics.map((s) => s.mean),
-      band_std_values: statistics.map((s) => s.std),
-    },
+    ...statisticsKeys(statistics),
     ImageSpaceUsed: "MAP_SPACE",
     // Metres on the ground, whatever the training raster's reference system.
     ...(resolution === null ? {} : { MinCellSize: { x: resolution, y: resolution }, MaxCellSize: { x: resolution, y: resolution } }),
@@ -62,6 +56,20 @@ export function emdOf(manifest: ModelManifest, weightsFile: string): string {
     [OWN_KEY]: { formatVersion: FORMAT_VERSION, ...manifest },
   };
   return `${JSON.stringify(emd, null, 2)}\n`;
+}
+
+/** Nothing where no statistics are known. */
+function statisticsKeys(statistics: ModelManifest["statistics"]): Record<string, unknown> {
+  if (statistics.length === 0) return {};
+  return {
+    DataRange: [Math.min(...statistics.map((s) => s.min)), Math.max(...statistics.map((s) => s.max))],
+    NormalizationStats: {
+      band_min_values: statistics.map((s) => s.min),
+      band_max_values: statistics.map((s) => s.max),
+      band_mean_values: statistics.map((s) => s.mean),
+      band_std_values: statistics.map((s) => s.std),
+    },
+  };
 }
 
 /** `accuracy` and `per_class_metrics` (JSON inside a string, as Esri writes it) when the metrics have them. */

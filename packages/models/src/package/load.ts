@@ -5,6 +5,7 @@ import { GeoLearnError, type ClassDefinition } from "@geolearn/core";
 import type { Network } from "../network.ts";
 import { sameShape } from "../network/check-weights.ts";
 import { createBlueprint, createNetwork, encoderName } from "../network/registry.ts";
+import { ONNX_MODEL_TYPE } from "../onnx/spec.ts";
 import type { ModelPackage } from "./read.ts";
 
 /**
@@ -15,7 +16,8 @@ import type { ModelPackage } from "./read.ts";
  * @example
  * const network = loadNetwork(await readModelPackage("buildings.dlpk"));
  */
-export function loadNetwork({ manifest, weights }: ModelPackage): Network {
+export function loadNetwork({ source, manifest, weights }: ModelPackage): Network {
+  refuseOnnx(source, manifest.modelType);
   return createNetwork(manifest.modelType, manifest.config, { weights });
 }
 
@@ -48,6 +50,7 @@ export function adaptWeights(
   { source, manifest, weights }: ModelPackage,
   { classes }: AdaptWeightsOptions = {},
 ): AdaptWeightsReport {
+  refuseOnnx(source, manifest.modelType);
   const { parameters, bandLayer, classLayer } = createBlueprint(network.modelType, network.config);
   const otherClasses = classes !== undefined && !sameClasses(classes, manifest.classes);
   const next = new Map(network.weights());
@@ -74,6 +77,14 @@ export function adaptWeights(
   if (wrong.length > 0) throw otherArchitecture(network, source, manifest.modelType, manifest.backbone, wrong);
   network.setWeights(next);
   return { loaded, reinitialized };
+}
+
+/** The graph of an ONNX file is run as it is; there is no network to train. */
+function refuseOnnx(source: string, modelType: string): void {
+  if (modelType !== ONNX_MODEL_TYPE) return;
+  throw new GeoLearnError("INVALID_ARGUMENT", `${source} is built around an ONNX file, which can be used but not trained further.`, {
+    hint: "Train from a package of geolearn, or start a network from the weights inside the ONNX file.",
+  });
 }
 
 function sameClasses(a: readonly ClassDefinition[], b: readonly ClassDefinition[]): boolean {

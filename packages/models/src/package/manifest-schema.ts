@@ -4,6 +4,7 @@ import { GeoLearnError } from "@geolearn/core";
 import { z } from "zod";
 
 import type { ModelManifest } from "../manifest.ts";
+import { ONNX_MODEL_TYPE } from "../onnx/spec.ts";
 
 /** Version of the package layout written here. A reader refuses higher ones. */
 export const FORMAT_VERSION = 1;
@@ -45,8 +46,13 @@ const manifestSchema = z
     message: "two classes have the same value",
     path: ["classes"],
   })
-  .refine((m) => m.bandNames.length === m.bandIndices.length && m.statistics.length === m.bandIndices.length, {
-    message: "bandNames, bandIndices and statistics differ in length",
+  // A network of others comes without statistics.
+  .refine((m) => m.statistics.length === m.bandIndices.length || (m.modelType === ONNX_MODEL_TYPE && m.statistics.length === 0), {
+    message: "bandIndices and statistics differ in length",
+    path: ["statistics"],
+  })
+  .refine((m) => m.bandNames.length === m.bandIndices.length, {
+    message: "bandNames and bandIndices differ in length",
     path: ["bandNames"],
   });
 

@@ -1,11 +1,12 @@
 /** Reading a model package: in memory, checked, nothing executed. */
 
 import { GeoLearnError, type ErrorCode } from "@geolearn/core";
-import type { HostTensor } from "@geolearn/engine";
+import { type HostTensor, parseOnnxModel } from "@geolearn/engine";
 
 import type { ModelManifest } from "../manifest.ts";
 import { checkWeights } from "../network/check-weights.ts";
 import { createBlueprint } from "../network/registry.ts";
+import { ONNX_MODEL_TYPE, checkOnnxConfig } from "../onnx/spec.ts";
 import { parseSafetensors } from "../weights/safetensors.ts";
 import { entryNamed, openPackage, type OpenedPackage } from "./archive.ts";
 import { OWN_KEY } from "./emd.ts";
@@ -20,6 +21,8 @@ export interface ModelPackage {
   readonly manifest: ModelManifest;
   /** Weights by name, kernels as `[out, in, height, width]`. */
   readonly weights: ReadonlyMap<string, HostTensor>;
+  /** The ONNX file of a package around one (`modelType` "onnx", no weights of its own); else null. */
+  readonly onnx: Uint8Array | null;
   /** PNG of some results, if the package has one. */
   readonly preview: Uint8Array | null;
 }
@@ -40,11 +43,22 @@ export async function readModelPackage(source: string | Uint8Array): Promise<Mod
   const own = ownDescription(opened);
   if (own === null) throw foreignError(opened);
   const { manifest, formatVersion } = own;
+  if (manifest.modelType === ONNX_MODEL_TYPE) {
+    checkOnnxConfig(manifest.config, opened.name);
+    return {
+      source: opened.name,
+      formatVersion,
+      manifest,
+      weights: new Map(),
+      onnx: await readOnnxFile(opened),
+      preview: await readPreview(opened),
+    };
+  }
   checkNetworkOf(manifest, opened.name, "MODEL_CORRUPT");
   const weights = await readWeights(opened);
   checkWeights(createBlueprint(manifest.modelType, manifest.config).parameters, weights, opened.name);
   refuseNotFinite(weights, opened.name);
-  return { source: opened.name, formatVersion, manifest, weights, preview: await readPreview(opened) };
+  return { source: opened.name, formatVersion, manifest, weights, onnx: null, preview: await readPreview(opened) };
 }
 
 /** Our own description in the `.emd`, or null when another tool wrote it. */
@@ -93,19 +107,32 @@ export function checkNetworkOf(manifest: ModelManifest, what: string, code: Erro
   }
 }
 
+async function readOnnxFile(opened: OpenedPackage): Promise<Uint8Array> {
+  const entry = fileOf(opened, "onnx");
+  const bytes = await opened.archive.read(entry);
+  parseOnnxModel(bytes, `${entry} in ${opened.name}`);
+  return bytes;
+}
+
 async function readWeights(opened: OpenedPackage): Promise<ReadonlyMap<string, HostTensor>> {
+  const entry = fileOf(opened, "safetensors");
+  return parseSafetensors(await opened.archive.read(entry), `${entry} in ${opened.name}`).tensors;
+}
+
+/** The entry that holds the network. */
+function fileOf(opened: OpenedPackage, extension: "safetensors" | "onnx"): string {
   const file = opened.emd["ModelFile"];
-  const entry = typeof file === "string" && /\.safetensors$/i.test(file) ? entryNamed(opened, file) : null;
+  const entry = typeof file === "string" && file.toLowerCase().endsWith(`.${extension}`) ? entryNamed(opened, file) : null;
   if (entry === null) {
     throw new GeoLearnError(
       "MODEL_CORRUPT",
-      `${opened.name} names ${JSON.stringify(file)?.slice(0, 100)} as its weights, which is no .safetensors file of the package.`,
+      `${opened.name} names ${JSON.stringify(file)?.slice(0, 100)} as its weights, which is no .${extension} file of the package.`,
       {
         hint: "Save the model again with geolearn.",
       },
     );
   }
-  return parseSafetensors(await opened.archive.read(entry), `${entry} in ${opened.name}`).tensors;
+  return entry;
 }
 
 /** A weight that is not a number would turn every map into one class without a word. */

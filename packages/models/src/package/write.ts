@@ -6,6 +6,7 @@ import type { HostTensor } from "@geolearn/engine";
 import type { ModelManifest } from "../manifest.ts";
 import { createBlueprint } from "../network/registry.ts";
 import { checkWeights } from "../network/check-weights.ts";
+import { ONNX_MODEL_TYPE, checkOnnxConfig } from "../onnx/spec.ts";
 import { encodeSafetensors } from "../weights/safetensors.ts";
 import { emdOf } from "./emd.ts";
 import { checkManifest } from "./manifest-schema.ts";
@@ -16,6 +17,8 @@ export interface ModelPackageContent {
   readonly manifest: ModelManifest;
   /** From `Network.weights()`. */
   readonly weights: ReadonlyMap<string, HostTensor>;
+  /** The ONNX file, for a manifest with `modelType` "onnx"; `weights` are empty then. */
+  readonly onnx?: Uint8Array | null;
   /** PNG of some results, shown by ArcGIS and file managers. */
   readonly preview?: Uint8Array | null;
 }
@@ -42,19 +45,35 @@ export async function encodeModelPackage(content: ModelPackageContent): Promise<
   return writeZip(null, packageEntries(content));
 }
 
-function packageEntries({ manifest: given, weights, preview = null }: ModelPackageContent): ZipInput[] {
+function packageEntries({ manifest: given, weights, onnx = null, preview = null }: ModelPackageContent): ZipInput[] {
   const manifest = checkManifest(given, "The model", "INVALID_ARGUMENT");
-  checkNetworkOf(manifest, "The model", "INVALID_ARGUMENT");
-  checkWeights(createBlueprint(manifest.modelType, manifest.config).parameters, weights, "The model");
+  const network = networkFile(manifest, weights, onnx);
   if (preview !== null && !PNG_SIGNATURE.every((byte, i) => preview[i] === byte)) {
     throw new GeoLearnError("INVALID_ARGUMENT", "The preview is not a PNG image.", { hint: "Encode it with encodePng()." });
   }
   const stem = fileStem(manifest.name);
   return [
-    { name: `${stem}.emd`, data: emdOf(manifest, `${stem}.safetensors`), compress: true },
-    { name: `${stem}.safetensors`, data: encodeSafetensors(weights), compress: false },
+    { name: `${stem}.emd`, data: emdOf(manifest, `${stem}.${network.extension}`), compress: true },
+    { name: `${stem}.${network.extension}`, data: network.data, compress: false },
     ...(preview === null ? [] : [{ name: "ModelCharacteristics/show_results.png", data: preview, compress: false }]),
   ];
+}
+
+/** Weights, or a whole network. */
+function networkFile(
+  manifest: ModelManifest,
+  weights: ModelPackageContent["weights"],
+  onnx: Uint8Array | null,
+): { extension: string; data: Uint8Array } {
+  if (manifest.modelType === ONNX_MODEL_TYPE) {
+    checkOnnxConfig(manifest.config, "The model", "INVALID_ARGUMENT");
+    if (onnx === null)
+      throw new GeoLearnError("INVALID_ARGUMENT", "The model is an ONNX network, and its file is missing.", { hint: "Give `onnx`." });
+    return { extension: "onnx", data: onnx };
+  }
+  checkNetworkOf(manifest, "The model", "INVALID_ARGUMENT");
+  checkWeights(createBlueprint(manifest.modelType, manifest.config).parameters, weights, "The model");
+  return { extension: "safetensors", data: encodeSafetensors(weights) };
 }
 
 /** A name any file system takes. */
