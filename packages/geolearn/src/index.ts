@@ -14,13 +14,14 @@ export { ClassifiedMap } from "./classified-map.ts";
 export { FeatureLayer } from "./feature-layer.ts";
 
 // the verbs on their own
-export { classifyPixels, pixelClassifier, runInference } from "@geolearn/inference";
+export { classifyPixels, fromOnnx, openOnnxFunction, pixelClassifier, runInference } from "@geolearn/inference";
+export type { OnnxDetection, OnnxFunction } from "@geolearn/inference";
 export type { ClassifyOptions, InferenceConfiguration, InferenceFunction, ParameterInfo, PixelBlock, SceneInfo } from "@geolearn/inference";
 export { polygonize, toPolygons } from "@geolearn/postprocess";
 export type { PolygonizeOptions } from "@geolearn/postprocess";
 export { type ModelDescription, type ModelManifest, describeModelPackage } from "@geolearn/models";
-export { type SaveOnnxOptions, type SavedOnnx, saveOnnx, toOnnx } from "@geolearn/models";
-export type { OnnxExport, StacItem, ToOnnxOptions } from "@geolearn/models";
+export { type SaveOnnxOptions, type SavedOnnx, openOnnx, saveOnnx, toOnnx } from "@geolearn/models";
+export type { OnnxExport, OnnxNormalization, OnnxSpec, StacItem, ToOnnxOptions } from "@geolearn/models";
 export { type Device, type EngineInfo, startEngine } from "@geolearn/engine";
 
 // looking at files

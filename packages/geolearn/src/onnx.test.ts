@@ -1,13 +1,13 @@
 /** Models out to ONNX and back in, by method and by command. */
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseOnnxModel, startEngine } from "@geolearn/engine";
 import { type ModelManifest, createUNet, writeModelPackage } from "@geolearn/models";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runCli } from "./cli/run.ts";
-import { exportOnnxResult } from "./cli/results.ts";
+import { exportOnnxResult, importOnnxResult } from "./cli/results.ts";
 import { fromModel } from "./from-model.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "geolearn-onnx-"));
@@ -96,5 +96,49 @@ describe("export", () => {
       status: 1,
       err: expect.stringContaining("MODEL_CORRUPT") as string,
     });
+  });
+});
+
+describe("import", () => {
+  const [onnx, spec, out] = [join(folder, "plain.onnx"), join(folder, "spec.json"), join(folder, "deep/imported.dlpk")];
+  beforeAll(async () => {
+    await (await fromModel(model, { task: "pixelClassification" })).toOnnx(onnx, { output: "logits" });
+  });
+
+  test("a file of ours needs no spec; the package gives the file back", async () => {
+    const { status, out: text, err } = await run("import-onnx", "--onnx", onnx, "--out", out, "--json");
+    expect(err).toBe("");
+    expect(status).toBe(0);
+    expect(importOnnxResult.parse(JSON.parse(text))).toEqual({
+      ...{ out, task: "pixelClassification", name: "buildings", classes: manifest.classes },
+      ...{ bands: [0, 1, 2], chipWidth: 64, chipHeight: 64, resolution: 1 },
+    });
+    const imported = await fromModel(out, { task: "pixelClassification" });
+    expect(imported.manifest).toMatchObject({ modelType: "onnx", statistics: manifest.statistics });
+    const again = join(folder, "again.onnx");
+    expect(await imported.toOnnx(again)).toMatchObject({ opset: 18, inputShape: ["batch", 3, "height", "width"] });
+    expect(readFileSync(again).equals(readFileSync(onnx))).toBe(true);
+    await expect(imported.toOnnx(again, { size: "chip" })).rejects.toMatchObject({ code: "INVALID_ARGUMENT", data: { field: "size" } });
+  });
+
+  test("a spec says otherwise, and is told where it is wrong", async () => {
+    writeFileSync(
+      spec,
+      JSON.stringify({ name: "mine", classes: ["other", { name: "house", value: 3, color: [1, 2, 3] }], chipSize: 128, cellSize: 0.5 }),
+    );
+    const { out: text } = await run("import-onnx", "--onnx", onnx, "--spec", spec, "--out", out, "--json");
+    expect(JSON.parse(text)).toMatchObject({
+      name: "mine",
+      chipWidth: 128,
+      resolution: 0.5,
+      classes: [{ value: 0 }, { value: 3, color: [1, 2, 3] }],
+    });
+    writeFileSync(spec, JSON.stringify({ chipsize: 128 }));
+    const wrong = await run("import-onnx", "--onnx", onnx, "--spec", spec, "--out", join(folder, "none.dlpk"));
+    expect(wrong).toMatchObject({ status: 1, err: expect.stringContaining("INVALID_ARGUMENT") as string });
+    writeFileSync(spec, "{");
+    expect(await run("import-onnx", "--onnx", onnx, "--spec", spec, "--out", out)).toMatchObject({ status: 1 });
+    expect(await run("import-onnx", "--out", out)).toMatchObject({ status: 2 });
+    expect(existsSync(join(folder, "none.dlpk"))).toBe(false);
   });
 });

@@ -9,6 +9,7 @@ export { ClassifiedRaster, type ClassifiedRasterInfo } from "./output/classified
 
 // networks of others
 export { fromOnnx } from "./onnx/from-onnx.ts";
+export { type OnnxDetection, type OnnxFunction, openOnnxFunction } from "./onnx/onnx-function.ts";
 
 // any function on a scene
 export type { InferenceConfiguration, InferenceFunction, ParameterInfo, PixelBlock, SceneInfo } from "./inference-function.ts";

@@ -92,6 +92,18 @@ export const exportOnnxResult = z.strictObject({
   outputShape: onnxShape,
 });
 
+/** Result of `import-onnx`. */
+export const importOnnxResult = z.strictObject({
+  out: z.string(),
+  task: z.string(),
+  name: z.string(),
+  classes: z.array(z.strictObject({ value: z.int(), name: z.string(), color: z.tuple([z.number(), z.number(), z.number()]) })),
+  bands: z.array(z.int().min(0)),
+  chipWidth: z.int().min(1),
+  chipHeight: z.int().min(1),
+  resolution: z.number().nullable(),
+});
+
 /** The schemas by command. */
 export const resultSchemas: Readonly<Record<string, z.ZodType>> = {
   train: trainResult,
@@ -101,6 +113,7 @@ export const resultSchemas: Readonly<Record<string, z.ZodType>> = {
   "export-training-data": exportResult,
   "to-polygons": polygonsResult,
   "export-onnx": exportOnnxResult,
+  "import-onnx": importOnnxResult,
 };
 
 /** JSON Schema (2020-12) of each command's result; `packages/geolearn/schemas` holds them as files. */

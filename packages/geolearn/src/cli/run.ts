@@ -10,6 +10,7 @@ import { demoCommand } from "./commands/demo.ts";
 import { evaluateCommand } from "./commands/evaluate.ts";
 import { exportOnnxCommand } from "./commands/export-onnx.ts";
 import { exportCommand } from "./commands/export-training-data.ts";
+import { importOnnxCommand } from "./commands/import-onnx.ts";
 import { infoCommand } from "./commands/info.ts";
 import { toPolygonsCommand } from "./commands/to-polygons.ts";
 import { trainCommand } from "./commands/train.ts";
@@ -40,6 +41,7 @@ const commands = [
   toPolygonsCommand,
   accuracyCommand,
   exportOnnxCommand,
+  importOnnxCommand,
   demoCommand,
 ];
 

@@ -3,6 +3,7 @@
 import { dirname, relative, sep } from "node:path";
 
 import { GeoLearnError, writeAtomic } from "@geolearn/core";
+import { parseOnnxModel } from "@geolearn/engine";
 
 import type { ModelManifest } from "../manifest.ts";
 import type { Network } from "../network.ts";
@@ -42,6 +43,8 @@ export async function saveOnnx(
   { stac, ...options }: SaveOnnxOptions = {},
 ): Promise<SavedOnnx> {
   checkExtension(path, "onnx", "An ONNX model");
+  if (!("network" in model) && model.onnx !== null)
+    return saveAsItIs(path, model, model.onnx, { ...options, ...(stac === undefined ? {} : { stac }) });
   if (stac !== undefined) checkExtension(stac, "json", "A STAC item");
   const network = "network" in model ? model.network : loadNetwork(model);
   try {
@@ -53,6 +56,26 @@ export async function saveOnnx(
   } finally {
     if (!("network" in model)) network.dispose();
   }
+}
+
+/** The file inside a package around one. */
+async function saveAsItIs(path: string, { source }: ModelPackage, onnx: Uint8Array, options: SaveOnnxOptions): Promise<SavedOnnx> {
+  const [changed] = Object.entries({ size: "free", batch: "free", output: "scores" }).filter(
+    ([key, usual]) => (options[key as keyof ToOnnxOptions] ?? usual) !== usual,
+  );
+  if (changed !== undefined || options.stac !== undefined) {
+    const field = changed?.[0] ?? "stac";
+    throw new GeoLearnError("INVALID_ARGUMENT", `${source} is built around an ONNX file, which is written as it is.`, {
+      hint: `Leave out \`${field}\`.`,
+      data: { field },
+    });
+  }
+  const { graph, opsets } = parseOnnxModel(onnx, source);
+  await writeAtomic(path, onnx);
+  const shape = (dims: readonly (number | string | null)[] | null | undefined): (number | string)[] =>
+    (dims ?? []).map((side) => side ?? "?");
+  const [inputShape, outputShape] = [shape(graph.inputs[0]?.dims), shape(graph.outputs[0]?.dims)];
+  return { out: path, stac: null, bytes: onnx.length, opset: opsets.get("") ?? 0, inputShape, outputShape };
 }
 
 function checkExtension(path: string, extension: string, what: string): void {

@@ -68,6 +68,7 @@ describe("a package of another tool", () => {
     expect(message).toContain("unet with resnet34, 3 bands, 2 classes (background, building)");
     expect(hint).toContain("torch.onnx.export(model.eval(), torch.zeros(1, 3, 400, 400)");
     expect(hint).toContain("fromOnnx");
+    expect(hint).toContain("geolearn import-onnx --onnx model.onnx --spec spec.json --out model.dlpk");
     expect(data).toMatchObject({ backbone: "resnet34", weightsFile: "trained.pth" });
   });
 

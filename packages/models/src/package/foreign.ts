@@ -73,7 +73,8 @@ export function foreignError(opened: OpenedPackage): GeoLearnError {
       hint:
         "Bring it over through ONNX: open the model in Python where it was trained and run " +
         `torch.onnx.export(model.eval(), torch.zeros(1, ${bands}, ${height}, ${width}), "model.onnx", input_names=["image"], output_names=["logits"], opset_version=17), ` +
-        "then give model.onnx to fromOnnx() (follows in a later version).",
+        "then make a package of it by geolearn import-onnx --onnx model.onnx --spec spec.json --out model.dlpk, or open it by fromOnnx(). " +
+        "The spec tells task, classes, bands and normalization.",
       data: { ...d },
     },
   );
