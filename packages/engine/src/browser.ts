@@ -13,12 +13,14 @@ export { constant } from "./constant.ts";
 export { readVariable, writeVariable } from "./variables.ts";
 
 // operations with gradients of their own
-export { type Conv2dOptions, type Padding, conv2d, depthwiseConv2d } from "./ops/conv2d.ts";
+export { type Conv2dOptions, type Conv2dTransposeOptions, type Padding, conv2d, conv2dTranspose, depthwiseConv2d } from "./ops/conv2d.ts";
 export { type PoolOptions, avgPool, maxPool } from "./ops/pool.ts";
 export { type BatchNormOptions, batchNorm } from "./ops/batch-norm.ts";
 export { type GroupNormOptions, groupNorm } from "./ops/group-norm.ts";
 export { resizeBilinear, upsampleNearest } from "./ops/resize.ts";
+export { type RoiAlignOptions, roiAlign } from "./ops/roi-align.ts";
 export { dropout, randomUniform } from "./ops/random.ts";
+export { seedRandom } from "./random-state.ts";
 export { type CrossEntropyOptions, logSoftmax, softmaxCrossEntropy } from "./ops/cross-entropy.ts";
 
 // optimizers

@@ -41,6 +41,7 @@ export interface OnnxFunction {
   detect(block: PixelBlock, signal?: AbortSignal): Promise<readonly (readonly OnnxDetection[])[]>;
   /** Scores `[images, classes]`, 0 to 1. @throws TASK_MISMATCH for a network that detects */
   classify(block: PixelBlock, signal?: AbortSignal): Promise<Float32Array>;
+  /** Releases the sessions; what is still running must have ended. */
   dispose(): Promise<void>;
 }
 
