@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -12,7 +12,7 @@ import { parseCrs } from "../crs/parse.ts";
 import { GeoLearnError } from "../errors.ts";
 import { type Fault, withFault } from "../files/faults.testing.ts";
 import { createRng } from "../rng.ts";
-import { createRaster } from "./cog-writer.ts";
+import { createCog, createRaster } from "./cog-writer.ts";
 import { encodeGeoTiff } from "./encode-geotiff.ts";
 import { openRaster } from "./open-raster.ts";
 import type { SampleType, Samples } from "./raster.ts";
@@ -46,9 +46,9 @@ function samples(type: SampleType, length: number, seed: number): Samples {
   return out;
 }
 
-async function write(path: string, data: Samples, profile: RasterProfile, stripRows: number): Promise<void> {
+async function write(path: string, data: Samples, profile: RasterProfile, stripRows: number, classicLimit?: number): Promise<void> {
   const { width, height, bands } = profile;
-  const writer = await createRaster(path, profile);
+  const writer = classicLimit === undefined ? await createRaster(path, profile) : await createCog(path, profile, classicLimit);
   for (let row = 0; row < height; row += stripRows) {
     const rows = Math.min(stripRows, height - row);
     const strip = createSamples(profile.sampleType, bands * rows * width);
@@ -91,9 +91,13 @@ function look(cases: readonly { path: string; raw: string; cog?: boolean }[]): S
   return JSON.parse(output.replaceAll(/\bNaN\b/g, "null")) as Seen[];
 }
 
+function bytes(data: Samples): Uint8Array {
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
 async function keep(name: string, data: Samples): Promise<string> {
   const path = join(folder, `${name}.raw`);
-  await writeFile(path, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  await writeFile(path, bytes(data));
   return path;
 }
 
@@ -144,6 +148,30 @@ describe("createRaster", () => {
       const levels = Math.max(0, Math.ceil(Math.log2(Math.max(width, height) / 64)));
       expect(seen.overviews).toHaveLength(levels);
     }
+  });
+
+  it.skipIf(!withPeers)("becomes BigTIFF by itself where the file would pass the limit of classic offsets, not before", async () => {
+    const data = samples("uint16", 3 * 300 * 200, 4);
+    const profile: RasterProfile = { width: 300, height: 200, bands: 3, sampleType: "uint16", transform: northUp, crs, blockSize: 64 };
+    const classic = join(folder, "classic.tif");
+    await write(classic, data, profile, 50);
+    const size = (await stat(classic)).size;
+    // The estimate counts the directories with 64-bit offsets, so it lies some hundred bytes above the classic file.
+    const limits = { below: size + 2000, above: size - 2000 };
+    const raw = await keep("limit", data);
+    const cases = [];
+    for (const [name, limit] of Object.entries(limits)) {
+      const path = join(folder, `limit-${name}.tif`);
+      await write(path, data, profile, 50, limit);
+      cases.push({ path, raw });
+    }
+    const [below, above] = look(cases);
+    expect(below).toMatchObject({ bigTiff: false, equal: true, layout: "COG", cog: [true, [], []], overviews: [2, 4, 8] });
+    expect(above).toMatchObject({ bigTiff: true, equal: true, layout: "COG", cog: [true, [], []], overviews: [2, 4, 8] });
+    expect(Buffer.compare(await readFile(cases[0]!.path), await readFile(classic))).toBe(0);
+    const raster = await openRaster(cases[1]!.path);
+    expect(Buffer.compare(bytes((await raster.read()).data), bytes(data))).toBe(0);
+    await raster.close();
   });
 
   it.skipIf(!withPeers)("carries nodata, colours, names, statistics, rotation and alpha", async () => {

@@ -49,6 +49,11 @@ const IN_FLIGHT_BYTES = 32 * 1024 * 1024;
  * await writer.close();
  */
 export async function createRaster(path: string, profile: RasterProfile): Promise<RasterWriter> {
+  return createCog(path, profile, CLASSIC_LIMIT);
+}
+
+/** {@link createRaster} with the size beyond which a file becomes BigTIFF, so that a test need not write gigabytes. */
+export async function createCog(path: string, profile: RasterProfile, classicLimit: number): Promise<RasterWriter> {
   checkProfile(profile, profile.width, profile.height);
   const { blockSize = 512, level = 6 } = profile;
   if (!Number.isInteger(blockSize) || blockSize < 16 || blockSize % 16 !== 0 || blockSize > 8192) {
@@ -62,12 +67,13 @@ export async function createRaster(path: string, profile: RasterProfile): Promis
   // Before anything is computed: a system that cannot be written, or a folder that cannot be written to, shows now.
   imageTags(profile, [], 1);
   const file = await openAtomic(path);
-  return new CogWriter(file, profile, blockSize, level);
+  return new CogWriter(file, profile, blockSize, level, classicLimit);
 }
 
 class CogWriter implements RasterWriter {
   readonly #file: AtomicFile;
   readonly #profile: RasterProfile;
+  readonly #classicLimit: number;
   readonly #predictor: Predictor;
   readonly #levels: TileLevel[] = [];
   readonly #reducers: RowReducer[] = [];
@@ -76,9 +82,10 @@ class CogWriter implements RasterWriter {
   #state: "open" | "closing" | "done" = "open";
   #busy = false;
 
-  constructor(file: AtomicFile, profile: RasterProfile, blockSize: number, level: number) {
+  constructor(file: AtomicFile, profile: RasterProfile, blockSize: number, level: number, classicLimit: number) {
     this.#file = file;
     this.#profile = profile;
+    this.#classicLimit = classicLimit;
     const { bands, sampleType, compression = "deflate", nodata = null } = profile;
     this.#predictor = choosePredictor(profile);
     const format: TileFormat = { bands, sampleType, blockSize, compression, level, predictor: this.#predictor };
@@ -157,7 +164,7 @@ class CogWriter implements RasterWriter {
   /** Signature, note, directories, then the pixels from the smallest copy to the full image. */
   async #assemble(): Promise<void> {
     const pixels = this.#levels.reduce((sum, level) => sum + level.spool.size, 0);
-    const large = pixels + directoriesSize(this.#directories([]), true) > CLASSIC_LIMIT;
+    const large = pixels + directoriesSize(this.#directories([]), true) > this.#classicLimit;
     const bigTiff = large || this.#profile.bigTiff === true;
     const size = String(Buffer.byteLength(STRUCTURE)).padStart(6, "0");
     const note = Buffer.from(`GDAL_STRUCTURAL_METADATA_SIZE=${size} bytes\n${STRUCTURE}`);
