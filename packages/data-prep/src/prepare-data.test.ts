@@ -372,13 +372,3 @@ describe("windows straight out of a raster", () => {
     await data.close();
   });
 });
-
-describe("showBatch", () => {
-  it("writes a PNG", async () => {
-    const data = await prepareData(chips, { task, workers: 0 });
-    const png = await data.showBatch(scratch.path("pictures/batch.png"));
-    expect(Array.from(png.subarray(0, 4))).toEqual([0x89, 0x50, 0x4e, 0x47]);
-    expect(new Uint8Array(readFileSync(scratch.path("pictures/batch.png")))).toEqual(new Uint8Array(png));
-    await data.close();
-  });
-});

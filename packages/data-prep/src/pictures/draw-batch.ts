@@ -64,7 +64,8 @@ function drawChips(batch: PixelBatch, data: LearningData): RgbaImage {
   const cellHeight = Math.round(height * factor);
   const rowHeight = 2 * cellHeight + GAP / 2 + CAPTION + GAP;
   const rows = Math.ceil(shown / columns);
-  const legend = layoutLegend(classes, batch, columns * (cellWidth + GAP) - GAP);
+  const ignored = batch.targets.subarray(0, shown * width * height).includes(-1);
+  const legend = layoutLegend(classes, ignored, columns * (cellWidth + GAP) - GAP);
   const canvas = createImage(columns * (cellWidth + GAP) + GAP, GAP + rows * rowHeight + legend.height + GAP, PAPER);
   const ranges = commonRanges(batch, data);
 
@@ -112,16 +113,19 @@ function commonRanges(batch: PixelBatch, data: LearningData): [number, number][]
 
 interface LegendEntry {
   readonly name: string;
-  readonly color: Rgb;
+  /** Null where the image shows through. */
+  readonly color: Rgb | null;
 }
 
 function layoutLegend(
   classes: readonly ClassDefinition[],
-  batch: PixelBatch,
+  ignored: boolean,
   width: number,
 ): { height: number; draw(image: RgbaImage, left: number, top: number): void } {
-  const entries: LegendEntry[] = classes.map(({ name, color }) => ({ name, color }));
-  if (batch.targets.includes(-1)) entries.push({ name: "ignored", color: IGNORED });
+  const entries: LegendEntry[] = classes.map(({ name, value, color }) =>
+    value === 0 ? { name: `${name} (uncovered)`, color: null } : { name, color },
+  );
+  if (ignored) entries.push({ name: "ignored", color: IGNORED });
   const box = GLYPH_HEIGHT * 2;
   const line = box + 6;
   const placed: { entry: LegendEntry; text: string; col: number; row: number }[] = [];
@@ -142,7 +146,7 @@ function layoutLegend(
     draw(image, left, top) {
       for (const { entry, text, col: x, row: y } of placed) {
         fillRectangle(image, left + x, top + y * line, box, box, INK);
-        fillRectangle(image, left + x + 1, top + y * line + 1, box - 2, box - 2, entry.color);
+        fillRectangle(image, left + x + 1, top + y * line + 1, box - 2, box - 2, entry.color ?? PAPER);
         drawText(image, text, left + x + box + 6, top + y * line, INK, 2);
       }
     },
