@@ -54,7 +54,8 @@ export async function trainSteps(model: ModelPackage, scene: Raster, labels: Ras
   const optimizer = createOptimizer({ type: "adamw", weightDecay: 0.01 }, trained);
   const step = compile(
     ({ images, targets, rate, number }) => {
-      const forward = (): tf.Scalar => loss(network.forward(images as tf.Tensor4D, { training: true }), targets as tf.Tensor3D);
+      const forward = (): tf.Scalar =>
+        network.loss(network.forward(images as tf.Tensor4D, { training: true }), targets as tf.Tensor3D, loss);
       const { value, grads } = tf.variableGrads(forward, trained);
       optimizer.apply(trained.map((variable) => grads[variable.name]!), rate!, number!); // prettier-ignore
       return { loss: value };

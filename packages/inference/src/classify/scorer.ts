@@ -12,7 +12,7 @@ import {
   startEngine,
 } from "@geolearn/engine";
 import { createNetwork } from "@geolearn/models";
-import * as tf from "@tensorflow/tfjs";
+import type * as tf from "@tensorflow/tfjs";
 
 import type { LaneNetwork, LaneOnnx, LaneSetup } from "./lane-messages.ts";
 
@@ -72,7 +72,7 @@ function networkRunner(model: LaneNetwork, shape: readonly number[]): Runner {
     weights.set(name, { data: new Float32Array(model.buffer, offset, length), shape: sides, dtype: "float32" });
   }
   const network = createNetwork(model.modelType, model.config, { weights });
-  const compiled = compile(({ images }) => ({ scores: tf.softmax(network.forward(images as tf.Tensor4D, { training: false }), -1) }), {
+  const compiled = compile(({ images }) => ({ scores: network.decode(network.forward(images as tf.Tensor4D, { training: false })) }), {
     inputs: { images: { shape, dtype: "float32" } },
     variables: "constant",
   });

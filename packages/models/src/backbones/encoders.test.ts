@@ -176,7 +176,7 @@ describe.each(cases)("$name", (expected) => {
 
   it.runIf(expected.logits !== undefined)("gives the same scores as a whole U-Net", async () => {
     fillDecoder(network, state, report);
-    const run = compile(({ x }) => ({ y: network.forward(x as tf.Tensor4D, { training: false }) }), {
+    const run = compile(({ x }) => ({ y: network.forward(x as tf.Tensor4D, { training: false }) as tf.Tensor4D }), {
       inputs: { x: { shape: [...size, 3], dtype: "float32" } },
     });
     const { y } = await run.run({ x: pixels(size).map((p) => 100 + 50 * p) });
@@ -233,7 +233,7 @@ async function gradientsOf(network: Network, [n, h, w]: Size): Promise<{ loss: n
   const step = compile(
     ({ images, targets }) => {
       const { value, grads } = tf.variableGrads(
-        () => loss(network.forward(images as tf.Tensor4D, { training: true }), targets as tf.Tensor3D),
+        () => loss(network.forward(images as tf.Tensor4D, { training: true }) as tf.Tensor4D, targets as tf.Tensor3D),
         variables.map((p) => p.variable),
       );
       return { loss: value, ...Object.fromEntries(variables.map((p) => [p.name, grads[p.variable.name]!])) };

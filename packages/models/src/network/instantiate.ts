@@ -25,7 +25,7 @@ interface HeldParameter {
 }
 
 /** Makes the variables of a blueprint. @throws WEIGHTS_MISMATCH for weights of another network */
-export function instantiate(blueprint: Blueprint, { seed = 0, weights }: CreateNetworkOptions = {}): Network {
+export function instantiate(blueprint: Blueprint, { seed = 0, weights }: CreateNetworkOptions = {}): Network<tf.Tensor4D> {
   const { parameters: specs, config, modelType, stride, margin } = blueprint;
   if (weights) checkWeights(specs, weights, "The network");
   const initializer = config["initializer"] === "heNormal" ? "heNormal" : "torch";
@@ -47,6 +47,11 @@ export function instantiate(blueprint: Blueprint, { seed = 0, weights }: CreateN
     parameters,
     stride,
     margin,
+    ownLoss: false,
+    ownDecoder: false,
+    decode: (logits) => tf.softmax(logits, -1),
+    loss: (logits, classIndices, pixelLoss) => pixelLoss(logits, classIndices),
+    sizedBy: () => ({ bands: inLayer(specs, blueprint.bandLayer), classes: inLayer(specs, blueprint.classLayer) }),
     forward(images, { training }) {
       if (disposed) throw new GeoLearnError("INVALID_ARGUMENT", "The network was disposed.", { hint: "Build or load it again." });
       return tf.tidy(() => blueprint.forward(images, { training, value }));
@@ -67,6 +72,10 @@ export function instantiate(blueprint: Blueprint, { seed = 0, weights }: CreateN
       for (const { variable } of held.values()) variable.dispose();
     },
   };
+}
+
+function inLayer(specs: readonly ParameterSpec[], layer: string): ReadonlySet<string> {
+  return new Set(specs.filter(({ name }) => name.startsWith(`${layer}.`)).map(({ name }) => name));
 }
 
 function createVariable(spec: ParameterSpec, given: HostTensor | undefined, initializer: Initializer, seed: number): tf.Variable {

@@ -82,7 +82,7 @@ function trained(config: UNetConfig, seed: number): Network {
 }
 
 async function logitsOf(network: Network, image: HostTensor): Promise<HostTensor> {
-  const run = compile(({ x }) => ({ y: network.forward(x as tf.Tensor4D, { training: false }) }), {
+  const run = compile(({ x }) => ({ y: network.forward(x as tf.Tensor4D, { training: false }) as tf.Tensor4D }), {
     inputs: { x: { shape: image.shape, dtype: "float32" } },
     variables: "constant",
   });

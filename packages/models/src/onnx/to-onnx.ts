@@ -2,7 +2,7 @@
 
 import { GeoLearnError } from "@geolearn/core";
 import { type ExportInput, type FreeSide, exportOnnx } from "@geolearn/engine";
-import * as tf from "@tensorflow/tfjs";
+import type * as tf from "@tensorflow/tfjs";
 
 import type { ModelManifest } from "../manifest.ts";
 import type { Network } from "../network.ts";
@@ -48,7 +48,7 @@ const ONNX_OUTPUT = "output";
  * initializers under the network's parameter names. The manifest goes along: in geolearn's own key, in those of QGIS Deepness,
  * and as STAC. `startEngine` must have finished.
  *
- * @throws INVALID_ARGUMENT for a batch that is no whole number, or when the network is another one at other sizes: then `size: "chip"`
+ * @throws INVALID_ARGUMENT for a batch that is no whole number, for logits of a network that has none, or when the network is another one at other sizes: then `size: "chip"`
  * @example
  * const { bytes } = toOnnx(loadNetwork(pkg), pkg.manifest);
  */
@@ -57,12 +57,18 @@ export function toOnnx(
   manifest: ModelManifest,
   { size = "free", batch = "free", output = "scores" }: ToOnnxOptions = {},
 ): OnnxExport {
+  if (output === "logits" && network.ownDecoder) {
+    throw new GeoLearnError("INVALID_ARGUMENT", `The ${network.modelType} network decodes its outputs itself and has no logits to write.`, {
+      hint: 'Use `output: "scores"`.',
+      data: { field: "output" },
+    });
+  }
   const input: ExportInput = { shape: inputShape(network, manifest, size, batch), dtype: "float32" };
   const parameters = network.weights();
   const { bytes, opset, inputs, outputs } = exportOnnx(
     ({ [ONNX_INPUT]: images }) => {
-      const logits = network.forward(images as tf.Tensor4D, { training: false });
-      return { [ONNX_OUTPUT]: output === "scores" ? tf.softmax(logits, -1) : logits };
+      const outputs = network.forward(images as tf.Tensor4D, { training: false });
+      return { [ONNX_OUTPUT]: output === "scores" ? network.decode(outputs) : (outputs as tf.Tensor) };
     },
     {
       inputs: { [ONNX_INPUT]: input },

@@ -40,7 +40,7 @@ async function packageOf(network: Network): Promise<ModelPackage> {
 }
 
 async function score(network: Network): Promise<Float32Array> {
-  const run = compile(({ x }) => ({ y: network.forward(x as tf.Tensor4D, { training: false }) }), {
+  const run = compile(({ x }) => ({ y: network.forward(x as tf.Tensor4D, { training: false }) as tf.Tensor4D }), {
     inputs: { x: { shape: [1, 16, 24, 3], dtype: "float32" } },
   });
   const { y } = await run.run({ x: patternImage(16 * 24 * 3) });

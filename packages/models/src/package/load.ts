@@ -4,7 +4,7 @@ import { GeoLearnError, type ClassDefinition } from "@geolearn/core";
 
 import type { Network } from "../network.ts";
 import { sameShape } from "../network/check-weights.ts";
-import { createBlueprint, createNetwork, encoderName } from "../network/registry.ts";
+import { createNetwork, encoderName } from "../network/registry.ts";
 import { ONNX_MODEL_TYPE } from "../onnx/spec.ts";
 import type { ModelPackage } from "./read.ts";
 
@@ -51,17 +51,18 @@ export function adaptWeights(
   { classes }: AdaptWeightsOptions = {},
 ): AdaptWeightsReport {
   refuseOnnx(source, manifest.modelType);
-  const { parameters, bandLayer, classLayer } = createBlueprint(network.modelType, network.config);
+  const own = network.weights();
+  const sized = network.sizedBy();
   const otherClasses = classes !== undefined && !sameClasses(classes, manifest.classes);
-  const next = new Map(network.weights());
+  const next = new Map(own);
   const loaded: string[] = [];
   const reinitialized: string[] = [];
   const wrong: string[] = [];
-  for (const { name, shape } of parameters) {
+  for (const [name, { shape }] of own) {
     const tensor = weights.get(name);
-    const inClassLayer = name.startsWith(`${classLayer}.`);
-    const mayDiffer = inClassLayer || name.startsWith(`${bandLayer}.`);
-    if (tensor !== undefined && sameShape(tensor.shape, shape) && !(inClassLayer && otherClasses)) {
+    const byClasses = sized.classes.has(name);
+    const mayDiffer = byClasses || sized.bands.has(name);
+    if (tensor !== undefined && sameShape(tensor.shape, shape) && !(byClasses && otherClasses)) {
       next.set(name, tensor);
       loaded.push(name);
     } else if (tensor !== undefined && mayDiffer && tensor.shape.length === shape.length) {
@@ -70,8 +71,7 @@ export function adaptWeights(
       wrong.push(name);
     }
   }
-  const known = new Set(parameters.map((p) => p.name));
-  wrong.push(...[...weights.keys()].filter((name) => !known.has(name)));
+  wrong.push(...[...weights.keys()].filter((name) => !own.has(name)));
   const conventions = [network.config, manifest.config].map(({ convention }) => (typeof convention === "string" ? convention : "torch"));
   if (conventions[0] !== conventions[1]) wrong.push(`convention ${conventions[1]!}`);
   if (wrong.length > 0) throw otherArchitecture(network, source, manifest.modelType, manifest.backbone, wrong);

@@ -47,7 +47,8 @@ async function learn(network: Network, spec: PixelLossSpec, steps: number): Prom
   const step = compile(
     (input) => {
       const { value, grads } = tf.variableGrads(
-        () => loss(network.forward(input["images"] as tf.Tensor4D, { training: true }), middle(input["targets"] as tf.Tensor3D)),
+        () =>
+          loss(network.forward(input["images"] as tf.Tensor4D, { training: true }) as tf.Tensor4D, middle(input["targets"] as tf.Tensor3D)),
         variables,
       );
       const gradients = variables.map((v) => grads[v.name]!);
@@ -66,7 +67,7 @@ async function learn(network: Network, spec: PixelLossSpec, steps: number): Prom
   }
   const score = compile(
     (input) => ({
-      best: network.forward(input["images"] as tf.Tensor4D, { training: true }).argMax(3),
+      best: (network.forward(input["images"] as tf.Tensor4D, { training: true }) as tf.Tensor4D).argMax(3),
       truth: middle(input["targets"] as tf.Tensor3D).add(0),
     }),
     { inputs: shapes },

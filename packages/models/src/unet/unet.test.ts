@@ -52,7 +52,7 @@ beforeAll(async () => {
 async function run(network: Network, [n, h, w]: readonly [number, number, number], training: boolean): Promise<Float32Array> {
   const bands = network.config["bands"] as number;
   const shape = [n, h, w, bands];
-  const step = compile(({ images }) => ({ logits: network.forward(images as tf.Tensor4D, { training }) }), {
+  const step = compile(({ images }) => ({ logits: network.forward(images as tf.Tensor4D, { training }) as tf.Tensor4D }), {
     inputs: { images: { shape, dtype: "float32" } },
   });
   const { logits } = await step.run({ images: patternImage(n * h * w * bands) });
@@ -126,7 +126,7 @@ async function gradientsOf(
   const step = compile(
     ({ images, targets }) => {
       const { value, grads } = tf.variableGrads(
-        () => loss(network.forward(images as tf.Tensor4D, { training: true }), targets as tf.Tensor3D),
+        () => loss(network.forward(images as tf.Tensor4D, { training: true }) as tf.Tensor4D, targets as tf.Tensor3D),
         variables.map((p) => p.variable),
       );
       return { loss: value, ...Object.fromEntries(variables.map((p) => [p.name, grads[p.variable.name]!])) };

@@ -1,6 +1,7 @@
 /** U-Net: raw pixel values in, one score per class and pixel out. */
 
 import { GeoLearnError } from "@geolearn/core";
+import type * as tf from "@tensorflow/tfjs";
 
 import type { Network } from "../network.ts";
 import type { Blueprint } from "../network/blueprint.ts";
@@ -28,7 +29,7 @@ const MODEL_TYPE = "unet";
  * @example
  * const network = createUNet({ bands: 3, classes: 2, base: 16, depth: 4 }, { seed: 7 }); // 1,812,034 trainable parameters
  */
-export function createUNet(config: UNetConfig, options: CreateNetworkOptions = {}): Network {
+export function createUNet(config: UNetConfig, options: CreateNetworkOptions = {}): Network<tf.Tensor4D> {
   return instantiate(unetBlueprint(config), options);
 }
 

@@ -208,7 +208,7 @@ describe("other names", () => {
 
 async function score(network: Network, images: Float32Array): Promise<Float32Array> {
   const shape = [1, 32, 32, network.config["bands"] as number];
-  const run = compile(({ x }) => ({ y: network.forward(x as tf.Tensor4D, { training: false }) }), {
+  const run = compile(({ x }) => ({ y: network.forward(x as tf.Tensor4D, { training: false }) as tf.Tensor4D }), {
     inputs: { x: { shape, dtype: "float32" } },
   });
   const { y } = await run.run({ x: images });

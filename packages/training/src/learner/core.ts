@@ -36,6 +36,11 @@ export class LearnerCore {
     return [batchSize, chipHeight, chipWidth, bands];
   }
 
+  /** Positions of classes whose pixels count neither in loss nor in metrics. */
+  get ignored(): ReadonlySet<number> {
+    return new Set(this.lossSpec.ignoredClasses ?? []);
+  }
+
   /** The compiled step of these settings. There is at most one: each has a memory arena of its own. */
   async trainingStep({ optimizer, weightDecay, momentum, clipNorm }: OptimizationOptions): Promise<TrainingStep> {
     const options = {
@@ -48,16 +53,16 @@ export class LearnerCore {
     if (this.training?.key === key) return this.training.step;
     await this.training?.step.dispose();
     this.training = null;
-    const { network, loss, shape, frozen } = this;
-    this.training = { key, step: createTrainingStep({ network, loss, shape, frozen }, options) };
+    const { network, loss, ignored, shape, frozen } = this;
+    this.training = { key, step: createTrainingStep({ network, loss, ignored, shape, frozen }, options) };
     return this.training.step;
   }
 
   /** What an evaluation runs on, compiled at the first use. */
   evaluationContext(): EvaluationContext {
-    const { network, loss, shape, data } = this;
-    this.evaluation ??= createEvaluationStep({ network, loss, shape });
-    return { data, step: this.evaluation, margin: network.margin, ignored: new Set(this.lossSpec.ignoredClasses ?? []) };
+    const { network, loss, ignored, shape, data } = this;
+    this.evaluation ??= createEvaluationStep({ network, loss, ignored, shape });
+    return { data, step: this.evaluation, margin: network.margin, ignored };
   }
 
   async dispose(): Promise<void> {

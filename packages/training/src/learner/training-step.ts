@@ -19,7 +19,10 @@ import type { OptimizationOptions } from "./options.ts";
 /** What a step needs besides its optimizer. */
 export interface StepContext {
   readonly network: Network;
+  /** The Learner's loss; a network may have its own. */
   readonly loss: PixelLoss;
+  /** Positions of classes whose pixels do not count. */
+  readonly ignored: ReadonlySet<number>;
   /** `[batch, height, width, bands]`. */
   readonly shape: readonly [number, number, number, number];
   /** Whether the backbone's weights stay as they are. Its running statistics go on adapting to the imagery either way. */
@@ -41,7 +44,10 @@ export interface TrainingStep {
 }
 
 /** Records the step and makes the optimizer's slots. */
-export function createTrainingStep({ network, loss, shape, frozen }: StepContext, options: OptimizationOptions = {}): TrainingStep {
+export function createTrainingStep(
+  { network, loss, ignored, shape, frozen }: StepContext,
+  options: OptimizationOptions = {},
+): TrainingStep {
   const variables = network.parameters
     .filter(({ trainable, backbone }) => trainable && !(frozen && backbone))
     .map(({ variable }) => variable);
@@ -54,7 +60,7 @@ export function createTrainingStep({ network, loss, shape, frozen }: StepContext
   const step = compile(
     ({ images, targets, lr, step: number, beta1 }) => {
       const { value, grads } = tf.variableGrads(
-        () => loss(network.forward(images as tf.Tensor4D, { training: true }), cutTargets(targets as tf.Tensor3D, network.margin)),
+        () => network.loss(network.forward(images as tf.Tensor4D, { training: true }), counted(targets!, network, ignored), loss),
         variables,
       );
       const gradients = variables.map(({ name }) => grads[name]!);
@@ -92,11 +98,11 @@ export interface EvaluationStep {
 }
 
 /** Records the forward pass with stored statistics. */
-export function createEvaluationStep({ network, loss, shape }: Omit<StepContext, "frozen">): EvaluationStep {
+export function createEvaluationStep({ network, loss, ignored, shape }: Omit<StepContext, "frozen">): EvaluationStep {
   const step: CompiledFunction = compile(
     ({ images, targets }) => {
-      const logits = network.forward(images as tf.Tensor4D, { training: false });
-      return { loss: loss(logits, cutTargets(targets as tf.Tensor3D, network.margin)), predicted: tf.argMax(logits, 3) };
+      const outputs = network.forward(images as tf.Tensor4D, { training: false });
+      return { loss: network.loss(outputs, counted(targets!, network, ignored), loss), predicted: tf.argMax(network.decode(outputs), 3) };
     },
     { inputs: batchInputs(shape) },
   );
@@ -133,8 +139,10 @@ function batchInputs(shape: readonly [number, number, number, number]): { images
   return { images: { shape, dtype: "float32" }, targets: { shape: shape.slice(0, 3), dtype: "int32" } };
 }
 
-function cutTargets(targets: tf.Tensor3D, margin: number): tf.Tensor3D {
-  if (margin === 0) return targets;
-  const [n, height, width] = targets.shape;
-  return tf.slice3d(targets, [0, margin, margin], [n, height - 2 * margin, width - 2 * margin]);
+/** Targets of the pixels a network scores, -1 where they do not count. */
+function counted(targets: tf.Tensor, { margin }: Network, ignored: ReadonlySet<number>): tf.Tensor3D {
+  const [n, height, width] = targets.shape as [number, number, number];
+  const inner = margin === 0 ? targets : tf.slice(targets, [0, margin, margin], [n, height - 2 * margin, width - 2 * margin]);
+  const none = tf.neg(tf.onesLike(inner));
+  return [...ignored].reduce((kept, index) => tf.where(tf.equal(kept, index), none, kept), inner) as tf.Tensor3D;
 }
