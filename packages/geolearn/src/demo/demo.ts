@@ -36,6 +36,8 @@ export interface DemoOptions extends WorkOptions {
   readonly seed?: number;
   /** @defaultValue 20 */
   readonly epochs?: number;
+  /** Size of the town, pixels. @defaultValue 1536 x 1024 */
+  readonly size?: { readonly width: number; readonly height: number };
 }
 
 /** What the demo reached, on the eastern quarter of the town, which training never saw. */
@@ -61,10 +63,10 @@ const CHIP = 128;
  * @example
  * const { buildingIou, colourOnlyIou } = await runDemo({ out: "demo-output" });
  */
-export async function runDemo({ out = "demo-output", seed = 7, epochs = 20, ...work }: DemoOptions = {}): Promise<DemoResult> {
+export async function runDemo({ out = "demo-output", seed = 7, epochs = 20, size, ...work }: DemoOptions = {}): Promise<DemoResult> {
   const started = performance.now();
   await mkdir(out, { recursive: true });
-  const town = await writeSampleTown(out, { seed });
+  const town = await writeSampleTown(out, { seed, ...size });
   const chips = join(out, "chips");
   await exportTrainingData({
     raster: town.raster,

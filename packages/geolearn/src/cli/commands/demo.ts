@@ -1,12 +1,13 @@
 /** `geolearn demo`: the whole main job on a made-up town. */
 
 import { Command } from "commander";
-import { type DemoResult, runDemo } from "../../demo/demo.ts";
+import { type DemoOptions, type DemoResult, runDemo } from "../../demo/demo.ts";
 import { accuracyText } from "../accuracy-output.ts";
 import type { CommandContext } from "../context.ts";
 import { integer } from "../options.ts";
 
-export function demoCommand(contextOf: (command: Command) => CommandContext): Command {
+/** @param size - of another town than the usual one, for tests */
+export function demoCommand(contextOf: (command: Command) => CommandContext, size?: DemoOptions["size"]): Command {
   const command = new Command("demo")
     .description("Make a small town, train on most of it, map the rest: the whole job in a few minutes, without data of your own.")
     .option("--out <folder>", "where everything goes", "demo-output")
@@ -15,7 +16,7 @@ export function demoCommand(contextOf: (command: Command) => CommandContext): Co
   return command.action(async () => {
     const { out, seed, epochs } = command.opts<{ out: string; seed: number; epochs: number }>();
     const { signal, onProgress, onWarning, print } = contextOf(command);
-    const result = await runDemo({ out, seed, epochs, signal, onProgress, onWarning });
+    const result = await runDemo({ out, seed, epochs, ...(size && { size }), signal, onProgress, onWarning });
     print(result, resultText(result));
   });
 }
