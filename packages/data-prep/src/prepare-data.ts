@@ -129,6 +129,11 @@ async function assembleData<const T extends "pixelClassification">(
   const { width, height } = cropSize(chips, options.chipSize);
   const bandIndices =
     options.bands === undefined ? chips.bandNames.map((_, band) => band) : bandPositions(options.bands, chips.bandNames, chips.name);
+  if (records.every(({ moments }) => moments.every(({ count }) => count === 0))) {
+    throw new GeoLearnError("ALL_NODATA", `${chips.name}: no chip has a valid pixel: all are nodata, masked or not finite.`, {
+      hint: "`geolearn info` on the raster tells its nodata value and statistics.",
+    });
+  }
   const table = buildClassTable({
     declared: options.classes ?? chips.classes,
     present: totalLabels(records),

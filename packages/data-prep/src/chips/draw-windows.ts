@@ -38,10 +38,17 @@ interface Cell {
  * Draws windows whose middle is a pixel with a known label (0 is one). Balanced: the class is drawn first, then one of its
  * pixels, and the window lies anywhere around it.
  *
- * @throws LABELS_EMPTY when no pixel has a known label
+ * @throws ALL_NODATA when no pixel with image data can be learnt from; LABELS_EMPTY when none has a label
  */
 export async function drawWindows(parts: readonly InputPart[], options: DrawOptions): Promise<PartWindow[]> {
   const cells = await countCells(parts, options.signal);
+  if (cells.length === 0) {
+    throw new GeoLearnError(
+      "ALL_NODATA",
+      `Every pixel of ${parts.map(({ raster }) => raster.name).join(", ")} is nodata, not finite, or outside the mask.`,
+      { hint: "`geolearn info` on the raster tells its nodata value and statistics." },
+    );
+  }
   const classes = [...new Set(cells.flatMap(({ pixels }) => [...pixels.keys()]))].sort((a, b) => a - b);
   if (!classes.some((value) => value > 0)) {
     throw new GeoLearnError("LABELS_EMPTY", `No labelled pixel lies on ${parts[0]!.raster.name}.`, {

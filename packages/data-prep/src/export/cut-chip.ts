@@ -42,25 +42,30 @@ export function cutChip(
   return { image, labels, valid };
 }
 
-/** What the labels of a window hold; looks no further than it must. */
+/** What the labels of a window hold; looks no further than it must. `"missing"`: nothing, because no pixel of the image is valid. */
 export function labelContent(
   blocks: readonly RowBlock[],
   window: { readonly col: number; readonly row: number; readonly width: number; readonly height: number },
   ignore: number,
-): "labelled" | "background" | "ignored" {
+): "labelled" | "background" | "ignored" | "missing" {
   const { col, row, width, height } = window;
   let background = false;
+  let image = false;
   for (const block of blocks) {
     const to = Math.min(row + height, block.row + block.rows);
     for (let y = Math.max(row, block.row); y < to; y++) {
       const start = (y - block.row) * block.width + col;
       for (let i = start; i < start + width; i++) {
         const value = block.labels[i]!;
-        if (value === ignore) continue;
+        if (value === ignore) {
+          image ||= block.valid === null || block.valid[i] === 1;
+          continue;
+        }
         if (value !== 0) return "labelled";
         background = true;
       }
     }
   }
-  return background ? "background" : "ignored";
+  if (background) return "background";
+  return image ? "ignored" : "missing";
 }

@@ -1,6 +1,6 @@
 /** `exportTrainingData`: chips and label chips of a raster in Esri's folder layout. */
 
-import { mkdir, stat } from "node:fs/promises";
+import { mkdir, rmdir, stat } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 
@@ -10,7 +10,7 @@ import { type ChipOutcome, imagePath } from "./chip-job.ts";
 import { type ChipPool, createChipPool } from "./chip-pool.ts";
 import { estimateExport } from "./estimate.ts";
 import { type ExportState, readState, removeState, storeState } from "./export-state.ts";
-import { chooseLabelType, type ExistingFolder, prepareFolder, readFolder, writeMetadata } from "./folder.ts";
+import { chooseLabelType, type ExistingFolder, noChips, prepareFolder, readFolder, writeMetadata } from "./folder.ts";
 import { openInputs } from "./inputs.ts";
 import {
   type ExportEstimate,
@@ -39,7 +39,7 @@ const STORE_EVERY_MS = 1000;
  *
  * The work can be stopped at any time: the same call goes on where it stopped and leaves the same bytes.
  *
- * @throws INVALID_ARGUMENT, LABELS_EMPTY, LABELS_OUTSIDE, CRS_MISSING, FIELD_MISSING, OUTPUT_EXISTS, OUTPUT_LOCKED, DISK_FULL
+ * @throws INVALID_ARGUMENT, ALL_NODATA, LABELS_EMPTY, LABELS_OUTSIDE, CRS_MISSING, FIELD_MISSING, OUTPUT_EXISTS, OUTPUT_LOCKED, DISK_FULL
  * @example
  * await exportTrainingData({ raster: "scene.tif", labels: "buildings.geojson", out: "chips", chipSize: 256, stride: 128 });
  */
@@ -87,7 +87,7 @@ async function exportInto(run: ExportRun): Promise<ExportResult> {
   let state: ExportState = resumed
     ? resumable
     : {
-        version: 1,
+        version: 2,
         fingerprint,
         firstIndex,
         part: 0,
@@ -106,6 +106,12 @@ async function exportInto(run: ExportRun): Promise<ExportResult> {
     state = await writeChips(run, pool, state, labelType);
   } finally {
     await pool.close();
+  }
+  if (state.nextIndex === state.firstIndex) {
+    await removeState(options.out);
+    // folders that hold chips of an earlier export are not empty and stay
+    for (const empty of ["images", "labels"]) await rmdir(join(options.out, empty)).catch(() => undefined);
+    throw noChips(run, state.tally);
   }
   const folder = await writeMetadata(run, state, labelType, base);
   await removeState(options.out);
@@ -138,6 +144,7 @@ async function writeChips(
       for (const chip of outcomes) addToTally(tally, chip, (value) => value !== 0 || declared.has(0));
     tally.unlabelled += row.unlabelled;
     tally.ignored += row.ignored;
+    tally.missing += row.missing;
     done += row.windows;
     state = { ...state, ...row.next, tally: structuredClone(tally) };
     report();
@@ -192,6 +199,7 @@ interface PendingRow {
   readonly windows: number;
   readonly unlabelled: number;
   readonly ignored: number;
+  readonly missing: number;
   readonly next: Pick<ExportState, "part" | "panel" | "row" | "nextIndex">;
 }
 

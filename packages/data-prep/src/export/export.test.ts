@@ -19,6 +19,7 @@ import {
 import { afterAll, describe, expect, it } from "vitest";
 
 import { askPeer, GRID, labelsOf, Scratch, sharedData, square, withData, withPeers, writeRaster } from "../data-prep.testing.ts";
+import { prepareData } from "../prepare-data.ts";
 import { exportTrainingData } from "./export-training-data.ts";
 
 const scratch = new Scratch();
@@ -186,6 +187,49 @@ describe("labels", () => {
     expect(data[0]).toBe(255);
     // windows outside the mask give no chip
     expect(readdirSync(join(out, "images")).filter((name) => name.endsWith(".tif"))).toHaveLength(1);
+  });
+
+  it("say nothing where every band is NaN or infinite; a sample missing in one band is filled in for the network", async () => {
+    const [width, height] = [32, 32];
+    const plane = width * height;
+    const data = Float32Array.from({ length: 2 * plane }, (_, i) => i % 97);
+    const bad = [
+      [5 * width + 6, NaN, NaN],
+      [6 * width + 7, Infinity, NaN],
+      [7 * width + 8, -Infinity, Infinity],
+      [20 * width + 30, NaN, -Infinity],
+    ] as const;
+    for (const [pixel, ...values] of bad) for (const band of [0, 1]) data[band * plane + pixel] = values[band]!;
+    const [half, value] = [8 * width + 9, data[8 * width + 9]!];
+    data[plane + half] = NaN;
+    const raster = await writeRaster(scratch.path("holes.tif"), { data, bands: 2, width, height }, { sampleType: "float32" });
+    const out = scratch.path("holes");
+    await exportTrainingData({ raster, labels: houses, out, chipSize: 32, workers: 0 });
+    const labels = await read(join(out, "labels/000000000.tif"));
+    expect(labels.nodata).toBe(255);
+    // the first house covers columns 4 to 23 and rows 4 to 15
+    const expected = Array.from({ length: plane }, (_, i): number => {
+      const [row, col] = [Math.floor(i / width), i % width];
+      return col >= 4 && col < 24 && row >= 4 && row < 16 ? 1 : 0;
+    });
+    for (const [pixel] of bad) expected[pixel] = 255;
+    expect(labels.data).toEqual(expected);
+    const stats = JSON.parse(readFileSync(join(out, "esri_model_definition.emd"), "utf8")) as {
+      AllTilesStats: { Min: number; Max: number; Mean: number }[];
+    };
+    for (const [band, { Min, Max, Mean }] of stats.AllTilesStats.entries()) {
+      const valid = Array.from(data.subarray(band * plane, (band + 1) * plane)).filter(Number.isFinite);
+      expect(valid).toHaveLength(plane - bad.length - band);
+      expect([Min, Max]).toEqual([Math.min(...valid), Math.max(...valid)]);
+      expect(Mean).toBeCloseTo(valid.reduce((sum, value) => sum + value, 0) / valid.length, 9);
+    }
+    const prepared = await prepareData(out, { task: "pixelClassification", workers: 0, valSplit: 0, augment: false, batchSize: 1 });
+    for await (const { images, targets } of prepared.train.read()) {
+      expect(images.every(Number.isFinite)).toBe(true);
+      expect([images[half * 2], images[half * 2 + 1]]).toEqual([value, Math.fround(prepared.statistics[1]!.mean)]);
+      expect(Array.from(targets)).toEqual(expected.map((value) => (value === 255 ? -1 : value)));
+    }
+    await prepared.close();
   });
 
   it("names from a text field get values in alphabetical order", async () => {
@@ -501,6 +545,41 @@ describe("refusals", () => {
     expect(
       await codeOf(exportTrainingData({ raster: await scene("refused.tif"), labels: houses, out, chipSize: 16, workers: 0, ...options })),
     ).toBe(code);
+  });
+
+  it.each([
+    ["nodata", 0, { nodata: 0 }],
+    ["NaN", NaN, {}],
+    ["infinity", -Infinity, {}],
+  ])(
+    "ALL_NODATA names the raster of which every pixel is %s, with and without a mask, and leaves nothing",
+    async (name, value, profile) => {
+      const [width, height] = [96, 80];
+      const data = new Float32Array(2 * width * height).fill(value);
+      const path = scratch.path(`nothing-${name}.tif`);
+      const raster = await writeRaster(path, { data, bands: 2, width, height }, { sampleType: "float32", ...profile });
+      const out = scratch.path(`nothing-${name}`);
+      const mask = labelsOf([square(0, 0, 50, 50)], "mask");
+      for (const options of [{}, { mask }, { allTiles: true }, { mask, allTiles: true, rotation: 90 }]) {
+        const work = exportTrainingData({ raster, labels: houses, out, chipSize: 16, workers: 0, ...options });
+        await expect(work).rejects.toMatchObject({ code: "ALL_NODATA", message: expect.stringContaining(path) as string });
+        expect(existsSync(out) ? readdirSync(out) : []).toEqual([]);
+      }
+      const direct = { raster, labels: houses, chipSize: 16 };
+      const prepare = { task: "pixelClassification", workers: 0 } as const;
+      for (const source of [direct, { ...direct, samples: 4 }, { ...direct, mask, allTiles: true }]) {
+        expect(await codeOf(prepareData(source, prepare))).toBe("ALL_NODATA");
+      }
+    },
+  );
+
+  it("LABELS_EMPTY, not ALL_NODATA, where there is imagery but the mask or the labels leave none of it", async () => {
+    const raster = await scene("partly.tif", 0);
+    const options = { raster, labels: houses, chipSize: 16, stride: 16, workers: 0 };
+    const far = labelsOf([square(200, 0, 5, 5)], "mask");
+    expect(await codeOf(exportTrainingData({ ...options, mask: far, out: scratch.path("partly-mask") }))).toBe("LABELS_EMPTY");
+    const tiny = labelsOf([square(10.1, 10.1, 0.2, 0.2)]);
+    expect(await codeOf(exportTrainingData({ ...options, labels: tiny, out: scratch.path("partly-labels") }))).toBe("LABELS_EMPTY");
   });
 
   it("LABELS_OUTSIDE tells both extents", async () => {

@@ -189,9 +189,7 @@ export async function writeMetadata(
 ): Promise<ExistingFolder> {
   const { options, resolved, inputs } = run;
   const { out } = options;
-  const { firstIndex, nextIndex, tally } = state;
-  if (nextIndex === firstIndex) throw noChips(run, tally);
-
+  const { firstIndex, nextIndex } = state;
   const own: MapRow[] = [];
   for (let i = firstIndex; i < nextIndex; i++) own.push({ image: imagePath(stemOf(i), resolved.chipFormat), label: labelPath(stemOf(i)) });
   const rows = [...base.rows, ...own].sort((a, b) => (a.image < b.image ? -1 : 1));
@@ -220,7 +218,15 @@ export async function writeMetadata(
   return { rows, definition: { ...parseModelDefinition(definition, DEFINITION), classes }, stats };
 }
 
-function noChips({ options }: ExportRun, tally: Tally): GeoLearnError {
+/** Why no window became a chip. */
+export function noChips({ options, inputs }: ExportRun, tally: Tally): GeoLearnError {
+  if (tally.unlabelled === 0 && tally.missing > 0 && tally.missing === tally.ignored) {
+    return new GeoLearnError(
+      "ALL_NODATA",
+      `No chip was written: every pixel of ${inputs.parts.map(({ raster }) => raster.name).join(", ")} is nodata, masked or not finite.`,
+      { hint: "`geolearn info` on the raster tells its nodata value and statistics.", data: { out: options.out, windows: tally.missing } },
+    );
+  }
   return new GeoLearnError(
     "LABELS_EMPTY",
     `No chip was written: ${tally.unlabelled} windows hold no labelled pixel and ${tally.ignored} nothing but missing or masked pixels.`,

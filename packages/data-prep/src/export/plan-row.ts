@@ -17,6 +17,7 @@ export interface PlannedRow {
   readonly windows: number;
   readonly unlabelled: number;
   readonly ignored: number;
+  readonly missing: number;
 }
 
 /** Reads what a row of chips needs, decides which windows become chips, and names them. */
@@ -36,11 +37,13 @@ export async function planRow(
   let index = firstIndex;
   let unlabelled = 0;
   let ignored = 0;
+  let missing = 0;
 
   const wanted = (content: ReturnType<typeof labelContent>): boolean => {
     if (content === "labelled" || (content === "background" && resolved.allTiles)) return true;
-    if (content === "ignored") ignored++;
-    else unlabelled++;
+    if (content === "background") unlabelled++;
+    else ignored++;
+    if (content === "missing") missing++;
     return false;
   };
 
@@ -64,7 +67,7 @@ export async function planRow(
       groups.push({ blocks: [block.block], tasks: [{ stem: stemOf(index++), col: 0, row: 0, transform: block.transform, labels }] });
     }
   }
-  return { groups, chips: index - firstIndex, windows: panel.origins.length * angles.length, unlabelled, ignored };
+  return { groups, chips: index - firstIndex, windows: panel.origins.length * angles.length, unlabelled, ignored, missing };
 }
 
 /** Labels of a chip that cuts features shorter than wanted, with the blocks' ignored pixels; else null. */

@@ -17,6 +17,8 @@ export interface Tally {
   chips: number;
   unlabelled: number;
   ignored: number;
+  /** Those of the ignored windows without a valid pixel of the image. */
+  missing: number;
   bytes: number;
   bands: BandMoments[];
   /** By class value. */
@@ -30,6 +32,7 @@ export function emptyTally(bands: number): Tally {
     chips: 0,
     unlabelled: 0,
     ignored: 0,
+    missing: 0,
     bytes: 0,
     bands: Array.from({ length: bands }, () => NO_MOMENTS),
     values: {},
