@@ -2,6 +2,7 @@
 
     python tests/oracles/engine_ops.py
 """
+import base64
 import json
 from pathlib import Path
 
@@ -189,4 +190,64 @@ def optimizers():
     write("optimizer", rows)
 
 
-convolution(); pooling(); norms(); resizing(); losses(); optimizers()
+def encode(t):
+    """Like pack, in base64: holds numbers that are none, and large arrays in little room."""
+    kind = "int32" if t.dtype in (torch.int64, torch.int32) else "float32"
+    return {"shape": list(t.shape), "dtype": kind, "base64": base64.b64encode(t.detach().to(getattr(torch, kind)).numpy().tobytes()).decode()}
+
+
+def hard_norms():
+    """A constant channel of 200.7 (variance 0) and one of mean 1000 and deviation 1, beside an easy one."""
+    def numbers(shape, kinds):
+        """kinds: along the last of three axes [outer, inner, kind]."""
+        x = torch.stack([torch.full(shape, 200.7) if kind == "constant" else torch.randn(shape) + (1000 if kind == "far" else 0) for kind in kinds], -1)
+        return single(x)
+
+    rows = []
+    kinds = ["constant", "far", "easy"]
+    for n, h, w in [(2, 12, 10), (3, 7, 11), (1, 24, 17)]:
+        inputs = {"x": numbers((n, h, w), kinds), "scale": rand(3, shift=1, scale=0.2), "offset": rand(3, scale=0.3)}
+        rows.append(case(f"batch {n}x{h}x{w}", "batchNorm", inputs, {}, lambda x, scale, offset: nhwc(F.batch_norm(nchw(x), None, None, scale, offset, True, 0, 1e-5)), list(inputs)))
+        doubled = [kind for kind in kinds for _ in (0, 1)]
+        inputs = {"x": numbers((n, h, w), doubled), "scale": rand(6, shift=1, scale=0.2), "offset": rand(6, scale=0.3)}
+        for groups in (3, 6):
+            rows.append(case(f"group {n}x{h}x{w}x6 in {groups}", "groupNorm", inputs, {"groups": groups}, lambda x, scale, offset: nhwc(F.group_norm(nchw(x), groups, scale, offset, 1e-5)), list(inputs)))
+    for shape, width in [((2, 3), 48), ((3,), 300), ((2, 3, 2), 20)]:
+        # every row is constant, far or easy
+        x = torch.stack([numbers((width,), kinds).T[i % 3] for i in range(torch.tensor(shape).prod())]).reshape(*shape, width)
+        inputs = {"x": single(x), "scale": rand(width, shift=1, scale=0.2), "offset": rand(width, scale=0.3)}
+        rows.append(case(f"layer {'x'.join(map(str, shape))}x{width}", "layerNorm", inputs, {}, lambda x, scale, offset: F.layer_norm(x, (width,), scale, offset, 1e-5), list(inputs)))
+    for row in rows:
+        for part in [row["inputs"], row["gradients"], row]:
+            for name in list(part):
+                if isinstance(part[name], dict) and "data" in part[name]:
+                    values = part[name]
+                    part[name] = encode(torch.tensor(values["data"]).reshape(values["shape"]))
+    write("hard-norm", rows)
+
+
+def not_numbers():
+    """Where the maximum is when some numbers are none or infinite, and what maxima of windows are."""
+    nan, inf = float("nan"), float("inf")
+    rows = []
+    x = torch.tensor([[1, nan, 3, 2], [nan, 0, 1, 2], [1, 2, 3, nan], [nan, nan, nan, nan], [inf, nan, 1, 1], [1, -inf, nan, nan], [inf, 1, inf, 0], [-inf, -inf, 1, 1], [1, 2, 2, 0]])
+    image = rand(2, 3, 4, 5)
+    image[0, 1, 2, 3] = nan
+    image[1, 0, 3, 0] = -inf
+    image[1, 2, 1, 4] = nan
+    image[1, 2, 1, 2] = inf
+    for name, values, axis in [("rows", x, 1), ("columns", x, 0), ("channels", image, 3), ("height", image, 1)]:
+        for op in ("argMax", "argMin"):
+            rows.append({"name": name, "op": op, "options": {"axis": axis}, "x": encode(values), "output": encode(getattr(values, op.lower())(axis))})
+    for h, w, c, k, s, p in [(8, 8, 2, 2, 2, 0), (9, 7, 3, 3, 2, 1), (7, 9, 2, 2, 2, 0), (6, 6, 1, 3, 1, 1)]:
+        x = rand(2, h, w, c)
+        x[0, 2, 3, 0], x[0, h - 1, w - 1, 0], x[1, 0, 0, c - 1], x[1, 4, 4, 0], x[1, 1, 3, c - 1] = nan, nan, nan, inf, -inf
+        x[0, 4:7, 2:5, c - 1] = -inf
+        rows.append({"name": f"{h}x{w}x{c} window {k} stride {s} pad {p}", "op": "maxPool", "options": {"size": k, "strides": s, "pad": p}, "x": encode(x), "output": encode(nhwc(F.max_pool2d(nchw(x), k, s, p)))})
+    x = rand(1, 4, 6, 4, 2)
+    x[0, 1, 2, 3, 0], x[0, 3, 5, 0, 1] = nan, inf
+    rows.append({"name": "volume", "op": "maxPool3d", "options": {"size": 2, "strides": 2}, "x": encode(x), "output": encode(F.max_pool3d(x.permute(0, 4, 1, 2, 3), 2, 2).permute(0, 2, 3, 4, 1).contiguous())})
+    write("not-numbers", rows)
+
+
+convolution(); pooling(); norms(); resizing(); losses(); optimizers(); hard_norms(); not_numbers()

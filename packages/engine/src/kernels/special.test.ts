@@ -4,7 +4,7 @@ import * as tf from "@tensorflow/tfjs";
 import { GeoLearnError } from "@geolearn/core";
 import { beforeAll, describe, expect, test } from "vitest";
 import { compile, maxPool, seedRandom, startEngine } from "../index.ts";
-import { worstError } from "../testing/fixtures.ts";
+import { type Case, type Packed, readFixture, unpack, worstError } from "../testing/fixtures.ts";
 
 beforeAll(async () => {
   await startEngine({ threads: 1 });
@@ -129,9 +129,36 @@ describe("numbers that are none", () => {
     expect(await values(tf.max(tf.tensor1d([-Infinity, Infinity])))).toEqual([Infinity]);
   });
 
-  test("a NaN reaches the gradient of a maximum, also where ONNX Runtime's pooling passes over it", async () => {
+  interface Row extends Pick<Case, "name" | "op" | "output"> {
+    readonly x: Packed;
+    readonly options: { readonly axis: number; readonly size: number; readonly strides: number; readonly pad: number };
+  }
+
+  // NaN and infinities in JSON: values come in base64
+  test.each(readFixture<Row[]>("not-numbers"))(
+    "$op of $name is PyTorch's, where some are NaN or infinite",
+    async ({ op, x, options, output }) => {
+      const { axis, size, strides, pad } = options;
+      const given = unpack(x);
+      const compute = {
+        argMax: () => tf.argMax(given, axis),
+        argMin: () => tf.argMin(given, axis),
+        maxPool: () => maxPool(given as tf.Tensor4D, size, { strides, pad }),
+        maxPool3d: () => tf.maxPool3d(given as tf.Tensor5D, size, strides, "valid"),
+      }[op]!;
+      const found = compute();
+      expect(found.shape).toEqual(output.shape);
+      expect(await values(found)).toEqual(output.data);
+      if (op === "maxPool") {
+        expect(await values(tf.maxPool(given as tf.Tensor4D, size, strides, pad, "floor"))).toEqual(output.data);
+      }
+    },
+  );
+
+  test("a NaN in a window reaches the loss, and what is learnt from it", async () => {
     for (const size of [2, 3]) {
-      const gradient = tf.grad((x) => maxPool(x as tf.Tensor4D, size, { strides: 2, pad: size - 2 }))(tf.tensor4d(spoilt, [1, 8, 8, 1]));
+      const pooled = (x: tf.Tensor): tf.Tensor => tf.square(maxPool(x as tf.Tensor4D, size, { strides: 2, pad: size - 2 }));
+      const gradient = tf.grad(pooled)(tf.tensor4d(spoilt, [1, 8, 8, 1]));
       expect((await values(gradient)).some((v) => Number.isNaN(v))).toBe(true);
     }
   });

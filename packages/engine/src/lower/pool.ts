@@ -27,26 +27,29 @@ const settingsOf = ({
 });
 
 const maxPool: LoweringRule = (graph, value) =>
-  first(graph.op("MaxPool", [graph.channelsFirst(value.inputs[0]!)], settingsOf(geometryOf(value))));
+  first(maxOfWindows(graph, graph.channelsFirst(value.inputs[0]!), settingsOf(geometryOf(value))));
+
+/**
+ * ONNX Runtime's MaxPool passes over a NaN as if it were not there; the mean of a window does not. Clipped and times 0 the mean adds nothing
+ * to a window of numbers. (Where both infinities meet in a window their mean is NaN, and so is the maximum here: not a number to go on with
+ * either.) For others' runtimes the graph is left plain.
+ */
+export function maxOfWindows(graph: Lowering, x: string, settings: Readonly<Record<string, readonly number[]>>): string {
+  const found = graph.op("MaxPool", [x], settings);
+  if (graph.portable) return found;
+  const mean = graph.op("AveragePool", [x], { ...settings, count_include_pad: 0 });
+  const zeroOrNaN = graph.op("Mul", [graph.op("Clip", [mean, graph.floats([-1]), graph.floats([1])]), graph.floats([0])]);
+  return graph.op("Add", [found, zeroOrNaN]);
+}
 
 const maxPoolGrad: LoweringRule = (graph, value) => {
   const [dy, x, y] = value.inputs as [Value, Value, Value];
   const geometry = geometryOf(value);
-  const gradient = spoiltByNaN(graph, graph.channelsFirst(dy), graph.channelsFirst(x));
+  const gradient = graph.channelsFirst(dy);
   return first(
     tilesExactly(x, y, geometry) ? gradientOfTiles(graph, gradient, x, y, geometry) : gradientByIndex(graph, dy, gradient, x, geometry),
   );
 };
-
-/**
- * ONNX Runtime's MaxPool passes over a NaN as if it were not there. Its gradient must not: a NaN in a channel makes the channel's gradient NaN, so
- * that training stops instead of going on with wrong numbers. The sum is NaN if any pixel is; clipped it is finite otherwise.
- */
-function spoiltByNaN(graph: Lowering, gradient: string, x: string): string {
-  const sums = graph.op("ReduceSum", [x, graph.ints([2, 3])], { keepdims: 1 });
-  const zeroOrNaN = graph.op("Mul", [graph.op("Clip", [sums, graph.floats([-1]), graph.floats([1])]), graph.floats([0])]);
-  return graph.op("Add", [gradient, zeroOrNaN]);
-}
 
 /** Windows that neither overlap nor leave pixels out. */
 function tilesExactly(x: Value, y: Value, { kernel, strides, pads }: Geometry): boolean {

@@ -114,15 +114,29 @@ const logical =
       return g.op("Cast", [g.op(type, [numbers, g.ints(axes)], { keepdims: 1 })], { to: ELEMENT_TYPES.bool });
     });
 
+/** Greatest finite float32. */
+const GREATEST = 3.4028234663852886e38;
+
+/**
+ * ONNX Runtime passes over a NaN as if it were not there. As in PyTorch it is the extreme one here, the first of several: numbers are kept from
+ * infinity and NaN takes its place. (An infinity and the greatest finite number count as equal.)
+ */
+function ranked(graph: Lowering, name: string, type: "ArgMax" | "ArgMin"): string {
+  const finite = graph.op("Clip", [name, graph.floats([-GREATEST]), graph.floats([GREATEST])]);
+  return graph.op("Where", [graph.op("IsNaN", [name]), graph.floats([type === "ArgMax" ? Infinity : -Infinity]), finite]);
+}
+
 const argument =
-  (type: string): LoweringRule =>
+  (type: "ArgMax" | "ArgMin"): LoweringRule =>
   (graph, value) => {
     const [x] = value.inputs as [Value];
     const { name, layout } = graph.where(x);
     const axis = value.attributes["axis"] as number;
     // Only over channels does the rest keep its order.
     const first = layout === "channelsFirst" && axis === 3;
-    const found = graph.op(type, [first ? name : graph.natural(x)], { axis: first ? 1 : axis, keepdims: 0 });
+    const numbers = first ? name : graph.natural(x);
+    const compared = x.dtype === "float32" && !graph.portable ? ranked(graph, numbers, type) : numbers;
+    const found = graph.op(type, [compared], { axis: first ? 1 : axis, keepdims: 0 });
     return { name: graph.op("Cast", [found], { to: ELEMENT_TYPES.int32 }), layout: "natural" };
   };
 

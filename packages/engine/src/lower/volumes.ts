@@ -3,6 +3,7 @@
 import type { Value } from "../graph/value.ts";
 import { sizeOf } from "../graph/value.ts";
 import type { Lowered, Lowering, LoweringRule } from "./lowering.ts";
+import { maxOfWindows } from "./pool.ts";
 
 interface Geometry {
   readonly strides: readonly number[];
@@ -79,7 +80,7 @@ const settingsOf = ({ kernel, strides, pads }: PoolGeometry): Record<string, rea
 });
 
 const maxPool: LoweringRule = (graph, value) =>
-  channelsLast(graph, graph.op("MaxPool", [channelsFirst(graph, value.inputs[0]!)], settingsOf(poolOf(value))));
+  channelsLast(graph, maxOfWindows(graph, channelsFirst(graph, value.inputs[0]!), settingsOf(poolOf(value))));
 
 /** Each gradient goes to the first maximum of its window. */
 const maxPoolGrad: LoweringRule = (graph, value) => {
