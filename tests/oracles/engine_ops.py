@@ -197,26 +197,20 @@ def encode(t):
 
 
 def hard_norms():
-    """A constant channel of 200.7 (variance 0) and one of mean 1000 and deviation 1, beside an easy one."""
-    def numbers(shape, kinds):
-        """kinds: along the last of three axes [outer, inner, kind]."""
-        x = torch.stack([torch.full(shape, 200.7) if kind == "constant" else torch.randn(shape) + (1000 if kind == "far" else 0) for kind in kinds], -1)
-        return single(x)
-
+    """A constant of 200.7 (variance 0), numbers of mean 1000 and deviation 1, and easy ones."""
     rows = []
-    kinds = ["constant", "far", "easy"]
-    for n, h, w in [(2, 12, 10), (3, 7, 11), (1, 24, 17)]:
-        inputs = {"x": numbers((n, h, w), kinds), "scale": rand(3, shift=1, scale=0.2), "offset": rand(3, scale=0.3)}
-        rows.append(case(f"batch {n}x{h}x{w}", "batchNorm", inputs, {}, lambda x, scale, offset: nhwc(F.batch_norm(nchw(x), None, None, scale, offset, True, 0, 1e-5)), list(inputs)))
-        doubled = [kind for kind in kinds for _ in (0, 1)]
-        inputs = {"x": numbers((n, h, w), doubled), "scale": rand(6, shift=1, scale=0.2), "offset": rand(6, scale=0.3)}
-        for groups in (3, 6):
-            rows.append(case(f"group {n}x{h}x{w}x6 in {groups}", "groupNorm", inputs, {"groups": groups}, lambda x, scale, offset: nhwc(F.group_norm(nchw(x), groups, scale, offset, 1e-5)), list(inputs)))
-    for shape, width in [((2, 3), 48), ((3,), 300), ((2, 3, 2), 20)]:
-        # every row is constant, far or easy
-        x = torch.stack([numbers((width,), kinds).T[i % 3] for i in range(torch.tensor(shape).prod())]).reshape(*shape, width)
-        inputs = {"x": single(x), "scale": rand(width, shift=1, scale=0.2), "offset": rand(width, scale=0.3)}
-        rows.append(case(f"layer {'x'.join(map(str, shape))}x{width}", "layerNorm", inputs, {}, lambda x, scale, offset: F.layer_norm(x, (width,), scale, offset, 1e-5), list(inputs)))
+    for kind in ["constant", "far", "easy"]:
+        numbers = lambda *shape: single(torch.full(shape, 200.7) if kind == "constant" else torch.randn(shape) + (1000 if kind == "far" else 0))
+        affine = lambda width: {"scale": rand(width, shift=1, scale=0.2), "offset": rand(width, scale=0.3)}
+        for n, h, w in [(2, 12, 10), (3, 7, 11), (1, 24, 17)]:
+            inputs = {"x": numbers(n, h, w, 2), **affine(2)}
+            rows.append(case(f"{kind} {n}x{h}x{w}", "batchNorm", inputs, {"kind": kind}, lambda x, scale, offset: nhwc(F.batch_norm(nchw(x), None, None, scale, offset, True, 0, 1e-5)), list(inputs)))
+            inputs = {"x": numbers(n, h, w, 4), **affine(4)}
+            for groups in (2, 4):
+                rows.append(case(f"{kind} {n}x{h}x{w}x4 in {groups}", "groupNorm", inputs, {"kind": kind, "groups": groups}, lambda x, scale, offset: nhwc(F.group_norm(nchw(x), groups, scale, offset, 1e-5)), list(inputs)))
+        for shape in [(2, 3, 48), (3, 300), (2, 3, 2, 20)]:
+            inputs = {"x": numbers(*shape), **affine(shape[-1])}
+            rows.append(case(f"{kind} {'x'.join(map(str, shape))}", "layerNorm", inputs, {"kind": kind}, lambda x, scale, offset: F.layer_norm(x, shape[-1:], scale, offset, 1e-5), list(inputs)))
     for row in rows:
         for part in [row["inputs"], row["gradients"], row]:
             for name in list(part):
