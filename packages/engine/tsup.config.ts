@@ -2,7 +2,7 @@ import { defineConfig } from "tsup";
 
 export default defineConfig([
   {
-    entry: { index: "src/index.ts" },
+    entry: { index: "src/index.ts", onnx: "src/onnx.ts" },
     format: "esm",
     target: "node20",
     dts: { compilerOptions: { isolatedDeclarations: false } },

@@ -2,7 +2,11 @@ import { defineConfig } from "tsup";
 
 export default defineConfig([
   {
-    entry: { index: "src/index.ts", "classify.worker": "src/classify/classify.worker.ts" },
+    entry: {
+      index: "src/index.ts",
+      "classify.worker": "src/classify/classify.worker.ts",
+      "graph.worker": "src/classify/graph.worker.ts",
+    },
     format: "esm",
     target: "node20",
     dts: { compilerOptions: { isolatedDeclarations: false } },

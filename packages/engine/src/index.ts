@@ -29,7 +29,8 @@ export { clipByGlobalNorm, globalNorm } from "./ops/norm.ts";
 // ONNX files in and out
 export { type ExportInput, type ExportOnnxOptions, type ExportedOnnx, type FreeSide, exportOnnx } from "./onnx/export.ts";
 export type { OnnxPort } from "./onnx/encode.ts";
-export { type OnnxSession, openOnnxSession } from "./onnx/session.ts";
+export { openOnnxSession } from "./onnx/open.ts";
+export type { OnnxSession } from "./onnx/session.ts";
 export { type ImageLayout, type InputFrame, type OutputFrame, FRAMED_INPUT, FRAMED_OUTPUT, frameOnnxModel } from "./onnx/frame.ts";
 export type { OnnxAttribute, OnnxFunctionInfo, OnnxGraphInfo, OnnxModel, OnnxNodeInfo, OnnxValueInfo } from "./onnx/decode.ts";
 export { parseOnnxModel } from "./onnx/parse.ts";

@@ -1,6 +1,6 @@
 /**
- * A function of tensors as an ONNX file for others: the same lowering as for running it, with ONNX's own operators only. A recording has
- * fixed shapes; that the graph holds for others as well is shown by recording it twice, at different sizes, and comparing.
+ * A function of tensors as an ONNX file: for others with ONNX's own operators only, for this device with all that ONNX Runtime has. A
+ * recording has fixed shapes; that the graph holds for others as well is shown by recording it twice, at different sizes, and comparing.
  */
 
 import { GeoLearnError } from "@geolearn/core";
@@ -8,7 +8,7 @@ import type * as tf from "@tensorflow/tfjs";
 import { type Recorded, type TensorMap, record } from "../compile.ts";
 import { runningEngine } from "../engine-state.ts";
 import type { Value } from "../graph/value.ts";
-import { Lowering, OPSET } from "../lower/lowering.ts";
+import { Lowering, type LoweringTarget, OPSET } from "../lower/lowering.ts";
 import { lowerings } from "../lower/table.ts";
 import type { HostTensor, TensorSpec, TensorType } from "../types.ts";
 import { readVariable } from "../variables.ts";
@@ -32,7 +32,12 @@ export interface ExportOnnxOptions {
   readonly inputs: Readonly<Record<string, ExportInput>>;
   /** Names the variables have in the file, where they are kept as initializers. @defaultValue none: constants without names */
   readonly names?: ReadonlyMap<tf.Variable, string>;
-  /** Images `[N, H, W, C]` of the function are `[N, C, H, W]` in the file. @defaultValue true */
+  /**
+   * True for a file that others read: ONNX's own operators only. False for one that this device runs fastest, in this process, another
+   * thread or later: the graph `compile` runs, with ONNX Runtime's own operators and layouts. @defaultValue true
+   */
+  readonly portable?: boolean;
+  /** Images `[N, H, W, C]` of the function are `[N, C, H, W]` in the file. @defaultValue `portable` */
   readonly channelsFirst?: boolean;
   /** Name of the graph, for people. */
   readonly name?: string;
@@ -60,19 +65,21 @@ export interface ExportedOnnx {
  * const { bytes } = exportOnnx(({ x }) => ({ y: tf.relu(x!) }), { inputs: { x: { shape: [batch, 8, 8, 3], dtype: "float32" } } });
  */
 export function exportOnnx(fn: (inputs: TensorMap) => TensorMap, options: ExportOnnxOptions): ExportedOnnx {
-  if (runningEngine().runner === null) {
+  const { runner } = runningEngine();
+  if (runner === null) {
     throw new GeoLearnError("ENGINE_FAILED", "exporting needs the recording engine; device tensorflow does not record", {
       hint: 'Start the engine with `device: "cpu"`.',
     });
   }
+  const { portable = true } = options;
+  const target = portable ? { rules: lowerings, block: 0, fused: false, portable } : runner.target;
   const values = new Map<tf.Variable, HostTensor>();
-  const first = writtenAt(fn, options, 0, values);
+  const first = writtenAt(fn, options, target, 0, values);
   const free = Object.values(options.inputs).some(({ shape }) => shape.some((side) => typeof side !== "number"));
-  const second = free ? writtenAt(fn, options, 1, values) : first;
+  const second = free ? writtenAt(fn, options, target, 1, values) : first;
   refuseDifference(first, second);
   const graph = { ...first, ...freePorts(first, second, options), ...optional(options) };
-  const names = new Set(options.names?.values());
-  const tidy = tidyGraph(graph, names);
+  const tidy = portable ? tidyGraph(graph, new Set(options.names?.values())) : graph;
   return { bytes: encodeModel(tidy), opset: OPSET, inputs: graph.inputs, outputs: graph.outputs };
 }
 
@@ -83,7 +90,8 @@ function optional({ name, metadata }: ExportOnnxOptions): Partial<OnnxGraph> {
 /** The graph at one of the example sizes. */
 function writtenAt(
   fn: (inputs: TensorMap) => TensorMap,
-  { inputs, names, channelsFirst = true }: ExportOnnxOptions,
+  { inputs, names, portable = true, channelsFirst = portable }: ExportOnnxOptions,
+  target: LoweringTarget,
   example: 0 | 1,
   values: Map<tf.Variable, HostTensor>,
 ): OnnxGraph {
@@ -100,7 +108,7 @@ function writtenAt(
       hint: "Export the forward pass without training.",
     });
   }
-  const lowering = new Lowering({ rules: lowerings, block: 0, fused: false, portable: true });
+  const lowering = new Lowering(target);
   const layoutOf = (value: Value): "natural" | "channelsFirst" => (channelsFirst && value.shape.length === 4 ? "channelsFirst" : "natural");
   for (const leaf of recorded.plan.leaves) {
     const input = recorded.inputs.get(leaf);
@@ -111,7 +119,7 @@ function writtenAt(
   for (const { name, value } of recorded.outputs) lowering.output(value, name, layoutOf(value));
   const graph = lowering.finish();
   const own = graph.nodes.find(({ domain }) => domain !== "");
-  if (own !== undefined) {
+  if (portable && own !== undefined) {
     throw new GeoLearnError("KERNEL_MISSING", `${own.type} of ${own.domain} has no counterpart among ONNX's own operators`, {
       data: { operation: own.type },
     });

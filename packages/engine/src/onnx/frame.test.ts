@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { FRAMED_INPUT, FRAMED_OUTPUT, type InputFrame, type OutputFrame, frameOnnxModel, startEngine } from "../index.ts";
 import { type OnnxGraph, encodeModel } from "./encode.ts";
 import { parseOnnxModel } from "./parse.ts";
-import { openOnnxSession } from "./session.ts";
+import { openOnnxSession } from "./open.ts";
 
 beforeAll(async () => {
   await startEngine({ threads: 1 });

@@ -1,8 +1,8 @@
 /** Running an ONNX model of others on the engine's device. */
 
 import { GeoLearnError } from "@geolearn/core";
-import { runningEngine } from "../engine-state.ts";
 import type { RuntimeTensor } from "../runtime/runtime.ts";
+import type { GraphRunner } from "../runtime/session.ts";
 import type { HostTensor, TensorType } from "../types.ts";
 import type { OnnxModel, OnnxValueInfo } from "./decode.ts";
 import { bounded } from "./tensor.ts";
@@ -22,21 +22,8 @@ export interface OnnxSession {
   dispose(): Promise<void>;
 }
 
-/**
- * Makes a session of a model that {@link readOnnxModel} has checked. `startEngine` must have finished.
- *
- * @throws ENGINE_FAILED when ONNX Runtime refuses the model, e.g. for an operator it does not know
- * @example
- * const session = await openOnnxSession(await readOnnxModel("net.onnx"));
- * const { logits } = await session.run({ image: { data: pixels, shape: [1, 3, 64, 64], dtype: "float32" } });
- */
-export async function openOnnxSession(model: OnnxModel): Promise<OnnxSession> {
-  const { runner } = runningEngine();
-  if (runner === null) {
-    throw new GeoLearnError("ENGINE_FAILED", "ONNX models run on ONNX Runtime; the engine was started with device tensorflow", {
-      hint: 'Start the engine with `device: "cpu"`.',
-    });
-  }
+/** A session of a checked model on a runner. @throws ENGINE_FAILED when ONNX Runtime refuses the model */
+export async function sessionOn(runner: GraphRunner, model: OnnxModel): Promise<OnnxSession> {
   const { source, graph } = model;
   const session = await runner.enqueue(() => runner.loadModel(model));
   const make: MakeTensor = (type, data, shape) => runner.runtime.createTensor(type, data, shape);

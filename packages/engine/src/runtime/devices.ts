@@ -5,7 +5,7 @@ import type { EngineInfo } from "../engine-state.ts";
 import type { LoweringRule } from "../lower/lowering.ts";
 import { encodeModel } from "../onnx/encode.ts";
 import type { Device } from "../types.ts";
-import type { Platform, RuntimeRequest } from "./platform.ts";
+import type { DevicePlatform, RuntimeRequest } from "./platform.ts";
 import type { OnnxRuntime, SessionOptions } from "./runtime.ts";
 import { GraphRunner } from "./session.ts";
 
@@ -88,7 +88,7 @@ async function probeBlock(runtime: OnnxRuntime, threads: number): Promise<number
 
 /** A runner on the device asked for. @throws DEVICE_UNAVAILABLE */
 export async function createDeviceRunner(
-  platform: Platform,
+  platform: DevicePlatform,
   device: OnnxDevice | "auto",
   request: RuntimeRequest,
   rules: ReadonlyMap<string, LoweringRule>,
@@ -112,7 +112,7 @@ export async function createDeviceRunner(
 
 /** The error of a device that is not there. */
 export function unavailable(
-  platform: Platform,
+  platform: DevicePlatform,
   device: Device,
   passedOver: readonly { readonly device: Device; readonly reason: string }[],
 ): GeoLearnError {

@@ -54,7 +54,9 @@ function load(): Omit<OnnxRuntime, "threads"> {
       synchronous: true,
       createSession(model, options) {
         const session = new binding.InferenceSession();
-        session.loadModel(model.buffer, model.byteOffset, model.byteLength, options);
+        // The runtime takes no shared memory; it keeps the weights itself, so a copy is soon free again.
+        const { buffer, byteOffset, byteLength } = model.buffer instanceof SharedArrayBuffer ? model.slice() : model;
+        session.loadModel(buffer, byteOffset, byteLength, options);
         return {
           run: (feeds, results) => session.run(feeds, Object.fromEntries(results.map((name) => [name, null])), {}),
           endProfiling: () => session.endProfiling(),

@@ -13,18 +13,22 @@ export interface RuntimeRequest {
   readonly assets?: string | undefined;
 }
 
-/** Where the engine runs. */
-export interface Platform {
+/** What finds the devices of ONNX Runtime. */
+export interface DevicePlatform {
   /** Threads an operation may use. */
   readonly threads: number;
   /** Devices in the order `auto` tries them; the last always works. */
   readonly fastestFirst: readonly OnnxDevice[];
   /** How to go on when a device is not there. */
   readonly hints: Readonly<Partial<Record<Device, string>>>;
-  /** Refuses a second copy of tfjs where it can be seen. @throws MULTIPLE_TFJS */
-  readonly checkTfjs: () => void;
   /** Loads ONNX Runtime for a device, or says why that is of no use here. @throws ENGINE_FAILED */
   loadRuntime(device: OnnxDevice, request: RuntimeRequest): Promise<OnnxRuntime | string>;
+}
+
+/** Where the engine runs. */
+export interface Platform extends DevicePlatform {
+  /** Refuses a second copy of tfjs where it can be seen. @throws MULTIPLE_TFJS */
+  readonly checkTfjs: () => void;
   /** Starts tfjs-node. @throws DEVICE_UNAVAILABLE */
   startTensorflow(threads: number): Promise<EngineInfo>;
 }

@@ -98,10 +98,11 @@ test("the lane of a browser computes what a thread of Node computes", async () =
   };
   const pixels = Float32Array.from({ length: 2 * 64 * 64 * 3 }, (_, i) => noise(i % 3, i >> 8, i & 255));
   const block = { pixels, mask: new Uint8Array(2 * 64 * 64).fill(1), size: 2, height: 64, width: 64, bands: 3 };
-  const thread = new ComputeLanes(setup, 1);
-  const lane = new BrowserLanes(setup, 1);
+  const thread = await ComputeLanes.start(setup, 1);
+  const lane = await BrowserLanes.start(setup, 1);
   try {
-    expect(await thread.ready()).toMatchObject(await lane.ready());
+    const { stride, margin } = lane.frame;
+    expect(thread.frame).toMatchObject({ stride, margin });
     const expected = await thread.run(block);
     expect(await lane.run(block)).toEqual(expected);
     const out = new Float32Array(expected.length);

@@ -3,16 +3,17 @@
 import { parentPort, workerData } from "node:worker_threads";
 
 import { GeoLearnError } from "@geolearn/core";
+import { type OnnxDevice, openOnnxSession, parseOnnxModel } from "@geolearn/engine/onnx";
 
-import { type LaneReply, type LaneRequest, type LaneSetup, STOP } from "./lane-messages.ts";
-import { createScorer } from "./scorer.ts";
+import { type LaneReply, type LaneRequest, type LaneStart, STOP } from "./lane-messages.ts";
+import { type Runner, type Scorer, createScorer, graphRunner } from "./scorer.ts";
 
-const setup = workerData as LaneSetup;
+const setup = workerData as LaneStart;
 const port = parentPort!;
 
-const starting = createScorer(setup).then(
+const starting = start().then(
   (scorer) => {
-    send({ kind: "ready", device: scorer.device, stride: scorer.stride, margin: scorer.margin });
+    send({ kind: "ready", stride: scorer.stride, margin: scorer.margin });
     return scorer;
   },
   (error: unknown) => {
@@ -20,6 +21,21 @@ const starting = createScorer(setup).then(
     return null;
   },
 );
+
+async function start(): Promise<Scorer> {
+  return createScorer(await openRunner(), setup);
+}
+
+async function openRunner(): Promise<Runner> {
+  const { model, device, threads } = setup;
+  if (model.kind === "network") {
+    // Only here tfjs is needed, and its memory.
+    const { networkRunner } = await import("./own-network.ts");
+    return networkRunner({ ...setup, model });
+  }
+  const onnx = parseOnnxModel(new Uint8Array(model.buffer), model.source);
+  return graphRunner(await openOnnxSession(onnx, { device: device as OnnxDevice, threads }), model, setup);
+}
 
 // One request after another: they share the memory that is fed to the network.
 let last: Promise<void> = Promise.resolve();

@@ -1,37 +1,45 @@
 /** Where blocks are computed in a browser: in the thread that asks, one after another. */
 
 import { GeoLearnError } from "@geolearn/core";
+import { openOnnxSession, parseOnnxModel, startEngine } from "@geolearn/engine";
 
 import type { PixelBlock } from "../inference-function.ts";
-import type { LaneReady } from "./compute-lanes.ts";
-import type { LaneSetup } from "./lane-messages.ts";
-import { type Scorer, createScorer } from "./scorer.ts";
+import type { LaneSetup, NetworkFrame } from "./lane-messages.ts";
+import { graphOf } from "./own-network.ts";
+import { type Scorer, createScorer, graphRunner } from "./scorer.ts";
 
 /** One network in this thread, with the interface of the threads that Node has. */
 export class ComputeLanes {
-  readonly #scorer: Promise<Scorer>;
+  readonly #scorer: Scorer;
   #last: Promise<unknown> = Promise.resolve();
   #closed: unknown = null;
 
-  constructor(setup: Omit<LaneSetup, "stop">, _count: number) {
-    // Threads were chosen when the page started the engine.
-    const { threads: _threads, ...own } = setup;
-    this.#scorer = createScorer(own);
-    this.#scorer.catch(() => {}); // told by ready() and run()
+  private constructor(scorer: Scorer) {
+    this.#scorer = scorer;
   }
 
-  /** Waits until the network stands. @throws what starting threw */
-  async ready(): Promise<LaneReady> {
-    const { device, stride, margin } = await this.#scorer;
-    return { device, stride, margin };
+  /** Opens the network. @throws what starting threw */
+  static async start(setup: LaneSetup, _count: number): Promise<ComputeLanes> {
+    // Threads were chosen when the page started the engine.
+    const { device, threads: _threads, model, ...shape } = setup;
+    await startEngine({ device });
+    const graph = model.kind === "graph" ? model : await graphOf({ ...shape, device, model });
+    const session = await openOnnxSession(parseOnnxModel(new Uint8Array(graph.buffer), graph.source));
+    return new ComputeLanes(createScorer(graphRunner(session, graph, shape), shape));
+  }
+
+  /** What inference must know of the network. */
+  get frame(): NetworkFrame {
+    return this.#scorer;
   }
 
   /** Scores of a block. Cancelling closes the lane after the run it is at. */
   async run({ pixels, size, out }: PixelBlock, signal?: AbortSignal): Promise<Float32Array> {
     signal?.throwIfAborted();
     if (this.#closed !== null) throw this.#closed;
-    const scorer = await this.#scorer;
-    const turn = this.#last.then(() => scorer.compute(pixels, size, out ?? null, () => this.#closed !== null || signal?.aborted === true));
+    const turn = this.#last.then(() =>
+      this.#scorer.compute(pixels, size, out ?? null, () => this.#closed !== null || signal?.aborted === true),
+    );
     this.#last = turn.catch(() => undefined);
     const scores = await turn;
     if (signal?.aborted === true) await this.close(signal.reason);
@@ -53,9 +61,6 @@ export class ComputeLanes {
         hint: "Await its results before dispose().",
       });
     await this.#last;
-    await this.#scorer.then(
-      (scorer) => scorer.dispose(),
-      () => undefined,
-    );
+    await this.#scorer.dispose();
   }
 }

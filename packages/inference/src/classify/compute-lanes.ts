@@ -2,10 +2,20 @@
 
 import type { Worker } from "node:worker_threads";
 
-import { type ErrorCode, GeoLearnError, createWorker } from "@geolearn/core";
+import { type ErrorCode, GeoLearnError, WorkerPool, createWorker } from "@geolearn/core";
 
 import type { PixelBlock } from "../inference-function.ts";
-import { type LaneFailure, type LaneReply, type LaneRequest, type LaneSetup, STOP } from "./lane-messages.ts";
+import {
+  type LaneFailure,
+  type LaneGraph,
+  type LaneReply,
+  type LaneRequest,
+  type LaneSetup,
+  type LaneStart,
+  type NetworkFrame,
+  STOP,
+} from "./lane-messages.ts";
+import type { OwnNetworkSetup } from "./own-network.ts";
 
 interface Pending {
   readonly resolve: (scores: Float32Array | null) => void;
@@ -15,33 +25,38 @@ interface Pending {
 interface Lane {
   readonly worker: Worker;
   readonly pending: Map<number, Pending>;
-  readonly ready: Promise<LaneReady>;
+  readonly ready: Promise<NetworkFrame>;
   readonly stopStarting: (error: unknown) => void;
   readonly ended: Promise<void>;
-}
-
-/** What a thread tells of its network once it stands. */
-export interface LaneReady {
-  readonly device: string;
-  readonly stride: number;
-  readonly margin: number;
 }
 
 /** A fixed number of threads; requests go to the one with the fewest waiting. */
 export class ComputeLanes {
   readonly #lanes: Lane[] = [];
   readonly #stop = new Int32Array(new SharedArrayBuffer(4));
+  #frame: NetworkFrame = { stride: 1, margin: 0 };
   #nextId = 1;
   #closed: unknown = null;
 
-  constructor(setup: Omit<LaneSetup, "stop">, count: number) {
+  private constructor(setup: LaneSetup, count: number) {
     for (let i = 0; i < count; i++) this.#lanes.push(this.#start({ ...setup, stop: this.#stop }));
   }
 
-  /** Waits until every thread has its network. @throws what starting threw */
-  async ready(): Promise<LaneReady> {
-    const [first] = await Promise.all(this.#lanes.map(({ ready }) => ready));
-    return first!;
+  /** Starts the threads and waits until each has its network. @throws what starting threw */
+  static async start(setup: LaneSetup, count: number): Promise<ComputeLanes> {
+    const lanes = new ComputeLanes({ ...setup, model: await graphFor(setup) }, count);
+    try {
+      lanes.#frame = (await Promise.all(lanes.#lanes.map(({ ready }) => ready)))[0]!;
+      return lanes;
+    } catch (error) {
+      await lanes.close(error);
+      throw error;
+    }
+  }
+
+  /** What inference must know of the network. */
+  get frame(): NetworkFrame {
+    return this.#frame;
   }
 
   /** Scores of a block, in its `out` when that is shared memory. Cancelling ends all threads. */
@@ -88,7 +103,7 @@ export class ComputeLanes {
     );
   }
 
-  #start(setup: LaneSetup): Lane {
+  #start(setup: LaneStart): Lane {
     const worker = createWorker(import.meta.url, "classify.worker", { name: "geolearn classify", workerData: setup });
     const pending = new Map<number, Pending>();
     // An idle thread does not keep the process alive; one that is being closed does, until it has ended.
@@ -96,7 +111,7 @@ export class ComputeLanes {
       if (this.#closed === null) worker.unref();
     };
     let stopStarting!: (error: unknown) => void;
-    const ready = new Promise<LaneReady>((resolve, reject) => {
+    const ready = new Promise<NetworkFrame>((resolve, reject) => {
       stopStarting = reject;
       worker.on("message", (reply: LaneReply) => {
         if (reply.kind === "ready") {
@@ -128,6 +143,17 @@ export class ComputeLanes {
     worker.on("error", lose);
     worker.on("exit", () => lose(undefined));
     return lane;
+  }
+}
+
+/** The graph of a network of ours, written by a thread that ends again. */
+async function graphFor({ model, ...setup }: LaneSetup): Promise<LaneSetup["model"]> {
+  if (model.kind === "graph" || setup.device === "tensorflow") return model;
+  const pool = new WorkerPool<OwnNetworkSetup, LaneGraph>(import.meta.url, "graph.worker", { size: 1, deadline: Infinity });
+  try {
+    return await pool.run({ ...setup, model });
+  } finally {
+    await pool.close();
   }
 }
 

@@ -21,29 +21,43 @@ export interface LaneNetwork {
   readonly buffer: ArrayBufferLike;
 }
 
-/** An ONNX file, framed: raw pixels in, scores out. */
-export interface LaneOnnx {
-  readonly kind: "onnx";
+/** What inference must know of a network. */
+export interface NetworkFrame {
+  /** Sides of a block must be multiples of this. */
+  readonly stride: number;
+  /** Pixels at each border of a block that get no scores. */
+  readonly margin: number;
+}
+
+/** An ONNX file with one input, raw pixels, and one output, scores. */
+export interface LaneGraph extends NetworkFrame {
+  readonly kind: "graph";
   /** The file. */
   readonly buffer: ArrayBufferLike;
   /** Its name, for messages. */
   readonly source: string;
-  readonly stride: number;
-  readonly margin: number;
   /** Whether the file gives numbers of classes, which may be none of the known ones. */
   readonly classNumbers: boolean;
 }
 
-/** What a thread is started with. */
-export interface LaneSetup {
-  readonly device: Device;
-  readonly threads: number;
-  readonly model: LaneNetwork | LaneOnnx;
+/** What a network is fed. */
+export interface BlockShape {
   readonly tileWidth: number;
   readonly tileHeight: number;
   readonly bands: number;
   /** Blocks of every run of the network: always as many, so that no result depends on how many are asked for at once. */
   readonly computeBatch: number;
+}
+
+/** A network and where it is to run. */
+export interface LaneSetup extends BlockShape {
+  readonly device: Device;
+  readonly threads: number;
+  readonly model: LaneNetwork | LaneGraph;
+}
+
+/** What a thread is started with. A network of ours comes as a graph, except for a device that is no ONNX Runtime. */
+export interface LaneStart extends LaneSetup {
   /** One number in shared memory; not 0 when the threads shall end. */
   readonly stop: Int32Array;
 }
@@ -69,6 +83,6 @@ export interface LaneFailure {
 
 /** What a thread says. */
 export type LaneReply =
-  | { readonly kind: "ready"; readonly device: string; readonly stride: number; readonly margin: number }
+  | ({ readonly kind: "ready" } & NetworkFrame)
   | { readonly kind: "scores"; readonly id: number; readonly scores: Float32Array | null }
   | { readonly kind: "failure"; readonly id: number | null; readonly failure: LaneFailure };

@@ -29,7 +29,7 @@ export function laneModel({ manifest, weights, onnx, source }: ModelPackage, com
   );
   const buffer = sharedMemory(bytes.length);
   new Uint8Array(buffer).set(bytes);
-  return { kind: "onnx", buffer, source, stride, margin, classNumbers: output.values === "classes" };
+  return { kind: "graph", buffer, source, stride, margin, classNumbers: output.values === "classes" };
 }
 
 function shareWeights(weights: ModelPackage["weights"]): { buffer: ArrayBufferLike; list: SharedWeight[] } {

@@ -54,6 +54,7 @@ class PixelClassifier implements InferenceFunction {
   #loaded: ModelPackage | null = null;
   #fingerprint: string | undefined;
   #lanes: ComputeLanes | null = null;
+  #starting: Promise<ComputeLanes> | null = null;
 
   constructor(model: ModelPackage | string, options: PixelClassifierOptions) {
     this.#model = model;
@@ -78,8 +79,7 @@ class PixelClassifier implements InferenceFunction {
   async configure(scene: SceneInfo): Promise<InferenceConfiguration> {
     const { manifest } = await this.#load();
     const bands = scene.bandsChosen ? manifest.bandIndices : modelBands(manifest, scene);
-    const lanes = await this.#startLanes();
-    const { stride, margin } = await lanes.ready();
+    const { stride, margin } = (await this.#startLanes()).frame;
     const { chipWidth, chipHeight, classes, statistics } = manifest;
     return {
       bands,
@@ -113,6 +113,7 @@ class PixelClassifier implements InferenceFunction {
   }
 
   async dispose(): Promise<void> {
+    await this.#starting?.catch(() => {}); // told by configure()
     await this.#lanes?.close();
     this.#lanes = null;
   }
@@ -146,12 +147,22 @@ class PixelClassifier implements InferenceFunction {
   /** Starts the threads, also again after a cancelled run has ended them. */
   async #startLanes(): Promise<ComputeLanes> {
     if (this.#lanes !== null && !this.#lanes.closed) return this.#lanes;
+    this.#starting ??= this.#newLanes();
+    try {
+      this.#lanes = await this.#starting;
+      return this.#lanes;
+    } finally {
+      this.#starting = null;
+    }
+  }
+
+  async #newLanes(): Promise<ComputeLanes> {
     const loaded = await this.#load();
     const { manifest } = loaded;
     const computeBatch = this.#computeBatch(loaded);
     const model = laneModel(loaded, computeBatch);
     this.#fingerprint ??= fingerprintOf(manifest, model.buffer, this.#device);
-    const setup: Omit<LaneSetup, "stop"> = {
+    const setup: LaneSetup = {
       device: this.#device,
       threads: this.#options.threads ?? Math.max(1, Math.floor(cores() / this.#workers)),
       model,
@@ -160,15 +171,7 @@ class PixelClassifier implements InferenceFunction {
       bands: manifest.bandIndices.length,
       computeBatch,
     };
-    const lanes = new ComputeLanes(setup, this.#workers);
-    this.#lanes = lanes;
-    try {
-      await lanes.ready();
-    } catch (error) {
-      await this.dispose();
-      throw error;
-    }
-    return lanes;
+    return ComputeLanes.start(setup, this.#workers);
   }
 }
 

@@ -1,52 +1,28 @@
-/** A network that turns blocks of pixels into scores, compiled. */
+/** A network that turns blocks of pixels into scores, ready to run. */
 
 import { GeoLearnError } from "@geolearn/core";
-import {
-  type Device,
-  FRAMED_INPUT,
-  FRAMED_OUTPUT,
-  type HostTensor,
-  compile,
-  openOnnxSession,
-  parseOnnxModel,
-  startEngine,
-} from "@geolearn/engine";
-import { createNetwork } from "@geolearn/models";
-import type * as tf from "@tensorflow/tfjs";
+import type { OnnxSession } from "@geolearn/engine/onnx";
 
-import type { LaneNetwork, LaneOnnx, LaneSetup } from "./lane-messages.ts";
+import type { BlockShape, LaneGraph, NetworkFrame } from "./lane-messages.ts";
 
-/** A compiled network. */
-export interface Scorer {
-  readonly device: Device;
-  readonly stride: number;
-  readonly margin: number;
+/** What one run of a network does: blocks `[computeBatch, height, width, bands]` to scores. */
+export interface Runner extends NetworkFrame {
+  run(images: Float32Array): Promise<Float32Array>;
+  dispose(): Promise<void>;
+}
+
+/** A network ready to run. */
+export interface Scorer extends NetworkFrame {
   /** Scores of `size` blocks, written to `out` if given. Ends early, with what there is, once nobody waits any more. */
   compute(pixels: Float32Array, size: number, out: Float32Array | null, stopped: () => boolean): Promise<Float32Array>;
   dispose(): Promise<void>;
 }
 
-/** What a scorer is made of. */
-export type ScorerSetup = Omit<LaneSetup, "stop" | "threads"> & { readonly threads?: number };
-
-/** What one run of a network needs: blocks `[computeBatch, height, width, bands]` to scores. */
-interface Runner {
-  readonly stride: number;
-  readonly margin: number;
-  run(images: Float32Array): Promise<Float32Array>;
-  dispose(): Promise<void>;
-}
-
-/** Starts the engine and makes a network with its weights written into the graph. */
-export async function createScorer(setup: ScorerSetup): Promise<Scorer> {
-  const { device, threads, model, tileWidth, tileHeight, bands, computeBatch } = setup;
-  const engine = await startEngine({ device, ...(threads === undefined ? {} : { threads }) });
-  const shape = [computeBatch, tileHeight, tileWidth, bands];
-  const runner = model.kind === "network" ? networkRunner(model, shape) : await onnxRunner(model, shape);
+/** Feeds a runner any number of blocks. */
+export function createScorer(runner: Runner, { computeBatch, tileWidth, tileHeight, bands }: BlockShape): Scorer {
   /** Fed to every run: the runtime takes no shared memory, and a last, incomplete run keeps whatever was there before. */
   const images = new Float32Array(computeBatch * tileHeight * tileWidth * bands);
   return {
-    device: engine.device,
     stride: runner.stride,
     margin: runner.margin,
     async compute(pixels, size, out, stopped) {
@@ -66,32 +42,15 @@ export async function createScorer(setup: ScorerSetup): Promise<Scorer> {
   };
 }
 
-function networkRunner(model: LaneNetwork, shape: readonly number[]): Runner {
-  const weights = new Map<string, HostTensor>();
-  for (const { name, shape: sides, offset, length } of model.weights) {
-    weights.set(name, { data: new Float32Array(model.buffer, offset, length), shape: sides, dtype: "float32" });
-  }
-  const network = createNetwork(model.modelType, model.config, { weights });
-  const compiled = compile(({ images }) => ({ scores: network.decode(network.forward(images as tf.Tensor4D, { training: false })) }), {
-    inputs: { images: { shape, dtype: "float32" } },
-    variables: "constant",
-  });
-  return {
-    stride: network.stride,
-    margin: network.margin,
-    run: async (images) => (await compiled.run({ images }))["scores"]!.data as Float32Array,
-    dispose: () => compiled.dispose(),
-  };
-}
-
-async function onnxRunner({ buffer, source, stride, margin, classNumbers }: LaneOnnx, shape: readonly number[]): Promise<Runner> {
-  // The runtime takes no shared memory; it keeps the weights itself, so this copy is soon free again.
-  const session = await openOnnxSession(parseOnnxModel(new Uint8Array(buffer).slice(), source));
+/** A runner of an ONNX file with one input and one output, `[N, H, W, C]` both. */
+export function graphRunner(session: OnnxSession, { source, stride, margin, classNumbers }: LaneGraph, shape: BlockShape): Runner {
+  const [input, output] = [session.inputs[0]!.name, session.outputs[0]!.name];
+  const sides = [shape.computeBatch, shape.tileHeight, shape.tileWidth, shape.bands];
   return {
     stride,
     margin,
     async run(images) {
-      const scores = (await session.run({ [FRAMED_INPUT]: { data: images, shape, dtype: "float32" } }))[FRAMED_OUTPUT]!;
+      const scores = (await session.run({ [input]: { data: images, shape: sides, dtype: "float32" } }))[output]!;
       const data = scores.data as Float32Array;
       if (classNumbers) refuseUnknownClasses(data, scores.shape.at(-1)!, source);
       return data;

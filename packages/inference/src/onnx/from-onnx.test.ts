@@ -4,13 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { type Raster, openRaster } from "@geolearn/core";
-import { startEngine } from "@geolearn/engine";
+import { openOnnxSession, parseOnnxModel, startEngine } from "@geolearn/engine";
 import { type ModelPackage, type OnnxSpec, createUNet, openOnnx, readModelPackage, saveOnnx, writeModelPackage } from "@geolearn/models";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { type ClassifyModel, classifyPixels } from "../classify/classify-pixels.ts";
+import type { LaneGraph } from "../classify/lane-messages.ts";
 import { laneModel } from "../classify/lane-model.ts";
-import { createScorer } from "../classify/scorer.ts";
+import { createScorer, graphRunner } from "../classify/scorer.ts";
 import { CLASSES, memoryRaster } from "../testing/rasters.ts";
 import { fromOnnx } from "./from-onnx.ts";
 
@@ -43,7 +44,9 @@ describe("networks of PyTorch", () => {
     const pkg = await openOnnx(new Uint8Array(Buffer.from(file, "base64")), { ...general, ...spec });
     const { chipWidth, chipHeight, classes } = pkg.manifest;
     const size = { tileWidth: side, tileHeight: side, bands: 3, computeBatch: 1 };
-    const scorer = await createScorer({ device: "cpu", model: laneModel(pkg, 1), ...size });
+    const graph = laneModel(pkg, 1) as LaneGraph;
+    const session = await openOnnxSession(parseOnnxModel(new Uint8Array(graph.buffer), graph.source));
+    const scorer = createScorer(graphRunner(session, graph, size), size);
     try {
       expect([chipWidth, chipHeight, classes.length, scorer.margin]).toEqual([side, side, shape[3], (side - shape[1]!) / 2]);
       const pixels = Float32Array.from({ length: side * side * 3 }, (_, i) =>
