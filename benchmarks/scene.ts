@@ -8,13 +8,13 @@ import { fileURLToPath } from "node:url";
 
 import { openRaster } from "@geolearn/core";
 
+import { builtProgram } from "./built.ts";
 import { type Benchmark, type BenchmarkContext, type BenchmarkRow, alternate, makeRow } from "./bench.ts";
 import { type ProcessMeasurement, lastJson, measureProcess } from "./measure.ts";
 
 const CHIP = 256;
 const OVERLAP = 64;
 const SEED = 7;
-const PROGRAM = fileURLToPath(new URL("scene-program.ts", import.meta.url));
 
 interface Run {
   readonly seconds: number;
@@ -22,7 +22,7 @@ interface Run {
 }
 
 async function ourProgram(...args: readonly string[]): Promise<ProcessMeasurement> {
-  const measured = await measureProcess(process.execPath, ["--conditions=@geolearn/source", "--import", "tsx", PROGRAM, ...args]);
+  const measured = await measureProcess(process.execPath, [await builtProgram("scene-program"), ...args]);
   if (measured.code !== 0) throw new Error(`${args.join(" ")} exited with ${measured.code}:\n${measured.stderr.slice(-3000)}`);
   return measured;
 }
