@@ -31,6 +31,8 @@ export interface BenchmarkContext {
   readonly peerScripts: string | null;
   /** Smaller sizes and fewer runs, to see that everything works. */
   readonly quick: boolean;
+  /** Show where the time goes instead of measuring it, where a benchmark can. */
+  readonly profile: boolean;
   /** Measured runs a side, when the caller wants another number than the benchmark's own. */
   readonly runs: number | null;
   /** A folder of its own for scratch files; removed afterwards. */

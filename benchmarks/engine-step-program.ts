@@ -1,57 +1,118 @@
-/** Our side of the training-step figure: the plain U-Net, one step (forward, backward, Adam) and one forward pass. Prints one JSON line. */
+/**
+ * Our side of the training-step figures: a U-Net, one step (forward, backward, Adam) and one forward pass. Prints one JSON line; with
+ * `profile`, where the step's time goes and what the processor could do instead.
+ */
 
 import { performance } from "node:perf_hooks";
 
-import { compile, createOptimizer, softmaxCrossEntropy, startEngine } from "@geolearn/engine";
-import { createUNet } from "@geolearn/models";
+import { type CompiledFunction, compile, createOptimizer, softmaxCrossEntropy, startEngine } from "@geolearn/engine";
+import { type Network, createUNet } from "@geolearn/models";
 import * as tf from "@tensorflow/tfjs";
 
 import { median } from "./bench.ts";
+import { watchNativeSessions } from "./native-sessions.ts";
+import { printStepProfile } from "./step-profile.ts";
 
-const [base, depth, batch, size, threads, steps, bands, classes] = process.argv.slice(2).map(Number) as [
-  ...[number, number, number, number],
-  ...[number, number, number, number],
-];
-
-/** Times all runs but the first two, which allocate memory; milliseconds per image. */
-async function timed(run: (step: number) => Promise<unknown>): Promise<{ median: number; min: number }> {
-  const times: number[] = [];
-  for (let step = 1; step <= steps + 2; step++) {
-    const start = performance.now();
-    await run(step);
-    if (step > 2) times.push((performance.now() - start) / batch);
-  }
-  return { median: median(times), min: Math.min(...times) };
+/** What the program is told, as JSON. */
+export interface StepSettings {
+  readonly net: "plain" | "resnet18" | "resnet34";
+  readonly base: number;
+  readonly depth: number;
+  readonly batch: number;
+  readonly size: number;
+  readonly threads: number;
+  readonly steps: number;
+  readonly bands: number;
+  readonly classes: number;
+  /** Print where the training step's time goes instead of the JSON line. */
+  readonly profile?: boolean;
 }
 
-async function main(): Promise<void> {
-  await startEngine({ device: "cpu", threads });
-  const network = createUNet({ bands, classes, base, depth }, { seed: 1 });
+/** What it prints. */
+export interface StepFigures {
+  readonly params: number;
+  readonly trainMsPerImage: number;
+  readonly inferMsPerImage: number;
+  /** (wall - native run) / wall of a training step. */
+  readonly jsShare: number;
+  /** From the recorded function to a session that runs. */
+  readonly compileSeconds: number;
+}
+
+/** Runs before the timed ones, which allocate memory. */
+const WARM_UP = 2;
+
+function createNetwork({ net, bands, classes, base, depth }: StepSettings): Network {
+  return createUNet(net === "plain" ? { bands, classes, base, depth } : { bands, classes, backbone: net }, { seed: 1 });
+}
+
+function trainingStep(network: Network, { batch, size, bands }: StepSettings): CompiledFunction {
   const variables = network.parameters.filter((parameter) => parameter.trainable).map(({ variable }) => variable);
   const adam = createOptimizer({ type: "adam" }, variables);
-  const image = { shape: [batch, size, size, bands], dtype: "float32" } as const;
   const scalar = { shape: [], dtype: "float32" } as const;
-  const train = compile(
+  return compile(
     ({ x, y, rate, step }) => {
       const loss = (): tf.Scalar => softmaxCrossEntropy(network.forward(x as tf.Tensor4D, { training: true }), y!) as tf.Scalar;
       const { value, grads } = tf.variableGrads(loss, variables);
       adam.apply(variables.map((variable) => grads[variable.name]!), rate!, step!); // prettier-ignore
       return { loss: value };
     },
-    { inputs: { x: image, y: { shape: [batch, size, size], dtype: "int32" }, rate: scalar, step: scalar } },
+    {
+      inputs: {
+        x: { shape: [batch, size, size, bands], dtype: "float32" },
+        y: { shape: [batch, size, size], dtype: "int32" },
+        rate: scalar,
+        step: scalar,
+      },
+    },
   );
-  const x = Float32Array.from({ length: batch * size * size * bands }, (_, i) => Math.sin(i * 12.9898) * 1.4);
-  const y = Int32Array.from({ length: batch * size * size }, (_, i) => Math.floor(i * 0.618) % classes);
-  const trainMsPerImage = await timed((step) => train.run({ x, y, rate: 1e-3, step }));
-  await train.dispose();
-  const forward = compile((given) => ({ y: network.forward(given["x"] as tf.Tensor4D, { training: false }) }), {
-    inputs: { x: image },
-    variables: "constant",
-  });
-  const inferMsPerImage = await timed(() => forward.run({ x }));
-  await forward.dispose();
-  const params = variables.reduce((sum, variable) => sum + variable.size, 0);
-  console.log(JSON.stringify({ params, trainMsPerImage, inferMsPerImage }));
 }
 
-await main();
+async function main(settings: StepSettings): Promise<void> {
+  const { batch, size, bands, classes, steps, threads, profile = false } = settings;
+  const seen = watchNativeSessions(profile);
+  await startEngine({ device: "cpu", threads });
+  const network = createNetwork(settings);
+  const began = performance.now();
+  const train = trainingStep(network, settings);
+  const x = Float32Array.from({ length: batch * size * size * bands }, (_, i) => Math.sin(i * 12.9898) * 1.4);
+  const y = Int32Array.from({ length: batch * size * size }, (_, i) => Math.floor(i * 0.618) % classes);
+  const [walls, shares] = [[] as number[], [] as number[]];
+  let compileSeconds = 0;
+  for (let step = 1; step <= steps + WARM_UP; step++) {
+    const start = performance.now();
+    await train.run({ x, y, rate: 1e-3, step });
+    const wall = performance.now() - start;
+    if (step === 1) compileSeconds = (performance.now() - began - seen.lastRunMs()) / 1000;
+    if (step <= WARM_UP) continue;
+    walls.push(wall / batch);
+    shares.push((wall - seen.lastRunMs()) / wall);
+  }
+  if (profile) {
+    await printStepProfile(seen.profile(WARM_UP), settings);
+    return;
+  }
+  await train.dispose();
+  const forward = compile((given) => ({ y: network.forward(given["x"] as tf.Tensor4D, { training: false }) }), {
+    inputs: { x: { shape: [batch, size, size, bands], dtype: "float32" } },
+    variables: "constant",
+  });
+  const forwards: number[] = [];
+  for (let run = 1; run <= steps + WARM_UP; run++) {
+    const start = performance.now();
+    await forward.run({ x });
+    if (run > WARM_UP) forwards.push((performance.now() - start) / batch);
+  }
+  await forward.dispose();
+  const params = network.parameters.filter(({ trainable }) => trainable).reduce((sum, { variable }) => sum + variable.size, 0);
+  const figures: StepFigures = {
+    params,
+    trainMsPerImage: median(walls),
+    inferMsPerImage: median(forwards),
+    jsShare: median(shares),
+    compileSeconds,
+  };
+  console.log(JSON.stringify(figures));
+}
+
+await main(JSON.parse(process.argv[2]!) as StepSettings);

@@ -1,10 +1,11 @@
-/** A training step and a forward pass of the plain U-Net beside PyTorch eager, each side a process of its own, in turn. */
+/** A training step and a forward pass of two U-Nets beside PyTorch eager, each side a process of its own, in turn. */
 
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { type Benchmark, type BenchmarkContext, type BenchmarkRow, alternate, makeRow } from "./bench.ts";
-import { type ProcessMeasurement, lastJson, measureProcess } from "./measure.ts";
+import type { StepFigures, StepSettings } from "./engine-step-program.ts";
+import { lastJson, measureProcess } from "./measure.ts";
 
 const PROGRAM = fileURLToPath(new URL("engine-step-program.ts", import.meta.url));
 const THREADS = 2;
@@ -12,53 +13,107 @@ const THREADS = 2;
 interface Run {
   readonly train: number;
   readonly infer: number;
-  readonly params: number;
   readonly peakMb: number;
 }
 
-function toRun(measured: ProcessMeasurement): Run {
-  const line = lastJson(measured) as { params: number; trainMsPerImage: { median: number }; inferMsPerImage: { median: number } };
-  return { train: line.trainMsPerImage.median, infer: line.inferMsPerImage.median, params: line.params, peakMb: measured.peakMb };
+type OurRun = Run & StepFigures;
+
+function settingsOf(net: StepSettings["net"], { quick }: BenchmarkContext): StepSettings {
+  const size = quick ? 64 : 256;
+  return { net, base: 16, depth: 4, batch: 4, size, threads: THREADS, steps: quick ? 2 : 8, bands: 3, classes: 2 };
 }
 
-/** Rows of the training step, the forward pass and the peak memory of both together. */
-export async function engineStep({ quick, runs, python, peerScripts, log }: BenchmarkContext): Promise<readonly BenchmarkRow[]> {
-  const size = quick ? 64 : 256;
-  const shape = { base: 16, depth: 4, batch: 4, size, threads: THREADS, steps: quick ? 2 : 8 };
+function ourProgram(
+  settings: StepSettings,
+  ...more: readonly string[]
+): Promise<{ stdout: string; stderr: string; code: number | null; peakMb: number }> {
+  return measureProcess(process.execPath, ["--conditions=@geolearn/source", "--import", "tsx", PROGRAM, JSON.stringify(settings), ...more]);
+}
+
+async function ours(settings: StepSettings): Promise<OurRun> {
+  const measured = await ourProgram(settings);
+  const figures = lastJson(measured) as unknown as StepFigures;
+  return { ...figures, train: figures.trainMsPerImage, infer: figures.inferMsPerImage, peakMb: measured.peakMb };
+}
+
+async function peer(settings: StepSettings, python: string, scripts: string): Promise<Run> {
+  const options = Object.entries({ ...settings, net: settings.net }).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  const measured = await measureProcess(python, [join(scripts, "torch_unet_step.py"), ...options]);
+  const line = lastJson(measured) as { trainMsPerImage: { median: number }; inferMsPerImage: { median: number } };
+  return { train: line.trainMsPerImage.median, infer: line.inferMsPerImage.median, peakMb: measured.peakMb };
+}
+
+/** What is asked of a network: bounds of the ratios to the peer. */
+interface Bounds {
+  readonly train: number;
+  readonly infer?: number;
+  readonly peakMb: number;
+}
+
+/** Rows of one network: training step, forward pass, peak memory of both together, and what JavaScript adds to a step. */
+async function stepRows(context: BenchmarkContext, net: StepSettings["net"], bounds: Bounds): Promise<readonly BenchmarkRow[]> {
+  const { quick, runs, python, peerScripts, log } = context;
+  const settings = settingsOf(net, context);
+  if (context.profile) {
+    log((await ourProgram({ ...settings, profile: true })).stdout);
+    return [];
+  }
   const rounds = runs ?? (quick ? 1 : 5);
-  log(`plain U-Net, ${size} px, batch ${shape.batch}, ${THREADS} threads, ${rounds} runs a side`);
-  const ours = async (): Promise<Run> =>
-    toRun(
-      await measureProcess(process.execPath, [
-        ...["--conditions=@geolearn/source", "--import", "tsx", PROGRAM],
-        ...[...Object.values(shape), 3, 2].map(String),
-      ]),
-    );
-  const peer =
-    python === null || peerScripts === null
-      ? null
-      : async (): Promise<Run> =>
-          toRun(
-            await measureProcess(python, [
-              join(peerScripts, "torch_unet_step.py"),
-              ...Object.entries(shape).flatMap(([name, value]) => [`--${name}`, String(value)]),
-            ]),
-          );
-  const results = await alternate(rounds, ours, peer);
-  const row = (name: string, unit: string, atMost: number, pick: (run: Run) => number): BenchmarkRow =>
+  log(`${net} U-Net, ${settings.size} px, batch ${settings.batch}, ${THREADS} threads, ${rounds} runs a side`);
+  const results = await alternate(
+    rounds,
+    () => ours(settings),
+    python === null || peerScripts === null ? null : () => peer(settings, python, peerScripts),
+  );
+  const common = {
+    peerName: results.peer.length > 0 ? "PyTorch eager, CPU" : null,
+    conditions: { ...settings, parameters: results.ours[0]!.params },
+  };
+  const name = (part: string): string => `engine-step-${net}-${part}`;
+  const row = (part: string, unit: string, pick: keyof Run): BenchmarkRow =>
     makeRow({
-      ...{ name, unit, atMost },
-      ours: results.ours.map(pick),
-      peer: results.peer.map(pick),
-      peerName: peer === null ? null : "PyTorch eager, CPU",
-      conditions: { ...shape, parameters: results.ours[0]!.params },
+      ...common,
+      ...{ name: name(part), unit, ...(bounds[pick] !== undefined && { atMost: bounds[pick] }) },
+      ours: results.ours.map((run) => run[pick]),
+      peer: results.peer.map((run) => run[pick]),
     });
   return [
-    row("engine-step-train", "ms/image", 1.5, (run) => run.train),
-    row("engine-step-forward", "ms/image", 0.75, (run) => run.infer),
-    row("engine-step-memory", "MiB", 1.5, (run) => run.peakMb),
+    row("train", "ms/image", "train"),
+    row("forward", "ms/image", "infer"),
+    row("memory", "MiB", "peakMb"),
+    makeRow({
+      ...common,
+      name: name("js-share"),
+      unit: "of a step",
+      atMost: 0.05,
+      ours: results.ours.map(({ jsShare }) => jsShare),
+      peer: [],
+      peerName: null,
+    }),
+  ];
+}
+
+/** From the function to the first step of the largest network: recording, writing the graph, ONNX Runtime's own preparation. */
+async function compileRow(context: BenchmarkContext): Promise<readonly BenchmarkRow[]> {
+  const settings = settingsOf("resnet34", context);
+  const seconds: number[] = [];
+  for (let run = 0; run < (context.runs ?? 3); run++) seconds.push((await ours({ ...settings, steps: 1 })).compileSeconds);
+  return [
+    makeRow({
+      name: "engine-compile-resnet34",
+      unit: "s",
+      atMost: 3,
+      ours: seconds,
+      peer: [],
+      peerName: null,
+      conditions: { ...settings },
+    }),
   ];
 }
 
 /** What `run.ts` finds. */
-export const benchmarks: readonly Benchmark[] = [{ name: "engine-step", run: engineStep }];
+export const benchmarks: readonly Benchmark[] = [
+  { name: "engine-step-plain", run: (context) => stepRows(context, "plain", { train: 1.15, infer: 0.75, peakMb: 1.5 }) },
+  { name: "engine-step-resnet18", run: (context) => stepRows(context, "resnet18", { train: 1.35, peakMb: 1.5 }) },
+  { name: "engine-compile", run: compileRow },
+];

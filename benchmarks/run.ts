@@ -1,10 +1,11 @@
 /**
  * Runs the benchmarks of this folder.
  *
- *     pnpm bench [filter...] [--json FILE] [--peers DIR] [--peer-scripts DIR] [--quick] [--runs N]
+ *     pnpm bench [filter...] [--json FILE] [--peers DIR] [--peer-scripts DIR] [--quick] [--runs N] [--profile]
  *
  * Prints a table, writes the rows as JSON, and exits 0 whatever holds. `--peers` is a Python environment (its folder or its
- * interpreter), `--peer-scripts` the folder of the peers' programs; without them rows have no peer.
+ * interpreter), `--peer-scripts` the folder of the peers' programs; without them rows have no peer. `--profile` prints where a training
+ * step's time goes instead, beside the processor's roofline: it takes the benchmarks whose names contain `engine-step`.
  */
 
 import { existsSync } from "node:fs";
@@ -19,7 +20,7 @@ import type { Benchmark, BenchmarkContext, BenchmarkRow } from "./bench.ts";
 const here = fileURLToPath(new URL(".", import.meta.url));
 
 /** Files of this folder that are tools or programs, not benchmarks. */
-const TOOLS = /^(run|bench|measure|built|make-.*|.*-program)\.ts$/;
+const TOOLS = /^(run|bench|measure|built|native-sessions|step-profile|make-.*|.*-program)\.ts$/;
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -30,18 +31,18 @@ async function main(): Promise<void> {
       "peer-scripts": { type: "string" },
       quick: { type: "boolean", default: false },
       runs: { type: "string" },
+      profile: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
   });
   if (values.help) {
-    console.log("pnpm bench [filter...] [--json FILE] [--peers DIR] [--peer-scripts DIR] [--quick] [--runs N]");
+    console.log("pnpm bench [filter...] [--json FILE] [--peers DIR] [--peer-scripts DIR] [--quick] [--runs N] [--profile]");
     return;
   }
   const python = await findPython(values.peers);
   const peerScripts = findScripts(values["peer-scripts"]);
-  const chosen = (await findBenchmarks()).filter(
-    ({ name }) => positionals.length === 0 || positionals.some((filter) => name.includes(filter)),
-  );
+  const filters = positionals.length === 0 && values.profile ? ["engine-step"] : positionals;
+  const chosen = (await findBenchmarks()).filter(({ name }) => filters.length === 0 || filters.some((filter) => name.includes(filter)));
   const rows: BenchmarkRow[] = [];
   const failures: { name: string; error: string }[] = [];
   for (const benchmark of chosen) {
@@ -50,6 +51,7 @@ async function main(): Promise<void> {
       python,
       peerScripts,
       quick: values.quick,
+      profile: values.profile,
       runs: values.runs === undefined ? null : Number(values.runs),
       scratch,
       log: (text) => console.error(`${benchmark.name}: ${text}`),

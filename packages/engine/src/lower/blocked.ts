@@ -5,6 +5,7 @@
 
 import type { Value } from "../graph/value.ts";
 import type { AttributeValue } from "../onnx/encode.ts";
+import { blockedFilter } from "./filters.ts";
 import type { Lowering } from "./lowering.ts";
 
 /** Fewest pixels of an output for which reordering in and out is worth it. */
@@ -35,22 +36,4 @@ export function blockedConvolution(
     channelsIn < graph.block ? name : graph.shared(`blocked ${name}`, () => graph.blocked("ReorderInput", [name], { channels_last: 0 }));
   const out = graph.blocked("Conv", [blockedInput, blockedFilter(graph, filter, direction), ...more], { ...settings, group: 1 });
   return graph.blocked("ReorderOutput", [out], { channels: channelsOut, channels_last: 0 });
-}
-
-/** Filters lie as `[out / b, in / b, height, width, b in, b out]`, or `[out / b, in, height, width, b out]` when there are fewer than b in. */
-function blockedFilter(graph: Lowering, filter: Value, direction: "forward" | "backward"): string {
-  const { block: b } = graph;
-  const [kh, kw, i, o] = filter.shape as readonly [number, number, number, number];
-  const natural = graph.natural(filter);
-  const turned = direction === "forward" ? natural : graph.slice(natural, [0, 1], [-1, -1], [-(2 ** 31), -(2 ** 31)], [-1, -1]);
-  // From here on "last" is out for forward and in for backward.
-  const [from, to] = direction === "forward" ? [i, o] : [o, i];
-  const shape = [to, from, kh, kw];
-  if (from < b) {
-    const split = direction === "forward" ? [kh, kw, i, o / b, b] : [kh, kw, i / b, b, o];
-    const perm = direction === "forward" ? [3, 2, 0, 1, 4] : [2, 4, 0, 1, 3];
-    return graph.reshape(graph.op("Transpose", [graph.reshape(turned, split)], { perm }), shape);
-  }
-  const perm = direction === "forward" ? [4, 2, 0, 1, 3, 5] : [2, 4, 0, 1, 5, 3];
-  return graph.reshape(graph.op("Transpose", [graph.reshape(turned, [kh, kw, i / b, b, o / b, b])], { perm }), shape);
 }

@@ -6,6 +6,7 @@
 import type { Value } from "../graph/value.ts";
 import { blockedConvolution, paysBlocked } from "./blocked.ts";
 import { correlate } from "./correlation.ts";
+import { filterFromRows, oihwFilter, turnedFilter } from "./filters.ts";
 import type { Lowered, Lowering, LoweringRule } from "./lowering.ts";
 
 interface Geometry {
@@ -20,12 +21,6 @@ const geometryOf = (value: Value): Geometry => value.attributes as unknown as Ge
 const first = (name: string): Lowered => ({ name, layout: "channelsFirst" });
 const natural = (name: string): Lowered => ({ name, layout: "natural" });
 
-/** A filter in ONNX's order, made once for all who need it. */
-function filterName(graph: Lowering, filter: Value): string {
-  const name = graph.natural(filter);
-  return graph.shared(`oihw ${name}`, () => graph.op("Transpose", [name], { perm: [3, 2, 0, 1] }));
-}
-
 const conv2d: LoweringRule = (graph, value) => {
   const [x, filter, bias] = value.inputs as [Value, Value, Value?];
   const { strides, dilations, pads } = geometryOf(value);
@@ -34,7 +29,7 @@ const conv2d: LoweringRule = (graph, value) => {
   const more = bias === undefined ? [] : [graph.natural(bias)];
   if (paysBlocked(graph, filter, value.shape, filter.shape[2]!, filter.shape[3]!))
     return first(blockedConvolution(graph, x, filter, "forward", more, settings));
-  const inputs = [graph.channelsFirst(x), filterName(graph, filter), ...more];
+  const inputs = [graph.channelsFirst(x), oihwFilter(graph, filter), ...more];
   return first(graph.op("Conv", inputs, settings));
 };
 
@@ -57,21 +52,11 @@ const conv2dInputGrad: LoweringRule = (graph, value) => {
     const settings = { kernel_shape: kernel, strides: [1, 1], dilations, pads: flippedPads };
     if (paysBlocked(graph, filter, value.shape, filter.shape[3]!, filter.shape[2]!))
       return first(blockedConvolution(graph, dy, filter, "backward", [], settings));
-    return first(graph.op("Conv", [graph.channelsFirst(dy), flippedFilter(graph, filter)], settings));
+    return first(graph.op("Conv", [graph.channelsFirst(dy), turnedFilter(graph, filter)], settings));
   }
-  const inputs = [graph.channelsFirst(dy), filterName(graph, filter)];
+  const inputs = [graph.channelsFirst(dy), oihwFilter(graph, filter)];
   return first(graph.op("ConvTranspose", inputs, { kernel_shape: kernel, strides, dilations, pads, output_padding: rest }));
 };
-
-/** The filter turned by half and with in and out swapped: a convolution with it is the input gradient. */
-function flippedFilter(graph: Lowering, filter: Value): string {
-  const name = graph.natural(filter);
-  return graph.shared(`flipped ${name}`, () => {
-    const swapped = graph.op("Transpose", [name], { perm: [2, 3, 0, 1] });
-    if (filter.shape[0] === 1 && filter.shape[1] === 1) return swapped;
-    return graph.slice(swapped, [2, 3], [-1, -1], [-(2 ** 31), -(2 ** 31)], [-1, -1]);
-  });
-}
 
 /** x with its padding, cut to the rows and columns the windows really touch. */
 function paddedRows(graph: Lowering, x: Value, rows: number, columns: number, pads: Geometry["pads"]): string {
@@ -180,7 +165,7 @@ function filterGradAtOnce(graph: Lowering, value: Value, x: Value, dy: Value): L
   const tall = graph.reshape(paddedRows(graph, x, rows, columns, pads), [1, n, channels * rows, columns]);
   const stacked = kh === 1 ? gradientAsFilter(graph, dy) : loweredCopies(graph, dy, kh, dilations[0]);
   const out = graph.op("Conv", [tall, stacked], { kernel_shape: [rows, wo], strides: [rows, dilations[1]], dilations: [1, strides[1]] });
-  return natural(graph.op("Transpose", [graph.reshape(out, [kh, o, channels, kw])], { perm: [0, 3, 2, 1] }));
+  return natural(filterFromRows(graph, out, [kh, kw, channels, o]));
 }
 
 /** Stride along rows: one convolution per kernel row, on the rows it meets. */
@@ -199,7 +184,7 @@ function filterGradByRows(graph: Lowering, value: Value, x: Value, dy: Value): L
     return graph.op("Conv", [tall, filter], { kernel_shape: [ho, wo], strides: [ho, dilations[1]], dilations: [1, strides[1]] });
   });
   const stacked = kh === 1 ? parts[0]! : graph.op("Concat", parts, { axis: 0 });
-  return natural(graph.op("Transpose", [graph.reshape(stacked, [kh, o, channels, kw])], { perm: [0, 3, 2, 1] }));
+  return natural(filterFromRows(graph, stacked, [kh, kw, channels, o]));
 }
 
 /** Convolution rules by recorded operation. */

@@ -6,6 +6,7 @@
  */
 
 import type { Value } from "../graph/value.ts";
+import { filterFromBlocks } from "./filters.ts";
 import type { Lowering } from "./lowering.ts";
 
 /** Images of one strip: they are the input channels, which must be fewer than a block. */
@@ -55,10 +56,7 @@ export function correlate(graph: Lowering, { image, imageChannels, filter, kerne
     }
   }
   const total = sums.length === 1 ? sums[0]! : graph.op("Sum", sums);
-  const ordered = graph.op("Transpose", [graph.reshape(total, [channels / block, kh, imageChannels, kw, block])], {
-    perm: [1, 3, 2, 0, 4],
-  });
-  return graph.reshape(ordered, [kh, kw, imageChannels, channels]);
+  return filterFromBlocks(graph, total, [kh, kw, imageChannels, channels]);
 }
 
 /** Row numbers by three running indices, the last one fastest. */
