@@ -52,7 +52,8 @@ function trainingStep(network: Network, { batch, size, bands }: StepSettings): C
   const scalar = { shape: [], dtype: "float32" } as const;
   return compile(
     ({ x, y, rate, step }) => {
-      const loss = (): tf.Scalar => softmaxCrossEntropy(network.forward(x as tf.Tensor4D, { training: true }), y!) as tf.Scalar;
+      const loss = (): tf.Scalar =>
+        softmaxCrossEntropy(network.forward(x as tf.Tensor4D, { training: true }) as tf.Tensor4D, y!) as tf.Scalar;
       const { value, grads } = tf.variableGrads(loss, variables);
       adam.apply(variables.map((variable) => grads[variable.name]!), rate!, step!); // prettier-ignore
       return { loss: value };
@@ -93,7 +94,7 @@ async function main(settings: StepSettings): Promise<void> {
     return;
   }
   await train.dispose();
-  const forward = compile((given) => ({ y: network.forward(given["x"] as tf.Tensor4D, { training: false }) }), {
+  const forward = compile((given) => ({ y: network.forward(given["x"] as tf.Tensor4D, { training: false }) as tf.Tensor4D }), {
     inputs: { x: { shape: [batch, size, size, bands], dtype: "float32" } },
     variables: "constant",
   });

@@ -1,13 +1,12 @@
 /** A training step and a forward pass of two U-Nets beside PyTorch eager, each side a process of its own, in turn. */
 
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 
 import { type Benchmark, type BenchmarkContext, type BenchmarkRow, alternate, makeRow } from "./bench.ts";
+import { builtProgram } from "./built.ts";
 import type { StepFigures, StepSettings } from "./engine-step-program.ts";
-import { lastJson, measureProcess } from "./measure.ts";
+import { type ProcessMeasurement, lastJson, measureProcess } from "./measure.ts";
 
-const PROGRAM = fileURLToPath(new URL("engine-step-program.ts", import.meta.url));
 const THREADS = 2;
 
 interface Run {
@@ -18,16 +17,14 @@ interface Run {
 
 type OurRun = Run & StepFigures;
 
-function settingsOf(net: StepSettings["net"], { quick }: BenchmarkContext): StepSettings {
+/** What both sides of a training step are told; small ones when it must be `quick`. */
+export function stepSettings(net: StepSettings["net"], quick: boolean): StepSettings {
   const size = quick ? 64 : 256;
   return { net, base: 16, depth: 4, batch: 4, size, threads: THREADS, steps: quick ? 2 : 8, bands: 3, classes: 2 };
 }
 
-function ourProgram(
-  settings: StepSettings,
-  ...more: readonly string[]
-): Promise<{ stdout: string; stderr: string; code: number | null; peakMb: number }> {
-  return measureProcess(process.execPath, ["--conditions=@geolearn/source", "--import", "tsx", PROGRAM, JSON.stringify(settings), ...more]);
+async function ourProgram(settings: StepSettings): Promise<ProcessMeasurement> {
+  return measureProcess(process.execPath, [await builtProgram("engine-step-program"), JSON.stringify(settings)]);
 }
 
 async function ours(settings: StepSettings): Promise<OurRun> {
@@ -53,7 +50,7 @@ interface Bounds {
 /** Rows of one network: training step, forward pass, peak memory of both together, and what JavaScript adds to a step. */
 async function stepRows(context: BenchmarkContext, net: StepSettings["net"], bounds: Bounds): Promise<readonly BenchmarkRow[]> {
   const { quick, runs, python, peerScripts, log } = context;
-  const settings = settingsOf(net, context);
+  const settings = stepSettings(net, quick);
   if (context.profile) {
     log((await ourProgram({ ...settings, profile: true })).stdout);
     return [];
@@ -95,7 +92,7 @@ async function stepRows(context: BenchmarkContext, net: StepSettings["net"], bou
 
 /** From the function to the first step of the largest network: recording, writing the graph, ONNX Runtime's own preparation. */
 async function compileRow(context: BenchmarkContext): Promise<readonly BenchmarkRow[]> {
-  const settings = settingsOf("resnet34", context);
+  const settings = stepSettings("resnet34", context.quick);
   const seconds: number[] = [];
   for (let run = 0; run < (context.runs ?? 3); run++) seconds.push((await ours({ ...settings, steps: 1 })).compileSeconds);
   return [

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { exportTrainingData } from "@geolearn/data-prep";
 
 import type { BenchmarkContext } from "./bench.ts";
+import { builtProgram } from "./built.ts";
 import { lastJson, measureProcess } from "./measure.ts";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
@@ -42,12 +43,7 @@ export function hasBanepa(): boolean {
 
 /** Our side: see `fit-program.ts`. */
 export async function ourFit(options: Readonly<Record<string, unknown>>): Promise<FitOutcome & { readonly peakMb: number }> {
-  const program = fileURLToPath(new URL("fit-program.ts", import.meta.url));
-  const measured = await measureProcess(
-    process.execPath,
-    ["--conditions=@geolearn/source", "--import", "tsx", program, JSON.stringify(options)],
-    { cwd: root },
-  );
+  const measured = await measureProcess(process.execPath, [await builtProgram("fit-program"), JSON.stringify(options)], { cwd: root });
   if (measured.code !== 0) throw new Error(`our side failed: ${measured.stderr.slice(-2000)}`);
   return { ...(lastJson(measured) as unknown as FitOutcome), peakMb: measured.peakMb };
 }

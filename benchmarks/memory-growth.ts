@@ -1,16 +1,14 @@
 /** Whether long work keeps its memory: resident memory over a thousand training steps in one session, and over a thousand sessions. */
 
-import { fileURLToPath } from "node:url";
-
 import { type Benchmark, makeRow } from "./bench.ts";
+import { builtProgram } from "./built.ts";
 import { lastJson, measureProcess } from "./measure.ts";
 
-const PROGRAM = fileURLToPath(new URL("memory-growth-program.ts", import.meta.url));
 const MOST_MB = 10;
 
 async function growth(kind: string, first: number, last: number): Promise<number> {
-  const flags = ["--conditions=@geolearn/source", "--expose-gc", "--import", "tsx"];
-  return Number(lastJson(await measureProcess(process.execPath, [...flags, PROGRAM, kind, String(first), String(last)]))["growthMb"]);
+  const program = await builtProgram("memory-growth-program");
+  return Number(lastJson(await measureProcess(process.execPath, ["--expose-gc", program, kind, String(first), String(last)]))["growthMb"]);
 }
 
 /** What `run.ts` finds. */

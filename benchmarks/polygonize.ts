@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { type Benchmark, type BenchmarkContext, type BenchmarkRow, alternate, makeRow } from "./bench.ts";
+import { builtProgram } from "./built.ts";
 import { type ProcessMeasurement, lastJson, measureProcess } from "./measure.ts";
 
-const PROGRAM = fileURLToPath(new URL("polygonize-program.ts", import.meta.url));
 const PEER = fileURLToPath(new URL("peers/polygonize_shapes.py", import.meta.url));
 const SEED = 3;
 
@@ -22,8 +22,8 @@ function toRun(measured: ProcessMeasurement): Run {
   return { seconds, count, areas, peakMb: measured.peakMb };
 }
 
-function ourProgram(...args: readonly string[]): Promise<ProcessMeasurement> {
-  return measureProcess(process.execPath, ["--conditions=@geolearn/source", "--import", "tsx", PROGRAM, ...args]);
+async function ourProgram(...args: readonly string[]): Promise<ProcessMeasurement> {
+  return measureProcess(process.execPath, [await builtProgram("polygonize-program"), ...args]);
 }
 
 async function polygonizeRows({ quick, scratch, python, log }: BenchmarkContext): Promise<readonly BenchmarkRow[]> {

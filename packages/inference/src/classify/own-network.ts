@@ -45,7 +45,7 @@ export async function networkRunner(setup: OwnNetworkSetup): Promise<Runner> {
 }
 
 const scores = (network: Network, images: tf.Tensor): tf.Tensor =>
-  tf.softmax(network.forward(images as tf.Tensor4D, { training: false }), -1);
+  network.decode(network.forward(images as tf.Tensor4D, { training: false }));
 
 async function build(setup: OwnNetworkSetup): Promise<{ readonly network: Network; readonly shape: readonly number[] }> {
   const { device, threads, model, computeBatch, tileHeight, tileWidth, bands } = setup;
