@@ -234,7 +234,7 @@ class OnnxFunction implements CompiledFunction {
     const stale = this.session !== null && this.folds && held.some((value, i) => value !== this.embedded[i]);
     return after(stale ? this.release() : undefined, () => {
       if (this.session !== null) return this.session;
-      return after(this.runner.createSession(this.graph(held)), (session) => {
+      return after(this.runner.createSession(this.graph(held), this.folds), (session) => {
         this.session = session;
         this.embedded = this.folds ? held.slice() : [];
         return session;

@@ -69,12 +69,19 @@ export class GraphRunner implements Materializer {
     private readonly lost: () => Promise<string | null> = () => Promise.resolve(null),
   ) {}
 
-  /** Builds a session. @throws ENGINE_FAILED when ONNX Runtime refuses the graph. */
-  createSession(graph: OnnxGraph, overrides: Partial<SessionOptions> = {}): Eventually<RuntimeSession> {
+  /**
+   * Builds a session. A graph whose weights are constants is optimised by ONNX Runtime; one that is fed its weights runs as fast as it was
+   * written on the CPU, and optimising it would take most of the time to build it.
+   *
+   * @throws ENGINE_FAILED when ONNX Runtime refuses the graph
+   */
+  createSession(graph: OnnxGraph, constantWeights = false): Eventually<RuntimeSession> {
     const nodes = everyNode(graph);
-    const executionProviders = providersFor({ nodes }, this.sessionOptions.executionProviders);
+    const { executionProviders: providers, graphOptimizationLevel } = this.sessionOptions;
+    const executionProviders = providersFor({ nodes }, providers);
+    const level = constantWeights || providers[0] !== "cpu" ? graphOptimizationLevel : "disabled";
     return failing(
-      () => this.runtime.createSession(encodeModel(graph), { ...this.sessionOptions, executionProviders, ...overrides }),
+      () => this.runtime.createSession(encodeModel(graph), { ...this.sessionOptions, executionProviders, graphOptimizationLevel: level }),
       (cause) => new GeoLearnError("ENGINE_FAILED", `ONNX Runtime refused a graph of ${nodes.length} nodes: ${String(cause)}`, { cause }),
     );
   }
