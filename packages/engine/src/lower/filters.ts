@@ -23,11 +23,13 @@ function turned(graph: Lowering, name: string, positions: number): string {
   return graph.op("Gather", [name, graph.int32(Array.from({ length: positions }, (_, k) => positions - 1 - k), [positions])], { axis: 0 }); // prettier-ignore
 }
 
-/** ONNX's order, `[out, in, height, width]`. */
+/** ONNX's order, `[out, in, height, width]`, `in` being those of a group. */
 export function oihwFilter(graph: Lowering, filter: Value): string {
   const [kh, kw, i, o] = shapeOf(filter);
   const name = graph.natural(filter);
   return graph.shared(`oihw ${name}`, () => {
+    // One move is folded into a constant, and is what other readers recognise.
+    if (graph.portable || graph.isConstant(filter)) return graph.op("Transpose", [name], { perm: [3, 2, 0, 1] });
     const rows = graph.reshape(exchanged(graph, filter), [kh * kw, o * i]);
     return graph.reshape(graph.op("Transpose", [rows], { perm: [1, 0] }), [o, i, kh, kw]);
   });

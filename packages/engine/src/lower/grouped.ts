@@ -4,6 +4,7 @@
 
 import type { Value } from "../graph/value.ts";
 import { type GroupedGeometry, canBlockDepthwise, depthwiseFilterGrad, depthwiseForward, depthwiseInputGrad } from "./depthwise.ts";
+import { oihwFilter } from "./filters.ts";
 import type { Lowered, Lowering, LoweringRule } from "./lowering.ts";
 
 type Image = readonly [number, number, number, number];
@@ -11,12 +12,6 @@ type Image = readonly [number, number, number, number];
 const geometryOf = (value: Value): GroupedGeometry => value.attributes as unknown as GroupedGeometry;
 const first = (name: string): Lowered => ({ name, layout: "channelsFirst" });
 const FURTHEST = -(2 ** 31);
-
-/** `[out, in / groups, height, width]` */
-function filterName(graph: Lowering, filter: Value): string {
-  const name = graph.natural(filter);
-  return graph.shared(`oihw ${name}`, () => graph.op("Transpose", [name], { perm: [3, 2, 0, 1] }));
-}
 
 const forward: LoweringRule = (graph, value) => {
   const [x, filter, bias] = value.inputs as [Value, Value, Value?];
@@ -27,7 +22,7 @@ const forward: LoweringRule = (graph, value) => {
   const { strides, dilations, pads, groups } = geometry;
   const settings = { kernel_shape: filter.shape.slice(0, 2), strides, dilations, pads, group: groups };
   const more = bias === undefined ? [] : [graph.natural(bias)];
-  return first(graph.op("Conv", [graph.channelsFirst(x), filterName(graph, filter), ...more], settings));
+  return first(graph.op("Conv", [graph.channelsFirst(x), oihwFilter(graph, filter), ...more], settings));
 };
 
 /** At stride 1 a convolution with the filter turned by half, in and out of each group exchanged. */
@@ -58,7 +53,7 @@ const inputGrad: LoweringRule = (graph, value) => {
   // Rows and columns that a floor division left over are added at the end.
   const rest = [0, 1].map((i) => value.shape[i + 1]! + pads[i]! + pads[i + 2]! - ((dy.shape[i + 1]! - 1) * strides[i]! + spans[i]! + 1));
   const settings = { kernel_shape: kernel, strides, dilations, pads, output_padding: rest, group: groups };
-  return first(graph.op("ConvTranspose", [source, filterName(graph, filter)], settings));
+  return first(graph.op("ConvTranspose", [source, oihwFilter(graph, filter)], settings));
 };
 
 /** x with its padding, cut to the rows and columns the windows really touch. */

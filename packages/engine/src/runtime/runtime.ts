@@ -16,9 +16,6 @@ export interface SessionOptions {
   readonly enableCpuMemArena: boolean;
   readonly enableMemPattern: boolean;
   readonly logSeverityLevel: number;
-  readonly enableProfiling?: boolean;
-  readonly profileFilePrefix?: string;
-  readonly optimizedModelFilePath?: string;
   readonly extra?: Readonly<Record<string, unknown>>;
 }
 
