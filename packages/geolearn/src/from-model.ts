@@ -32,7 +32,7 @@ export interface UseModelOptions<T extends Task> {
 }
 
 /** Data to train a model further. */
-export interface TrainModelOptions<T extends Task> extends Omit<LearnerOptions, "pretrained" | "modelType"> {
+export interface TrainModelOptions<T extends Task> extends Omit<LearnerOptions, "pretrained" | "model" | "modelType"> {
   readonly data: LearningData<T>;
 }
 

@@ -7,7 +7,7 @@
 export { type ExportEstimate, type ExportOptions, type ExportResult, exportTrainingData, prepareData } from "@geolearn/data-prep";
 export type { Augmentation, DataSource, LearningData, PrepareDataOptions } from "@geolearn/data-prep";
 export { type Architecture, UNet, UnetClassifier } from "./unet.ts";
-export { Learner, createLearner } from "@geolearn/training";
+export { Learner, createLearner, evaluatePackage } from "@geolearn/training";
 export type { EpochRecord, Evaluation, FitOptions, FitResult, LearnerOptions, LrFindOptions, LrFindResult } from "@geolearn/training";
 export { type ModelOf, type PixelClassifier, type TrainModelOptions, type UseModelOptions, fromModel } from "./from-model.ts";
 export { ClassifiedMap } from "./classified-map.ts";
@@ -23,6 +23,10 @@ export { type ModelDescription, type ModelManifest, describeModelPackage } from 
 export { type SaveOnnxOptions, type SavedOnnx, openOnnx, saveOnnx, toOnnx } from "@geolearn/models";
 export type { OnnxExport, OnnxNormalization, OnnxSpec, StacItem, ToOnnxOptions } from "@geolearn/models";
 export { type Device, type EngineInfo, startEngine } from "@geolearn/engine";
+
+// networks of one's own
+export { defineModel, normalizeBands } from "@geolearn/models";
+export type { BuildOptions, DefineModelOptions, ExtensionNetwork, LossContext, ModelExtension, ModelShape } from "@geolearn/models";
 
 // looking at files
 export { type ChipsInfo, type CrsSummary, type FeaturesInfo, type Info, type ModelInfo, type RasterInfo, describe } from "./info.ts";

@@ -10,7 +10,7 @@ export interface Architecture<T extends "pixelClassification"> {
    *
    * @throws CHIP_SIZE_NOT_DIVISIBLE when the chips do not fit the network, and what loading weights throws
    */
-  create(data: LearningData<T>, options?: Omit<LearnerOptions, "modelType">): Promise<Learner<T>>;
+  create(data: LearningData<T>, options?: Omit<LearnerOptions, "model" | "modelType" | "config">): Promise<Learner<T>>;
 }
 
 /**

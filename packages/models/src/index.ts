@@ -10,6 +10,11 @@ export { type ChipSizeRule, checkChipSize } from "./network/chip-size.ts";
 export { createUNet } from "./unet/unet.ts";
 export { createNetwork, modelTypes } from "./network/registry.ts";
 
+// networks of one's own
+export type { AnyModelExtension, BuildOptions, ExtensionNetwork, LossContext, ModelExtension, ModelShape } from "./extension/extension.ts";
+export { type DefineModelOptions, defineModel, definedModel } from "./extension/defined.ts";
+export { normalizeBands } from "./network/layers.ts";
+
 // losses
 export {
   type DiceOptions,
@@ -36,11 +41,13 @@ export type { ForeignClass } from "./package/foreign.ts";
 export { type ModelPackage, readModelPackage } from "./package/read.ts";
 export { type ModelPackageContent, encodeModelPackage, writeModelPackage } from "./package/write.ts";
 export { type AdaptWeightsOptions, type AdaptWeightsReport, adaptWeights, loadNetwork } from "./package/load.ts";
+export { packageContent } from "./package/content.ts";
+export { type BlockShape, scoreGraph } from "./onnx/score-graph.ts";
 
 // ONNX
 export { type OnnxExport, type ToOnnxOptions, toOnnx } from "./onnx/to-onnx.ts";
 export { type SaveOnnxOptions, type SavedOnnx, saveOnnx } from "./onnx/save-onnx.ts";
 export { openOnnx } from "./onnx/open-onnx.ts";
 export type { ClassSpec } from "./onnx/classes.ts";
-export { type BoxOrder, type OnnxConfig, type OnnxNormalization, type OnnxSpec, ONNX_MODEL_TYPE, checkOnnxConfig } from "./onnx/spec.ts";
+export { type BoxOrder, type OnnxConfig, type OnnxNormalization, type OnnxSpec, ONNX_MODEL_TYPE } from "./onnx/spec.ts";
 export type { StacItem } from "./onnx/stac.ts";

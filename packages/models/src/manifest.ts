@@ -2,6 +2,8 @@
 
 import type { BandStatistics, ClassDefinition, Task } from "@geolearn/core";
 
+import type { OnnxConfig } from "./onnx/spec.ts";
+
 /** Description of a trained model; everything inference needs and everything a user wants to know. */
 export interface ModelManifest {
   readonly task: Task;
@@ -10,8 +12,10 @@ export interface ModelManifest {
   readonly modelType: string;
   /** e.g. `"resnet18"`; null for a plain encoder. */
   readonly backbone: string | null;
-  /** Plain JSON the network is built from again. */
+  /** Plain JSON the network is built from again; empty for a network that is only known as an ONNX file. */
   readonly config: Readonly<Record<string, unknown>>;
+  /** How the ONNX graph in the package is run; absent where geolearn builds the network itself. */
+  readonly graph?: OnnxConfig | undefined;
   readonly classes: readonly ClassDefinition[];
   readonly bandNames: readonly string[];
   /** Positions of the bands in the training rasters, from 0. */

@@ -16,6 +16,7 @@ export type {
 export type { EpochRecord } from "./learner/records.ts";
 export type { FitEstimate } from "./learner/estimate.ts";
 export type { ChipPrediction, Evaluation } from "./learner/evaluate.ts";
+export { type EvaluatePackageOptions, evaluatePackage } from "./learner/evaluate-package.ts";
 export type { LrFindResult } from "./learner/lr-find.ts";
 
 // learning rates

@@ -1,35 +1,23 @@
 /** A model package in the form that passes between threads. */
 
 import { sharedMemory } from "#platform";
-import { GeoLearnError } from "@geolearn/core";
-import { frameOnnxModel, parseOnnxModel } from "@geolearn/engine";
-import { type ModelPackage, checkOnnxConfig } from "@geolearn/models";
+import { type ModelPackage, scoreGraph } from "@geolearn/models";
 
 import type { LaneSetup, SharedWeight } from "./lane-messages.ts";
 
 /** What threads get: the weights of a network of ours, or an ONNX file framed so that it takes raw pixels and gives scores. */
-export function laneModel({ manifest, weights, onnx, source }: ModelPackage, computeBatch: number): LaneSetup["model"] {
-  if (onnx === null) {
+export function laneModel(model: ModelPackage, computeBatch: number): LaneSetup["model"] {
+  const { manifest, weights, source } = model;
+  const { graph } = manifest;
+  if (graph === undefined) {
     const { buffer, list } = shareWeights(weights);
     return { kind: "network", modelType: manifest.modelType, config: manifest.config, weights: list, buffer };
   }
-  const { input, layout, offset, divisor, output, stride, margin } = checkOnnxConfig(manifest.config, source);
-  if (output.kind !== "pixels")
-    throw new GeoLearnError("MODEL_CORRUPT", `${source} gives no scores of pixels.`, { hint: "Import the ONNX file again." });
-  const { bytes } = frameOnnxModel(
-    parseOnnxModel(onnx, source),
-    {
-      name: input,
-      layout,
-      shape: [computeBatch, manifest.chipHeight, manifest.chipWidth, manifest.bandIndices.length],
-      offset: offset ?? undefined,
-      divisor: divisor ?? undefined,
-    },
-    { ...output, classes: manifest.classes.length },
-  );
+  const { bytes } = scoreGraph(model, { batch: computeBatch });
   const buffer = sharedMemory(bytes.length);
   new Uint8Array(buffer).set(bytes);
-  return { kind: "graph", buffer, source, stride, margin, classNumbers: output.values === "classes" };
+  const { stride, margin, output } = graph;
+  return { kind: "graph", buffer, source, stride, margin, classNumbers: output.kind === "pixels" && output.values === "classes" };
 }
 
 function shareWeights(weights: ModelPackage["weights"]): { buffer: ArrayBufferLike; list: SharedWeight[] } {

@@ -4,7 +4,7 @@ import { ComputeLanes } from "#compute-lanes";
 import { checksum, cores, defaultDevice } from "#platform";
 import { GeoLearnError, type SampleType, type Warning } from "@geolearn/core";
 import type { Device } from "@geolearn/engine";
-import { type ModelPackage, checkOnnxConfig, readModelPackage } from "@geolearn/models";
+import { type ModelPackage, readModelPackage } from "@geolearn/models";
 
 import type { InferenceConfiguration, InferenceFunction, ParameterInfo, PixelBlock, SceneInfo } from "../inference-function.ts";
 import type { LaneSetup } from "./lane-messages.ts";
@@ -123,8 +123,8 @@ class PixelClassifier implements InferenceFunction {
   }
 
   /** Blocks of every run: one on the CPU, or as many as an ONNX file is fixed to. */
-  #computeBatch({ manifest, onnx }: ModelPackage): number {
-    const fixed = onnx === null ? null : checkOnnxConfig(manifest.config, this.name).batch;
+  #computeBatch({ manifest }: ModelPackage): number {
+    const fixed = manifest.graph?.batch ?? null;
     if (fixed !== null || this.#onCpu) return fixed ?? 1;
     return Math.max(1, Math.min(32, Math.floor(DEVICE_PIXELS / (manifest.chipWidth * manifest.chipHeight))));
   }
@@ -185,14 +185,13 @@ function checkCount(name: string, value: number): number {
 }
 
 /** Where normalization has its zero: what missing samples become when no statistics are known. */
-function centreOf({ config, bandIndices }: ModelPackage["manifest"]): readonly number[] {
-  const { offset } = config;
-  return Array.isArray(offset) ? (offset as number[]) : bandIndices.map(() => 0);
+function centreOf({ graph, bandIndices }: ModelPackage["manifest"]): readonly number[] {
+  return graph?.offset ?? bandIndices.map(() => 0);
 }
 
 function fingerprintOf(manifest: ModelPackage["manifest"], weights: ArrayBufferLike, device: Device): string | undefined {
-  const { modelType, config, classes, bandIndices, statistics, chipWidth, chipHeight } = manifest;
-  const described = JSON.stringify({ modelType, config, classes, bandIndices, statistics, chipWidth, chipHeight, device });
+  const { modelType, config, graph, classes, bandIndices, statistics, chipWidth, chipHeight } = manifest;
+  const described = JSON.stringify({ modelType, config, graph, classes, bandIndices, statistics, chipWidth, chipHeight, device });
   return checksum([described, new Uint8Array(weights)]);
 }
 

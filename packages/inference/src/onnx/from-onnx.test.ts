@@ -143,10 +143,10 @@ describe("our own export", () => {
       const path = join(folder, `${size}.onnx`);
       await saveOnnx(path, pkg, { size });
       const back = await openOnnx(path);
-      const { config: _own, modelType: _type, ...told } = back.manifest;
+      const { config: _own, graph: _graph, modelType: _type, ...told } = back.manifest;
       const { config: _config, modelType: _unet, ...known } = pkg.manifest;
       expect(told).toEqual(known);
-      expect(back.manifest.config).toMatchObject({ margin: 4, stride: 4, layout: "NCHW", offset: null });
+      expect(back.manifest.graph).toMatchObject({ margin: 4, stride: 4, layout: "NCHW", offset: null });
       for (const workers of size === "free" ? [1, 2] : [2]) {
         const found = await mapped(back, workers);
         expect(found.classes.equals(expected.classes)).toBe(true);

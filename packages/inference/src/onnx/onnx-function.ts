@@ -14,7 +14,7 @@ import {
   parseOnnxModel,
   startEngine,
 } from "@geolearn/engine";
-import { type ModelManifest, type ModelPackage, type OnnxConfig, type OnnxSpec, checkOnnxConfig, openOnnx } from "@geolearn/models";
+import { type ModelManifest, type ModelPackage, type OnnxConfig, type OnnxSpec, openOnnx } from "@geolearn/models";
 
 import type { PixelBlock } from "../inference-function.ts";
 
@@ -62,13 +62,13 @@ export async function openOnnxFunction(
 ): Promise<OnnxFunction> {
   const pkg = typeof source === "string" || source instanceof Uint8Array ? await openOnnx(source, spec, options) : source;
   const { manifest, onnx } = pkg;
-  if (onnx === null || manifest.task === "pixelClassification") {
+  if (onnx === null || manifest.graph === undefined || manifest.task === "pixelClassification") {
     throw new GeoLearnError("TASK_MISMATCH", `${pkg.source} is made for ${manifest.task}.`, {
       hint: "Open it with `fromOnnx`, or with `fromModel`.",
     });
   }
   await startEngine();
-  return new Runner(pkg.source, manifest, checkOnnxConfig(manifest.config, pkg.source), onnx);
+  return new Runner(pkg.source, manifest, manifest.graph, onnx);
 }
 
 class Runner implements OnnxFunction {

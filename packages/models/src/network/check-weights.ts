@@ -10,7 +10,11 @@ import { type ParameterSpec, sizeOf } from "./parameter-spec.ts";
  *
  * @throws WEIGHTS_MISMATCH that lists missing, unknown and wrongly shaped names
  */
-export function checkWeights(parameters: readonly ParameterSpec[], weights: ReadonlyMap<string, HostTensor>, what: string): void {
+export function checkWeights(
+  parameters: readonly Pick<ParameterSpec, "name" | "shape">[],
+  weights: ReadonlyMap<string, HostTensor>,
+  what: string,
+): void {
   const known = new Set(parameters.map((p) => p.name));
   const missing = parameters.filter((p) => !weights.has(p.name)).map((p) => p.name);
   const unknown = [...weights.keys()].filter((name) => !known.has(name));

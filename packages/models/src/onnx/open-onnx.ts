@@ -37,7 +37,7 @@ export async function openOnnx(source: string | Uint8Array, spec: OnnxSpec = {},
   await startEngine();
   const outputs = await runOnce(model, resolved);
   const { config, classes } = completed(model, resolved, outputs);
-  const manifest = checkManifest({ ...resolved.manifest, config, classes }, model.source, "INVALID_ARGUMENT");
+  const manifest = checkManifest({ ...resolved.manifest, config: {}, graph: config, classes }, model.source, "INVALID_ARGUMENT");
   return { source: model.source, formatVersion: FORMAT_VERSION, manifest, weights: new Map(), onnx: model.bytes, preview: null };
 }
 

@@ -11,7 +11,7 @@ import { type OnnxConfig, type OnnxSpec, ONNX_MODEL_TYPE } from "./spec.ts";
 
 /** A manifest whose output has not been seen yet. */
 export interface ResolvedSpec {
-  readonly manifest: Omit<ModelManifest, "config" | "classes">;
+  readonly manifest: Omit<ModelManifest, "config" | "graph" | "classes">;
   readonly config: OnnxConfig;
   /** Null when the file's own number of outputs decides. */
   readonly classes: readonly ClassDefinition[] | null;

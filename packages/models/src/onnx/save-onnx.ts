@@ -5,10 +5,12 @@ import { dirname, relative, sep } from "node:path";
 import { GeoLearnError, writeAtomic } from "@geolearn/core";
 import { parseOnnxModel } from "@geolearn/engine";
 
+import { definedModel } from "../extension/defined.ts";
 import type { ModelManifest } from "../manifest.ts";
 import type { Network } from "../network.ts";
 import { loadNetwork } from "../package/load.ts";
 import type { ModelPackage } from "../package/read.ts";
+import { ONNX_MODEL_TYPE } from "./spec.ts";
 import { type ToOnnxOptions, toOnnx } from "./to-onnx.ts";
 
 /** Options of {@link saveOnnx}. */
@@ -43,7 +45,7 @@ export async function saveOnnx(
   { stac, ...options }: SaveOnnxOptions = {},
 ): Promise<SavedOnnx> {
   checkExtension(path, "onnx", "An ONNX model");
-  if (!("network" in model) && model.onnx !== null)
+  if (!("network" in model) && model.onnx !== null && definedModel(model.manifest.modelType) === null)
     return saveAsItIs(path, model, model.onnx, { ...options, ...(stac === undefined ? {} : { stac }) });
   if (stac !== undefined) checkExtension(stac, "json", "A STAC item");
   const network = "network" in model ? model.network : loadNetwork(model);
@@ -58,15 +60,22 @@ export async function saveOnnx(
   }
 }
 
-/** The file inside a package around one. */
-async function saveAsItIs(path: string, { source }: ModelPackage, onnx: Uint8Array, options: SaveOnnxOptions): Promise<SavedOnnx> {
+/** The file inside a package around one, where the code of its network is not there. */
+async function saveAsItIs(
+  path: string,
+  { source, manifest }: ModelPackage,
+  onnx: Uint8Array,
+  options: SaveOnnxOptions,
+): Promise<SavedOnnx> {
   const [changed] = Object.entries({ size: "free", batch: "free", output: "scores" }).filter(
     ([key, usual]) => (options[key as keyof ToOnnxOptions] ?? usual) !== usual,
   );
   if (changed !== undefined || options.stac !== undefined) {
     const field = changed?.[0] ?? "stac";
+    const own =
+      manifest.modelType === ONNX_MODEL_TYPE ? "" : `, or import the module that defines "${manifest.modelType}" and save it from there`;
     throw new GeoLearnError("INVALID_ARGUMENT", `${source} is built around an ONNX file, which is written as it is.`, {
-      hint: `Leave out \`${field}\`.`,
+      hint: `Leave out \`${field}\`${own}.`,
       data: { field },
     });
   }

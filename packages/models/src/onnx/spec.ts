@@ -124,7 +124,7 @@ export function checkOnnxSpec(value: unknown): OnnxSpec {
 const name = z.string().min(1).max(65536);
 
 /** What a model package keeps of an ONNX network: everything needed to run it. */
-const configSchema = z.looseObject({
+export const onnxConfigSchema = z.object({
   input: name,
   layout,
   /** `(pixel - offset) / divisor`, one number per band. */
@@ -149,18 +149,8 @@ const configSchema = z.looseObject({
   ]),
 });
 
-/** How an ONNX network is run; the `config` of its manifest. */
-export type OnnxConfig = z.infer<typeof configSchema>;
+/** How an ONNX network is run; the `graph` of its manifest. */
+export type OnnxConfig = z.infer<typeof onnxConfigSchema>;
 
-/** The configuration of a package around an ONNX file. @throws MODEL_CORRUPT (or `code`) */
-export function checkOnnxConfig(value: unknown, what: string, code: "MODEL_CORRUPT" | "INVALID_ARGUMENT" = "MODEL_CORRUPT"): OnnxConfig {
-  const result = configSchema.safeParse(value);
-  if (result.success) return result.data;
-  throw new GeoLearnError(code, `${what} does not say how its ONNX network is run, at "${result.error.issues[0]?.path.join(".") ?? ""}".`, {
-    hint: "Import the ONNX file again.",
-    cause: result.error,
-  });
-}
-
-/** `modelType` of packages around an ONNX file. */
+/** `modelType` of packages around an ONNX file of others. */
 export const ONNX_MODEL_TYPE = "onnx";

@@ -38,9 +38,9 @@ export interface OnnxExport {
 }
 
 /** Name of the file's only input. */
-const ONNX_INPUT = "input";
+export const ONNX_INPUT = "input";
 /** Name of the file's only output. */
-const ONNX_OUTPUT = "output";
+export const ONNX_OUTPUT = "output";
 
 /**
  * Writes a network as an ONNX model of standard operators. The input `input` takes raw pixel values as float32 `[batch, bands, height,

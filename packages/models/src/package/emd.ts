@@ -9,6 +9,9 @@ import { FORMAT_VERSION } from "./manifest-schema.ts";
 /** Our key in the `.emd`. */
 export const OWN_KEY = "GeoLearn";
 
+/** Our key for the file with the network's graph, where it stands beside weights. */
+export const GRAPH_KEY = "GraphFile";
+
 /** Esri's words for the tasks. */
 const ESRI_TYPES = {
   pixelClassification: "ImageClassification",
@@ -28,17 +31,18 @@ export function taskOfEsriModelType(word: string): ModelManifest["task"] | null 
   return found ? (found[0] as ModelManifest["task"]) : null;
 }
 
-/** Text of the `.emd`; `weightsFile` is the name of the weights beside it. */
-export function emdOf(manifest: ModelManifest, weightsFile: string): string {
-  const { statistics, resolution } = manifest;
-  const margin = typeof manifest.config["margin"] === "number" ? manifest.config["margin"] : 0;
+/** Text of the `.emd`; `modelFile` and `graphFile` are the names of weights and graph beside it. */
+export function emdOf(manifest: ModelManifest, modelFile: string, graphFile: string | null): string {
+  const { statistics, resolution, graph } = manifest;
+  const margin = graph?.margin ?? (typeof manifest.config["margin"] === "number" ? manifest.config["margin"] : 0);
   const emd = {
     Framework: "GeoLearn",
     ModelConfiguration: manifest.modelType,
     ModelType: esriModelType(manifest.task),
-    ModelFile: weightsFile,
+    ModelFile: modelFile,
+    ...(graphFile === null ? {} : { [GRAPH_KEY]: graphFile }),
     ModelName: manifest.name,
-    ModelFormat: typeof manifest.config["layout"] === "string" ? manifest.config["layout"] : "NHWC",
+    ModelFormat: graph?.layout ?? "NHWC",
     ModelParameters: { backbone: manifest.backbone },
     ImageHeight: manifest.chipHeight,
     ImageWidth: manifest.chipWidth,

@@ -4,7 +4,8 @@ import { GeoLearnError, type ClassDefinition } from "@geolearn/core";
 
 import type { Network } from "../network.ts";
 import { sameShape } from "../network/check-weights.ts";
-import { createNetwork, encoderName } from "../network/registry.ts";
+import { encoderName } from "../network/architectures.ts";
+import { createNetwork } from "../network/registry.ts";
 import { ONNX_MODEL_TYPE } from "../onnx/spec.ts";
 import type { ModelPackage } from "./read.ts";
 

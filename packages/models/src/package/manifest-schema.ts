@@ -4,7 +4,8 @@ import { GeoLearnError } from "@geolearn/core";
 import { z } from "zod";
 
 import type { ModelManifest } from "../manifest.ts";
-import { ONNX_MODEL_TYPE } from "../onnx/spec.ts";
+import { isBuiltIn } from "../network/architectures.ts";
+import { ONNX_MODEL_TYPE, onnxConfigSchema } from "../onnx/spec.ts";
 
 /** Version of the package layout written here. A reader refuses higher ones. */
 export const FORMAT_VERSION = 1;
@@ -23,6 +24,14 @@ const classDefinition = z.object({
   color: z.tuple([channel, channel, channel]),
 });
 
+/** What the graph of a task gives. */
+const OUTPUTS = {
+  pixelClassification: "pixels",
+  objectDetection: "objects",
+  instanceSegmentation: "objects",
+  objectClassification: "image",
+};
+
 const manifestSchema = z
   .looseObject({
     task: z.enum(["pixelClassification", "objectDetection", "instanceSegmentation", "objectClassification"]),
@@ -30,6 +39,7 @@ const manifestSchema = z
     modelType: shortText.min(1),
     backbone: shortText.nullable(),
     config: z.record(z.string(), z.unknown()),
+    graph: onnxConfigSchema.optional(),
     classes: z.array(classDefinition).min(1).max(4096),
     bandNames: z.array(shortText).min(1).max(4096),
     bandIndices: z.array(count).min(1).max(4096),
@@ -45,6 +55,18 @@ const manifestSchema = z
   .refine((m) => new Set(m.classes.map((c) => c.value)).size === m.classes.length, {
     message: "two classes have the same value",
     path: ["classes"],
+  })
+  .refine((m) => m.modelType !== ONNX_MODEL_TYPE || m.graph !== undefined, {
+    message: "it does not say how its ONNX network is run",
+    path: ["graph"],
+  })
+  .refine((m) => m.graph === undefined || !isBuiltIn(m.modelType), {
+    message: "a network that geolearn builds itself has none",
+    path: ["graph"],
+  })
+  .refine((m) => m.graph === undefined || OUTPUTS[m.task] === m.graph.output.kind, {
+    message: "the network's output is not that of its task",
+    path: ["graph", "output"],
   })
   // A network of others comes without statistics.
   .refine((m) => m.statistics.length === m.bandIndices.length || (m.modelType === ONNX_MODEL_TYPE && m.statistics.length === 0), {

@@ -7,7 +7,7 @@ import type { HostTensor } from "@geolearn/engine";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import type { ModelManifest } from "../manifest.ts";
-import { createBlueprint } from "../network/registry.ts";
+import { createBlueprint } from "../network/architectures.ts";
 import { patternWeights, sameWeights } from "../testing/pattern.ts";
 import { encodeSafetensors } from "../weights/safetensors.ts";
 import { describeModelPackage } from "./describe.ts";
@@ -60,7 +60,7 @@ afterAll(async () => {
 async function packed(
   change: { own?: object; emd?: object; weights?: ReadonlyMap<string, HostTensor>; more?: readonly ZipInput[] } = {},
 ): Promise<Uint8Array> {
-  const emd = JSON.parse(emdOf(manifest, "m.safetensors")) as Record<string, unknown>;
+  const emd = JSON.parse(emdOf(manifest, "m.safetensors", null)) as Record<string, unknown>;
   const changed = { ...emd, GeoLearn: { ...(emd["GeoLearn"] as object), ...change.own }, ...change.emd };
   return writeZip(null, [
     { name: "m.emd", data: JSON.stringify(changed) },
@@ -147,7 +147,7 @@ describe("a model package", () => {
 
   it("finds its .emd in a folder of the archive", async () => {
     const bytes = await writeZip(null, [
-      { name: "m/m.emd", data: emdOf(manifest, ".\\m.safetensors") },
+      { name: "m/m.emd", data: emdOf(manifest, ".\\m.safetensors", null) },
       { name: "m/m.safetensors", data: encodeSafetensors(weights) },
     ]);
     expect((await readModelPackage(bytes)).manifest).toEqual(manifest);
@@ -294,7 +294,7 @@ describe("reading refuses", () => {
       [[[]]],
       [{ value: {}, name: [], color: 1 }],
     ];
-    const own = (JSON.parse(emdOf(manifest, "m.safetensors")) as { GeoLearn: Record<string, unknown> }).GeoLearn;
+    const own = (JSON.parse(emdOf(manifest, "m.safetensors", null)) as { GeoLearn: Record<string, unknown> }).GeoLearn;
     const config = own["config"] as Record<string, unknown>;
     for (const value of nonsense) {
       const changes = [

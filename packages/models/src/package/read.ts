@@ -5,11 +5,11 @@ import { type HostTensor, parseOnnxModel } from "@geolearn/engine";
 
 import type { ModelManifest } from "../manifest.ts";
 import { checkWeights } from "../network/check-weights.ts";
-import { createBlueprint } from "../network/registry.ts";
-import { ONNX_MODEL_TYPE, checkOnnxConfig } from "../onnx/spec.ts";
+import { createBlueprint } from "../network/architectures.ts";
+import { ONNX_MODEL_TYPE } from "../onnx/spec.ts";
 import { parseSafetensors } from "../weights/safetensors.ts";
 import { entryNamed, openPackage, type OpenedPackage } from "./archive.ts";
-import { OWN_KEY } from "./emd.ts";
+import { GRAPH_KEY, OWN_KEY } from "./emd.ts";
 import { foreignError } from "./foreign.ts";
 import { checkManifest, FORMAT_VERSION } from "./manifest-schema.ts";
 
@@ -19,9 +19,9 @@ export interface ModelPackage {
   readonly source: string;
   readonly formatVersion: number;
   readonly manifest: ModelManifest;
-  /** Weights by name, kernels as `[out, in, height, width]`. */
+  /** Weights by name; kernels of geolearn's networks as `[out, in, height, width]`. Empty for a network only known as an ONNX file. */
   readonly weights: ReadonlyMap<string, HostTensor>;
-  /** The ONNX file of a package around one (`modelType` "onnx", no weights of its own); else null. */
+  /** The ONNX file that `manifest.graph` describes, or null where geolearn builds the network itself. */
   readonly onnx: Uint8Array | null;
   /** PNG of some results, if the package has one. */
   readonly preview: Uint8Array | null;
@@ -43,22 +43,15 @@ export async function readModelPackage(source: string | Uint8Array): Promise<Mod
   const own = ownDescription(opened);
   if (own === null) throw foreignError(opened);
   const { manifest, formatVersion } = own;
-  if (manifest.modelType === ONNX_MODEL_TYPE) {
-    checkOnnxConfig(manifest.config, opened.name);
-    return {
-      source: opened.name,
-      formatVersion,
-      manifest,
-      weights: new Map(),
-      onnx: await readOnnxFile(opened),
-      preview: await readPreview(opened),
-    };
-  }
-  checkNetworkOf(manifest, opened.name, "MODEL_CORRUPT");
-  const weights = await readWeights(opened);
-  checkWeights(createBlueprint(manifest.modelType, manifest.config).parameters, weights, opened.name);
+  const foreign = manifest.modelType === ONNX_MODEL_TYPE;
+  const weights: ModelPackage["weights"] = foreign ? new Map() : await readWeights(opened);
   refuseNotFinite(weights, opened.name);
-  return { source: opened.name, formatVersion, manifest, weights, onnx: null, preview: await readPreview(opened) };
+  let onnx: Uint8Array | null = null;
+  if (manifest.graph === undefined) {
+    checkNetworkOf(manifest, opened.name, "MODEL_CORRUPT");
+    checkWeights(createBlueprint(manifest.modelType, manifest.config).parameters, weights, opened.name);
+  } else onnx = await readOnnxFile(opened, foreign ? "ModelFile" : GRAPH_KEY);
+  return { source: opened.name, formatVersion, manifest, weights, onnx, preview: await readPreview(opened) };
 }
 
 /** Our own description in the `.emd`, or null when another tool wrote it. */
@@ -107,26 +100,26 @@ export function checkNetworkOf(manifest: ModelManifest, what: string, code: Erro
   }
 }
 
-async function readOnnxFile(opened: OpenedPackage): Promise<Uint8Array> {
-  const entry = fileOf(opened, "onnx");
+async function readOnnxFile(opened: OpenedPackage, key: string): Promise<Uint8Array> {
+  const entry = fileOf(opened, key, "onnx");
   const bytes = await opened.archive.read(entry);
   parseOnnxModel(bytes, `${entry} in ${opened.name}`);
   return bytes;
 }
 
 async function readWeights(opened: OpenedPackage): Promise<ReadonlyMap<string, HostTensor>> {
-  const entry = fileOf(opened, "safetensors");
+  const entry = fileOf(opened, "ModelFile", "safetensors");
   return parseSafetensors(await opened.archive.read(entry), `${entry} in ${opened.name}`).tensors;
 }
 
-/** The entry that holds the network. */
-function fileOf(opened: OpenedPackage, extension: "safetensors" | "onnx"): string {
-  const file = opened.emd["ModelFile"];
+/** The entry that holds weights or graph. */
+function fileOf(opened: OpenedPackage, key: string, extension: "safetensors" | "onnx"): string {
+  const file = opened.emd[key];
   const entry = typeof file === "string" && file.toLowerCase().endsWith(`.${extension}`) ? entryNamed(opened, file) : null;
   if (entry === null) {
     throw new GeoLearnError(
       "MODEL_CORRUPT",
-      `${opened.name} names ${JSON.stringify(file)?.slice(0, 100)} as its weights, which is no .${extension} file of the package.`,
+      `${opened.name} names ${JSON.stringify(file)?.slice(0, 100)} as its ${extension === "onnx" ? "network" : "weights"}, which is no .${extension} file of the package.`,
       {
         hint: "Save the model again with geolearn.",
       },

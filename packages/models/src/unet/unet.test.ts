@@ -9,7 +9,8 @@ import { pixelLoss } from "../losses/pixel-loss.ts";
 import type { Network } from "../network.ts";
 import { hwioToOihw } from "../network/layout.ts";
 import { sizeOf } from "../network/parameter-spec.ts";
-import { createBlueprint, createNetwork } from "../network/registry.ts";
+import { createBlueprint } from "../network/architectures.ts";
+import { createNetwork } from "../network/registry.ts";
 import {
   greatestDifference,
   pattern,

@@ -7,7 +7,7 @@ import { backboneNamed, type Convention } from "../backbones/backbone.ts";
 import type { Network } from "../network.ts";
 import { sameShape } from "../network/check-weights.ts";
 import { hwioShape, hwioToOihw } from "../network/layout.ts";
-import { createBlueprint, encoderName } from "../network/registry.ts";
+import { createBlueprint, encoderName } from "../network/architectures.ts";
 import type { ParameterSpec } from "../network/parameter-spec.ts";
 import { adaptBands } from "./adapt-bands.ts";
 import { type EncoderNames, type EncoderScheme, findEncoder, type FoundEncoder } from "./encoder-names.ts";

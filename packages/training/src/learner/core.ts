@@ -1,8 +1,8 @@
 /** What the parts of a Learner share. */
 
-import type { OnWarning } from "@geolearn/core";
+import { createRng, GeoLearnError, type OnWarning } from "@geolearn/core";
 import type { LearningData } from "@geolearn/data-prep";
-import type { EngineInfo } from "@geolearn/engine";
+import { type EngineInfo, seedRandom } from "@geolearn/engine";
 import type { Network, PixelLoss, PixelLossSpec } from "@geolearn/models";
 
 import type { EvaluationContext } from "./evaluate.ts";
@@ -28,7 +28,19 @@ export class LearnerCore {
     readonly seed: number,
     readonly onWarning: OnWarning,
     public frozen: boolean,
+    /** Whether somebody chose the loss or its class weights. */
+    private readonly lossChosen: boolean,
   ) {}
+
+  /** The loss, for people and packages. */
+  get describedLoss(): { readonly type: string } {
+    return this.network.ownLoss ? { type: `own loss of ${this.network.modelType}` } : this.lossSpec;
+  }
+
+  /** Layers that draw at random, dropout for one, draw the same at the same place of a run, also when it was resumed there. */
+  seedDraws(...place: readonly number[]): void {
+    if (this.engine.device !== "tensorflow") seedRandom(createRng([this.seed, ...place]).int(2 ** 31));
+  }
 
   /** `[batch, height, width, bands]`; the one shape everything is compiled for. */
   get shape(): readonly [number, number, number, number] {
@@ -53,9 +65,21 @@ export class LearnerCore {
     if (this.training?.key === key) return this.training.step;
     await this.training?.step.dispose();
     this.training = null;
-    const { network, loss, ignored, shape, frozen } = this;
-    this.training = { key, step: createTrainingStep({ network, loss, ignored, shape, frozen }, options) };
-    return this.training.step;
+    const { network, ignored, shape, frozen } = this;
+    let asked = false;
+    const loss: PixelLoss = (logits, targets) => {
+      asked = true;
+      return this.loss(logits, targets);
+    };
+    const step = createTrainingStep({ network, loss, ignored, shape, frozen }, options);
+    if (network.ownLoss && !asked && this.lossChosen && this.engine.device !== "tensorflow") {
+      await step.dispose();
+      throw new GeoLearnError("INVALID_ARGUMENT", `The ${network.modelType} network has a loss of its own, which asks for no other.`, {
+        hint: "Leave out `loss` and `classWeights`, or let its loss use `pixelLoss`.",
+      });
+    }
+    this.training = { key, step };
+    return step;
   }
 
   /** What an evaluation runs on, compiled at the first use. */

@@ -8,6 +8,7 @@ import {
   type BandNormalization,
   checkChipSize,
   createNetwork,
+  definedModel,
   encoderConvention,
   type EncoderWeightsReport,
   loadEncoderWeights,
@@ -27,14 +28,17 @@ export interface CreatedNetwork {
   readonly backboneLoaded: boolean;
 }
 
-/** Fields of the architecture that pass through to the network. */
+/** Fields of geolearn's architectures that pass through to the network. */
 const ARCHITECTURE = ["backbone", "convention", "base", "depth", "widths", "decoderWidths", "skips", "margin", "norm", "groups"] as const;
 
 /** Builds the network for the data and gives it the weights the options ask for. `startEngine` must have finished. */
 export async function createNetworkFor(data: LearningData, options: LearnerOptions, seed: number): Promise<CreatedNetwork> {
   const { pretrained, weights = "random", log } = options;
-  const start = pretrained === undefined ? null : await readModelPackage(pretrained);
-  const modelType = options.modelType ?? start?.manifest.modelType ?? "unet";
+  const start =
+    typeof pretrained === "string" || pretrained instanceof Uint8Array ? await readModelPackage(pretrained) : (pretrained ?? null);
+  const modelType = modelTypeOf(options) ?? start?.manifest.modelType ?? "unet";
+  if (definedModel(modelType) === null) refuseConfig(modelType, options);
+  else refuseArchitecture(modelType, options);
   const file = start === null && weights !== "random" ? await readWeights(weights, options) : null;
   const config = networkConfig(data, options, start);
   // Names of one line of networks decide how the encoder pads and normalizes.
@@ -62,8 +66,42 @@ export async function createNetworkFor(data: LearningData, options: LearnerOptio
   }
 }
 
+/** @throws MODEL_NOT_DEFINED for a definition that `defineModel` has not seen; INVALID_ARGUMENT for two different names */
+function modelTypeOf({ model, modelType }: LearnerOptions): string | undefined {
+  if (model === undefined) return modelType;
+  if (modelType !== undefined && modelType !== model.modelType) {
+    throw new GeoLearnError("INVALID_ARGUMENT", `The model is "${model.modelType}", and modelType says "${modelType}".`, {
+      hint: "Give one of `model` and `modelType`.",
+    });
+  }
+  if (definedModel(model.modelType) === model) return model.modelType;
+  throw new GeoLearnError("MODEL_NOT_DEFINED", `The model "${String(model.modelType)}" was not defined.`, {
+    hint: "Give what defineModel() gives back.",
+    data: { modelType: model.modelType },
+  });
+}
+
+/** A setting that nothing reads must not look as if it had a say. */
+function refuseConfig(modelType: string, { config }: LearnerOptions): void {
+  if (config === undefined) return;
+  throw new GeoLearnError("INVALID_ARGUMENT", `config holds the settings of a network of your own; ${modelType} is geolearn's.`, {
+    hint: `Give its settings as options of their own: ${ARCHITECTURE.join(", ")}.`,
+  });
+}
+
+function refuseArchitecture(modelType: string, options: LearnerOptions): void {
+  const given = [...ARCHITECTURE, "weights" as const].find((key) => options[key] !== undefined && options[key] !== "random");
+  if (given === undefined) return;
+  const hint =
+    given === "weights"
+      ? "Read the file in its `build`, or start from a model package with `pretrained`."
+      : "Give the network's own settings in `config`.";
+  throw new GeoLearnError("INVALID_ARGUMENT", `${given} is a setting of geolearn's networks; ${modelType} is your own.`, { hint });
+}
+
 function networkConfig(data: LearningData, options: LearnerOptions, start: ModelPackage | null): Record<string, unknown> {
-  const chosen = Object.fromEntries(ARCHITECTURE.filter((key) => options[key] !== undefined).map((key) => [key, options[key]]));
+  const architecture = ARCHITECTURE.filter((key) => options[key] !== undefined).map((key) => [key, options[key]]);
+  const chosen: Record<string, unknown> = { ...options.config, ...Object.fromEntries(architecture) };
   // Filters of one kind replace those of the package, which would otherwise win over `base` and `depth`.
   const inherited: Record<string, unknown> = { ...start?.manifest.config };
   const { backbone } = options;

@@ -9,7 +9,7 @@ import { cutHostTargets, type EvaluationStep } from "./training-step.ts";
 
 /** Result of an evaluation. */
 export interface Evaluation extends PixelMetrics {
-  /** Mean loss, weighted by labelled pixels; null when no pixel was labelled. */
+  /** Mean loss, weighted by labelled pixels; null when no pixel was labelled, or when the model is only known by its graph. */
   readonly loss: number | null;
   readonly confusion: ConfusionMatrix;
 }
@@ -39,6 +39,7 @@ export async function evaluateChips(context: EvaluationContext, chips: ChipSet, 
     countPixels(confusion, truth, predicted.subarray(0, truth.length));
     const counted = sum(confusion.counts) - before;
     if (counted === 0) continue;
+    if (loss === null) continue;
     if (!Number.isFinite(loss)) {
       throw new GeoLearnError("LOSS_NOT_FINITE", `The validation loss is ${loss} on chips ${batch.names.join(", ")}.`, {
         hint: "Look at these chips; use a lower `lr`, or set `clipNorm`.",

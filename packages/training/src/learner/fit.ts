@@ -161,6 +161,7 @@ class Fit {
   ): Promise<{ loss: number; gradientNorm: number }> {
     const { network } = this.core;
     const before = { network: holdNetwork(network), optimizer: holdOptimizer(step) };
+    this.core.seedDraws(state.epoch, state.batch);
     const result = await step.run(batch, rates, state.step + 1);
     if (Number.isFinite(result.loss) && Number.isFinite(result.gradientNorm)) return result;
     restoreNetwork(network, before.network);
@@ -204,13 +205,13 @@ class Fit {
   /** What the log says of the run. */
   private settings(lr: number): Record<string, unknown> {
     const { core, options, epochs } = this;
-    const { data, network, lossSpec, frozen, seed, engine } = core;
+    const { data, network, describedLoss, frozen, seed, engine } = core;
     const { schedule = "oneCycle", optimizer = "adamw", weightDecay, momentum, clipNorm, monitor } = options;
     const given = Object.entries({ weightDecay, momentum, clipNorm, monitor }).filter(([, value]) => value !== undefined);
     return {
       modelType: network.modelType,
       ...network.config,
-      loss: lossSpec,
+      loss: describedLoss,
       epochs,
       lr,
       schedule,

@@ -6,9 +6,11 @@ import { startEngine } from "@geolearn/engine";
 import {
   type ModelManifest,
   type ModelPackage,
+  type ModelPackageContent,
   type Network,
   type SaveOnnxOptions,
   type SavedOnnx,
+  packageContent,
   pixelLoss,
   readModelPackage,
   saveOnnx,
@@ -47,7 +49,7 @@ export interface PerClassOptions {
 /**
  * A network for the data, with random or given first weights, ready to be trained.
  *
- * @throws CHIP_SIZE_NOT_DIVISIBLE, WEIGHTS_MISMATCH, MODEL_FOREIGN, TASK_MISMATCH, CLASS_UNKNOWN, INVALID_ARGUMENT
+ * @throws CHIP_SIZE_NOT_DIVISIBLE, WEIGHTS_MISMATCH, MODEL_FOREIGN, MODEL_NOT_DEFINED, MODEL_INVALID, TASK_MISMATCH, CLASS_UNKNOWN, INVALID_ARGUMENT
  *
  * @example
  * const learner = await createLearner(data, { backbone: "resnet18" });
@@ -70,7 +72,9 @@ export async function createLearner<T extends "pixelClassification">(
   const { network, backboneLoaded } = await createNetworkFor(data, options, seed);
   const frozen = options.freeze ?? (backboneLoaded && network.parameters.some(({ backbone }) => backbone));
   if (frozen) options.log?.("The backbone is held at first; unfreeze() trains it too.");
-  return new Learner(new LearnerCore(data, network, engine, spec, loss, seed, onWarning, frozen), data, options.name ?? network.modelType);
+  const lossChosen = options.loss !== undefined || options.classWeights !== undefined;
+  const core = new LearnerCore(data, network, engine, spec, loss, seed, onWarning, frozen, lossChosen);
+  return new Learner(core, data, options.name ?? network.modelType);
 }
 
 /** Trains, measures and saves a network. Made by {@link createLearner}. */
@@ -266,10 +270,10 @@ export class Learner<T extends Task = Task> {
   }
 
   /** What `save` writes, in memory. */
-  async toPackage(): Promise<{ manifest: ModelManifest; weights: ReturnType<Network["weights"]>; preview: Uint8Array }> {
+  async toPackage(): Promise<ModelPackageContent> {
     const examples = await predictExamples(this.core.evaluationContext(), this.exampleChips(), 2);
     const preview = await resultsFigure(examples, this.data.classes);
-    return { manifest: await this.manifest(), weights: this.core.network.weights(), preview: preview.png };
+    return { ...packageContent(this.core.network, await this.manifest()), preview: preview.png };
   }
 
   /**

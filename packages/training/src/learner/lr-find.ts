@@ -46,6 +46,7 @@ export async function sweepLearningRates(core: LearnerCore, options: LrFindOptio
       signal?.throwIfAborted();
       onProgress?.({ stage: "lr-find", done: curve.length, total: steps, unit: "steps" });
       const lr = from * (to / from) ** (curve.length / (steps - 1));
+      core.seedDraws(curve.length);
       const { loss, gradientNorm } = await step.run(batch, { lr, beta1: null }, curve.length + 1);
       if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) break;
       const smoothed = smooth(loss);

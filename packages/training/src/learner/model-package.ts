@@ -7,7 +7,7 @@ import type { LearnerCore } from "./core.ts";
 
 /** The manifest of a learner's network. */
 export function learnerPackage(
-  { data, network, records, seed, lossSpec, engine }: LearnerCore,
+  { data, network, records, seed, describedLoss, engine }: LearnerCore,
   name: string,
   metrics: PixelMetrics | null,
 ): ModelManifest {
@@ -35,7 +35,7 @@ export function learnerPackage(
       epochs: records.length,
       seed,
       batchSize: data.batchSize,
-      loss: lossSpec,
+      loss: describedLoss,
       trainingChips: data.train.count,
       validationChips: data.valid.count,
       device: engine.device,

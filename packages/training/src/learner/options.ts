@@ -2,15 +2,19 @@
 
 import type { NetworkPolicy, WorkOptions } from "@geolearn/core";
 import type { Device } from "@geolearn/engine";
-import type { BandNormalization, Convention, PixelLossSpec, UNetBackbone } from "@geolearn/models";
+import type { AnyModelExtension, BandNormalization, Convention, ModelPackage, PixelLossSpec, UNetBackbone } from "@geolearn/models";
 
 import type { ScheduleName } from "../schedule/schedules.ts";
 import type { EpochRecord } from "./records.ts";
 
 /** Options of `createLearner`; `signal` and `onProgress` are for weights that are fetched. */
 export interface LearnerOptions extends WorkOptions {
-  /** Architecture. @defaultValue "unet" */
+  /** Architecture: one of geolearn's, or the name of one that `defineModel` has made known. @defaultValue "unet" */
   readonly modelType?: string;
+  /** A network of your own, as `defineModel` gives it back; instead of `modelType`. @defaultValue none */
+  readonly model?: AnyModelExtension;
+  /** Settings of a network of your own, which its `resolve` completes. @defaultValue its defaults; with `pretrained` the package's */
+  readonly config?: Readonly<Record<string, unknown>>;
   /** Borrowed encoder (ResNet, MobileNetV2, EfficientNet), or null for the plain one. @defaultValue null */
   readonly backbone?: UNetBackbone | null;
   /** How the encoder pads and normalizes: see `UNetConfig`. @defaultValue what the names of `weights` tell, else "torch" */
@@ -31,7 +35,7 @@ export interface LearnerOptions extends WorkOptions {
    */
   readonly normalization?: "data" | "imagenet" | BandNormalization;
   /** A model package (`.dlpk`) to start from; layers for other classes or bands begin anew. */
-  readonly pretrained?: string | Uint8Array;
+  readonly pretrained?: string | Uint8Array | ModelPackage;
   /** Filters of the plain encoder's first level. @defaultValue 16 */
   readonly base?: number;
   /** Levels of the plain encoder. @defaultValue 4 */

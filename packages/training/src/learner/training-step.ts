@@ -1,5 +1,6 @@
 /** One step of training as a compiled function: forward, loss, gradients, clipping, update. */
 
+import { GeoLearnError } from "@geolearn/core";
 import type { PixelBatch } from "@geolearn/data-prep";
 import {
   clipByGlobalNorm,
@@ -48,9 +49,8 @@ export function createTrainingStep(
   { network, loss, ignored, shape, frozen }: StepContext,
   options: OptimizationOptions = {},
 ): TrainingStep {
-  const variables = network.parameters
-    .filter(({ trainable, backbone }) => trainable && !(frozen && backbone))
-    .map(({ variable }) => variable);
+  const trained = network.parameters.filter(({ trainable, backbone }) => trainable && !(frozen && backbone));
+  const variables = trained.map(({ variable }) => variable);
   const { optimizer: type = "adamw", weightDecay, momentum = 0.9, clipNorm } = options;
   const optimizer = createOptimizer(
     { type, ...(weightDecay !== undefined && { weightDecay }), ...(type === "sgd" && { momentum }) },
@@ -64,6 +64,7 @@ export function createTrainingStep(
         variables,
       );
       const gradients = variables.map(({ name }) => grads[name]!);
+      refuseUnreached(network, trained, grads);
       const clipped = clipNorm === undefined ? { gradients, norm: globalNorm(gradients) } : clipByGlobalNorm(gradients, clipNorm);
       optimizer.apply(clipped.gradients, lr!, number!, beta1);
       return { loss: value, gradientNorm: clipped.norm };
@@ -83,10 +84,21 @@ export function createTrainingStep(
   };
 }
 
+/** tfjs has no gradient for a variable the loss does not depend on; only networks of one's own have such. */
+function refuseUnreached({ modelType }: Network, trained: Network["parameters"], gradients: Readonly<Record<string, tf.Tensor>>): void {
+  const lost = trained.filter(({ variable }) => !Object.hasOwn(gradients, variable.name)).map(({ name }) => name);
+  if (lost.length === 0) return;
+  throw new GeoLearnError(
+    "MODEL_INVALID",
+    `No gradient reaches ${lost.slice(0, 6).join(", ")}${lost.length > 6 ? ` and ${lost.length - 6} more` : ""} of the model "${modelType}".`,
+    { hint: "Use them on the way to the loss, or make them with `trainable: false`.", data: { parameters: lost } },
+  );
+}
+
 /** What one evaluation batch gives. */
 export interface EvaluationResult {
-  /** Mean over the labelled pixels of the batch. */
-  readonly loss: number;
+  /** Mean over the labelled pixels of the batch; null when the loss is not known. */
+  readonly loss: number | null;
   /** Class indices, `[batch, height - 2 margin, width - 2 margin]`. */
   readonly predicted: Int32Array;
 }

@@ -48,7 +48,7 @@ export async function reportHtml({ name, core, evaluation, examples, sweep }: Re
     sweep && section("Learning rate", (await lrCurveFigure(sweep.curve, sweep.lr)).svg!),
     section("Data", pairs(dataFacts(core)) + bandTable(core)),
     section("Model", pairs(modelFacts(core, sweep))),
-    section("Settings", `<pre>${escapeMarkup(JSON.stringify({ network: network.config, loss: core.lossSpec }, null, 2))}</pre>`),
+    section("Settings", `<pre>${escapeMarkup(JSON.stringify({ network: network.config, loss: core.describedLoss }, null, 2))}</pre>`),
   ];
   const title = escapeMarkup(name);
   return `<!doctype html>
@@ -122,13 +122,16 @@ function dataFacts({ data }: LearnerCore): [string, string][] {
   ];
 }
 
-function modelFacts({ network, engine, seed, records, frozen, lossSpec }: LearnerCore, sweep: LrFindResult | null): [string, string][] {
+function modelFacts(
+  { network, engine, seed, records, frozen, describedLoss }: LearnerCore,
+  sweep: LrFindResult | null,
+): [string, string][] {
   const trainable = network.parameters.filter((p) => p.trainable).reduce((sum, { variable }) => sum + variable.size, 0);
   const backbone = network.config["backbone"];
   return [
     ["architecture", `${network.modelType}${typeof backbone === "string" ? ` with ${backbone}` : ", plain encoder"}`],
     ["trainable parameters", trainable.toLocaleString("en-US")],
-    ["loss", lossSpec.type],
+    ["loss", describedLoss.type],
     ["backbone", frozen ? "held" : "trained"],
     ["epochs", String(records.length)],
     ["training time", `${records.reduce((sum, { seconds }) => sum + seconds, 0).toFixed(1)} s`],

@@ -7,7 +7,7 @@ import { chipBandNames, prepareData } from "@geolearn/data-prep";
 import type { Device } from "@geolearn/engine";
 import { modelBands } from "@geolearn/inference";
 import { type ModelManifest, readModelPackage } from "@geolearn/models";
-import { Learner } from "@geolearn/training";
+import { evaluatePackage } from "@geolearn/training";
 import { Command, Option } from "commander";
 import { accuracyJson, accuracyText } from "../accuracy-output.ts";
 import type { CommandContext } from "../context.ts";
@@ -73,12 +73,8 @@ async function evaluate(options: Options, { signal, onProgress, onWarning }: Com
         { hint: "Evaluate on chips with the classes the model was trained on." },
       );
     }
-    const learner = await Learner.fromPackage(options.model, data, options.device === undefined ? {} : { device: options.device });
-    try {
-      return await learner.evaluate({ signal, onProgress, onWarning });
-    } finally {
-      await learner.dispose();
-    }
+    const device = options.device === undefined ? {} : { device: options.device };
+    return await evaluatePackage(modelPackage, data, { ...device, signal, onProgress, onWarning });
   } finally {
     await data.close();
   }
