@@ -25,3 +25,6 @@ export { type LrPoint, suggestLr } from "./schedule/suggest-lr.ts";
 
 // figures
 export type { ResultsFigureOptions } from "./figures/results.ts";
+
+// the conformance suite for networks of one's own
+export { type DescribeModelOptions, type TestFunctions, describeModel } from "./conformance/describe-model.ts";
