@@ -2,10 +2,11 @@
 
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = new URL("../../../../", import.meta.url);
-const python = process.env["GEOLEARN_PEERS"] ?? fileURLToPath(new URL("../.venv-peers/bin/python", root));
+const python = join(process.env["GEOLEARN_PEERS"] ?? fileURLToPath(new URL("../.venv-peers", root)), "bin/python");
 
 /** Whether the Python environment is there. */
 export const pythonPresent = existsSync(python);

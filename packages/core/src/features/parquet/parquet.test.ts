@@ -22,7 +22,7 @@ import { readThrift } from "./thrift.ts";
 
 const root = fileURLToPath(new URL("../../../../../", import.meta.url));
 const fixtures = fileURLToPath(new URL("./fixtures/", import.meta.url));
-const peers = process.env["GEOLEARN_PEERS"] ?? `${root}../.venv-peers/bin/python`;
+const peers = `${process.env["GEOLEARN_PEERS"] ?? `${root}../.venv-peers`}/bin/python`;
 const withPeers = existsSync(peers) && hasGeopandas();
 if (!withPeers) process.stdout.write("geoparquet: tests against geopandas are skipped, no Python environment with it (GEOLEARN_PEERS)\n");
 
