@@ -1,10 +1,10 @@
 import { defineConfig } from "tsup";
 
 export default defineConfig({
-  entry: { index: "src/index.ts", cli: "src/cli/main.ts" },
+  entry: { index: "src/index.ts", testing: "src/testing.ts", cli: "src/cli/main.ts" },
   format: "esm",
   target: "node20",
-  dts: { entry: "src/index.ts", compilerOptions: { isolatedDeclarations: false } },
+  dts: { entry: { index: "src/index.ts", testing: "src/testing.ts" }, compilerOptions: { isolatedDeclarations: false } },
   sourcemap: true,
   clean: true,
 });

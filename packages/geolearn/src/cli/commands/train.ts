@@ -22,7 +22,7 @@ import { list, table } from "../table.ts";
 interface Options {
   readonly data: string[];
   readonly out: string;
-  readonly modelType: string;
+  readonly modelType?: string;
   readonly backbone?: BackboneName;
   readonly normalization?: "data" | "imagenet";
   readonly weights?: string;
@@ -67,7 +67,7 @@ export function trainCommand(contextOf: (command: Command) => CommandContext): C
     .description("Train a network on chips and write it as a model package.")
     .requiredOption("--data <folder>", "chip folder; may be given several times", several)
     .requiredOption("--out <model.dlpk>", "where the model goes")
-    .addOption(new Option("--model-type <name>", "architecture").choices(["unet"]).default("unet"))
+    .addOption(new Option("--model-type <name>", "architecture (default: unet, or that of --pretrained-model)").choices(["unet"]))
     .addOption(
       new Option("--backbone <name>", `encoder to borrow: ${backboneNames().join(", ")} (default: a plain one)`).argParser(backboneName),
     )
@@ -124,11 +124,8 @@ export function trainCommand(contextOf: (command: Command) => CommandContext): C
       const cost = await withLearner(options, context, (learner, fit) => learner.estimate(fit));
       return context.print(cost, estimateText(cost));
     }
-    const { result, model } = await train(options, context);
-    context.print(
-      { model, modelType: options.modelType, epochs: result.epochs, best: result.best, seconds: result.seconds },
-      resultText(result, model),
-    );
+    const { result, model, modelType } = await train(options, context);
+    context.print({ model, modelType, epochs: result.epochs, best: result.best, seconds: result.seconds }, resultText(result, model));
   });
 }
 
@@ -138,7 +135,7 @@ function checkOutputs({ out, report }: Options): void {
   if (report !== undefined && !/\.html?$/i.test(report)) throw new UsageError(`--report is an .html file; got "${report}".`);
 }
 
-async function train(options: Options, context: CommandContext): Promise<{ result: FitResult; model: string }> {
+async function train(options: Options, context: CommandContext): Promise<{ result: FitResult; model: string; modelType: string }> {
   const { signal, onWarning, note } = context;
   const { out, report } = options;
   for (const path of [out, ...(report === undefined ? [] : [report])]) await mkdir(dirname(path), { recursive: true });
@@ -166,7 +163,7 @@ async function train(options: Options, context: CommandContext): Promise<{ resul
     await learner.save(out);
     if (report !== undefined) await learner.report(report);
     await rm(checkpoint, { recursive: true, force: true });
-    return { result, model: out };
+    return { result, model: out, modelType: learner.network.modelType };
   });
 }
 
@@ -195,12 +192,12 @@ async function withLearner<T>(
   });
   try {
     const learner = await createLearner(data, {
-      modelType: options.modelType,
       signal,
       onProgress,
       onWarning,
       log: note,
       ...(defined({
+        modelType: options.modelType,
         backbone: options.backbone,
         weights: options.weights,
         sha256: options.sha256,
