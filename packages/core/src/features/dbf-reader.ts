@@ -2,7 +2,7 @@
 
 import { GeoLearnError } from "../errors.ts";
 import type { OnWarning } from "../progress.ts";
-import { emptyProperties, setField } from "./feature-value.ts";
+import { emptyProperties, setField, wholeNumber } from "./feature-value.ts";
 import type { FieldValue } from "./features.ts";
 import type { RandomSource } from "./random-source.ts";
 
@@ -10,6 +10,8 @@ import type { RandomSource } from "./random-source.ts";
 interface Column {
   readonly name: string;
   readonly type: string;
+  /** Numbers without decimals: with more than 53 bits they keep their digits. */
+  readonly whole: boolean;
   readonly offset: number;
   readonly length: number;
 }
@@ -72,7 +74,7 @@ function readColumns(bytes: Uint8Array, rowLength: number, decode: Decoder, sour
     if (offset + length > rowLength) return corrupt(source, `field "${name}" reaches beyond its rows`);
     if ("MBGPQ+".includes(type) && type !== "B")
       onWarning?.({ code: "FIELD_SKIPPED", message: `The field "${name}" of ${source.name} has type ${type}, which is left out.` });
-    else columns.push({ name: uniqueName(name, columns), type, offset, length });
+    else columns.push({ name: uniqueName(name, columns), type, whole: type === "N" && bytes[at + 17] === 0, offset, length });
     offset += length;
   }
   return columns;
@@ -87,20 +89,21 @@ function uniqueName(name: string, columns: readonly Column[]): string {
 
 function properties(bytes: Uint8Array, columns: readonly Column[], decode: Decoder, where: string): Record<string, FieldValue> {
   const values = emptyProperties();
-  for (const { name, type, offset, length } of columns) {
-    setField(values, name, fieldValue(bytes.subarray(offset, offset + length), type, decode), where);
+  for (const column of columns) {
+    const { name, offset, length } = column;
+    setField(values, name, fieldValue(bytes.subarray(offset, offset + length), column, decode), where);
   }
   return values;
 }
 
-function fieldValue(bytes: Uint8Array, type: string, decode: Decoder): FieldValue {
+function fieldValue(bytes: Uint8Array, { type, whole }: Column, decode: Decoder): FieldValue {
   if (type === "I" && bytes.length === 4) return viewOf(bytes).getInt32(0, true);
   if ((type === "O" || type === "B") && bytes.length === 8) return finite(viewOf(bytes).getFloat64(0, true));
   const text = decode(bytes).replace(/[\0 ]+$/, "");
   switch (type) {
     case "N":
     case "F":
-      return number(text.trim());
+      return number(text.trim(), whole);
     case "L":
       return /^[TtYy]$/.test(text) ? true : /^[FfNn]$/.test(text) ? false : null;
     case "D":
@@ -111,8 +114,9 @@ function fieldValue(bytes: Uint8Array, type: string, decode: Decoder): FieldValu
 }
 
 /** Blank, stars and NaN mean that there is no value. */
-function number(text: string): number | null {
+function number(text: string, whole: boolean): number | string | null {
   if (text === "" || text.startsWith("*")) return null;
+  if (whole && /^[+-]?\d+$/.test(text)) return wholeNumber(BigInt(text.replace("+", "")));
   return finite(Number(text.replace(",", ".")));
 }
 

@@ -287,6 +287,25 @@ describe.runIf(withPeers)("files of ours, read by GDAL", () => {
     expect((JSON.parse(gdal("--read", bare)) as GdalLayer[])[0]!.rows.length).toBe(3);
   });
 
+  it("whole numbers beyond 2^53 with all their digits", async () => {
+    const code = `
+import sys, numpy, pyogrio, shapely
+points = shapely.to_wkb(shapely.points([[0, 0], [1, 1], [2, 2]]))
+for path in sys.argv[1:]:
+    top = 10**17 if path.endswith("shp") else 2**62
+    pyogrio.raw.write(path, points, [numpy.array([2**53 + 1, -top - 3, 2**53 - 1], "int64"), numpy.array([1e18, 2.0**60, 0.5])],
+                      ["count", "height"], geometry_type="Point", crs="EPSG:32633")`;
+    const paths = [".gpkg", ".shp", ".fgb"].map((extension) => join(folder, `digits${extension}`));
+    execFileSync(peers, ["-c", code, ...paths]);
+    for (const path of paths) {
+      const { features } = await readFeatures(path, { crs: 32633 });
+      const rows = features.map(({ properties }) => properties);
+      const least = path.endsWith(".shp") ? "-100000000000000003" : "-4611686018427387907";
+      expect(new Set(rows.map((row) => row["count"])), path).toEqual(new Set(["9007199254740993", least, 2 ** 53 - 1]));
+      expect(new Set(rows.map((row) => row["height"])), path).toEqual(new Set([1e18, 2 ** 60, 0.5]));
+    }
+  });
+
   it("a GeoPackage in a system without a code", async () => {
     const path = join(folder, "custom.gpkg");
     await writeFeatures(someFeatures().features, path, { crs: "+proj=tmerc +lat_0=47 +lon_0=9 +k=1 +x_0=0 +y_0=0 +datum=WGS84 +units=m" });

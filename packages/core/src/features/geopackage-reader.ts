@@ -1,6 +1,6 @@
 /** Layers of a GeoPackage, read row by row. */
 
-import type { Database, SqlValue } from "sql.js";
+import type { Database, SqlValue, Statement } from "sql.js";
 
 import type { Crs } from "../crs/crs.ts";
 import { parseCrs } from "../crs/parse.ts";
@@ -8,7 +8,7 @@ import { crsFromWkt } from "../crs/from-wkt.ts";
 import { GeoLearnError } from "../errors.ts";
 import type { OnWarning } from "../progress.ts";
 import type { ByteSource } from "./byte-source.ts";
-import { emptyProperties, setField } from "./feature-value.ts";
+import { emptyProperties, setField, wholeNumber } from "./feature-value.ts";
 import type { Feature, FeatureStream, FieldValue } from "./features.ts";
 import { readGeometryBlob } from "./geopackage-blob.ts";
 import { onFile, openDatabase, sqlName } from "./sqlite.ts";
@@ -75,13 +75,24 @@ async function* readLayer(bytes: Uint8Array, name: string, layer: Layer): AsyncG
     const statement = onFile(name, () => database.prepare(`SELECT ${columns.map(sqlName).join(", ")} FROM ${sqlName(layer.table)}`));
     let index = 0;
     while (onFile(name, () => statement.step())) {
-      const row = onFile(name, () => statement.get());
+      const row = onFile(name, () => wholeRow(statement));
       yield featureOf(row, layer, `feature ${index} of ${name}`);
       index += 1;
     }
   } finally {
     database.close();
   }
+}
+
+/** A row; whole numbers beyond 2^53, which numbers would round, as their digits. */
+function wholeRow(statement: Statement): SqlValue[] {
+  const row = statement.get();
+  if (!row.some((value) => typeof value === "number" && Math.abs(value) > Number.MAX_SAFE_INTEGER)) return row;
+  // Not in the types: columns of whole numbers come as bigint, those of floats as before.
+  const exact = (statement.get as (parameters: null, config: { useBigInt: true }) => (SqlValue | bigint)[]).call(statement, null, {
+    useBigInt: true,
+  });
+  return exact.map((value) => (typeof value === "bigint" ? wholeNumber(value) : value));
 }
 
 function featureOf(row: readonly SqlValue[], layer: Layer, where: string): Feature {
