@@ -3,7 +3,7 @@
     python tests/oracles/crs.py                    writes packages/core/src/crs/fixtures/crs.json (25 positions a system)
     python tests/oracles/crs.py --points 300       prints the same with more positions, for the test that runs PROJ live
     python tests/oracles/crs.py --projjson         prints the PROJJSON of every system
-    python tests/oracles/crs.py --check < in.json  answers, for each {"wkt", "points"}, what PROJ makes of it
+    python tests/oracles/crs.py --check < in.json  answers, for each {"wkt", "points"}, what PROJ makes of it, and whether it equals a code
     python tests/oracles/crs.py --tiff < in.json   the same for each {"path", "points"}, of the GeoTIFF as rasterio reads it
 """
 
@@ -196,7 +196,10 @@ def check(item: dict) -> dict:
     except pyproj.exceptions.CRSError as error:
         return {"error": str(error)}
     transformer = Transformer.from_crs(4326, crs, always_xy=True)
-    return {"epsg": crs.to_epsg(25) if item.get("code") else None, "name": crs.name, "points": [transformer.transform(*point[:2]) for point in item["points"]]}
+    answer = {"epsg": crs.to_epsg(25) if item.get("code") else None, "name": crs.name, "points": [transformer.transform(*point[:2]) for point in item["points"]]}
+    if item.get("equals"):
+        answer["equal"] = crs == CRS.from_epsg(item["equals"])
+    return answer
 
 
 main()

@@ -2,7 +2,8 @@
 
     python tests/oracles/epsg_table.py
 
-Per geographic system: name, datum, Esri's name, ellipsoid and meridian. Per projected system: name, base, projection.
+Per geographic system: name, datum, Esri's name, ellipsoid and meridian. Per projected system: name, base, projection, and its axes
+where they are not those the projection's PROJ string has (east, north unless it says otherwise).
 Per geographic system also every published shift to WGS 84 in the order PROJ prefers them, with area and accuracy;
 shifts that need a grid file are listed by their accuracy only, so that a reader can tell what it would be missing.
 """
@@ -61,9 +62,20 @@ def main() -> None:
             if "nadgrids=@null" in text:
                 items.append(("nadgrids", "@null"))
             code = info.code if authority == "EPSG" else f"ESRI:{info.code}"
-            projected.append([code, info.name, base[1], join(items).removeprefix("proj=")])
+            projected.append([code, info.name, base[1], join(items).removeprefix("proj="), *axes(crs, dict(items).get("axis", "enu"))])
     write(geographic, projected, shifts)
     print(len(geographic), "geographic,", len(projected), "projected,", len(shifts), "shifts,", len(skipped), "skipped", file=sys.stderr)
+
+
+def axes(crs: CRS, known: str) -> list[str]:
+    """`["ne"]`; around a pole with the meridians they follow, `["E:north 90,N:north 180"]`; nothing where they are PROJ's."""
+    axes = crs.to_json_dict()["coordinate_system"]["axis"]
+    directions = [axis["direction"] for axis in axes]
+    if directions == ["north", "east"] and known == "enu":
+        return ["ne"]
+    if directions[0] != directions[1]:
+        return []
+    return [",".join(f"{axis['name'][0]}:{axis['direction']} {number(axis['meridian']['longitude'])}" for axis in axes)]
 
 
 def wkt(crs: CRS, flavour: str) -> str:
@@ -150,7 +162,7 @@ def write(geographic: list[list[str]], projected: list[list[str]], shifts: list[
         f" * epsg.org) as distributed with PROJ {pyproj.proj_version_str}, and names of the Esri projection engine.\n */\n\n"
         + rows("GEOGRAPHIC", "code | name | datum | Esri name | Esri datum | PROJ parameters of the datum", geographic)
         + "\n"
-        + rows("PROJECTED", "code | name | geographic code | PROJ parameters of the projection", projected)
+        + rows("PROJECTED", "code | name | geographic code | PROJ parameters of the projection | axes, where PROJ's are others", projected)
         + "\n"
         + rows("SHIFTS", "geographic code | accuracy in m | west,south,east,north[,offshore] | +towgs84 to WGS 84, or the grid it would take", shifts),
         encoding="utf-8",

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 
 import type { Crs } from "./crs.ts";
+import { projectedEntries } from "./epsg.ts";
 import { crsToProjJson } from "./to-projjson.ts";
 import { crsToWkt } from "./to-wkt.ts";
 import { crsFromProjJson } from "./from-projjson.ts";
@@ -235,13 +236,16 @@ it("maps many positions in place", () => {
 });
 
 interface Answer {
+  readonly equal?: boolean;
   readonly error?: string;
   readonly epsg: number | null;
   readonly points: readonly [number, number][];
 }
 
 /** What PROJ reads from WKT of ours. */
-function askProj(items: readonly { readonly wkt: string; readonly code: boolean; readonly points: readonly Quad[] }[]): Answer[] {
+function askProj(
+  items: readonly { readonly wkt: string; readonly code: boolean; readonly points: readonly Quad[]; readonly equals?: number }[],
+): Answer[] {
   return JSON.parse(
     execFileSync(peers, [`${root}tests/oracles/crs.py`, "--check"], { input: JSON.stringify(items), encoding: "utf8" }),
   ) as Answer[];
@@ -305,6 +309,22 @@ describe.runIf(withPeers)("PROJJSON", () => {
         if (!(distance < 1e-3)) failures.push(`${crs.name} ${crs.proj}: ${distance} m`);
       }
     }
+    expect(failures).toEqual([]);
+  }, 180_000);
+
+  it("out, equal to the codes for PROJ, axes included", () => {
+    // every system of the fixture, and every twentieth with northing first or axes along meridians; meridians other than Greenwich have no names here
+    const usual = /^\+proj=(tmerc|utm|lcc|laea|stere|sterea|aea|merc)\b(?!.*\+pm=)/;
+    const turned = [...projectedEntries()].flatMap(({ code, axes }) =>
+      axes !== null && typeof code === "number" && usual.test(parseCrs(code).proj) ? [code] : [],
+    );
+    expect(turned.length).toBeGreaterThan(1000);
+    for (const code of [3035, 2193, 31467, 2180, 3031, 3413, 32661]) expect(turned).toContain(code);
+    const codes = [...oracle.systems.map(({ code }) => code), ...turned.filter((code, i) => i % 20 === 0 || code === 32661)];
+    const items = codes.map((code) => ({ wkt: JSON.stringify(crsToProjJson(parseCrs(code))), code: true, points: [], equals: code }));
+    const failures = askProj(items).flatMap(({ epsg, equal, error }, i) =>
+      epsg === codes[i] && equal === true ? [] : [`${codes[i]}: ${epsg} ${equal} ${error}`],
+    );
     expect(failures).toEqual([]);
   }, 180_000);
 

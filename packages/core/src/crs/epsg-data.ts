@@ -670,7 +670,7 @@ export const GEOGRAPHIC: string = `
 20046|MAGNA-SIRGAS 2018|Marco_Geocentrico_Nacional_de_Referencia_2018|MAGNA-SIRGAS_2018|Marco_Geocentrico_Nacional_de_Referencia_2018|ellps=GRS80
 `;
 
-/** code | name | geographic code | PROJ parameters of the projection */
+/** code | name | geographic code | PROJ parameters of the projection | axes, where PROJ's are others */
 export const PROJECTED: string = `
 2000|Anguilla 1957 / British West Indies Grid|4600|tmerc lon_0=-62 k=0.9995 x_0=400000
 2001|Antigua 1943 / British West Indies Grid|4601|tmerc lon_0=-62 k=0.9995 x_0=400000
@@ -708,7 +708,7 @@ export const PROJECTED: string = `
 2033|NAD27(CGQ77) / UTM zone 19N|4609|utm zone=19
 2034|NAD27(CGQ77) / UTM zone 20N|4609|utm zone=20
 2035|NAD27(CGQ77) / UTM zone 21N|4609|utm zone=21
-2036|NAD83(CSRS98) / New Brunswick Stereo|4140|sterea lat_0=46.5 lon_0=-66.5 k=0.999912 x_0=2500000 y_0=7500000
+2036|NAD83(CSRS98) / New Brunswick Stereo|4140|sterea lat_0=46.5 lon_0=-66.5 k=0.999912 x_0=2500000 y_0=7500000|ne
 2037|NAD83(CSRS98) / UTM zone 19N|4140|utm zone=19
 2038|NAD83(CSRS98) / UTM zone 20N|4140|utm zone=20
 2039|Israel 1993 / Israeli TM Grid|4141|tmerc lat_0=31.7343936111111 lon_0=35.2045169444444 k=1.0000067 x_0=219529.584 y_0=626907.39
@@ -716,8 +716,8 @@ export const PROJECTED: string = `
 2041|Abidjan 1987 / UTM zone 30N|4143|utm zone=30
 2042|Locodjo 1965 / UTM zone 29N|4142|utm zone=29
 2043|Abidjan 1987 / UTM zone 29N|4143|utm zone=29
-2044|Hanoi 1972 / Gauss-Kruger zone 18|4147|tmerc lon_0=105 x_0=18500000
-2045|Hanoi 1972 / Gauss-Kruger zone 19|4147|tmerc lon_0=111 x_0=19500000
+2044|Hanoi 1972 / Gauss-Kruger zone 18|4147|tmerc lon_0=105 x_0=18500000|ne
+2045|Hanoi 1972 / Gauss-Kruger zone 19|4147|tmerc lon_0=111 x_0=19500000|ne
 2046|Hartebeesthoek94 / Lo15|4148|tmerc axis=wsu lon_0=15
 2047|Hartebeesthoek94 / Lo17|4148|tmerc axis=wsu lon_0=17
 2048|Hartebeesthoek94 / Lo19|4148|tmerc axis=wsu lon_0=19
@@ -753,58 +753,58 @@ export const PROJECTED: string = `
 2078|ELD79 / UTM zone 33N|4159|utm zone=33
 2079|ELD79 / UTM zone 34N|4159|utm zone=34
 2080|ELD79 / UTM zone 35N|4159|utm zone=35
-2081|Chos Malal 1914 / Argentina 2|4160|tmerc lat_0=-90 lon_0=-69 x_0=2500000
-2082|Pampa del Castillo / Argentina 2|4161|tmerc lat_0=-90 lon_0=-69 x_0=2500000
-2083|Hito XVIII 1963 / Argentina 2|4254|tmerc lat_0=-90 lon_0=-69 x_0=2500000
+2081|Chos Malal 1914 / Argentina 2|4160|tmerc lat_0=-90 lon_0=-69 x_0=2500000|ne
+2082|Pampa del Castillo / Argentina 2|4161|tmerc lat_0=-90 lon_0=-69 x_0=2500000|ne
+2083|Hito XVIII 1963 / Argentina 2|4254|tmerc lat_0=-90 lon_0=-69 x_0=2500000|ne
 2084|Hito XVIII 1963 / UTM zone 19S|4254|utm zone=19 south
-2085|NAD27 / Cuba Norte|4267|lcc lat_1=22.35 lat_0=22.35 lon_0=-81 k_0=0.99993602 x_0=500000 y_0=280296.016
-2086|NAD27 / Cuba Sur|4267|lcc lat_1=20.7166666666667 lat_0=20.7166666666667 lon_0=-76.8333333333333 k_0=0.99994848 x_0=500000 y_0=229126.939
+2085|NAD27 / Cuba Norte|4267|lcc lat_1=22.35 lat_0=22.35 lon_0=-81 k_0=0.99993602 x_0=500000 y_0=280296.016|ne
+2086|NAD27 / Cuba Sur|4267|lcc lat_1=20.7166666666667 lat_0=20.7166666666667 lon_0=-76.8333333333333 k_0=0.99994848 x_0=500000 y_0=229126.939|ne
 2087|ELD79 / TM 12 NE|4159|tmerc lon_0=12 k=0.9996 x_0=500000
 2088|Carthage / TM 11 NE|4223|tmerc lon_0=11 k=0.9996 x_0=500000
 2089|Yemen NGN96 / UTM zone 38N|4163|utm zone=38
 2090|Yemen NGN96 / UTM zone 39N|4163|utm zone=39
-2091|South Yemen / Gauss Kruger zone 8|4164|tmerc lon_0=45 x_0=8500000
-2092|South Yemen / Gauss Kruger zone 9|4164|tmerc lon_0=51 x_0=9500000
-2093|Hanoi 1972 / GK 106 NE|4147|tmerc lon_0=106 x_0=500000
+2091|South Yemen / Gauss Kruger zone 8|4164|tmerc lon_0=45 x_0=8500000|ne
+2092|South Yemen / Gauss Kruger zone 9|4164|tmerc lon_0=51 x_0=9500000|ne
+2093|Hanoi 1972 / GK 106 NE|4147|tmerc lon_0=106 x_0=500000|ne
 2094|WGS 72BE / TM 106 NE|4324|tmerc lon_0=106 k=0.9996 x_0=500000
 2095|Bissau / UTM zone 28N|4165|utm zone=28
-2096|Korean 1985 / East Belt|4162|tmerc lat_0=38 lon_0=129 x_0=200000 y_0=500000
-2097|Korean 1985 / Central Belt|4162|tmerc lat_0=38 lon_0=127 x_0=200000 y_0=500000
-2098|Korean 1985 / West Belt|4162|tmerc lat_0=38 lon_0=125 x_0=200000 y_0=500000
+2096|Korean 1985 / East Belt|4162|tmerc lat_0=38 lon_0=129 x_0=200000 y_0=500000|ne
+2097|Korean 1985 / Central Belt|4162|tmerc lat_0=38 lon_0=127 x_0=200000 y_0=500000|ne
+2098|Korean 1985 / West Belt|4162|tmerc lat_0=38 lon_0=125 x_0=200000 y_0=500000|ne
 2099|Qatar 1948 / Qatar Grid|4286|cass lat_0=25.3823611111111 lon_0=50.7613888888889 x_0=100000 y_0=100000
 2100|GGRS87 / Greek Grid|4121|tmerc lon_0=24 k=0.9996 x_0=500000
 2101|Lake / Maracaibo Grid M1|4249|lcc lat_1=10.1666666666667 lat_0=10.1666666666667 lon_0=-71.6056177777778 y_0=-52684.972
 2102|Lake / Maracaibo Grid|4249|lcc lat_1=10.1666666666667 lat_0=10.1666666666667 lon_0=-71.6056177777778 x_0=200000 y_0=147315.028
 2103|Lake / Maracaibo Grid M3|4249|lcc lat_1=10.1666666666667 lat_0=10.1666666666667 lon_0=-71.6056177777778 x_0=500000 y_0=447315.028
 2104|Lake / Maracaibo La Rosa Grid|4249|lcc lat_1=10.1666666666667 lat_0=10.1666666666667 lon_0=-71.6056177777778 x_0=-17044 y_0=-23139.97
-2105|NZGD2000 / Mount Eden 2000|4167|tmerc lat_0=-36.8797222222222 lon_0=174.764166666667 k=0.9999 x_0=400000 y_0=800000
-2106|NZGD2000 / Bay of Plenty 2000|4167|tmerc lat_0=-37.7611111111111 lon_0=176.466111111111 x_0=400000 y_0=800000
-2107|NZGD2000 / Poverty Bay 2000|4167|tmerc lat_0=-38.6244444444444 lon_0=177.885555555556 x_0=400000 y_0=800000
-2108|NZGD2000 / Hawkes Bay 2000|4167|tmerc lat_0=-39.6508333333333 lon_0=176.673611111111 x_0=400000 y_0=800000
-2109|NZGD2000 / Taranaki 2000|4167|tmerc lat_0=-39.1355555555556 lon_0=174.227777777778 x_0=400000 y_0=800000
-2110|NZGD2000 / Tuhirangi 2000|4167|tmerc lat_0=-39.5122222222222 lon_0=175.64 x_0=400000 y_0=800000
-2111|NZGD2000 / Wanganui 2000|4167|tmerc lat_0=-40.2419444444444 lon_0=175.488055555556 x_0=400000 y_0=800000
-2112|NZGD2000 / Wairarapa 2000|4167|tmerc lat_0=-40.9252777777778 lon_0=175.647222222222 x_0=400000 y_0=800000
-2113|NZGD2000 / Wellington 2000|4167|tmerc lat_0=-41.3011111111111 lon_0=174.776388888889 x_0=400000 y_0=800000
-2114|NZGD2000 / Collingwood 2000|4167|tmerc lat_0=-40.7147222222222 lon_0=172.671944444444 x_0=400000 y_0=800000
-2115|NZGD2000 / Nelson 2000|4167|tmerc lat_0=-41.2744444444444 lon_0=173.299166666667 x_0=400000 y_0=800000
-2116|NZGD2000 / Karamea 2000|4167|tmerc lat_0=-41.2897222222222 lon_0=172.108888888889 x_0=400000 y_0=800000
-2117|NZGD2000 / Buller 2000|4167|tmerc lat_0=-41.8105555555556 lon_0=171.581111111111 x_0=400000 y_0=800000
-2118|NZGD2000 / Grey 2000|4167|tmerc lat_0=-42.3336111111111 lon_0=171.549722222222 x_0=400000 y_0=800000
-2119|NZGD2000 / Amuri 2000|4167|tmerc lat_0=-42.6888888888889 lon_0=173.01 x_0=400000 y_0=800000
-2120|NZGD2000 / Marlborough 2000|4167|tmerc lat_0=-41.5444444444444 lon_0=173.801944444444 x_0=400000 y_0=800000
-2121|NZGD2000 / Hokitika 2000|4167|tmerc lat_0=-42.8861111111111 lon_0=170.979722222222 x_0=400000 y_0=800000
-2122|NZGD2000 / Okarito 2000|4167|tmerc lat_0=-43.11 lon_0=170.260833333333 x_0=400000 y_0=800000
-2123|NZGD2000 / Jacksons Bay 2000|4167|tmerc lat_0=-43.9777777777778 lon_0=168.606111111111 x_0=400000 y_0=800000
-2124|NZGD2000 / Mount Pleasant 2000|4167|tmerc lat_0=-43.5905555555556 lon_0=172.726944444444 x_0=400000 y_0=800000
-2125|NZGD2000 / Gawler 2000|4167|tmerc lat_0=-43.7486111111111 lon_0=171.360555555556 x_0=400000 y_0=800000
-2126|NZGD2000 / Timaru 2000|4167|tmerc lat_0=-44.4019444444444 lon_0=171.057222222222 x_0=400000 y_0=800000
-2127|NZGD2000 / Lindis Peak 2000|4167|tmerc lat_0=-44.735 lon_0=169.4675 x_0=400000 y_0=800000
-2128|NZGD2000 / Mount Nicholas 2000|4167|tmerc lat_0=-45.1327777777778 lon_0=168.398611111111 x_0=400000 y_0=800000
-2129|NZGD2000 / Mount York 2000|4167|tmerc lat_0=-45.5636111111111 lon_0=167.738611111111 x_0=400000 y_0=800000
-2130|NZGD2000 / Observation Point 2000|4167|tmerc lat_0=-45.8161111111111 lon_0=170.628333333333 x_0=400000 y_0=800000
-2131|NZGD2000 / North Taieri 2000|4167|tmerc lat_0=-45.8613888888889 lon_0=170.2825 k=0.99996 x_0=400000 y_0=800000
-2132|NZGD2000 / Bluff 2000|4167|tmerc lat_0=-46.6 lon_0=168.342777777778 x_0=400000 y_0=800000
+2105|NZGD2000 / Mount Eden 2000|4167|tmerc lat_0=-36.8797222222222 lon_0=174.764166666667 k=0.9999 x_0=400000 y_0=800000|ne
+2106|NZGD2000 / Bay of Plenty 2000|4167|tmerc lat_0=-37.7611111111111 lon_0=176.466111111111 x_0=400000 y_0=800000|ne
+2107|NZGD2000 / Poverty Bay 2000|4167|tmerc lat_0=-38.6244444444444 lon_0=177.885555555556 x_0=400000 y_0=800000|ne
+2108|NZGD2000 / Hawkes Bay 2000|4167|tmerc lat_0=-39.6508333333333 lon_0=176.673611111111 x_0=400000 y_0=800000|ne
+2109|NZGD2000 / Taranaki 2000|4167|tmerc lat_0=-39.1355555555556 lon_0=174.227777777778 x_0=400000 y_0=800000|ne
+2110|NZGD2000 / Tuhirangi 2000|4167|tmerc lat_0=-39.5122222222222 lon_0=175.64 x_0=400000 y_0=800000|ne
+2111|NZGD2000 / Wanganui 2000|4167|tmerc lat_0=-40.2419444444444 lon_0=175.488055555556 x_0=400000 y_0=800000|ne
+2112|NZGD2000 / Wairarapa 2000|4167|tmerc lat_0=-40.9252777777778 lon_0=175.647222222222 x_0=400000 y_0=800000|ne
+2113|NZGD2000 / Wellington 2000|4167|tmerc lat_0=-41.3011111111111 lon_0=174.776388888889 x_0=400000 y_0=800000|ne
+2114|NZGD2000 / Collingwood 2000|4167|tmerc lat_0=-40.7147222222222 lon_0=172.671944444444 x_0=400000 y_0=800000|ne
+2115|NZGD2000 / Nelson 2000|4167|tmerc lat_0=-41.2744444444444 lon_0=173.299166666667 x_0=400000 y_0=800000|ne
+2116|NZGD2000 / Karamea 2000|4167|tmerc lat_0=-41.2897222222222 lon_0=172.108888888889 x_0=400000 y_0=800000|ne
+2117|NZGD2000 / Buller 2000|4167|tmerc lat_0=-41.8105555555556 lon_0=171.581111111111 x_0=400000 y_0=800000|ne
+2118|NZGD2000 / Grey 2000|4167|tmerc lat_0=-42.3336111111111 lon_0=171.549722222222 x_0=400000 y_0=800000|ne
+2119|NZGD2000 / Amuri 2000|4167|tmerc lat_0=-42.6888888888889 lon_0=173.01 x_0=400000 y_0=800000|ne
+2120|NZGD2000 / Marlborough 2000|4167|tmerc lat_0=-41.5444444444444 lon_0=173.801944444444 x_0=400000 y_0=800000|ne
+2121|NZGD2000 / Hokitika 2000|4167|tmerc lat_0=-42.8861111111111 lon_0=170.979722222222 x_0=400000 y_0=800000|ne
+2122|NZGD2000 / Okarito 2000|4167|tmerc lat_0=-43.11 lon_0=170.260833333333 x_0=400000 y_0=800000|ne
+2123|NZGD2000 / Jacksons Bay 2000|4167|tmerc lat_0=-43.9777777777778 lon_0=168.606111111111 x_0=400000 y_0=800000|ne
+2124|NZGD2000 / Mount Pleasant 2000|4167|tmerc lat_0=-43.5905555555556 lon_0=172.726944444444 x_0=400000 y_0=800000|ne
+2125|NZGD2000 / Gawler 2000|4167|tmerc lat_0=-43.7486111111111 lon_0=171.360555555556 x_0=400000 y_0=800000|ne
+2126|NZGD2000 / Timaru 2000|4167|tmerc lat_0=-44.4019444444444 lon_0=171.057222222222 x_0=400000 y_0=800000|ne
+2127|NZGD2000 / Lindis Peak 2000|4167|tmerc lat_0=-44.735 lon_0=169.4675 x_0=400000 y_0=800000|ne
+2128|NZGD2000 / Mount Nicholas 2000|4167|tmerc lat_0=-45.1327777777778 lon_0=168.398611111111 x_0=400000 y_0=800000|ne
+2129|NZGD2000 / Mount York 2000|4167|tmerc lat_0=-45.5636111111111 lon_0=167.738611111111 x_0=400000 y_0=800000|ne
+2130|NZGD2000 / Observation Point 2000|4167|tmerc lat_0=-45.8161111111111 lon_0=170.628333333333 x_0=400000 y_0=800000|ne
+2131|NZGD2000 / North Taieri 2000|4167|tmerc lat_0=-45.8613888888889 lon_0=170.2825 k=0.99996 x_0=400000 y_0=800000|ne
+2132|NZGD2000 / Bluff 2000|4167|tmerc lat_0=-46.6 lon_0=168.342777777778 x_0=400000 y_0=800000|ne
 2133|NZGD2000 / UTM zone 58S|4167|utm zone=58 south
 2134|NZGD2000 / UTM zone 59S|4167|utm zone=59 south
 2135|NZGD2000 / UTM zone 60S|4167|utm zone=60 south
@@ -838,46 +838,46 @@ export const PROJECTED: string = `
 2163|US National Atlas Equal Area|4052|laea lat_0=45 lon_0=-100
 2164|Locodjo 1965 / TM 5 NW|4142|tmerc lon_0=-5 k=0.9996 x_0=500000
 2165|Abidjan 1987 / TM 5 NW|4143|tmerc lon_0=-5 k=0.9996 x_0=500000
-2166|Pulkovo 1942(83) / Gauss Kruger zone 3|4178|tmerc lon_0=9 x_0=3500000
-2167|Pulkovo 1942(83) / Gauss Kruger zone 4|4178|tmerc lon_0=12 x_0=4500000
-2168|Pulkovo 1942(83) / Gauss Kruger zone 5|4178|tmerc lon_0=15 x_0=5500000
-2169|LUREF / Luxembourg TM|4181|tmerc lat_0=49.8333333333333 lon_0=6.16666666666667 x_0=80000 y_0=100000
-2170|MGI / Slovenia Grid|4312|tmerc lon_0=15 k=0.9999 x_0=500000
-2171|Pulkovo 1942(58) / Poland zone I|4179|sterea lat_0=50.625 lon_0=21.0833333333333 k=0.9998 x_0=4637000 y_0=5647000
-2172|Pulkovo 1942(58) / Poland zone II|4179|sterea lat_0=53.0019444444444 lon_0=21.5027777777778 k=0.9998 x_0=4603000 y_0=5806000
-2173|Pulkovo 1942(58) / Poland zone III|4179|sterea lat_0=53.5833333333333 lon_0=17.0083333333333 k=0.9998 x_0=3501000 y_0=5999000
-2174|Pulkovo 1942(58) / Poland zone IV|4179|sterea lat_0=51.6708333333333 lon_0=16.6722222222222 k=0.9998 x_0=3703000 y_0=5627000
-2175|Pulkovo 1942(58) / Poland zone V|4179|tmerc lon_0=18.9583333333333 k=0.999983 x_0=237000 y_0=-4700000
-2176|ETRF2000-PL / CS2000/15|9702|tmerc lon_0=15 k=0.999923 x_0=5500000
-2177|ETRF2000-PL / CS2000/18|9702|tmerc lon_0=18 k=0.999923 x_0=6500000
-2178|ETRF2000-PL / CS2000/21|9702|tmerc lon_0=21 k=0.999923 x_0=7500000
-2179|ETRF2000-PL / CS2000/24|9702|tmerc lon_0=24 k=0.999923 x_0=8500000
-2180|ETRF2000-PL / CS92|9702|tmerc lon_0=19 k=0.9993 x_0=500000 y_0=-5300000
+2166|Pulkovo 1942(83) / Gauss Kruger zone 3|4178|tmerc lon_0=9 x_0=3500000|ne
+2167|Pulkovo 1942(83) / Gauss Kruger zone 4|4178|tmerc lon_0=12 x_0=4500000|ne
+2168|Pulkovo 1942(83) / Gauss Kruger zone 5|4178|tmerc lon_0=15 x_0=5500000|ne
+2169|LUREF / Luxembourg TM|4181|tmerc lat_0=49.8333333333333 lon_0=6.16666666666667 x_0=80000 y_0=100000|ne
+2170|MGI / Slovenia Grid|4312|tmerc lon_0=15 k=0.9999 x_0=500000|ne
+2171|Pulkovo 1942(58) / Poland zone I|4179|sterea lat_0=50.625 lon_0=21.0833333333333 k=0.9998 x_0=4637000 y_0=5647000|ne
+2172|Pulkovo 1942(58) / Poland zone II|4179|sterea lat_0=53.0019444444444 lon_0=21.5027777777778 k=0.9998 x_0=4603000 y_0=5806000|ne
+2173|Pulkovo 1942(58) / Poland zone III|4179|sterea lat_0=53.5833333333333 lon_0=17.0083333333333 k=0.9998 x_0=3501000 y_0=5999000|ne
+2174|Pulkovo 1942(58) / Poland zone IV|4179|sterea lat_0=51.6708333333333 lon_0=16.6722222222222 k=0.9998 x_0=3703000 y_0=5627000|ne
+2175|Pulkovo 1942(58) / Poland zone V|4179|tmerc lon_0=18.9583333333333 k=0.999983 x_0=237000 y_0=-4700000|ne
+2176|ETRF2000-PL / CS2000/15|9702|tmerc lon_0=15 k=0.999923 x_0=5500000|ne
+2177|ETRF2000-PL / CS2000/18|9702|tmerc lon_0=18 k=0.999923 x_0=6500000|ne
+2178|ETRF2000-PL / CS2000/21|9702|tmerc lon_0=21 k=0.999923 x_0=7500000|ne
+2179|ETRF2000-PL / CS2000/24|9702|tmerc lon_0=24 k=0.999923 x_0=8500000|ne
+2180|ETRF2000-PL / CS92|9702|tmerc lon_0=19 k=0.9993 x_0=500000 y_0=-5300000|ne
 2188|Azores Occidental 1939 / UTM zone 25N|4182|utm zone=25
 2189|Azores Central 1948 / UTM zone 26N|4183|utm zone=26
 2190|Azores Oriental 1940 / UTM zone 26N|4184|utm zone=26
 2191|Madeira 1936 / UTM zone 28N|4185|utm zone=28
 2192|ED50 / France EuroLambert|4230|lcc lat_1=46.8 lat_0=46.8 lon_0=2.33722916666667 k_0=0.99987742 x_0=600000 y_0=2200000
-2193|NZGD2000 / New Zealand Transverse Mercator 2000|4167|tmerc lon_0=173 k=0.9996 x_0=1600000 y_0=10000000
+2193|NZGD2000 / New Zealand Transverse Mercator 2000|4167|tmerc lon_0=173 k=0.9996 x_0=1600000 y_0=10000000|ne
 2194|American Samoa 1962 / American Samoa Lambert|4169|lcc lat_1=-14.2666666666667 lat_0=-14.2666666666667 lon_0=-170 x_0=152400.30480061 units=us-ft
 2195|NAD83(HARN) / UTM zone 2S|4152|utm zone=2 south
 2196|ETRS89 / Kp2000 Jutland|4258|tmerc lon_0=9.5 k=0.99995 x_0=200000
 2197|ETRS89 / Kp2000 Zealand|4258|tmerc lon_0=12 k=0.99995 x_0=500000
 2198|ETRS89 / Kp2000 Bornholm|4258|tmerc lon_0=15 x_0=900000
-2199|Albanian 1987 / Gauss Kruger zone 4|4191|tmerc lon_0=21 x_0=4500000
-2200|ATS77 / New Brunswick Stereographic (ATS77)|4122|sterea lat_0=46.5 lon_0=-66.5 k=0.999912 x_0=300000 y_0=800000
+2199|Albanian 1987 / Gauss Kruger zone 4|4191|tmerc lon_0=21 x_0=4500000|ne
+2200|ATS77 / New Brunswick Stereographic (ATS77)|4122|sterea lat_0=46.5 lon_0=-66.5 k=0.999912 x_0=300000 y_0=800000|ne
 2201|REGVEN / UTM zone 18N|4189|utm zone=18
 2202|REGVEN / UTM zone 19N|4189|utm zone=19
 2203|REGVEN / UTM zone 20N|4189|utm zone=20
 2204|NAD27 / Tennessee|4267|lcc lat_0=34.6666666666667 lon_0=-86 lat_1=35.25 lat_2=36.4166666666667 x_0=609601.219202438 y_0=30480.0609601219 units=us-ft
 2205|NAD83 / Kentucky North|4269|lcc lat_0=37.5 lon_0=-84.25 lat_1=37.9666666666667 lat_2=38.9666666666667 x_0=500000
-2206|ED50 / 3-degree Gauss-Kruger zone 9|4230|tmerc lon_0=27 x_0=9500000
-2207|ED50 / 3-degree Gauss-Kruger zone 10|4230|tmerc lon_0=30 x_0=10500000
-2208|ED50 / 3-degree Gauss-Kruger zone 11|4230|tmerc lon_0=33 x_0=11500000
-2209|ED50 / 3-degree Gauss-Kruger zone 12|4230|tmerc lon_0=36 x_0=12500000
-2210|ED50 / 3-degree Gauss-Kruger zone 13|4230|tmerc lon_0=39 x_0=13500000
-2211|ED50 / 3-degree Gauss-Kruger zone 14|4230|tmerc lon_0=42 x_0=14500000
-2212|ED50 / 3-degree Gauss-Kruger zone 15|4230|tmerc lon_0=45 x_0=15500000
+2206|ED50 / 3-degree Gauss-Kruger zone 9|4230|tmerc lon_0=27 x_0=9500000|ne
+2207|ED50 / 3-degree Gauss-Kruger zone 10|4230|tmerc lon_0=30 x_0=10500000|ne
+2208|ED50 / 3-degree Gauss-Kruger zone 11|4230|tmerc lon_0=33 x_0=11500000|ne
+2209|ED50 / 3-degree Gauss-Kruger zone 12|4230|tmerc lon_0=36 x_0=12500000|ne
+2210|ED50 / 3-degree Gauss-Kruger zone 13|4230|tmerc lon_0=39 x_0=13500000|ne
+2211|ED50 / 3-degree Gauss-Kruger zone 14|4230|tmerc lon_0=42 x_0=14500000|ne
+2212|ED50 / 3-degree Gauss-Kruger zone 15|4230|tmerc lon_0=45 x_0=15500000|ne
 2213|ETRS89 / TM 30 NE|4258|tmerc lon_0=30 k=0.9996 x_0=500000
 2214|Douala 1948 / AOF west|4192|tmerc lon_0=10.5 k=0.999 x_0=1000000 y_0=1000000
 2215|Manoca 1962 / UTM zone 32N|4193|utm zone=32
@@ -969,447 +969,447 @@ export const PROJECTED: string = `
 2316|Campo Inchauspe / UTM zone 20S|4221|utm zone=20 south
 2317|PSAD56 / ICN Regional|4248|lcc lat_0=6 lon_0=-66 lat_1=9 lat_2=3 x_0=1000000 y_0=1000000
 2318|Ain el Abd / Aramco Lambert|4204|lcc lat_0=25.08951 lon_0=48 lat_1=17 lat_2=33
-2319|ED50 / TM27|4230|tmerc lon_0=27 x_0=500000
-2320|ED50 / TM30|4230|tmerc lon_0=30 x_0=500000
-2321|ED50 / TM33|4230|tmerc lon_0=33 x_0=500000
-2322|ED50 / TM36|4230|tmerc lon_0=36 x_0=500000
-2323|ED50 / TM39|4230|tmerc lon_0=39 x_0=500000
-2324|ED50 / TM42|4230|tmerc lon_0=42 x_0=500000
-2325|ED50 / TM45|4230|tmerc lon_0=45 x_0=500000
-2326|Hong Kong 1980 Grid System|4611|tmerc lat_0=22.3121333333333 lon_0=114.178555555556 x_0=836694.05 y_0=819069.8
-2327|Xian 1980 / Gauss-Kruger zone 13|4610|tmerc lon_0=75 x_0=13500000
-2328|Xian 1980 / Gauss-Kruger zone 14|4610|tmerc lon_0=81 x_0=14500000
-2329|Xian 1980 / Gauss-Kruger zone 15|4610|tmerc lon_0=87 x_0=15500000
-2330|Xian 1980 / Gauss-Kruger zone 16|4610|tmerc lon_0=93 x_0=16500000
-2331|Xian 1980 / Gauss-Kruger zone 17|4610|tmerc lon_0=99 x_0=17500000
-2332|Xian 1980 / Gauss-Kruger zone 18|4610|tmerc lon_0=105 x_0=18500000
-2333|Xian 1980 / Gauss-Kruger zone 19|4610|tmerc lon_0=111 x_0=19500000
-2334|Xian 1980 / Gauss-Kruger zone 20|4610|tmerc lon_0=117 x_0=20500000
-2335|Xian 1980 / Gauss-Kruger zone 21|4610|tmerc lon_0=123 x_0=21500000
-2336|Xian 1980 / Gauss-Kruger zone 22|4610|tmerc lon_0=129 x_0=22500000
-2337|Xian 1980 / Gauss-Kruger zone 23|4610|tmerc lon_0=135 x_0=23500000
-2338|Xian 1980 / Gauss-Kruger CM 75E|4610|tmerc lon_0=75 x_0=500000
-2339|Xian 1980 / Gauss-Kruger CM 81E|4610|tmerc lon_0=81 x_0=500000
-2340|Xian 1980 / Gauss-Kruger CM 87E|4610|tmerc lon_0=87 x_0=500000
-2341|Xian 1980 / Gauss-Kruger CM 93E|4610|tmerc lon_0=93 x_0=500000
-2342|Xian 1980 / Gauss-Kruger CM 99E|4610|tmerc lon_0=99 x_0=500000
-2343|Xian 1980 / Gauss-Kruger CM 105E|4610|tmerc lon_0=105 x_0=500000
-2344|Xian 1980 / Gauss-Kruger CM 111E|4610|tmerc lon_0=111 x_0=500000
-2345|Xian 1980 / Gauss-Kruger CM 117E|4610|tmerc lon_0=117 x_0=500000
-2346|Xian 1980 / Gauss-Kruger CM 123E|4610|tmerc lon_0=123 x_0=500000
-2347|Xian 1980 / Gauss-Kruger CM 129E|4610|tmerc lon_0=129 x_0=500000
-2348|Xian 1980 / Gauss-Kruger CM 135E|4610|tmerc lon_0=135 x_0=500000
-2349|Xian 1980 / 3-degree Gauss-Kruger zone 25|4610|tmerc lon_0=75 x_0=25500000
-2350|Xian 1980 / 3-degree Gauss-Kruger zone 26|4610|tmerc lon_0=78 x_0=26500000
-2351|Xian 1980 / 3-degree Gauss-Kruger zone 27|4610|tmerc lon_0=81 x_0=27500000
-2352|Xian 1980 / 3-degree Gauss-Kruger zone 28|4610|tmerc lon_0=84 x_0=28500000
-2353|Xian 1980 / 3-degree Gauss-Kruger zone 29|4610|tmerc lon_0=87 x_0=29500000
-2354|Xian 1980 / 3-degree Gauss-Kruger zone 30|4610|tmerc lon_0=90 x_0=30500000
-2355|Xian 1980 / 3-degree Gauss-Kruger zone 31|4610|tmerc lon_0=93 x_0=31500000
-2356|Xian 1980 / 3-degree Gauss-Kruger zone 32|4610|tmerc lon_0=96 x_0=32500000
-2357|Xian 1980 / 3-degree Gauss-Kruger zone 33|4610|tmerc lon_0=99 x_0=33500000
-2358|Xian 1980 / 3-degree Gauss-Kruger zone 34|4610|tmerc lon_0=102 x_0=34500000
-2359|Xian 1980 / 3-degree Gauss-Kruger zone 35|4610|tmerc lon_0=105 x_0=35500000
-2360|Xian 1980 / 3-degree Gauss-Kruger zone 36|4610|tmerc lon_0=108 x_0=36500000
-2361|Xian 1980 / 3-degree Gauss-Kruger zone 37|4610|tmerc lon_0=111 x_0=37500000
-2362|Xian 1980 / 3-degree Gauss-Kruger zone 38|4610|tmerc lon_0=114 x_0=38500000
-2363|Xian 1980 / 3-degree Gauss-Kruger zone 39|4610|tmerc lon_0=117 x_0=39500000
-2364|Xian 1980 / 3-degree Gauss-Kruger zone 40|4610|tmerc lon_0=120 x_0=40500000
-2365|Xian 1980 / 3-degree Gauss-Kruger zone 41|4610|tmerc lon_0=123 x_0=41500000
-2366|Xian 1980 / 3-degree Gauss-Kruger zone 42|4610|tmerc lon_0=126 x_0=42500000
-2367|Xian 1980 / 3-degree Gauss-Kruger zone 43|4610|tmerc lon_0=129 x_0=43500000
-2368|Xian 1980 / 3-degree Gauss-Kruger zone 44|4610|tmerc lon_0=132 x_0=44500000
-2369|Xian 1980 / 3-degree Gauss-Kruger zone 45|4610|tmerc lon_0=135 x_0=45500000
-2370|Xian 1980 / 3-degree Gauss-Kruger CM 75E|4610|tmerc lon_0=75 x_0=500000
-2371|Xian 1980 / 3-degree Gauss-Kruger CM 78E|4610|tmerc lon_0=78 x_0=500000
-2372|Xian 1980 / 3-degree Gauss-Kruger CM 81E|4610|tmerc lon_0=81 x_0=500000
-2373|Xian 1980 / 3-degree Gauss-Kruger CM 84E|4610|tmerc lon_0=84 x_0=500000
-2374|Xian 1980 / 3-degree Gauss-Kruger CM 87E|4610|tmerc lon_0=87 x_0=500000
-2375|Xian 1980 / 3-degree Gauss-Kruger CM 90E|4610|tmerc lon_0=90 x_0=500000
-2376|Xian 1980 / 3-degree Gauss-Kruger CM 93E|4610|tmerc lon_0=93 x_0=500000
-2377|Xian 1980 / 3-degree Gauss-Kruger CM 96E|4610|tmerc lon_0=96 x_0=500000
-2378|Xian 1980 / 3-degree Gauss-Kruger CM 99E|4610|tmerc lon_0=99 x_0=500000
-2379|Xian 1980 / 3-degree Gauss-Kruger CM 102E|4610|tmerc lon_0=102 x_0=500000
-2380|Xian 1980 / 3-degree Gauss-Kruger CM 105E|4610|tmerc lon_0=105 x_0=500000
-2381|Xian 1980 / 3-degree Gauss-Kruger CM 108E|4610|tmerc lon_0=108 x_0=500000
-2382|Xian 1980 / 3-degree Gauss-Kruger CM 111E|4610|tmerc lon_0=111 x_0=500000
-2383|Xian 1980 / 3-degree Gauss-Kruger CM 114E|4610|tmerc lon_0=114 x_0=500000
-2384|Xian 1980 / 3-degree Gauss-Kruger CM 117E|4610|tmerc lon_0=117 x_0=500000
-2385|Xian 1980 / 3-degree Gauss-Kruger CM 120E|4610|tmerc lon_0=120 x_0=500000
-2386|Xian 1980 / 3-degree Gauss-Kruger CM 123E|4610|tmerc lon_0=123 x_0=500000
-2387|Xian 1980 / 3-degree Gauss-Kruger CM 126E|4610|tmerc lon_0=126 x_0=500000
-2388|Xian 1980 / 3-degree Gauss-Kruger CM 129E|4610|tmerc lon_0=129 x_0=500000
-2389|Xian 1980 / 3-degree Gauss-Kruger CM 132E|4610|tmerc lon_0=132 x_0=500000
-2390|Xian 1980 / 3-degree Gauss-Kruger CM 135E|4610|tmerc lon_0=135 x_0=500000
-2391|KKJ / Finland zone 1|4123|tmerc lon_0=21 x_0=1500000
-2392|KKJ / Finland zone 2|4123|tmerc lon_0=24 x_0=2500000
-2393|KKJ / Finland Uniform Coordinate System|4123|tmerc lon_0=27 x_0=3500000
-2393|KKJ / Finland Uniform Coordinate System|4123|tmerc lon_0=27 x_0=3500000
-2394|KKJ / Finland zone 4|4123|tmerc lon_0=30 x_0=4500000
-2395|South Yemen / Gauss-Kruger zone 8|4164|tmerc lon_0=45 x_0=8500000
-2396|South Yemen / Gauss-Kruger zone 9|4164|tmerc lon_0=51 x_0=9500000
-2397|Pulkovo 1942(83) / 3-degree Gauss-Kruger zone 3|4178|tmerc lon_0=9 x_0=3500000
-2398|Pulkovo 1942(83) / 3-degree Gauss-Kruger zone 4|4178|tmerc lon_0=12 x_0=4500000
-2399|Pulkovo 1942(83) / 3-degree Gauss-Kruger zone 5|4178|tmerc lon_0=15 x_0=5500000
-2400|RT90 2.5 gon W|4124|tmerc lon_0=15.8082777777778 x_0=1500000
-2401|Beijing 1954 / 3-degree Gauss-Kruger zone 25|4214|tmerc lon_0=75 x_0=25500000
-2402|Beijing 1954 / 3-degree Gauss-Kruger zone 26|4214|tmerc lon_0=78 x_0=26500000
-2403|Beijing 1954 / 3-degree Gauss-Kruger zone 27|4214|tmerc lon_0=81 x_0=27500000
-2404|Beijing 1954 / 3-degree Gauss-Kruger zone 28|4214|tmerc lon_0=84 x_0=28500000
-2405|Beijing 1954 / 3-degree Gauss-Kruger zone 29|4214|tmerc lon_0=87 x_0=29500000
-2406|Beijing 1954 / 3-degree Gauss-Kruger zone 30|4214|tmerc lon_0=90 x_0=30500000
-2407|Beijing 1954 / 3-degree Gauss-Kruger zone 31|4214|tmerc lon_0=93 x_0=31500000
-2408|Beijing 1954 / 3-degree Gauss-Kruger zone 32|4214|tmerc lon_0=96 x_0=32500000
-2409|Beijing 1954 / 3-degree Gauss-Kruger zone 33|4214|tmerc lon_0=99 x_0=33500000
-2410|Beijing 1954 / 3-degree Gauss-Kruger zone 34|4214|tmerc lon_0=102 x_0=34500000
-2411|Beijing 1954 / 3-degree Gauss-Kruger zone 35|4214|tmerc lon_0=105 x_0=35500000
-2412|Beijing 1954 / 3-degree Gauss-Kruger zone 36|4214|tmerc lon_0=108 x_0=36500000
-2413|Beijing 1954 / 3-degree Gauss-Kruger zone 37|4214|tmerc lon_0=111 x_0=37500000
-2414|Beijing 1954 / 3-degree Gauss-Kruger zone 38|4214|tmerc lon_0=114 x_0=38500000
-2415|Beijing 1954 / 3-degree Gauss-Kruger zone 39|4214|tmerc lon_0=117 x_0=39500000
-2416|Beijing 1954 / 3-degree Gauss-Kruger zone 40|4214|tmerc lon_0=120 x_0=40500000
-2417|Beijing 1954 / 3-degree Gauss-Kruger zone 41|4214|tmerc lon_0=123 x_0=41500000
-2418|Beijing 1954 / 3-degree Gauss-Kruger zone 42|4214|tmerc lon_0=126 x_0=42500000
-2419|Beijing 1954 / 3-degree Gauss-Kruger zone 43|4214|tmerc lon_0=129 x_0=43500000
-2420|Beijing 1954 / 3-degree Gauss-Kruger zone 44|4214|tmerc lon_0=132 x_0=44500000
-2421|Beijing 1954 / 3-degree Gauss-Kruger zone 45|4214|tmerc lon_0=135 x_0=45500000
-2422|Beijing 1954 / 3-degree Gauss-Kruger CM 75E|4214|tmerc lon_0=75 x_0=500000
-2423|Beijing 1954 / 3-degree Gauss-Kruger CM 78E|4214|tmerc lon_0=78 x_0=500000
-2424|Beijing 1954 / 3-degree Gauss-Kruger CM 81E|4214|tmerc lon_0=81 x_0=500000
-2425|Beijing 1954 / 3-degree Gauss-Kruger CM 84E|4214|tmerc lon_0=84 x_0=500000
-2426|Beijing 1954 / 3-degree Gauss-Kruger CM 87E|4214|tmerc lon_0=87 x_0=500000
-2427|Beijing 1954 / 3-degree Gauss-Kruger CM 90E|4214|tmerc lon_0=90 x_0=500000
-2428|Beijing 1954 / 3-degree Gauss-Kruger CM 93E|4214|tmerc lon_0=93 x_0=500000
-2429|Beijing 1954 / 3-degree Gauss-Kruger CM 96E|4214|tmerc lon_0=96 x_0=500000
-2430|Beijing 1954 / 3-degree Gauss-Kruger CM 99E|4214|tmerc lon_0=99 x_0=500000
-2431|Beijing 1954 / 3-degree Gauss-Kruger CM 102E|4214|tmerc lon_0=102 x_0=500000
-2432|Beijing 1954 / 3-degree Gauss-Kruger CM 105E|4214|tmerc lon_0=105 x_0=500000
-2433|Beijing 1954 / 3-degree Gauss-Kruger CM 108E|4214|tmerc lon_0=108 x_0=500000
-2434|Beijing 1954 / 3-degree Gauss-Kruger CM 111E|4214|tmerc lon_0=111 x_0=500000
-2435|Beijing 1954 / 3-degree Gauss-Kruger CM 114E|4214|tmerc lon_0=114 x_0=500000
-2436|Beijing 1954 / 3-degree Gauss-Kruger CM 117E|4214|tmerc lon_0=117 x_0=500000
-2437|Beijing 1954 / 3-degree Gauss-Kruger CM 120E|4214|tmerc lon_0=120 x_0=500000
-2438|Beijing 1954 / 3-degree Gauss-Kruger CM 123E|4214|tmerc lon_0=123 x_0=500000
-2439|Beijing 1954 / 3-degree Gauss-Kruger CM 126E|4214|tmerc lon_0=126 x_0=500000
-2440|Beijing 1954 / 3-degree Gauss-Kruger CM 129E|4214|tmerc lon_0=129 x_0=500000
-2441|Beijing 1954 / 3-degree Gauss-Kruger CM 132E|4214|tmerc lon_0=132 x_0=500000
-2442|Beijing 1954 / 3-degree Gauss-Kruger CM 135E|4214|tmerc lon_0=135 x_0=500000
-2443|JGD2000 / Japan Plane Rectangular CS I|4612|tmerc lat_0=33 lon_0=129.5 k=0.9999
-2444|JGD2000 / Japan Plane Rectangular CS II|4612|tmerc lat_0=33 lon_0=131 k=0.9999
-2445|JGD2000 / Japan Plane Rectangular CS III|4612|tmerc lat_0=36 lon_0=132.166666666667 k=0.9999
-2446|JGD2000 / Japan Plane Rectangular CS IV|4612|tmerc lat_0=33 lon_0=133.5 k=0.9999
-2447|JGD2000 / Japan Plane Rectangular CS V|4612|tmerc lat_0=36 lon_0=134.333333333333 k=0.9999
-2448|JGD2000 / Japan Plane Rectangular CS VI|4612|tmerc lat_0=36 lon_0=136 k=0.9999
-2449|JGD2000 / Japan Plane Rectangular CS VII|4612|tmerc lat_0=36 lon_0=137.166666666667 k=0.9999
-2450|JGD2000 / Japan Plane Rectangular CS VIII|4612|tmerc lat_0=36 lon_0=138.5 k=0.9999
-2451|JGD2000 / Japan Plane Rectangular CS IX|4612|tmerc lat_0=36 lon_0=139.833333333333 k=0.9999
-2452|JGD2000 / Japan Plane Rectangular CS X|4612|tmerc lat_0=40 lon_0=140.833333333333 k=0.9999
-2453|JGD2000 / Japan Plane Rectangular CS XI|4612|tmerc lat_0=44 lon_0=140.25 k=0.9999
-2454|JGD2000 / Japan Plane Rectangular CS XII|4612|tmerc lat_0=44 lon_0=142.25 k=0.9999
-2455|JGD2000 / Japan Plane Rectangular CS XIII|4612|tmerc lat_0=44 lon_0=144.25 k=0.9999
-2456|JGD2000 / Japan Plane Rectangular CS XIV|4612|tmerc lat_0=26 lon_0=142 k=0.9999
-2457|JGD2000 / Japan Plane Rectangular CS XV|4612|tmerc lat_0=26 lon_0=127.5 k=0.9999
-2458|JGD2000 / Japan Plane Rectangular CS XVI|4612|tmerc lat_0=26 lon_0=124 k=0.9999
-2459|JGD2000 / Japan Plane Rectangular CS XVII|4612|tmerc lat_0=26 lon_0=131 k=0.9999
-2460|JGD2000 / Japan Plane Rectangular CS XVIII|4612|tmerc lat_0=20 lon_0=136 k=0.9999
-2461|JGD2000 / Japan Plane Rectangular CS XIX|4612|tmerc lat_0=26 lon_0=154 k=0.9999
-2462|Albanian 1987 / Gauss-Kruger zone 4|4191|tmerc lon_0=21 x_0=4500000
-2463|Pulkovo 1995 / Gauss-Kruger CM 21E|4200|tmerc lon_0=21 x_0=500000
-2464|Pulkovo 1995 / Gauss-Kruger CM 27E|4200|tmerc lon_0=27 x_0=500000
-2465|Pulkovo 1995 / Gauss-Kruger CM 33E|4200|tmerc lon_0=33 x_0=500000
-2466|Pulkovo 1995 / Gauss-Kruger CM 39E|4200|tmerc lon_0=39 x_0=500000
-2467|Pulkovo 1995 / Gauss-Kruger CM 45E|4200|tmerc lon_0=45 x_0=500000
-2468|Pulkovo 1995 / Gauss-Kruger CM 51E|4200|tmerc lon_0=51 x_0=500000
-2469|Pulkovo 1995 / Gauss-Kruger CM 57E|4200|tmerc lon_0=57 x_0=500000
-2470|Pulkovo 1995 / Gauss-Kruger CM 63E|4200|tmerc lon_0=63 x_0=500000
-2471|Pulkovo 1995 / Gauss-Kruger CM 69E|4200|tmerc lon_0=69 x_0=500000
-2472|Pulkovo 1995 / Gauss-Kruger CM 75E|4200|tmerc lon_0=75 x_0=500000
-2473|Pulkovo 1995 / Gauss-Kruger CM 81E|4200|tmerc lon_0=81 x_0=500000
-2474|Pulkovo 1995 / Gauss-Kruger CM 87E|4200|tmerc lon_0=87 x_0=500000
-2475|Pulkovo 1995 / Gauss-Kruger CM 93E|4200|tmerc lon_0=93 x_0=500000
-2476|Pulkovo 1995 / Gauss-Kruger CM 99E|4200|tmerc lon_0=99 x_0=500000
-2477|Pulkovo 1995 / Gauss-Kruger CM 105E|4200|tmerc lon_0=105 x_0=500000
-2478|Pulkovo 1995 / Gauss-Kruger CM 111E|4200|tmerc lon_0=111 x_0=500000
-2479|Pulkovo 1995 / Gauss-Kruger CM 117E|4200|tmerc lon_0=117 x_0=500000
-2480|Pulkovo 1995 / Gauss-Kruger CM 123E|4200|tmerc lon_0=123 x_0=500000
-2481|Pulkovo 1995 / Gauss-Kruger CM 129E|4200|tmerc lon_0=129 x_0=500000
-2482|Pulkovo 1995 / Gauss-Kruger CM 135E|4200|tmerc lon_0=135 x_0=500000
-2483|Pulkovo 1995 / Gauss-Kruger CM 141E|4200|tmerc lon_0=141 x_0=500000
-2484|Pulkovo 1995 / Gauss-Kruger CM 147E|4200|tmerc lon_0=147 x_0=500000
-2485|Pulkovo 1995 / Gauss-Kruger CM 153E|4200|tmerc lon_0=153 x_0=500000
-2486|Pulkovo 1995 / Gauss-Kruger CM 159E|4200|tmerc lon_0=159 x_0=500000
-2487|Pulkovo 1995 / Gauss-Kruger CM 165E|4200|tmerc lon_0=165 x_0=500000
-2488|Pulkovo 1995 / Gauss-Kruger CM 171E|4200|tmerc lon_0=171 x_0=500000
-2489|Pulkovo 1995 / Gauss-Kruger CM 177E|4200|tmerc lon_0=177 x_0=500000
-2490|Pulkovo 1995 / Gauss-Kruger CM 177W|4200|tmerc lon_0=-177 x_0=500000
-2491|Pulkovo 1995 / Gauss-Kruger CM 171W|4200|tmerc lon_0=-171 x_0=500000
-2492|Pulkovo 1942 / Gauss-Kruger CM 9E|4284|tmerc lon_0=9 x_0=500000
-2493|Pulkovo 1942 / Gauss-Kruger CM 15E|4284|tmerc lon_0=15 x_0=500000
-2494|Pulkovo 1942 / Gauss-Kruger CM 21E|4284|tmerc lon_0=21 x_0=500000
-2495|Pulkovo 1942 / Gauss-Kruger CM 27E|4284|tmerc lon_0=27 x_0=500000
-2496|Pulkovo 1942 / Gauss-Kruger CM 33E|4284|tmerc lon_0=33 x_0=500000
-2497|Pulkovo 1942 / Gauss-Kruger CM 39E|4284|tmerc lon_0=39 x_0=500000
-2498|Pulkovo 1942 / Gauss-Kruger CM 45E|4284|tmerc lon_0=45 x_0=500000
-2499|Pulkovo 1942 / Gauss-Kruger CM 51E|4284|tmerc lon_0=51 x_0=500000
-2500|Pulkovo 1942 / Gauss-Kruger CM 57E|4284|tmerc lon_0=57 x_0=500000
-2501|Pulkovo 1942 / Gauss-Kruger CM 63E|4284|tmerc lon_0=63 x_0=500000
-2502|Pulkovo 1942 / Gauss-Kruger CM 69E|4284|tmerc lon_0=69 x_0=500000
-2503|Pulkovo 1942 / Gauss-Kruger CM 75E|4284|tmerc lon_0=75 x_0=500000
-2504|Pulkovo 1942 / Gauss-Kruger CM 81E|4284|tmerc lon_0=81 x_0=500000
-2505|Pulkovo 1942 / Gauss-Kruger CM 87E|4284|tmerc lon_0=87 x_0=500000
-2506|Pulkovo 1942 / Gauss-Kruger CM 93E|4284|tmerc lon_0=93 x_0=500000
-2507|Pulkovo 1942 / Gauss-Kruger CM 99E|4284|tmerc lon_0=99 x_0=500000
-2508|Pulkovo 1942 / Gauss-Kruger CM 105E|4284|tmerc lon_0=105 x_0=500000
-2509|Pulkovo 1942 / Gauss-Kruger CM 111E|4284|tmerc lon_0=111 x_0=500000
-2510|Pulkovo 1942 / Gauss-Kruger CM 117E|4284|tmerc lon_0=117 x_0=500000
-2511|Pulkovo 1942 / Gauss-Kruger CM 123E|4284|tmerc lon_0=123 x_0=500000
-2512|Pulkovo 1942 / Gauss-Kruger CM 129E|4284|tmerc lon_0=129 x_0=500000
-2513|Pulkovo 1942 / Gauss-Kruger CM 135E|4284|tmerc lon_0=135 x_0=500000
-2514|Pulkovo 1942 / Gauss-Kruger CM 141E|4284|tmerc lon_0=141 x_0=500000
-2515|Pulkovo 1942 / Gauss-Kruger CM 147E|4284|tmerc lon_0=147 x_0=500000
-2516|Pulkovo 1942 / Gauss-Kruger CM 153E|4284|tmerc lon_0=153 x_0=500000
-2517|Pulkovo 1942 / Gauss-Kruger CM 159E|4284|tmerc lon_0=159 x_0=500000
-2518|Pulkovo 1942 / Gauss-Kruger CM 165E|4284|tmerc lon_0=165 x_0=500000
-2519|Pulkovo 1942 / Gauss-Kruger CM 171E|4284|tmerc lon_0=171 x_0=500000
-2520|Pulkovo 1942 / Gauss-Kruger CM 177E|4284|tmerc lon_0=177 x_0=500000
-2521|Pulkovo 1942 / Gauss-Kruger CM 177W|4284|tmerc lon_0=-177 x_0=500000
-2522|Pulkovo 1942 / Gauss-Kruger CM 171W|4284|tmerc lon_0=-171 x_0=500000
-2523|Pulkovo 1942 / 3-degree Gauss-Kruger zone 7|4284|tmerc lon_0=21 x_0=7500000
-2524|Pulkovo 1942 / 3-degree Gauss-Kruger zone 8|4284|tmerc lon_0=24 x_0=8500000
-2525|Pulkovo 1942 / 3-degree Gauss-Kruger zone 9|4284|tmerc lon_0=27 x_0=9500000
-2526|Pulkovo 1942 / 3-degree Gauss-Kruger zone 10|4284|tmerc lon_0=30 x_0=10500000
-2527|Pulkovo 1942 / 3-degree Gauss-Kruger zone 11|4284|tmerc lon_0=33 x_0=11500000
-2528|Pulkovo 1942 / 3-degree Gauss-Kruger zone 12|4284|tmerc lon_0=36 x_0=12500000
-2529|Pulkovo 1942 / 3-degree Gauss-Kruger zone 13|4284|tmerc lon_0=39 x_0=13500000
-2530|Pulkovo 1942 / 3-degree Gauss-Kruger zone 14|4284|tmerc lon_0=42 x_0=14500000
-2531|Pulkovo 1942 / 3-degree Gauss-Kruger zone 15|4284|tmerc lon_0=45 x_0=15500000
-2532|Pulkovo 1942 / 3-degree Gauss-Kruger zone 16|4284|tmerc lon_0=48 x_0=16500000
-2533|Pulkovo 1942 / 3-degree Gauss-Kruger zone 17|4284|tmerc lon_0=51 x_0=17500000
-2534|Pulkovo 1942 / 3-degree Gauss-Kruger zone 18|4284|tmerc lon_0=54 x_0=18500000
-2535|Pulkovo 1942 / 3-degree Gauss-Kruger zone 19|4284|tmerc lon_0=57 x_0=19500000
-2536|Pulkovo 1942 / 3-degree Gauss-Kruger zone 20|4284|tmerc lon_0=60 x_0=20500000
-2537|Pulkovo 1942 / 3-degree Gauss-Kruger zone 21|4284|tmerc lon_0=63 x_0=21500000
-2538|Pulkovo 1942 / 3-degree Gauss-Kruger zone 22|4284|tmerc lon_0=66 x_0=22500000
-2539|Pulkovo 1942 / 3-degree Gauss-Kruger zone 23|4284|tmerc lon_0=69 x_0=23500000
-2540|Pulkovo 1942 / 3-degree Gauss-Kruger zone 24|4284|tmerc lon_0=72 x_0=24500000
-2541|Pulkovo 1942 / 3-degree Gauss-Kruger zone 25|4284|tmerc lon_0=75 x_0=25500000
-2542|Pulkovo 1942 / 3-degree Gauss-Kruger zone 26|4284|tmerc lon_0=78 x_0=26500000
-2543|Pulkovo 1942 / 3-degree Gauss-Kruger zone 27|4284|tmerc lon_0=81 x_0=27500000
-2544|Pulkovo 1942 / 3-degree Gauss-Kruger zone 28|4284|tmerc lon_0=84 x_0=28500000
-2545|Pulkovo 1942 / 3-degree Gauss-Kruger zone 29|4284|tmerc lon_0=87 x_0=29500000
-2546|Pulkovo 1942 / 3-degree Gauss-Kruger zone 30|4284|tmerc lon_0=90 x_0=30500000
-2547|Pulkovo 1942 / 3-degree Gauss-Kruger zone 31|4284|tmerc lon_0=93 x_0=31500000
-2548|Pulkovo 1942 / 3-degree Gauss-Kruger zone 32|4284|tmerc lon_0=96 x_0=32500000
-2549|Pulkovo 1942 / 3-degree Gauss-Kruger zone 33|4284|tmerc lon_0=99 x_0=33500000
+2319|ED50 / TM27|4230|tmerc lon_0=27 x_0=500000|ne
+2320|ED50 / TM30|4230|tmerc lon_0=30 x_0=500000|ne
+2321|ED50 / TM33|4230|tmerc lon_0=33 x_0=500000|ne
+2322|ED50 / TM36|4230|tmerc lon_0=36 x_0=500000|ne
+2323|ED50 / TM39|4230|tmerc lon_0=39 x_0=500000|ne
+2324|ED50 / TM42|4230|tmerc lon_0=42 x_0=500000|ne
+2325|ED50 / TM45|4230|tmerc lon_0=45 x_0=500000|ne
+2326|Hong Kong 1980 Grid System|4611|tmerc lat_0=22.3121333333333 lon_0=114.178555555556 x_0=836694.05 y_0=819069.8|ne
+2327|Xian 1980 / Gauss-Kruger zone 13|4610|tmerc lon_0=75 x_0=13500000|ne
+2328|Xian 1980 / Gauss-Kruger zone 14|4610|tmerc lon_0=81 x_0=14500000|ne
+2329|Xian 1980 / Gauss-Kruger zone 15|4610|tmerc lon_0=87 x_0=15500000|ne
+2330|Xian 1980 / Gauss-Kruger zone 16|4610|tmerc lon_0=93 x_0=16500000|ne
+2331|Xian 1980 / Gauss-Kruger zone 17|4610|tmerc lon_0=99 x_0=17500000|ne
+2332|Xian 1980 / Gauss-Kruger zone 18|4610|tmerc lon_0=105 x_0=18500000|ne
+2333|Xian 1980 / Gauss-Kruger zone 19|4610|tmerc lon_0=111 x_0=19500000|ne
+2334|Xian 1980 / Gauss-Kruger zone 20|4610|tmerc lon_0=117 x_0=20500000|ne
+2335|Xian 1980 / Gauss-Kruger zone 21|4610|tmerc lon_0=123 x_0=21500000|ne
+2336|Xian 1980 / Gauss-Kruger zone 22|4610|tmerc lon_0=129 x_0=22500000|ne
+2337|Xian 1980 / Gauss-Kruger zone 23|4610|tmerc lon_0=135 x_0=23500000|ne
+2338|Xian 1980 / Gauss-Kruger CM 75E|4610|tmerc lon_0=75 x_0=500000|ne
+2339|Xian 1980 / Gauss-Kruger CM 81E|4610|tmerc lon_0=81 x_0=500000|ne
+2340|Xian 1980 / Gauss-Kruger CM 87E|4610|tmerc lon_0=87 x_0=500000|ne
+2341|Xian 1980 / Gauss-Kruger CM 93E|4610|tmerc lon_0=93 x_0=500000|ne
+2342|Xian 1980 / Gauss-Kruger CM 99E|4610|tmerc lon_0=99 x_0=500000|ne
+2343|Xian 1980 / Gauss-Kruger CM 105E|4610|tmerc lon_0=105 x_0=500000|ne
+2344|Xian 1980 / Gauss-Kruger CM 111E|4610|tmerc lon_0=111 x_0=500000|ne
+2345|Xian 1980 / Gauss-Kruger CM 117E|4610|tmerc lon_0=117 x_0=500000|ne
+2346|Xian 1980 / Gauss-Kruger CM 123E|4610|tmerc lon_0=123 x_0=500000|ne
+2347|Xian 1980 / Gauss-Kruger CM 129E|4610|tmerc lon_0=129 x_0=500000|ne
+2348|Xian 1980 / Gauss-Kruger CM 135E|4610|tmerc lon_0=135 x_0=500000|ne
+2349|Xian 1980 / 3-degree Gauss-Kruger zone 25|4610|tmerc lon_0=75 x_0=25500000|ne
+2350|Xian 1980 / 3-degree Gauss-Kruger zone 26|4610|tmerc lon_0=78 x_0=26500000|ne
+2351|Xian 1980 / 3-degree Gauss-Kruger zone 27|4610|tmerc lon_0=81 x_0=27500000|ne
+2352|Xian 1980 / 3-degree Gauss-Kruger zone 28|4610|tmerc lon_0=84 x_0=28500000|ne
+2353|Xian 1980 / 3-degree Gauss-Kruger zone 29|4610|tmerc lon_0=87 x_0=29500000|ne
+2354|Xian 1980 / 3-degree Gauss-Kruger zone 30|4610|tmerc lon_0=90 x_0=30500000|ne
+2355|Xian 1980 / 3-degree Gauss-Kruger zone 31|4610|tmerc lon_0=93 x_0=31500000|ne
+2356|Xian 1980 / 3-degree Gauss-Kruger zone 32|4610|tmerc lon_0=96 x_0=32500000|ne
+2357|Xian 1980 / 3-degree Gauss-Kruger zone 33|4610|tmerc lon_0=99 x_0=33500000|ne
+2358|Xian 1980 / 3-degree Gauss-Kruger zone 34|4610|tmerc lon_0=102 x_0=34500000|ne
+2359|Xian 1980 / 3-degree Gauss-Kruger zone 35|4610|tmerc lon_0=105 x_0=35500000|ne
+2360|Xian 1980 / 3-degree Gauss-Kruger zone 36|4610|tmerc lon_0=108 x_0=36500000|ne
+2361|Xian 1980 / 3-degree Gauss-Kruger zone 37|4610|tmerc lon_0=111 x_0=37500000|ne
+2362|Xian 1980 / 3-degree Gauss-Kruger zone 38|4610|tmerc lon_0=114 x_0=38500000|ne
+2363|Xian 1980 / 3-degree Gauss-Kruger zone 39|4610|tmerc lon_0=117 x_0=39500000|ne
+2364|Xian 1980 / 3-degree Gauss-Kruger zone 40|4610|tmerc lon_0=120 x_0=40500000|ne
+2365|Xian 1980 / 3-degree Gauss-Kruger zone 41|4610|tmerc lon_0=123 x_0=41500000|ne
+2366|Xian 1980 / 3-degree Gauss-Kruger zone 42|4610|tmerc lon_0=126 x_0=42500000|ne
+2367|Xian 1980 / 3-degree Gauss-Kruger zone 43|4610|tmerc lon_0=129 x_0=43500000|ne
+2368|Xian 1980 / 3-degree Gauss-Kruger zone 44|4610|tmerc lon_0=132 x_0=44500000|ne
+2369|Xian 1980 / 3-degree Gauss-Kruger zone 45|4610|tmerc lon_0=135 x_0=45500000|ne
+2370|Xian 1980 / 3-degree Gauss-Kruger CM 75E|4610|tmerc lon_0=75 x_0=500000|ne
+2371|Xian 1980 / 3-degree Gauss-Kruger CM 78E|4610|tmerc lon_0=78 x_0=500000|ne
+2372|Xian 1980 / 3-degree Gauss-Kruger CM 81E|4610|tmerc lon_0=81 x_0=500000|ne
+2373|Xian 1980 / 3-degree Gauss-Kruger CM 84E|4610|tmerc lon_0=84 x_0=500000|ne
+2374|Xian 1980 / 3-degree Gauss-Kruger CM 87E|4610|tmerc lon_0=87 x_0=500000|ne
+2375|Xian 1980 / 3-degree Gauss-Kruger CM 90E|4610|tmerc lon_0=90 x_0=500000|ne
+2376|Xian 1980 / 3-degree Gauss-Kruger CM 93E|4610|tmerc lon_0=93 x_0=500000|ne
+2377|Xian 1980 / 3-degree Gauss-Kruger CM 96E|4610|tmerc lon_0=96 x_0=500000|ne
+2378|Xian 1980 / 3-degree Gauss-Kruger CM 99E|4610|tmerc lon_0=99 x_0=500000|ne
+2379|Xian 1980 / 3-degree Gauss-Kruger CM 102E|4610|tmerc lon_0=102 x_0=500000|ne
+2380|Xian 1980 / 3-degree Gauss-Kruger CM 105E|4610|tmerc lon_0=105 x_0=500000|ne
+2381|Xian 1980 / 3-degree Gauss-Kruger CM 108E|4610|tmerc lon_0=108 x_0=500000|ne
+2382|Xian 1980 / 3-degree Gauss-Kruger CM 111E|4610|tmerc lon_0=111 x_0=500000|ne
+2383|Xian 1980 / 3-degree Gauss-Kruger CM 114E|4610|tmerc lon_0=114 x_0=500000|ne
+2384|Xian 1980 / 3-degree Gauss-Kruger CM 117E|4610|tmerc lon_0=117 x_0=500000|ne
+2385|Xian 1980 / 3-degree Gauss-Kruger CM 120E|4610|tmerc lon_0=120 x_0=500000|ne
+2386|Xian 1980 / 3-degree Gauss-Kruger CM 123E|4610|tmerc lon_0=123 x_0=500000|ne
+2387|Xian 1980 / 3-degree Gauss-Kruger CM 126E|4610|tmerc lon_0=126 x_0=500000|ne
+2388|Xian 1980 / 3-degree Gauss-Kruger CM 129E|4610|tmerc lon_0=129 x_0=500000|ne
+2389|Xian 1980 / 3-degree Gauss-Kruger CM 132E|4610|tmerc lon_0=132 x_0=500000|ne
+2390|Xian 1980 / 3-degree Gauss-Kruger CM 135E|4610|tmerc lon_0=135 x_0=500000|ne
+2391|KKJ / Finland zone 1|4123|tmerc lon_0=21 x_0=1500000|ne
+2392|KKJ / Finland zone 2|4123|tmerc lon_0=24 x_0=2500000|ne
+2393|KKJ / Finland Uniform Coordinate System|4123|tmerc lon_0=27 x_0=3500000|ne
+2393|KKJ / Finland Uniform Coordinate System|4123|tmerc lon_0=27 x_0=3500000|ne
+2394|KKJ / Finland zone 4|4123|tmerc lon_0=30 x_0=4500000|ne
+2395|South Yemen / Gauss-Kruger zone 8|4164|tmerc lon_0=45 x_0=8500000|ne
+2396|South Yemen / Gauss-Kruger zone 9|4164|tmerc lon_0=51 x_0=9500000|ne
+2397|Pulkovo 1942(83) / 3-degree Gauss-Kruger zone 3|4178|tmerc lon_0=9 x_0=3500000|ne
+2398|Pulkovo 1942(83) / 3-degree Gauss-Kruger zone 4|4178|tmerc lon_0=12 x_0=4500000|ne
+2399|Pulkovo 1942(83) / 3-degree Gauss-Kruger zone 5|4178|tmerc lon_0=15 x_0=5500000|ne
+2400|RT90 2.5 gon W|4124|tmerc lon_0=15.8082777777778 x_0=1500000|ne
+2401|Beijing 1954 / 3-degree Gauss-Kruger zone 25|4214|tmerc lon_0=75 x_0=25500000|ne
+2402|Beijing 1954 / 3-degree Gauss-Kruger zone 26|4214|tmerc lon_0=78 x_0=26500000|ne
+2403|Beijing 1954 / 3-degree Gauss-Kruger zone 27|4214|tmerc lon_0=81 x_0=27500000|ne
+2404|Beijing 1954 / 3-degree Gauss-Kruger zone 28|4214|tmerc lon_0=84 x_0=28500000|ne
+2405|Beijing 1954 / 3-degree Gauss-Kruger zone 29|4214|tmerc lon_0=87 x_0=29500000|ne
+2406|Beijing 1954 / 3-degree Gauss-Kruger zone 30|4214|tmerc lon_0=90 x_0=30500000|ne
+2407|Beijing 1954 / 3-degree Gauss-Kruger zone 31|4214|tmerc lon_0=93 x_0=31500000|ne
+2408|Beijing 1954 / 3-degree Gauss-Kruger zone 32|4214|tmerc lon_0=96 x_0=32500000|ne
+2409|Beijing 1954 / 3-degree Gauss-Kruger zone 33|4214|tmerc lon_0=99 x_0=33500000|ne
+2410|Beijing 1954 / 3-degree Gauss-Kruger zone 34|4214|tmerc lon_0=102 x_0=34500000|ne
+2411|Beijing 1954 / 3-degree Gauss-Kruger zone 35|4214|tmerc lon_0=105 x_0=35500000|ne
+2412|Beijing 1954 / 3-degree Gauss-Kruger zone 36|4214|tmerc lon_0=108 x_0=36500000|ne
+2413|Beijing 1954 / 3-degree Gauss-Kruger zone 37|4214|tmerc lon_0=111 x_0=37500000|ne
+2414|Beijing 1954 / 3-degree Gauss-Kruger zone 38|4214|tmerc lon_0=114 x_0=38500000|ne
+2415|Beijing 1954 / 3-degree Gauss-Kruger zone 39|4214|tmerc lon_0=117 x_0=39500000|ne
+2416|Beijing 1954 / 3-degree Gauss-Kruger zone 40|4214|tmerc lon_0=120 x_0=40500000|ne
+2417|Beijing 1954 / 3-degree Gauss-Kruger zone 41|4214|tmerc lon_0=123 x_0=41500000|ne
+2418|Beijing 1954 / 3-degree Gauss-Kruger zone 42|4214|tmerc lon_0=126 x_0=42500000|ne
+2419|Beijing 1954 / 3-degree Gauss-Kruger zone 43|4214|tmerc lon_0=129 x_0=43500000|ne
+2420|Beijing 1954 / 3-degree Gauss-Kruger zone 44|4214|tmerc lon_0=132 x_0=44500000|ne
+2421|Beijing 1954 / 3-degree Gauss-Kruger zone 45|4214|tmerc lon_0=135 x_0=45500000|ne
+2422|Beijing 1954 / 3-degree Gauss-Kruger CM 75E|4214|tmerc lon_0=75 x_0=500000|ne
+2423|Beijing 1954 / 3-degree Gauss-Kruger CM 78E|4214|tmerc lon_0=78 x_0=500000|ne
+2424|Beijing 1954 / 3-degree Gauss-Kruger CM 81E|4214|tmerc lon_0=81 x_0=500000|ne
+2425|Beijing 1954 / 3-degree Gauss-Kruger CM 84E|4214|tmerc lon_0=84 x_0=500000|ne
+2426|Beijing 1954 / 3-degree Gauss-Kruger CM 87E|4214|tmerc lon_0=87 x_0=500000|ne
+2427|Beijing 1954 / 3-degree Gauss-Kruger CM 90E|4214|tmerc lon_0=90 x_0=500000|ne
+2428|Beijing 1954 / 3-degree Gauss-Kruger CM 93E|4214|tmerc lon_0=93 x_0=500000|ne
+2429|Beijing 1954 / 3-degree Gauss-Kruger CM 96E|4214|tmerc lon_0=96 x_0=500000|ne
+2430|Beijing 1954 / 3-degree Gauss-Kruger CM 99E|4214|tmerc lon_0=99 x_0=500000|ne
+2431|Beijing 1954 / 3-degree Gauss-Kruger CM 102E|4214|tmerc lon_0=102 x_0=500000|ne
+2432|Beijing 1954 / 3-degree Gauss-Kruger CM 105E|4214|tmerc lon_0=105 x_0=500000|ne
+2433|Beijing 1954 / 3-degree Gauss-Kruger CM 108E|4214|tmerc lon_0=108 x_0=500000|ne
+2434|Beijing 1954 / 3-degree Gauss-Kruger CM 111E|4214|tmerc lon_0=111 x_0=500000|ne
+2435|Beijing 1954 / 3-degree Gauss-Kruger CM 114E|4214|tmerc lon_0=114 x_0=500000|ne
+2436|Beijing 1954 / 3-degree Gauss-Kruger CM 117E|4214|tmerc lon_0=117 x_0=500000|ne
+2437|Beijing 1954 / 3-degree Gauss-Kruger CM 120E|4214|tmerc lon_0=120 x_0=500000|ne
+2438|Beijing 1954 / 3-degree Gauss-Kruger CM 123E|4214|tmerc lon_0=123 x_0=500000|ne
+2439|Beijing 1954 / 3-degree Gauss-Kruger CM 126E|4214|tmerc lon_0=126 x_0=500000|ne
+2440|Beijing 1954 / 3-degree Gauss-Kruger CM 129E|4214|tmerc lon_0=129 x_0=500000|ne
+2441|Beijing 1954 / 3-degree Gauss-Kruger CM 132E|4214|tmerc lon_0=132 x_0=500000|ne
+2442|Beijing 1954 / 3-degree Gauss-Kruger CM 135E|4214|tmerc lon_0=135 x_0=500000|ne
+2443|JGD2000 / Japan Plane Rectangular CS I|4612|tmerc lat_0=33 lon_0=129.5 k=0.9999|ne
+2444|JGD2000 / Japan Plane Rectangular CS II|4612|tmerc lat_0=33 lon_0=131 k=0.9999|ne
+2445|JGD2000 / Japan Plane Rectangular CS III|4612|tmerc lat_0=36 lon_0=132.166666666667 k=0.9999|ne
+2446|JGD2000 / Japan Plane Rectangular CS IV|4612|tmerc lat_0=33 lon_0=133.5 k=0.9999|ne
+2447|JGD2000 / Japan Plane Rectangular CS V|4612|tmerc lat_0=36 lon_0=134.333333333333 k=0.9999|ne
+2448|JGD2000 / Japan Plane Rectangular CS VI|4612|tmerc lat_0=36 lon_0=136 k=0.9999|ne
+2449|JGD2000 / Japan Plane Rectangular CS VII|4612|tmerc lat_0=36 lon_0=137.166666666667 k=0.9999|ne
+2450|JGD2000 / Japan Plane Rectangular CS VIII|4612|tmerc lat_0=36 lon_0=138.5 k=0.9999|ne
+2451|JGD2000 / Japan Plane Rectangular CS IX|4612|tmerc lat_0=36 lon_0=139.833333333333 k=0.9999|ne
+2452|JGD2000 / Japan Plane Rectangular CS X|4612|tmerc lat_0=40 lon_0=140.833333333333 k=0.9999|ne
+2453|JGD2000 / Japan Plane Rectangular CS XI|4612|tmerc lat_0=44 lon_0=140.25 k=0.9999|ne
+2454|JGD2000 / Japan Plane Rectangular CS XII|4612|tmerc lat_0=44 lon_0=142.25 k=0.9999|ne
+2455|JGD2000 / Japan Plane Rectangular CS XIII|4612|tmerc lat_0=44 lon_0=144.25 k=0.9999|ne
+2456|JGD2000 / Japan Plane Rectangular CS XIV|4612|tmerc lat_0=26 lon_0=142 k=0.9999|ne
+2457|JGD2000 / Japan Plane Rectangular CS XV|4612|tmerc lat_0=26 lon_0=127.5 k=0.9999|ne
+2458|JGD2000 / Japan Plane Rectangular CS XVI|4612|tmerc lat_0=26 lon_0=124 k=0.9999|ne
+2459|JGD2000 / Japan Plane Rectangular CS XVII|4612|tmerc lat_0=26 lon_0=131 k=0.9999|ne
+2460|JGD2000 / Japan Plane Rectangular CS XVIII|4612|tmerc lat_0=20 lon_0=136 k=0.9999|ne
+2461|JGD2000 / Japan Plane Rectangular CS XIX|4612|tmerc lat_0=26 lon_0=154 k=0.9999|ne
+2462|Albanian 1987 / Gauss-Kruger zone 4|4191|tmerc lon_0=21 x_0=4500000|ne
+2463|Pulkovo 1995 / Gauss-Kruger CM 21E|4200|tmerc lon_0=21 x_0=500000|ne
+2464|Pulkovo 1995 / Gauss-Kruger CM 27E|4200|tmerc lon_0=27 x_0=500000|ne
+2465|Pulkovo 1995 / Gauss-Kruger CM 33E|4200|tmerc lon_0=33 x_0=500000|ne
+2466|Pulkovo 1995 / Gauss-Kruger CM 39E|4200|tmerc lon_0=39 x_0=500000|ne
+2467|Pulkovo 1995 / Gauss-Kruger CM 45E|4200|tmerc lon_0=45 x_0=500000|ne
+2468|Pulkovo 1995 / Gauss-Kruger CM 51E|4200|tmerc lon_0=51 x_0=500000|ne
+2469|Pulkovo 1995 / Gauss-Kruger CM 57E|4200|tmerc lon_0=57 x_0=500000|ne
+2470|Pulkovo 1995 / Gauss-Kruger CM 63E|4200|tmerc lon_0=63 x_0=500000|ne
+2471|Pulkovo 1995 / Gauss-Kruger CM 69E|4200|tmerc lon_0=69 x_0=500000|ne
+2472|Pulkovo 1995 / Gauss-Kruger CM 75E|4200|tmerc lon_0=75 x_0=500000|ne
+2473|Pulkovo 1995 / Gauss-Kruger CM 81E|4200|tmerc lon_0=81 x_0=500000|ne
+2474|Pulkovo 1995 / Gauss-Kruger CM 87E|4200|tmerc lon_0=87 x_0=500000|ne
+2475|Pulkovo 1995 / Gauss-Kruger CM 93E|4200|tmerc lon_0=93 x_0=500000|ne
+2476|Pulkovo 1995 / Gauss-Kruger CM 99E|4200|tmerc lon_0=99 x_0=500000|ne
+2477|Pulkovo 1995 / Gauss-Kruger CM 105E|4200|tmerc lon_0=105 x_0=500000|ne
+2478|Pulkovo 1995 / Gauss-Kruger CM 111E|4200|tmerc lon_0=111 x_0=500000|ne
+2479|Pulkovo 1995 / Gauss-Kruger CM 117E|4200|tmerc lon_0=117 x_0=500000|ne
+2480|Pulkovo 1995 / Gauss-Kruger CM 123E|4200|tmerc lon_0=123 x_0=500000|ne
+2481|Pulkovo 1995 / Gauss-Kruger CM 129E|4200|tmerc lon_0=129 x_0=500000|ne
+2482|Pulkovo 1995 / Gauss-Kruger CM 135E|4200|tmerc lon_0=135 x_0=500000|ne
+2483|Pulkovo 1995 / Gauss-Kruger CM 141E|4200|tmerc lon_0=141 x_0=500000|ne
+2484|Pulkovo 1995 / Gauss-Kruger CM 147E|4200|tmerc lon_0=147 x_0=500000|ne
+2485|Pulkovo 1995 / Gauss-Kruger CM 153E|4200|tmerc lon_0=153 x_0=500000|ne
+2486|Pulkovo 1995 / Gauss-Kruger CM 159E|4200|tmerc lon_0=159 x_0=500000|ne
+2487|Pulkovo 1995 / Gauss-Kruger CM 165E|4200|tmerc lon_0=165 x_0=500000|ne
+2488|Pulkovo 1995 / Gauss-Kruger CM 171E|4200|tmerc lon_0=171 x_0=500000|ne
+2489|Pulkovo 1995 / Gauss-Kruger CM 177E|4200|tmerc lon_0=177 x_0=500000|ne
+2490|Pulkovo 1995 / Gauss-Kruger CM 177W|4200|tmerc lon_0=-177 x_0=500000|ne
+2491|Pulkovo 1995 / Gauss-Kruger CM 171W|4200|tmerc lon_0=-171 x_0=500000|ne
+2492|Pulkovo 1942 / Gauss-Kruger CM 9E|4284|tmerc lon_0=9 x_0=500000|ne
+2493|Pulkovo 1942 / Gauss-Kruger CM 15E|4284|tmerc lon_0=15 x_0=500000|ne
+2494|Pulkovo 1942 / Gauss-Kruger CM 21E|4284|tmerc lon_0=21 x_0=500000|ne
+2495|Pulkovo 1942 / Gauss-Kruger CM 27E|4284|tmerc lon_0=27 x_0=500000|ne
+2496|Pulkovo 1942 / Gauss-Kruger CM 33E|4284|tmerc lon_0=33 x_0=500000|ne
+2497|Pulkovo 1942 / Gauss-Kruger CM 39E|4284|tmerc lon_0=39 x_0=500000|ne
+2498|Pulkovo 1942 / Gauss-Kruger CM 45E|4284|tmerc lon_0=45 x_0=500000|ne
+2499|Pulkovo 1942 / Gauss-Kruger CM 51E|4284|tmerc lon_0=51 x_0=500000|ne
+2500|Pulkovo 1942 / Gauss-Kruger CM 57E|4284|tmerc lon_0=57 x_0=500000|ne
+2501|Pulkovo 1942 / Gauss-Kruger CM 63E|4284|tmerc lon_0=63 x_0=500000|ne
+2502|Pulkovo 1942 / Gauss-Kruger CM 69E|4284|tmerc lon_0=69 x_0=500000|ne
+2503|Pulkovo 1942 / Gauss-Kruger CM 75E|4284|tmerc lon_0=75 x_0=500000|ne
+2504|Pulkovo 1942 / Gauss-Kruger CM 81E|4284|tmerc lon_0=81 x_0=500000|ne
+2505|Pulkovo 1942 / Gauss-Kruger CM 87E|4284|tmerc lon_0=87 x_0=500000|ne
+2506|Pulkovo 1942 / Gauss-Kruger CM 93E|4284|tmerc lon_0=93 x_0=500000|ne
+2507|Pulkovo 1942 / Gauss-Kruger CM 99E|4284|tmerc lon_0=99 x_0=500000|ne
+2508|Pulkovo 1942 / Gauss-Kruger CM 105E|4284|tmerc lon_0=105 x_0=500000|ne
+2509|Pulkovo 1942 / Gauss-Kruger CM 111E|4284|tmerc lon_0=111 x_0=500000|ne
+2510|Pulkovo 1942 / Gauss-Kruger CM 117E|4284|tmerc lon_0=117 x_0=500000|ne
+2511|Pulkovo 1942 / Gauss-Kruger CM 123E|4284|tmerc lon_0=123 x_0=500000|ne
+2512|Pulkovo 1942 / Gauss-Kruger CM 129E|4284|tmerc lon_0=129 x_0=500000|ne
+2513|Pulkovo 1942 / Gauss-Kruger CM 135E|4284|tmerc lon_0=135 x_0=500000|ne
+2514|Pulkovo 1942 / Gauss-Kruger CM 141E|4284|tmerc lon_0=141 x_0=500000|ne
+2515|Pulkovo 1942 / Gauss-Kruger CM 147E|4284|tmerc lon_0=147 x_0=500000|ne
+2516|Pulkovo 1942 / Gauss-Kruger CM 153E|4284|tmerc lon_0=153 x_0=500000|ne
+2517|Pulkovo 1942 / Gauss-Kruger CM 159E|4284|tmerc lon_0=159 x_0=500000|ne
+2518|Pulkovo 1942 / Gauss-Kruger CM 165E|4284|tmerc lon_0=165 x_0=500000|ne
+2519|Pulkovo 1942 / Gauss-Kruger CM 171E|4284|tmerc lon_0=171 x_0=500000|ne
+2520|Pulkovo 1942 / Gauss-Kruger CM 177E|4284|tmerc lon_0=177 x_0=500000|ne
+2521|Pulkovo 1942 / Gauss-Kruger CM 177W|4284|tmerc lon_0=-177 x_0=500000|ne
+2522|Pulkovo 1942 / Gauss-Kruger CM 171W|4284|tmerc lon_0=-171 x_0=500000|ne
+2523|Pulkovo 1942 / 3-degree Gauss-Kruger zone 7|4284|tmerc lon_0=21 x_0=7500000|ne
+2524|Pulkovo 1942 / 3-degree Gauss-Kruger zone 8|4284|tmerc lon_0=24 x_0=8500000|ne
+2525|Pulkovo 1942 / 3-degree Gauss-Kruger zone 9|4284|tmerc lon_0=27 x_0=9500000|ne
+2526|Pulkovo 1942 / 3-degree Gauss-Kruger zone 10|4284|tmerc lon_0=30 x_0=10500000|ne
+2527|Pulkovo 1942 / 3-degree Gauss-Kruger zone 11|4284|tmerc lon_0=33 x_0=11500000|ne
+2528|Pulkovo 1942 / 3-degree Gauss-Kruger zone 12|4284|tmerc lon_0=36 x_0=12500000|ne
+2529|Pulkovo 1942 / 3-degree Gauss-Kruger zone 13|4284|tmerc lon_0=39 x_0=13500000|ne
+2530|Pulkovo 1942 / 3-degree Gauss-Kruger zone 14|4284|tmerc lon_0=42 x_0=14500000|ne
+2531|Pulkovo 1942 / 3-degree Gauss-Kruger zone 15|4284|tmerc lon_0=45 x_0=15500000|ne
+2532|Pulkovo 1942 / 3-degree Gauss-Kruger zone 16|4284|tmerc lon_0=48 x_0=16500000|ne
+2533|Pulkovo 1942 / 3-degree Gauss-Kruger zone 17|4284|tmerc lon_0=51 x_0=17500000|ne
+2534|Pulkovo 1942 / 3-degree Gauss-Kruger zone 18|4284|tmerc lon_0=54 x_0=18500000|ne
+2535|Pulkovo 1942 / 3-degree Gauss-Kruger zone 19|4284|tmerc lon_0=57 x_0=19500000|ne
+2536|Pulkovo 1942 / 3-degree Gauss-Kruger zone 20|4284|tmerc lon_0=60 x_0=20500000|ne
+2537|Pulkovo 1942 / 3-degree Gauss-Kruger zone 21|4284|tmerc lon_0=63 x_0=21500000|ne
+2538|Pulkovo 1942 / 3-degree Gauss-Kruger zone 22|4284|tmerc lon_0=66 x_0=22500000|ne
+2539|Pulkovo 1942 / 3-degree Gauss-Kruger zone 23|4284|tmerc lon_0=69 x_0=23500000|ne
+2540|Pulkovo 1942 / 3-degree Gauss-Kruger zone 24|4284|tmerc lon_0=72 x_0=24500000|ne
+2541|Pulkovo 1942 / 3-degree Gauss-Kruger zone 25|4284|tmerc lon_0=75 x_0=25500000|ne
+2542|Pulkovo 1942 / 3-degree Gauss-Kruger zone 26|4284|tmerc lon_0=78 x_0=26500000|ne
+2543|Pulkovo 1942 / 3-degree Gauss-Kruger zone 27|4284|tmerc lon_0=81 x_0=27500000|ne
+2544|Pulkovo 1942 / 3-degree Gauss-Kruger zone 28|4284|tmerc lon_0=84 x_0=28500000|ne
+2545|Pulkovo 1942 / 3-degree Gauss-Kruger zone 29|4284|tmerc lon_0=87 x_0=29500000|ne
+2546|Pulkovo 1942 / 3-degree Gauss-Kruger zone 30|4284|tmerc lon_0=90 x_0=30500000|ne
+2547|Pulkovo 1942 / 3-degree Gauss-Kruger zone 31|4284|tmerc lon_0=93 x_0=31500000|ne
+2548|Pulkovo 1942 / 3-degree Gauss-Kruger zone 32|4284|tmerc lon_0=96 x_0=32500000|ne
+2549|Pulkovo 1942 / 3-degree Gauss-Kruger zone 33|4284|tmerc lon_0=99 x_0=33500000|ne
 2550|Samboja / UTM zone 50S|4125|utm zone=50 south
-2551|Pulkovo 1942 / 3-degree Gauss-Kruger zone 34|4284|tmerc lon_0=102 x_0=34500000
-2552|Pulkovo 1942 / 3-degree Gauss-Kruger zone 35|4284|tmerc lon_0=105 x_0=35500000
-2553|Pulkovo 1942 / 3-degree Gauss-Kruger zone 36|4284|tmerc lon_0=108 x_0=36500000
-2554|Pulkovo 1942 / 3-degree Gauss-Kruger zone 37|4284|tmerc lon_0=111 x_0=37500000
-2555|Pulkovo 1942 / 3-degree Gauss-Kruger zone 38|4284|tmerc lon_0=114 x_0=38500000
-2556|Pulkovo 1942 / 3-degree Gauss-Kruger zone 39|4284|tmerc lon_0=117 x_0=39500000
-2557|Pulkovo 1942 / 3-degree Gauss-Kruger zone 40|4284|tmerc lon_0=120 x_0=40500000
-2558|Pulkovo 1942 / 3-degree Gauss-Kruger zone 41|4284|tmerc lon_0=123 x_0=41500000
-2559|Pulkovo 1942 / 3-degree Gauss-Kruger zone 42|4284|tmerc lon_0=126 x_0=42500000
-2560|Pulkovo 1942 / 3-degree Gauss-Kruger zone 43|4284|tmerc lon_0=129 x_0=43500000
-2561|Pulkovo 1942 / 3-degree Gauss-Kruger zone 44|4284|tmerc lon_0=132 x_0=44500000
-2562|Pulkovo 1942 / 3-degree Gauss-Kruger zone 45|4284|tmerc lon_0=135 x_0=45500000
-2563|Pulkovo 1942 / 3-degree Gauss-Kruger zone 46|4284|tmerc lon_0=138 x_0=46500000
-2564|Pulkovo 1942 / 3-degree Gauss-Kruger zone 47|4284|tmerc lon_0=141 x_0=47500000
-2565|Pulkovo 1942 / 3-degree Gauss-Kruger zone 48|4284|tmerc lon_0=144 x_0=48500000
-2566|Pulkovo 1942 / 3-degree Gauss-Kruger zone 49|4284|tmerc lon_0=147 x_0=49500000
-2567|Pulkovo 1942 / 3-degree Gauss-Kruger zone 50|4284|tmerc lon_0=150 x_0=50500000
-2568|Pulkovo 1942 / 3-degree Gauss-Kruger zone 51|4284|tmerc lon_0=153 x_0=51500000
-2569|Pulkovo 1942 / 3-degree Gauss-Kruger zone 52|4284|tmerc lon_0=156 x_0=52500000
-2570|Pulkovo 1942 / 3-degree Gauss-Kruger zone 53|4284|tmerc lon_0=159 x_0=53500000
-2571|Pulkovo 1942 / 3-degree Gauss-Kruger zone 54|4284|tmerc lon_0=162 x_0=54500000
-2572|Pulkovo 1942 / 3-degree Gauss-Kruger zone 55|4284|tmerc lon_0=165 x_0=55500000
-2573|Pulkovo 1942 / 3-degree Gauss-Kruger zone 56|4284|tmerc lon_0=168 x_0=56500000
-2574|Pulkovo 1942 / 3-degree Gauss-Kruger zone 57|4284|tmerc lon_0=171 x_0=57500000
-2575|Pulkovo 1942 / 3-degree Gauss-Kruger zone 58|4284|tmerc lon_0=174 x_0=58500000
-2576|Pulkovo 1942 / 3-degree Gauss-Kruger zone 59|4284|tmerc lon_0=177 x_0=59500000
-2577|Pulkovo 1942 / 3-degree Gauss-Kruger zone 60|4284|tmerc lon_0=180 x_0=60000000
-2578|Pulkovo 1942 / 3-degree Gauss-Kruger zone 61|4284|tmerc lon_0=-177 x_0=61500000
-2579|Pulkovo 1942 / 3-degree Gauss-Kruger zone 62|4284|tmerc lon_0=-174 x_0=62500000
-2580|Pulkovo 1942 / 3-degree Gauss-Kruger zone 63|4284|tmerc lon_0=-171 x_0=63500000
-2581|Pulkovo 1942 / 3-degree Gauss-Kruger zone 64|4284|tmerc lon_0=-168 x_0=64500000
-2582|Pulkovo 1942 / 3-degree Gauss-Kruger CM 21E|4284|tmerc lon_0=21 x_0=500000
-2583|Pulkovo 1942 / 3-degree Gauss-Kruger CM 24E|4284|tmerc lon_0=24 x_0=500000
-2584|Pulkovo 1942 / 3-degree Gauss-Kruger CM 27E|4284|tmerc lon_0=27 x_0=500000
-2585|Pulkovo 1942 / 3-degree Gauss-Kruger CM 30E|4284|tmerc lon_0=30 x_0=500000
-2586|Pulkovo 1942 / 3-degree Gauss-Kruger CM 33E|4284|tmerc lon_0=33 x_0=500000
-2587|Pulkovo 1942 / 3-degree Gauss-Kruger CM 36E|4284|tmerc lon_0=36 x_0=500000
-2588|Pulkovo 1942 / 3-degree Gauss-Kruger CM 39E|4284|tmerc lon_0=39 x_0=500000
-2589|Pulkovo 1942 / 3-degree Gauss-Kruger CM 42E|4284|tmerc lon_0=42 x_0=500000
-2590|Pulkovo 1942 / 3-degree Gauss-Kruger CM 45E|4284|tmerc lon_0=45 x_0=500000
-2591|Pulkovo 1942 / 3-degree Gauss-Kruger CM 48E|4284|tmerc lon_0=48 x_0=500000
-2592|Pulkovo 1942 / 3-degree Gauss-Kruger CM 51E|4284|tmerc lon_0=51 x_0=500000
-2593|Pulkovo 1942 / 3-degree Gauss-Kruger CM 54E|4284|tmerc lon_0=54 x_0=500000
-2594|Pulkovo 1942 / 3-degree Gauss-Kruger CM 57E|4284|tmerc lon_0=57 x_0=500000
-2595|Pulkovo 1942 / 3-degree Gauss-Kruger CM 60E|4284|tmerc lon_0=60 x_0=500000
-2596|Pulkovo 1942 / 3-degree Gauss-Kruger CM 63E|4284|tmerc lon_0=63 x_0=500000
-2597|Pulkovo 1942 / 3-degree Gauss-Kruger CM 66E|4284|tmerc lon_0=66 x_0=500000
-2598|Pulkovo 1942 / 3-degree Gauss-Kruger CM 69E|4284|tmerc lon_0=69 x_0=500000
-2599|Pulkovo 1942 / 3-degree Gauss-Kruger CM 72E|4284|tmerc lon_0=72 x_0=500000
-2600|Lietuvos Koordinoei Sistema 1994|4669|tmerc lon_0=24 k=0.9998 x_0=500000
-2601|Pulkovo 1942 / 3-degree Gauss-Kruger CM 75E|4284|tmerc lon_0=75 x_0=500000
-2602|Pulkovo 1942 / 3-degree Gauss-Kruger CM 78E|4284|tmerc lon_0=78 x_0=500000
-2603|Pulkovo 1942 / 3-degree Gauss-Kruger CM 81E|4284|tmerc lon_0=81 x_0=500000
-2604|Pulkovo 1942 / 3-degree Gauss-Kruger CM 84E|4284|tmerc lon_0=84 x_0=500000
-2605|Pulkovo 1942 / 3-degree Gauss-Kruger CM 87E|4284|tmerc lon_0=87 x_0=500000
-2606|Pulkovo 1942 / 3-degree Gauss-Kruger CM 90E|4284|tmerc lon_0=90 x_0=500000
-2607|Pulkovo 1942 / 3-degree Gauss-Kruger CM 93E|4284|tmerc lon_0=93 x_0=500000
-2608|Pulkovo 1942 / 3-degree Gauss-Kruger CM 96E|4284|tmerc lon_0=96 x_0=500000
-2609|Pulkovo 1942 / 3-degree Gauss-Kruger CM 99E|4284|tmerc lon_0=99 x_0=500000
-2610|Pulkovo 1942 / 3-degree Gauss-Kruger CM 102E|4284|tmerc lon_0=102 x_0=500000
-2611|Pulkovo 1942 / 3-degree Gauss-Kruger CM 105E|4284|tmerc lon_0=105 x_0=500000
-2612|Pulkovo 1942 / 3-degree Gauss-Kruger CM 108E|4284|tmerc lon_0=108 x_0=500000
-2613|Pulkovo 1942 / 3-degree Gauss-Kruger CM 111E|4284|tmerc lon_0=111 x_0=500000
-2614|Pulkovo 1942 / 3-degree Gauss-Kruger CM 114E|4284|tmerc lon_0=114 x_0=500000
-2615|Pulkovo 1942 / 3-degree Gauss-Kruger CM 117E|4284|tmerc lon_0=117 x_0=500000
-2616|Pulkovo 1942 / 3-degree Gauss-Kruger CM 120E|4284|tmerc lon_0=120 x_0=500000
-2617|Pulkovo 1942 / 3-degree Gauss-Kruger CM 123E|4284|tmerc lon_0=123 x_0=500000
-2618|Pulkovo 1942 / 3-degree Gauss-Kruger CM 126E|4284|tmerc lon_0=126 x_0=500000
-2619|Pulkovo 1942 / 3-degree Gauss-Kruger CM 129E|4284|tmerc lon_0=129 x_0=500000
-2620|Pulkovo 1942 / 3-degree Gauss-Kruger CM 132E|4284|tmerc lon_0=132 x_0=500000
-2621|Pulkovo 1942 / 3-degree Gauss-Kruger CM 135E|4284|tmerc lon_0=135 x_0=500000
-2622|Pulkovo 1942 / 3-degree Gauss-Kruger CM 138E|4284|tmerc lon_0=138 x_0=500000
-2623|Pulkovo 1942 / 3-degree Gauss-Kruger CM 141E|4284|tmerc lon_0=141 x_0=500000
-2624|Pulkovo 1942 / 3-degree Gauss-Kruger CM 144E|4284|tmerc lon_0=144 x_0=500000
-2625|Pulkovo 1942 / 3-degree Gauss-Kruger CM 147E|4284|tmerc lon_0=147 x_0=500000
-2626|Pulkovo 1942 / 3-degree Gauss-Kruger CM 150E|4284|tmerc lon_0=150 x_0=500000
-2627|Pulkovo 1942 / 3-degree Gauss-Kruger CM 153E|4284|tmerc lon_0=153 x_0=500000
-2628|Pulkovo 1942 / 3-degree Gauss-Kruger CM 156E|4284|tmerc lon_0=156 x_0=500000
-2629|Pulkovo 1942 / 3-degree Gauss-Kruger CM 159E|4284|tmerc lon_0=159 x_0=500000
-2630|Pulkovo 1942 / 3-degree Gauss-Kruger CM 162E|4284|tmerc lon_0=162 x_0=500000
-2631|Pulkovo 1942 / 3-degree Gauss-Kruger CM 165E|4284|tmerc lon_0=165 x_0=500000
-2632|Pulkovo 1942 / 3-degree Gauss-Kruger CM 168E|4284|tmerc lon_0=168 x_0=500000
-2633|Pulkovo 1942 / 3-degree Gauss-Kruger CM 171E|4284|tmerc lon_0=171 x_0=500000
-2634|Pulkovo 1942 / 3-degree Gauss-Kruger CM 174E|4284|tmerc lon_0=174 x_0=500000
-2635|Pulkovo 1942 / 3-degree Gauss-Kruger CM 177E|4284|tmerc lon_0=177 x_0=500000
-2636|Pulkovo 1942 / 3-degree Gauss-Kruger CM 180E|4284|tmerc lon_0=180 x_0=500000
-2637|Pulkovo 1942 / 3-degree Gauss-Kruger CM 177W|4284|tmerc lon_0=-177 x_0=500000
-2638|Pulkovo 1942 / 3-degree Gauss-Kruger CM 174W|4284|tmerc lon_0=-174 x_0=500000
-2639|Pulkovo 1942 / 3-degree Gauss-Kruger CM 171W|4284|tmerc lon_0=-171 x_0=500000
-2640|Pulkovo 1942 / 3-degree Gauss-Kruger CM 168W|4284|tmerc lon_0=-168 x_0=500000
-2641|Pulkovo 1995 / 3-degree Gauss-Kruger zone 7|4200|tmerc lon_0=21 x_0=7500000
-2642|Pulkovo 1995 / 3-degree Gauss-Kruger zone 8|4200|tmerc lon_0=24 x_0=8500000
-2643|Pulkovo 1995 / 3-degree Gauss-Kruger zone 9|4200|tmerc lon_0=27 x_0=9500000
-2644|Pulkovo 1995 / 3-degree Gauss-Kruger zone 10|4200|tmerc lon_0=30 x_0=10500000
-2645|Pulkovo 1995 / 3-degree Gauss-Kruger zone 11|4200|tmerc lon_0=33 x_0=11500000
-2646|Pulkovo 1995 / 3-degree Gauss-Kruger zone 12|4200|tmerc lon_0=36 x_0=12500000
-2647|Pulkovo 1995 / 3-degree Gauss-Kruger zone 13|4200|tmerc lon_0=39 x_0=13500000
-2648|Pulkovo 1995 / 3-degree Gauss-Kruger zone 14|4200|tmerc lon_0=42 x_0=14500000
-2649|Pulkovo 1995 / 3-degree Gauss-Kruger zone 15|4200|tmerc lon_0=45 x_0=15500000
-2650|Pulkovo 1995 / 3-degree Gauss-Kruger zone 16|4200|tmerc lon_0=48 x_0=16500000
-2651|Pulkovo 1995 / 3-degree Gauss-Kruger zone 17|4200|tmerc lon_0=51 x_0=17500000
-2652|Pulkovo 1995 / 3-degree Gauss-Kruger zone 18|4200|tmerc lon_0=54 x_0=18500000
-2653|Pulkovo 1995 / 3-degree Gauss-Kruger zone 19|4200|tmerc lon_0=57 x_0=19500000
-2654|Pulkovo 1995 / 3-degree Gauss-Kruger zone 20|4200|tmerc lon_0=60 x_0=20500000
-2655|Pulkovo 1995 / 3-degree Gauss-Kruger zone 21|4200|tmerc lon_0=63 x_0=21500000
-2656|Pulkovo 1995 / 3-degree Gauss-Kruger zone 22|4200|tmerc lon_0=66 x_0=22500000
-2657|Pulkovo 1995 / 3-degree Gauss-Kruger zone 23|4200|tmerc lon_0=69 x_0=23500000
-2658|Pulkovo 1995 / 3-degree Gauss-Kruger zone 24|4200|tmerc lon_0=72 x_0=24500000
-2659|Pulkovo 1995 / 3-degree Gauss-Kruger zone 25|4200|tmerc lon_0=75 x_0=25500000
-2660|Pulkovo 1995 / 3-degree Gauss-Kruger zone 26|4200|tmerc lon_0=78 x_0=26500000
-2661|Pulkovo 1995 / 3-degree Gauss-Kruger zone 27|4200|tmerc lon_0=81 x_0=27500000
-2662|Pulkovo 1995 / 3-degree Gauss-Kruger zone 28|4200|tmerc lon_0=84 x_0=28500000
-2663|Pulkovo 1995 / 3-degree Gauss-Kruger zone 29|4200|tmerc lon_0=87 x_0=29500000
-2664|Pulkovo 1995 / 3-degree Gauss-Kruger zone 30|4200|tmerc lon_0=90 x_0=30500000
-2665|Pulkovo 1995 / 3-degree Gauss-Kruger zone 31|4200|tmerc lon_0=93 x_0=31500000
-2666|Pulkovo 1995 / 3-degree Gauss-Kruger zone 32|4200|tmerc lon_0=96 x_0=32500000
-2667|Pulkovo 1995 / 3-degree Gauss-Kruger zone 33|4200|tmerc lon_0=99 x_0=33500000
-2668|Pulkovo 1995 / 3-degree Gauss-Kruger zone 34|4200|tmerc lon_0=102 x_0=34500000
-2669|Pulkovo 1995 / 3-degree Gauss-Kruger zone 35|4200|tmerc lon_0=105 x_0=35500000
-2670|Pulkovo 1995 / 3-degree Gauss-Kruger zone 36|4200|tmerc lon_0=108 x_0=36500000
-2671|Pulkovo 1995 / 3-degree Gauss-Kruger zone 37|4200|tmerc lon_0=111 x_0=37500000
-2672|Pulkovo 1995 / 3-degree Gauss-Kruger zone 38|4200|tmerc lon_0=114 x_0=38500000
-2673|Pulkovo 1995 / 3-degree Gauss-Kruger zone 39|4200|tmerc lon_0=117 x_0=39500000
-2674|Pulkovo 1995 / 3-degree Gauss-Kruger zone 40|4200|tmerc lon_0=120 x_0=40500000
-2675|Pulkovo 1995 / 3-degree Gauss-Kruger zone 41|4200|tmerc lon_0=123 x_0=41500000
-2676|Pulkovo 1995 / 3-degree Gauss-Kruger zone 42|4200|tmerc lon_0=126 x_0=42500000
-2677|Pulkovo 1995 / 3-degree Gauss-Kruger zone 43|4200|tmerc lon_0=129 x_0=43500000
-2678|Pulkovo 1995 / 3-degree Gauss-Kruger zone 44|4200|tmerc lon_0=132 x_0=44500000
-2679|Pulkovo 1995 / 3-degree Gauss-Kruger zone 45|4200|tmerc lon_0=135 x_0=45500000
-2680|Pulkovo 1995 / 3-degree Gauss-Kruger zone 46|4200|tmerc lon_0=138 x_0=46500000
-2681|Pulkovo 1995 / 3-degree Gauss-Kruger zone 47|4200|tmerc lon_0=141 x_0=47500000
-2682|Pulkovo 1995 / 3-degree Gauss-Kruger zone 48|4200|tmerc lon_0=144 x_0=48500000
-2683|Pulkovo 1995 / 3-degree Gauss-Kruger zone 49|4200|tmerc lon_0=147 x_0=49500000
-2684|Pulkovo 1995 / 3-degree Gauss-Kruger zone 50|4200|tmerc lon_0=150 x_0=50500000
-2685|Pulkovo 1995 / 3-degree Gauss-Kruger zone 51|4200|tmerc lon_0=153 x_0=51500000
-2686|Pulkovo 1995 / 3-degree Gauss-Kruger zone 52|4200|tmerc lon_0=156 x_0=52500000
-2687|Pulkovo 1995 / 3-degree Gauss-Kruger zone 53|4200|tmerc lon_0=159 x_0=53500000
-2688|Pulkovo 1995 / 3-degree Gauss-Kruger zone 54|4200|tmerc lon_0=162 x_0=54500000
-2689|Pulkovo 1995 / 3-degree Gauss-Kruger zone 55|4200|tmerc lon_0=165 x_0=55500000
-2690|Pulkovo 1995 / 3-degree Gauss-Kruger zone 56|4200|tmerc lon_0=168 x_0=56500000
-2691|Pulkovo 1995 / 3-degree Gauss-Kruger zone 57|4200|tmerc lon_0=171 x_0=57500000
-2692|Pulkovo 1995 / 3-degree Gauss-Kruger zone 58|4200|tmerc lon_0=174 x_0=58500000
-2693|Pulkovo 1995 / 3-degree Gauss-Kruger zone 59|4200|tmerc lon_0=177 x_0=59500000
-2694|Pulkovo 1995 / 3-degree Gauss-Kruger zone 60|4200|tmerc lon_0=180 x_0=60000000
-2695|Pulkovo 1995 / 3-degree Gauss-Kruger zone 61|4200|tmerc lon_0=-177 x_0=61500000
-2696|Pulkovo 1995 / 3-degree Gauss-Kruger zone 62|4200|tmerc lon_0=-174 x_0=62500000
-2697|Pulkovo 1995 / 3-degree Gauss-Kruger zone 63|4200|tmerc lon_0=-171 x_0=63500000
-2698|Pulkovo 1995 / 3-degree Gauss-Kruger zone 64|4200|tmerc lon_0=-168 x_0=64500000
-2699|Pulkovo 1995 / 3-degree Gauss-Kruger CM 21E|4200|tmerc lon_0=21 x_0=500000
-2700|Pulkovo 1995 / 3-degree Gauss-Kruger CM 24E|4200|tmerc lon_0=24 x_0=500000
-2701|Pulkovo 1995 / 3-degree Gauss-Kruger CM 27E|4200|tmerc lon_0=27 x_0=500000
-2702|Pulkovo 1995 / 3-degree Gauss-Kruger CM 30E|4200|tmerc lon_0=30 x_0=500000
-2703|Pulkovo 1995 / 3-degree Gauss-Kruger CM 33E|4200|tmerc lon_0=33 x_0=500000
-2704|Pulkovo 1995 / 3-degree Gauss-Kruger CM 36E|4200|tmerc lon_0=36 x_0=500000
-2705|Pulkovo 1995 / 3-degree Gauss-Kruger CM 39E|4200|tmerc lon_0=39 x_0=500000
-2706|Pulkovo 1995 / 3-degree Gauss-Kruger CM 42E|4200|tmerc lon_0=42 x_0=500000
-2707|Pulkovo 1995 / 3-degree Gauss-Kruger CM 45E|4200|tmerc lon_0=45 x_0=500000
-2708|Pulkovo 1995 / 3-degree Gauss-Kruger CM 48E|4200|tmerc lon_0=48 x_0=500000
-2709|Pulkovo 1995 / 3-degree Gauss-Kruger CM 51E|4200|tmerc lon_0=51 x_0=500000
-2710|Pulkovo 1995 / 3-degree Gauss-Kruger CM 54E|4200|tmerc lon_0=54 x_0=500000
-2711|Pulkovo 1995 / 3-degree Gauss-Kruger CM 57E|4200|tmerc lon_0=57 x_0=500000
-2712|Pulkovo 1995 / 3-degree Gauss-Kruger CM 60E|4200|tmerc lon_0=60 x_0=500000
-2713|Pulkovo 1995 / 3-degree Gauss-Kruger CM 63E|4200|tmerc lon_0=63 x_0=500000
-2714|Pulkovo 1995 / 3-degree Gauss-Kruger CM 66E|4200|tmerc lon_0=66 x_0=500000
-2715|Pulkovo 1995 / 3-degree Gauss-Kruger CM 69E|4200|tmerc lon_0=69 x_0=500000
-2716|Pulkovo 1995 / 3-degree Gauss-Kruger CM 72E|4200|tmerc lon_0=72 x_0=500000
-2717|Pulkovo 1995 / 3-degree Gauss-Kruger CM 75E|4200|tmerc lon_0=75 x_0=500000
-2718|Pulkovo 1995 / 3-degree Gauss-Kruger CM 78E|4200|tmerc lon_0=78 x_0=500000
-2719|Pulkovo 1995 / 3-degree Gauss-Kruger CM 81E|4200|tmerc lon_0=81 x_0=500000
-2720|Pulkovo 1995 / 3-degree Gauss-Kruger CM 84E|4200|tmerc lon_0=84 x_0=500000
-2721|Pulkovo 1995 / 3-degree Gauss-Kruger CM 87E|4200|tmerc lon_0=87 x_0=500000
-2722|Pulkovo 1995 / 3-degree Gauss-Kruger CM 90E|4200|tmerc lon_0=90 x_0=500000
-2723|Pulkovo 1995 / 3-degree Gauss-Kruger CM 93E|4200|tmerc lon_0=93 x_0=500000
-2724|Pulkovo 1995 / 3-degree Gauss-Kruger CM 96E|4200|tmerc lon_0=96 x_0=500000
-2725|Pulkovo 1995 / 3-degree Gauss-Kruger CM 99E|4200|tmerc lon_0=99 x_0=500000
-2726|Pulkovo 1995 / 3-degree Gauss-Kruger CM 102E|4200|tmerc lon_0=102 x_0=500000
-2727|Pulkovo 1995 / 3-degree Gauss-Kruger CM 105E|4200|tmerc lon_0=105 x_0=500000
-2728|Pulkovo 1995 / 3-degree Gauss-Kruger CM 108E|4200|tmerc lon_0=108 x_0=500000
-2729|Pulkovo 1995 / 3-degree Gauss-Kruger CM 111E|4200|tmerc lon_0=111 x_0=500000
-2730|Pulkovo 1995 / 3-degree Gauss-Kruger CM 114E|4200|tmerc lon_0=114 x_0=500000
-2731|Pulkovo 1995 / 3-degree Gauss-Kruger CM 117E|4200|tmerc lon_0=117 x_0=500000
-2732|Pulkovo 1995 / 3-degree Gauss-Kruger CM 120E|4200|tmerc lon_0=120 x_0=500000
-2733|Pulkovo 1995 / 3-degree Gauss-Kruger CM 123E|4200|tmerc lon_0=123 x_0=500000
-2734|Pulkovo 1995 / 3-degree Gauss-Kruger CM 126E|4200|tmerc lon_0=126 x_0=500000
-2735|Pulkovo 1995 / 3-degree Gauss-Kruger CM 129E|4200|tmerc lon_0=129 x_0=500000
+2551|Pulkovo 1942 / 3-degree Gauss-Kruger zone 34|4284|tmerc lon_0=102 x_0=34500000|ne
+2552|Pulkovo 1942 / 3-degree Gauss-Kruger zone 35|4284|tmerc lon_0=105 x_0=35500000|ne
+2553|Pulkovo 1942 / 3-degree Gauss-Kruger zone 36|4284|tmerc lon_0=108 x_0=36500000|ne
+2554|Pulkovo 1942 / 3-degree Gauss-Kruger zone 37|4284|tmerc lon_0=111 x_0=37500000|ne
+2555|Pulkovo 1942 / 3-degree Gauss-Kruger zone 38|4284|tmerc lon_0=114 x_0=38500000|ne
+2556|Pulkovo 1942 / 3-degree Gauss-Kruger zone 39|4284|tmerc lon_0=117 x_0=39500000|ne
+2557|Pulkovo 1942 / 3-degree Gauss-Kruger zone 40|4284|tmerc lon_0=120 x_0=40500000|ne
+2558|Pulkovo 1942 / 3-degree Gauss-Kruger zone 41|4284|tmerc lon_0=123 x_0=41500000|ne
+2559|Pulkovo 1942 / 3-degree Gauss-Kruger zone 42|4284|tmerc lon_0=126 x_0=42500000|ne
+2560|Pulkovo 1942 / 3-degree Gauss-Kruger zone 43|4284|tmerc lon_0=129 x_0=43500000|ne
+2561|Pulkovo 1942 / 3-degree Gauss-Kruger zone 44|4284|tmerc lon_0=132 x_0=44500000|ne
+2562|Pulkovo 1942 / 3-degree Gauss-Kruger zone 45|4284|tmerc lon_0=135 x_0=45500000|ne
+2563|Pulkovo 1942 / 3-degree Gauss-Kruger zone 46|4284|tmerc lon_0=138 x_0=46500000|ne
+2564|Pulkovo 1942 / 3-degree Gauss-Kruger zone 47|4284|tmerc lon_0=141 x_0=47500000|ne
+2565|Pulkovo 1942 / 3-degree Gauss-Kruger zone 48|4284|tmerc lon_0=144 x_0=48500000|ne
+2566|Pulkovo 1942 / 3-degree Gauss-Kruger zone 49|4284|tmerc lon_0=147 x_0=49500000|ne
+2567|Pulkovo 1942 / 3-degree Gauss-Kruger zone 50|4284|tmerc lon_0=150 x_0=50500000|ne
+2568|Pulkovo 1942 / 3-degree Gauss-Kruger zone 51|4284|tmerc lon_0=153 x_0=51500000|ne
+2569|Pulkovo 1942 / 3-degree Gauss-Kruger zone 52|4284|tmerc lon_0=156 x_0=52500000|ne
+2570|Pulkovo 1942 / 3-degree Gauss-Kruger zone 53|4284|tmerc lon_0=159 x_0=53500000|ne
+2571|Pulkovo 1942 / 3-degree Gauss-Kruger zone 54|4284|tmerc lon_0=162 x_0=54500000|ne
+2572|Pulkovo 1942 / 3-degree Gauss-Kruger zone 55|4284|tmerc lon_0=165 x_0=55500000|ne
+2573|Pulkovo 1942 / 3-degree Gauss-Kruger zone 56|4284|tmerc lon_0=168 x_0=56500000|ne
+2574|Pulkovo 1942 / 3-degree Gauss-Kruger zone 57|4284|tmerc lon_0=171 x_0=57500000|ne
+2575|Pulkovo 1942 / 3-degree Gauss-Kruger zone 58|4284|tmerc lon_0=174 x_0=58500000|ne
+2576|Pulkovo 1942 / 3-degree Gauss-Kruger zone 59|4284|tmerc lon_0=177 x_0=59500000|ne
+2577|Pulkovo 1942 / 3-degree Gauss-Kruger zone 60|4284|tmerc lon_0=180 x_0=60000000|ne
+2578|Pulkovo 1942 / 3-degree Gauss-Kruger zone 61|4284|tmerc lon_0=-177 x_0=61500000|ne
+2579|Pulkovo 1942 / 3-degree Gauss-Kruger zone 62|4284|tmerc lon_0=-174 x_0=62500000|ne
+2580|Pulkovo 1942 / 3-degree Gauss-Kruger zone 63|4284|tmerc lon_0=-171 x_0=63500000|ne
+2581|Pulkovo 1942 / 3-degree Gauss-Kruger zone 64|4284|tmerc lon_0=-168 x_0=64500000|ne
+2582|Pulkovo 1942 / 3-degree Gauss-Kruger CM 21E|4284|tmerc lon_0=21 x_0=500000|ne
+2583|Pulkovo 1942 / 3-degree Gauss-Kruger CM 24E|4284|tmerc lon_0=24 x_0=500000|ne
+2584|Pulkovo 1942 / 3-degree Gauss-Kruger CM 27E|4284|tmerc lon_0=27 x_0=500000|ne
+2585|Pulkovo 1942 / 3-degree Gauss-Kruger CM 30E|4284|tmerc lon_0=30 x_0=500000|ne
+2586|Pulkovo 1942 / 3-degree Gauss-Kruger CM 33E|4284|tmerc lon_0=33 x_0=500000|ne
+2587|Pulkovo 1942 / 3-degree Gauss-Kruger CM 36E|4284|tmerc lon_0=36 x_0=500000|ne
+2588|Pulkovo 1942 / 3-degree Gauss-Kruger CM 39E|4284|tmerc lon_0=39 x_0=500000|ne
+2589|Pulkovo 1942 / 3-degree Gauss-Kruger CM 42E|4284|tmerc lon_0=42 x_0=500000|ne
+2590|Pulkovo 1942 / 3-degree Gauss-Kruger CM 45E|4284|tmerc lon_0=45 x_0=500000|ne
+2591|Pulkovo 1942 / 3-degree Gauss-Kruger CM 48E|4284|tmerc lon_0=48 x_0=500000|ne
+2592|Pulkovo 1942 / 3-degree Gauss-Kruger CM 51E|4284|tmerc lon_0=51 x_0=500000|ne
+2593|Pulkovo 1942 / 3-degree Gauss-Kruger CM 54E|4284|tmerc lon_0=54 x_0=500000|ne
+2594|Pulkovo 1942 / 3-degree Gauss-Kruger CM 57E|4284|tmerc lon_0=57 x_0=500000|ne
+2595|Pulkovo 1942 / 3-degree Gauss-Kruger CM 60E|4284|tmerc lon_0=60 x_0=500000|ne
+2596|Pulkovo 1942 / 3-degree Gauss-Kruger CM 63E|4284|tmerc lon_0=63 x_0=500000|ne
+2597|Pulkovo 1942 / 3-degree Gauss-Kruger CM 66E|4284|tmerc lon_0=66 x_0=500000|ne
+2598|Pulkovo 1942 / 3-degree Gauss-Kruger CM 69E|4284|tmerc lon_0=69 x_0=500000|ne
+2599|Pulkovo 1942 / 3-degree Gauss-Kruger CM 72E|4284|tmerc lon_0=72 x_0=500000|ne
+2600|Lietuvos Koordinoei Sistema 1994|4669|tmerc lon_0=24 k=0.9998 x_0=500000|ne
+2601|Pulkovo 1942 / 3-degree Gauss-Kruger CM 75E|4284|tmerc lon_0=75 x_0=500000|ne
+2602|Pulkovo 1942 / 3-degree Gauss-Kruger CM 78E|4284|tmerc lon_0=78 x_0=500000|ne
+2603|Pulkovo 1942 / 3-degree Gauss-Kruger CM 81E|4284|tmerc lon_0=81 x_0=500000|ne
+2604|Pulkovo 1942 / 3-degree Gauss-Kruger CM 84E|4284|tmerc lon_0=84 x_0=500000|ne
+2605|Pulkovo 1942 / 3-degree Gauss-Kruger CM 87E|4284|tmerc lon_0=87 x_0=500000|ne
+2606|Pulkovo 1942 / 3-degree Gauss-Kruger CM 90E|4284|tmerc lon_0=90 x_0=500000|ne
+2607|Pulkovo 1942 / 3-degree Gauss-Kruger CM 93E|4284|tmerc lon_0=93 x_0=500000|ne
+2608|Pulkovo 1942 / 3-degree Gauss-Kruger CM 96E|4284|tmerc lon_0=96 x_0=500000|ne
+2609|Pulkovo 1942 / 3-degree Gauss-Kruger CM 99E|4284|tmerc lon_0=99 x_0=500000|ne
+2610|Pulkovo 1942 / 3-degree Gauss-Kruger CM 102E|4284|tmerc lon_0=102 x_0=500000|ne
+2611|Pulkovo 1942 / 3-degree Gauss-Kruger CM 105E|4284|tmerc lon_0=105 x_0=500000|ne
+2612|Pulkovo 1942 / 3-degree Gauss-Kruger CM 108E|4284|tmerc lon_0=108 x_0=500000|ne
+2613|Pulkovo 1942 / 3-degree Gauss-Kruger CM 111E|4284|tmerc lon_0=111 x_0=500000|ne
+2614|Pulkovo 1942 / 3-degree Gauss-Kruger CM 114E|4284|tmerc lon_0=114 x_0=500000|ne
+2615|Pulkovo 1942 / 3-degree Gauss-Kruger CM 117E|4284|tmerc lon_0=117 x_0=500000|ne
+2616|Pulkovo 1942 / 3-degree Gauss-Kruger CM 120E|4284|tmerc lon_0=120 x_0=500000|ne
+2617|Pulkovo 1942 / 3-degree Gauss-Kruger CM 123E|4284|tmerc lon_0=123 x_0=500000|ne
+2618|Pulkovo 1942 / 3-degree Gauss-Kruger CM 126E|4284|tmerc lon_0=126 x_0=500000|ne
+2619|Pulkovo 1942 / 3-degree Gauss-Kruger CM 129E|4284|tmerc lon_0=129 x_0=500000|ne
+2620|Pulkovo 1942 / 3-degree Gauss-Kruger CM 132E|4284|tmerc lon_0=132 x_0=500000|ne
+2621|Pulkovo 1942 / 3-degree Gauss-Kruger CM 135E|4284|tmerc lon_0=135 x_0=500000|ne
+2622|Pulkovo 1942 / 3-degree Gauss-Kruger CM 138E|4284|tmerc lon_0=138 x_0=500000|ne
+2623|Pulkovo 1942 / 3-degree Gauss-Kruger CM 141E|4284|tmerc lon_0=141 x_0=500000|ne
+2624|Pulkovo 1942 / 3-degree Gauss-Kruger CM 144E|4284|tmerc lon_0=144 x_0=500000|ne
+2625|Pulkovo 1942 / 3-degree Gauss-Kruger CM 147E|4284|tmerc lon_0=147 x_0=500000|ne
+2626|Pulkovo 1942 / 3-degree Gauss-Kruger CM 150E|4284|tmerc lon_0=150 x_0=500000|ne
+2627|Pulkovo 1942 / 3-degree Gauss-Kruger CM 153E|4284|tmerc lon_0=153 x_0=500000|ne
+2628|Pulkovo 1942 / 3-degree Gauss-Kruger CM 156E|4284|tmerc lon_0=156 x_0=500000|ne
+2629|Pulkovo 1942 / 3-degree Gauss-Kruger CM 159E|4284|tmerc lon_0=159 x_0=500000|ne
+2630|Pulkovo 1942 / 3-degree Gauss-Kruger CM 162E|4284|tmerc lon_0=162 x_0=500000|ne
+2631|Pulkovo 1942 / 3-degree Gauss-Kruger CM 165E|4284|tmerc lon_0=165 x_0=500000|ne
+2632|Pulkovo 1942 / 3-degree Gauss-Kruger CM 168E|4284|tmerc lon_0=168 x_0=500000|ne
+2633|Pulkovo 1942 / 3-degree Gauss-Kruger CM 171E|4284|tmerc lon_0=171 x_0=500000|ne
+2634|Pulkovo 1942 / 3-degree Gauss-Kruger CM 174E|4284|tmerc lon_0=174 x_0=500000|ne
+2635|Pulkovo 1942 / 3-degree Gauss-Kruger CM 177E|4284|tmerc lon_0=177 x_0=500000|ne
+2636|Pulkovo 1942 / 3-degree Gauss-Kruger CM 180E|4284|tmerc lon_0=180 x_0=500000|ne
+2637|Pulkovo 1942 / 3-degree Gauss-Kruger CM 177W|4284|tmerc lon_0=-177 x_0=500000|ne
+2638|Pulkovo 1942 / 3-degree Gauss-Kruger CM 174W|4284|tmerc lon_0=-174 x_0=500000|ne
+2639|Pulkovo 1942 / 3-degree Gauss-Kruger CM 171W|4284|tmerc lon_0=-171 x_0=500000|ne
+2640|Pulkovo 1942 / 3-degree Gauss-Kruger CM 168W|4284|tmerc lon_0=-168 x_0=500000|ne
+2641|Pulkovo 1995 / 3-degree Gauss-Kruger zone 7|4200|tmerc lon_0=21 x_0=7500000|ne
+2642|Pulkovo 1995 / 3-degree Gauss-Kruger zone 8|4200|tmerc lon_0=24 x_0=8500000|ne
+2643|Pulkovo 1995 / 3-degree Gauss-Kruger zone 9|4200|tmerc lon_0=27 x_0=9500000|ne
+2644|Pulkovo 1995 / 3-degree Gauss-Kruger zone 10|4200|tmerc lon_0=30 x_0=10500000|ne
+2645|Pulkovo 1995 / 3-degree Gauss-Kruger zone 11|4200|tmerc lon_0=33 x_0=11500000|ne
+2646|Pulkovo 1995 / 3-degree Gauss-Kruger zone 12|4200|tmerc lon_0=36 x_0=12500000|ne
+2647|Pulkovo 1995 / 3-degree Gauss-Kruger zone 13|4200|tmerc lon_0=39 x_0=13500000|ne
+2648|Pulkovo 1995 / 3-degree Gauss-Kruger zone 14|4200|tmerc lon_0=42 x_0=14500000|ne
+2649|Pulkovo 1995 / 3-degree Gauss-Kruger zone 15|4200|tmerc lon_0=45 x_0=15500000|ne
+2650|Pulkovo 1995 / 3-degree Gauss-Kruger zone 16|4200|tmerc lon_0=48 x_0=16500000|ne
+2651|Pulkovo 1995 / 3-degree Gauss-Kruger zone 17|4200|tmerc lon_0=51 x_0=17500000|ne
+2652|Pulkovo 1995 / 3-degree Gauss-Kruger zone 18|4200|tmerc lon_0=54 x_0=18500000|ne
+2653|Pulkovo 1995 / 3-degree Gauss-Kruger zone 19|4200|tmerc lon_0=57 x_0=19500000|ne
+2654|Pulkovo 1995 / 3-degree Gauss-Kruger zone 20|4200|tmerc lon_0=60 x_0=20500000|ne
+2655|Pulkovo 1995 / 3-degree Gauss-Kruger zone 21|4200|tmerc lon_0=63 x_0=21500000|ne
+2656|Pulkovo 1995 / 3-degree Gauss-Kruger zone 22|4200|tmerc lon_0=66 x_0=22500000|ne
+2657|Pulkovo 1995 / 3-degree Gauss-Kruger zone 23|4200|tmerc lon_0=69 x_0=23500000|ne
+2658|Pulkovo 1995 / 3-degree Gauss-Kruger zone 24|4200|tmerc lon_0=72 x_0=24500000|ne
+2659|Pulkovo 1995 / 3-degree Gauss-Kruger zone 25|4200|tmerc lon_0=75 x_0=25500000|ne
+2660|Pulkovo 1995 / 3-degree Gauss-Kruger zone 26|4200|tmerc lon_0=78 x_0=26500000|ne
+2661|Pulkovo 1995 / 3-degree Gauss-Kruger zone 27|4200|tmerc lon_0=81 x_0=27500000|ne
+2662|Pulkovo 1995 / 3-degree Gauss-Kruger zone 28|4200|tmerc lon_0=84 x_0=28500000|ne
+2663|Pulkovo 1995 / 3-degree Gauss-Kruger zone 29|4200|tmerc lon_0=87 x_0=29500000|ne
+2664|Pulkovo 1995 / 3-degree Gauss-Kruger zone 30|4200|tmerc lon_0=90 x_0=30500000|ne
+2665|Pulkovo 1995 / 3-degree Gauss-Kruger zone 31|4200|tmerc lon_0=93 x_0=31500000|ne
+2666|Pulkovo 1995 / 3-degree Gauss-Kruger zone 32|4200|tmerc lon_0=96 x_0=32500000|ne
+2667|Pulkovo 1995 / 3-degree Gauss-Kruger zone 33|4200|tmerc lon_0=99 x_0=33500000|ne
+2668|Pulkovo 1995 / 3-degree Gauss-Kruger zone 34|4200|tmerc lon_0=102 x_0=34500000|ne
+2669|Pulkovo 1995 / 3-degree Gauss-Kruger zone 35|4200|tmerc lon_0=105 x_0=35500000|ne
+2670|Pulkovo 1995 / 3-degree Gauss-Kruger zone 36|4200|tmerc lon_0=108 x_0=36500000|ne
+2671|Pulkovo 1995 / 3-degree Gauss-Kruger zone 37|4200|tmerc lon_0=111 x_0=37500000|ne
+2672|Pulkovo 1995 / 3-degree Gauss-Kruger zone 38|4200|tmerc lon_0=114 x_0=38500000|ne
+2673|Pulkovo 1995 / 3-degree Gauss-Kruger zone 39|4200|tmerc lon_0=117 x_0=39500000|ne
+2674|Pulkovo 1995 / 3-degree Gauss-Kruger zone 40|4200|tmerc lon_0=120 x_0=40500000|ne
+2675|Pulkovo 1995 / 3-degree Gauss-Kruger zone 41|4200|tmerc lon_0=123 x_0=41500000|ne
+2676|Pulkovo 1995 / 3-degree Gauss-Kruger zone 42|4200|tmerc lon_0=126 x_0=42500000|ne
+2677|Pulkovo 1995 / 3-degree Gauss-Kruger zone 43|4200|tmerc lon_0=129 x_0=43500000|ne
+2678|Pulkovo 1995 / 3-degree Gauss-Kruger zone 44|4200|tmerc lon_0=132 x_0=44500000|ne
+2679|Pulkovo 1995 / 3-degree Gauss-Kruger zone 45|4200|tmerc lon_0=135 x_0=45500000|ne
+2680|Pulkovo 1995 / 3-degree Gauss-Kruger zone 46|4200|tmerc lon_0=138 x_0=46500000|ne
+2681|Pulkovo 1995 / 3-degree Gauss-Kruger zone 47|4200|tmerc lon_0=141 x_0=47500000|ne
+2682|Pulkovo 1995 / 3-degree Gauss-Kruger zone 48|4200|tmerc lon_0=144 x_0=48500000|ne
+2683|Pulkovo 1995 / 3-degree Gauss-Kruger zone 49|4200|tmerc lon_0=147 x_0=49500000|ne
+2684|Pulkovo 1995 / 3-degree Gauss-Kruger zone 50|4200|tmerc lon_0=150 x_0=50500000|ne
+2685|Pulkovo 1995 / 3-degree Gauss-Kruger zone 51|4200|tmerc lon_0=153 x_0=51500000|ne
+2686|Pulkovo 1995 / 3-degree Gauss-Kruger zone 52|4200|tmerc lon_0=156 x_0=52500000|ne
+2687|Pulkovo 1995 / 3-degree Gauss-Kruger zone 53|4200|tmerc lon_0=159 x_0=53500000|ne
+2688|Pulkovo 1995 / 3-degree Gauss-Kruger zone 54|4200|tmerc lon_0=162 x_0=54500000|ne
+2689|Pulkovo 1995 / 3-degree Gauss-Kruger zone 55|4200|tmerc lon_0=165 x_0=55500000|ne
+2690|Pulkovo 1995 / 3-degree Gauss-Kruger zone 56|4200|tmerc lon_0=168 x_0=56500000|ne
+2691|Pulkovo 1995 / 3-degree Gauss-Kruger zone 57|4200|tmerc lon_0=171 x_0=57500000|ne
+2692|Pulkovo 1995 / 3-degree Gauss-Kruger zone 58|4200|tmerc lon_0=174 x_0=58500000|ne
+2693|Pulkovo 1995 / 3-degree Gauss-Kruger zone 59|4200|tmerc lon_0=177 x_0=59500000|ne
+2694|Pulkovo 1995 / 3-degree Gauss-Kruger zone 60|4200|tmerc lon_0=180 x_0=60000000|ne
+2695|Pulkovo 1995 / 3-degree Gauss-Kruger zone 61|4200|tmerc lon_0=-177 x_0=61500000|ne
+2696|Pulkovo 1995 / 3-degree Gauss-Kruger zone 62|4200|tmerc lon_0=-174 x_0=62500000|ne
+2697|Pulkovo 1995 / 3-degree Gauss-Kruger zone 63|4200|tmerc lon_0=-171 x_0=63500000|ne
+2698|Pulkovo 1995 / 3-degree Gauss-Kruger zone 64|4200|tmerc lon_0=-168 x_0=64500000|ne
+2699|Pulkovo 1995 / 3-degree Gauss-Kruger CM 21E|4200|tmerc lon_0=21 x_0=500000|ne
+2700|Pulkovo 1995 / 3-degree Gauss-Kruger CM 24E|4200|tmerc lon_0=24 x_0=500000|ne
+2701|Pulkovo 1995 / 3-degree Gauss-Kruger CM 27E|4200|tmerc lon_0=27 x_0=500000|ne
+2702|Pulkovo 1995 / 3-degree Gauss-Kruger CM 30E|4200|tmerc lon_0=30 x_0=500000|ne
+2703|Pulkovo 1995 / 3-degree Gauss-Kruger CM 33E|4200|tmerc lon_0=33 x_0=500000|ne
+2704|Pulkovo 1995 / 3-degree Gauss-Kruger CM 36E|4200|tmerc lon_0=36 x_0=500000|ne
+2705|Pulkovo 1995 / 3-degree Gauss-Kruger CM 39E|4200|tmerc lon_0=39 x_0=500000|ne
+2706|Pulkovo 1995 / 3-degree Gauss-Kruger CM 42E|4200|tmerc lon_0=42 x_0=500000|ne
+2707|Pulkovo 1995 / 3-degree Gauss-Kruger CM 45E|4200|tmerc lon_0=45 x_0=500000|ne
+2708|Pulkovo 1995 / 3-degree Gauss-Kruger CM 48E|4200|tmerc lon_0=48 x_0=500000|ne
+2709|Pulkovo 1995 / 3-degree Gauss-Kruger CM 51E|4200|tmerc lon_0=51 x_0=500000|ne
+2710|Pulkovo 1995 / 3-degree Gauss-Kruger CM 54E|4200|tmerc lon_0=54 x_0=500000|ne
+2711|Pulkovo 1995 / 3-degree Gauss-Kruger CM 57E|4200|tmerc lon_0=57 x_0=500000|ne
+2712|Pulkovo 1995 / 3-degree Gauss-Kruger CM 60E|4200|tmerc lon_0=60 x_0=500000|ne
+2713|Pulkovo 1995 / 3-degree Gauss-Kruger CM 63E|4200|tmerc lon_0=63 x_0=500000|ne
+2714|Pulkovo 1995 / 3-degree Gauss-Kruger CM 66E|4200|tmerc lon_0=66 x_0=500000|ne
+2715|Pulkovo 1995 / 3-degree Gauss-Kruger CM 69E|4200|tmerc lon_0=69 x_0=500000|ne
+2716|Pulkovo 1995 / 3-degree Gauss-Kruger CM 72E|4200|tmerc lon_0=72 x_0=500000|ne
+2717|Pulkovo 1995 / 3-degree Gauss-Kruger CM 75E|4200|tmerc lon_0=75 x_0=500000|ne
+2718|Pulkovo 1995 / 3-degree Gauss-Kruger CM 78E|4200|tmerc lon_0=78 x_0=500000|ne
+2719|Pulkovo 1995 / 3-degree Gauss-Kruger CM 81E|4200|tmerc lon_0=81 x_0=500000|ne
+2720|Pulkovo 1995 / 3-degree Gauss-Kruger CM 84E|4200|tmerc lon_0=84 x_0=500000|ne
+2721|Pulkovo 1995 / 3-degree Gauss-Kruger CM 87E|4200|tmerc lon_0=87 x_0=500000|ne
+2722|Pulkovo 1995 / 3-degree Gauss-Kruger CM 90E|4200|tmerc lon_0=90 x_0=500000|ne
+2723|Pulkovo 1995 / 3-degree Gauss-Kruger CM 93E|4200|tmerc lon_0=93 x_0=500000|ne
+2724|Pulkovo 1995 / 3-degree Gauss-Kruger CM 96E|4200|tmerc lon_0=96 x_0=500000|ne
+2725|Pulkovo 1995 / 3-degree Gauss-Kruger CM 99E|4200|tmerc lon_0=99 x_0=500000|ne
+2726|Pulkovo 1995 / 3-degree Gauss-Kruger CM 102E|4200|tmerc lon_0=102 x_0=500000|ne
+2727|Pulkovo 1995 / 3-degree Gauss-Kruger CM 105E|4200|tmerc lon_0=105 x_0=500000|ne
+2728|Pulkovo 1995 / 3-degree Gauss-Kruger CM 108E|4200|tmerc lon_0=108 x_0=500000|ne
+2729|Pulkovo 1995 / 3-degree Gauss-Kruger CM 111E|4200|tmerc lon_0=111 x_0=500000|ne
+2730|Pulkovo 1995 / 3-degree Gauss-Kruger CM 114E|4200|tmerc lon_0=114 x_0=500000|ne
+2731|Pulkovo 1995 / 3-degree Gauss-Kruger CM 117E|4200|tmerc lon_0=117 x_0=500000|ne
+2732|Pulkovo 1995 / 3-degree Gauss-Kruger CM 120E|4200|tmerc lon_0=120 x_0=500000|ne
+2733|Pulkovo 1995 / 3-degree Gauss-Kruger CM 123E|4200|tmerc lon_0=123 x_0=500000|ne
+2734|Pulkovo 1995 / 3-degree Gauss-Kruger CM 126E|4200|tmerc lon_0=126 x_0=500000|ne
+2735|Pulkovo 1995 / 3-degree Gauss-Kruger CM 129E|4200|tmerc lon_0=129 x_0=500000|ne
 2736|Tete / UTM zone 36S|4127|utm zone=36 south
 2737|Tete / UTM zone 37S|4127|utm zone=37 south
-2738|Pulkovo 1995 / 3-degree Gauss-Kruger CM 132E|4200|tmerc lon_0=132 x_0=500000
-2739|Pulkovo 1995 / 3-degree Gauss-Kruger CM 135E|4200|tmerc lon_0=135 x_0=500000
-2740|Pulkovo 1995 / 3-degree Gauss-Kruger CM 138E|4200|tmerc lon_0=138 x_0=500000
-2741|Pulkovo 1995 / 3-degree Gauss-Kruger CM 141E|4200|tmerc lon_0=141 x_0=500000
-2742|Pulkovo 1995 / 3-degree Gauss-Kruger CM 144E|4200|tmerc lon_0=144 x_0=500000
-2743|Pulkovo 1995 / 3-degree Gauss-Kruger CM 147E|4200|tmerc lon_0=147 x_0=500000
-2744|Pulkovo 1995 / 3-degree Gauss-Kruger CM 150E|4200|tmerc lon_0=150 x_0=500000
-2745|Pulkovo 1995 / 3-degree Gauss-Kruger CM 153E|4200|tmerc lon_0=153 x_0=500000
-2746|Pulkovo 1995 / 3-degree Gauss-Kruger CM 156E|4200|tmerc lon_0=156 x_0=500000
-2747|Pulkovo 1995 / 3-degree Gauss-Kruger CM 159E|4200|tmerc lon_0=159 x_0=500000
-2748|Pulkovo 1995 / 3-degree Gauss-Kruger CM 162E|4200|tmerc lon_0=162 x_0=500000
-2749|Pulkovo 1995 / 3-degree Gauss-Kruger CM 165E|4200|tmerc lon_0=165 x_0=500000
-2750|Pulkovo 1995 / 3-degree Gauss-Kruger CM 168E|4200|tmerc lon_0=168 x_0=500000
-2751|Pulkovo 1995 / 3-degree Gauss-Kruger CM 171E|4200|tmerc lon_0=171 x_0=500000
-2752|Pulkovo 1995 / 3-degree Gauss-Kruger CM 174E|4200|tmerc lon_0=174 x_0=500000
-2753|Pulkovo 1995 / 3-degree Gauss-Kruger CM 177E|4200|tmerc lon_0=177 x_0=500000
-2754|Pulkovo 1995 / 3-degree Gauss-Kruger CM 180E|4200|tmerc lon_0=180 x_0=500000
-2755|Pulkovo 1995 / 3-degree Gauss-Kruger CM 177W|4200|tmerc lon_0=-177 x_0=500000
-2756|Pulkovo 1995 / 3-degree Gauss-Kruger CM 174W|4200|tmerc lon_0=-174 x_0=500000
-2757|Pulkovo 1995 / 3-degree Gauss-Kruger CM 171W|4200|tmerc lon_0=-171 x_0=500000
-2758|Pulkovo 1995 / 3-degree Gauss-Kruger CM 168W|4200|tmerc lon_0=-168 x_0=500000
+2738|Pulkovo 1995 / 3-degree Gauss-Kruger CM 132E|4200|tmerc lon_0=132 x_0=500000|ne
+2739|Pulkovo 1995 / 3-degree Gauss-Kruger CM 135E|4200|tmerc lon_0=135 x_0=500000|ne
+2740|Pulkovo 1995 / 3-degree Gauss-Kruger CM 138E|4200|tmerc lon_0=138 x_0=500000|ne
+2741|Pulkovo 1995 / 3-degree Gauss-Kruger CM 141E|4200|tmerc lon_0=141 x_0=500000|ne
+2742|Pulkovo 1995 / 3-degree Gauss-Kruger CM 144E|4200|tmerc lon_0=144 x_0=500000|ne
+2743|Pulkovo 1995 / 3-degree Gauss-Kruger CM 147E|4200|tmerc lon_0=147 x_0=500000|ne
+2744|Pulkovo 1995 / 3-degree Gauss-Kruger CM 150E|4200|tmerc lon_0=150 x_0=500000|ne
+2745|Pulkovo 1995 / 3-degree Gauss-Kruger CM 153E|4200|tmerc lon_0=153 x_0=500000|ne
+2746|Pulkovo 1995 / 3-degree Gauss-Kruger CM 156E|4200|tmerc lon_0=156 x_0=500000|ne
+2747|Pulkovo 1995 / 3-degree Gauss-Kruger CM 159E|4200|tmerc lon_0=159 x_0=500000|ne
+2748|Pulkovo 1995 / 3-degree Gauss-Kruger CM 162E|4200|tmerc lon_0=162 x_0=500000|ne
+2749|Pulkovo 1995 / 3-degree Gauss-Kruger CM 165E|4200|tmerc lon_0=165 x_0=500000|ne
+2750|Pulkovo 1995 / 3-degree Gauss-Kruger CM 168E|4200|tmerc lon_0=168 x_0=500000|ne
+2751|Pulkovo 1995 / 3-degree Gauss-Kruger CM 171E|4200|tmerc lon_0=171 x_0=500000|ne
+2752|Pulkovo 1995 / 3-degree Gauss-Kruger CM 174E|4200|tmerc lon_0=174 x_0=500000|ne
+2753|Pulkovo 1995 / 3-degree Gauss-Kruger CM 177E|4200|tmerc lon_0=177 x_0=500000|ne
+2754|Pulkovo 1995 / 3-degree Gauss-Kruger CM 180E|4200|tmerc lon_0=180 x_0=500000|ne
+2755|Pulkovo 1995 / 3-degree Gauss-Kruger CM 177W|4200|tmerc lon_0=-177 x_0=500000|ne
+2756|Pulkovo 1995 / 3-degree Gauss-Kruger CM 174W|4200|tmerc lon_0=-174 x_0=500000|ne
+2757|Pulkovo 1995 / 3-degree Gauss-Kruger CM 171W|4200|tmerc lon_0=-171 x_0=500000|ne
+2758|Pulkovo 1995 / 3-degree Gauss-Kruger CM 168W|4200|tmerc lon_0=-168 x_0=500000|ne
 2759|NAD83(HARN) / Alabama East|4152|tmerc lat_0=30.5 lon_0=-85.8333333333333 k=0.99996 x_0=200000
 2760|NAD83(HARN) / Alabama West|4152|tmerc lat_0=30 lon_0=-87.5 k=0.999933333 x_0=600000
 2761|NAD83(HARN) / Arizona East|4152|tmerc lat_0=31 lon_0=-110.166666666667 k=0.9999 x_0=213360
@@ -1586,13 +1586,13 @@ export const PROJECTED: string = `
 2932|QND95 / Qatar National Grid|4614|tmerc lat_0=24.45 lon_0=51.2166666666667 k=0.99999 x_0=200000 y_0=300000
 2933|Segara / UTM zone 50S|4613|utm zone=50 south
 2934|Segara (Jakarta) / NEIEZ|4820|merc lon_0=110 k=0.997 x_0=3900000 y_0=900000
-2935|Pulkovo 1942 / CS63 zone A1|4284|tmerc lat_0=0.116666666666667 lon_0=41.5333333333333 x_0=1300000
-2936|Pulkovo 1942 / CS63 zone A2|4284|tmerc lat_0=0.116666666666667 lon_0=44.5333333333333 x_0=2300000
-2937|Pulkovo 1942 / CS63 zone A3|4284|tmerc lat_0=0.116666666666667 lon_0=47.5333333333333 x_0=3300000
-2938|Pulkovo 1942 / CS63 zone A4|4284|tmerc lat_0=0.116666666666667 lon_0=50.5333333333333 x_0=4300000
-2939|Pulkovo 1942 / CS63 zone K2|4284|tmerc lat_0=0.133333333333333 lon_0=50.7666666666667 x_0=2300000
-2940|Pulkovo 1942 / CS63 zone K3|4284|tmerc lat_0=0.133333333333333 lon_0=53.7666666666667 x_0=3300000
-2941|Pulkovo 1942 / CS63 zone K4|4284|tmerc lat_0=0.133333333333333 lon_0=56.7666666666667 x_0=4300000
+2935|Pulkovo 1942 / CS63 zone A1|4284|tmerc lat_0=0.116666666666667 lon_0=41.5333333333333 x_0=1300000|ne
+2936|Pulkovo 1942 / CS63 zone A2|4284|tmerc lat_0=0.116666666666667 lon_0=44.5333333333333 x_0=2300000|ne
+2937|Pulkovo 1942 / CS63 zone A3|4284|tmerc lat_0=0.116666666666667 lon_0=47.5333333333333 x_0=3300000|ne
+2938|Pulkovo 1942 / CS63 zone A4|4284|tmerc lat_0=0.116666666666667 lon_0=50.5333333333333 x_0=4300000|ne
+2939|Pulkovo 1942 / CS63 zone K2|4284|tmerc lat_0=0.133333333333333 lon_0=50.7666666666667 x_0=2300000|ne
+2940|Pulkovo 1942 / CS63 zone K3|4284|tmerc lat_0=0.133333333333333 lon_0=53.7666666666667 x_0=3300000|ne
+2941|Pulkovo 1942 / CS63 zone K4|4284|tmerc lat_0=0.133333333333333 lon_0=56.7666666666667 x_0=4300000|ne
 2942|Porto Santo / UTM zone 28N|4615|utm zone=28
 2943|Selvagem Grande / UTM zone 28N|4616|utm zone=28
 2944|NAD83(CSRS) / SCoPQ zone 2|4617|tmerc lon_0=-55.5 k=0.9999 x_0=304800
@@ -1604,7 +1604,7 @@ export const PROJECTED: string = `
 2950|NAD83(CSRS) / MTM zone 8|4617|tmerc lon_0=-73.5 k=0.9999 x_0=304800
 2951|NAD83(CSRS) / MTM zone 9|4617|tmerc lon_0=-76.5 k=0.9999 x_0=304800
 2952|NAD83(CSRS) / MTM zone 10|4617|tmerc lon_0=-79.5 k=0.9999 x_0=304800
-2953|NAD83(CSRS) / New Brunswick Stereographic|4617|sterea lat_0=46.5 lon_0=-66.5 k=0.999912 x_0=2500000 y_0=7500000
+2953|NAD83(CSRS) / New Brunswick Stereographic|4617|sterea lat_0=46.5 lon_0=-66.5 k=0.999912 x_0=2500000 y_0=7500000|ne
 2954|NAD83(CSRS) / Prince Edward Isl. Stereographic (NAD83)|4617|sterea lat_0=47.25 lon_0=-63 k=0.999912 x_0=400000 y_0=800000
 2955|NAD83(CSRS) / UTM zone 11N|4617|utm zone=11
 2956|NAD83(CSRS) / UTM zone 12N|4617|utm zone=12
@@ -1653,60 +1653,60 @@ export const PROJECTED: string = `
 3003|Monte Mario / Italy zone 1|4265|tmerc lon_0=9 k=0.9996 x_0=1500000
 3004|Monte Mario / Italy zone 2|4265|tmerc lon_0=15 k=0.9996 x_0=2520000
 3005|NAD83 / BC Albers|4269|aea lat_0=45 lon_0=-126 lat_1=50 lat_2=58.5 x_0=1000000
-3006|SWEREF99 TM|4619|utm zone=33
-3007|SWEREF99 12 00|4619|tmerc lon_0=12 x_0=150000
-3008|SWEREF99 13 30|4619|tmerc lon_0=13.5 x_0=150000
-3009|SWEREF99 15 00|4619|tmerc lon_0=15 x_0=150000
-3010|SWEREF99 16 30|4619|tmerc lon_0=16.5 x_0=150000
-3011|SWEREF99 18 00|4619|tmerc lon_0=18 x_0=150000
-3012|SWEREF99 14 15|4619|tmerc lon_0=14.25 x_0=150000
-3013|SWEREF99 15 45|4619|tmerc lon_0=15.75 x_0=150000
-3014|SWEREF99 17 15|4619|tmerc lon_0=17.25 x_0=150000
-3015|SWEREF99 18 45|4619|tmerc lon_0=18.75 x_0=150000
-3016|SWEREF99 20 15|4619|tmerc lon_0=20.25 x_0=150000
-3017|SWEREF99 21 45|4619|tmerc lon_0=21.75 x_0=150000
-3018|SWEREF99 23 15|4619|tmerc lon_0=23.25 x_0=150000
-3019|RT90 7.5 gon V|4124|tmerc lon_0=11.3082777777778 x_0=1500000
-3020|RT90 5 gon V|4124|tmerc lon_0=13.5582777777778 x_0=1500000
-3021|RT90 2.5 gon V|4124|tmerc lon_0=15.8082777777778 x_0=1500000
-3021|RT90 2.5 gon V|4124|tmerc lon_0=15.8082777777778 x_0=1500000
-3022|RT90 0 gon|4124|tmerc lon_0=18.0582777777778 x_0=1500000
-3023|RT90 2.5 gon O|4124|tmerc lon_0=20.3082777777778 x_0=1500000
-3024|RT90 5 gon O|4124|tmerc lon_0=22.5582777777778 x_0=1500000
-3025|RT38 7.5 gon V|4308|tmerc lon_0=11.3082777777778 x_0=1500000
-3026|RT38 5 gon V|4308|tmerc lon_0=13.5582777777778 x_0=1500000
-3027|RT38 2.5 gon V|4308|tmerc lon_0=15.8082777777778 x_0=1500000
-3027|RT38 2.5 gon V|4308|tmerc lon_0=15.8082777777778 x_0=1500000
-3028|RT38 0 gon|4308|tmerc lon_0=18.0582777777778 x_0=1500000
-3029|RT38 2.5 gon O|4308|tmerc lon_0=20.3082777777778 x_0=1500000
-3030|RT38 5 gon O|4308|tmerc lon_0=22.5582777777778 x_0=1500000
-3031|WGS 84 / Antarctic Polar Stereographic|4326|stere lat_0=-90 lat_ts=-71
-3032|WGS 84 / Australian Antarctic Polar Stereographic|4326|stere lat_0=-90 lat_ts=-71 lon_0=70 x_0=6000000 y_0=6000000
+3006|SWEREF99 TM|4619|utm zone=33|ne
+3007|SWEREF99 12 00|4619|tmerc lon_0=12 x_0=150000|ne
+3008|SWEREF99 13 30|4619|tmerc lon_0=13.5 x_0=150000|ne
+3009|SWEREF99 15 00|4619|tmerc lon_0=15 x_0=150000|ne
+3010|SWEREF99 16 30|4619|tmerc lon_0=16.5 x_0=150000|ne
+3011|SWEREF99 18 00|4619|tmerc lon_0=18 x_0=150000|ne
+3012|SWEREF99 14 15|4619|tmerc lon_0=14.25 x_0=150000|ne
+3013|SWEREF99 15 45|4619|tmerc lon_0=15.75 x_0=150000|ne
+3014|SWEREF99 17 15|4619|tmerc lon_0=17.25 x_0=150000|ne
+3015|SWEREF99 18 45|4619|tmerc lon_0=18.75 x_0=150000|ne
+3016|SWEREF99 20 15|4619|tmerc lon_0=20.25 x_0=150000|ne
+3017|SWEREF99 21 45|4619|tmerc lon_0=21.75 x_0=150000|ne
+3018|SWEREF99 23 15|4619|tmerc lon_0=23.25 x_0=150000|ne
+3019|RT90 7.5 gon V|4124|tmerc lon_0=11.3082777777778 x_0=1500000|ne
+3020|RT90 5 gon V|4124|tmerc lon_0=13.5582777777778 x_0=1500000|ne
+3021|RT90 2.5 gon V|4124|tmerc lon_0=15.8082777777778 x_0=1500000|ne
+3021|RT90 2.5 gon V|4124|tmerc lon_0=15.8082777777778 x_0=1500000|ne
+3022|RT90 0 gon|4124|tmerc lon_0=18.0582777777778 x_0=1500000|ne
+3023|RT90 2.5 gon O|4124|tmerc lon_0=20.3082777777778 x_0=1500000|ne
+3024|RT90 5 gon O|4124|tmerc lon_0=22.5582777777778 x_0=1500000|ne
+3025|RT38 7.5 gon V|4308|tmerc lon_0=11.3082777777778 x_0=1500000|ne
+3026|RT38 5 gon V|4308|tmerc lon_0=13.5582777777778 x_0=1500000|ne
+3027|RT38 2.5 gon V|4308|tmerc lon_0=15.8082777777778 x_0=1500000|ne
+3027|RT38 2.5 gon V|4308|tmerc lon_0=15.8082777777778 x_0=1500000|ne
+3028|RT38 0 gon|4308|tmerc lon_0=18.0582777777778 x_0=1500000|ne
+3029|RT38 2.5 gon O|4308|tmerc lon_0=20.3082777777778 x_0=1500000|ne
+3030|RT38 5 gon O|4308|tmerc lon_0=22.5582777777778 x_0=1500000|ne
+3031|WGS 84 / Antarctic Polar Stereographic|4326|stere lat_0=-90 lat_ts=-71|E:north 90,N:north 0
+3032|WGS 84 / Australian Antarctic Polar Stereographic|4326|stere lat_0=-90 lat_ts=-71 lon_0=70 x_0=6000000 y_0=6000000|E:north 160,N:north 70
 3033|WGS 84 / Australian Antarctic Lambert|4326|lcc lat_0=-50 lon_0=70 lat_1=-68.5 lat_2=-74.5 x_0=6000000 y_0=6000000
-3034|ETRS89-extended / LCC Europe|4258|lcc lat_0=52 lon_0=10 lat_1=35 lat_2=65 x_0=4000000 y_0=2800000
-3035|ETRS89-extended / LAEA Europe|4258|laea lat_0=52 lon_0=10 x_0=4321000 y_0=3210000
+3034|ETRS89-extended / LCC Europe|4258|lcc lat_0=52 lon_0=10 lat_1=35 lat_2=65 x_0=4000000 y_0=2800000|ne
+3035|ETRS89-extended / LAEA Europe|4258|laea lat_0=52 lon_0=10 x_0=4321000 y_0=3210000|ne
 3036|Moznet / UTM zone 36S|4130|utm zone=36 south
 3037|Moznet / UTM zone 37S|4130|utm zone=37 south
-3038|ETRS89 / TM26|4258|utm zone=26
-3039|ETRS89 / TM27|4258|utm zone=27
-3040|ETRS89 / UTM zone 28N (N-E)|4258|utm zone=28
-3041|ETRS89 / UTM zone 29N (N-E)|4258|utm zone=29
-3042|ETRS89 / UTM zone 30N (N-E)|4258|utm zone=30
-3043|ETRS89 / UTM zone 31N (N-E)|4258|utm zone=31
-3044|ETRS89 / UTM zone 32N (N-E)|4258|utm zone=32
-3045|ETRS89 / UTM zone 33N (N-E)|4258|utm zone=33
-3046|ETRS89 / UTM zone 34N (N-E)|4258|utm zone=34
-3047|ETRS89 / UTM zone 35N (N-E)|4258|utm zone=35
-3048|ETRS89 / UTM zone 36N (N-E)|4258|utm zone=36
-3049|ETRS89 / UTM zone 37N (N-E)|4258|utm zone=37
-3050|ETRS89 / TM38|4258|utm zone=38
-3051|ETRS89 / TM39|4258|utm zone=39
+3038|ETRS89 / TM26|4258|utm zone=26|ne
+3039|ETRS89 / TM27|4258|utm zone=27|ne
+3040|ETRS89 / UTM zone 28N (N-E)|4258|utm zone=28|ne
+3041|ETRS89 / UTM zone 29N (N-E)|4258|utm zone=29|ne
+3042|ETRS89 / UTM zone 30N (N-E)|4258|utm zone=30|ne
+3043|ETRS89 / UTM zone 31N (N-E)|4258|utm zone=31|ne
+3044|ETRS89 / UTM zone 32N (N-E)|4258|utm zone=32|ne
+3045|ETRS89 / UTM zone 33N (N-E)|4258|utm zone=33|ne
+3046|ETRS89 / UTM zone 34N (N-E)|4258|utm zone=34|ne
+3047|ETRS89 / UTM zone 35N (N-E)|4258|utm zone=35|ne
+3048|ETRS89 / UTM zone 36N (N-E)|4258|utm zone=36|ne
+3049|ETRS89 / UTM zone 37N (N-E)|4258|utm zone=37|ne
+3050|ETRS89 / TM38|4258|utm zone=38|ne
+3051|ETRS89 / TM39|4258|utm zone=39|ne
 3054|Hjorsey 1955 / UTM zone 26N|4658|utm zone=26
 3055|Hjorsey 1955 / UTM zone 27N|4658|utm zone=27
 3056|Hjorsey 1955 / UTM zone 28N|4658|utm zone=28
 3057|ISN93 / Lambert 1993|4659|lcc lat_0=65 lon_0=-19 lat_1=64.25 lat_2=65.75 x_0=500000 y_0=500000
-3058|Helle 1954 / Jan Mayen Grid|4660|tmerc lon_0=-8.5 x_0=50000 y_0=-7800000
-3059|LKS-92 / Latvia TM|4661|tmerc lon_0=24 k=0.9996 x_0=500000 y_0=-6000000
+3058|Helle 1954 / Jan Mayen Grid|4660|tmerc lon_0=-8.5 x_0=50000 y_0=-7800000|ne
+3059|LKS-92 / Latvia TM|4661|tmerc lon_0=24 k=0.9996 x_0=500000 y_0=-6000000|ne
 3060|IGN72 Grande Terre / UTM zone 58S|4662|utm zone=58 south
 3061|Porto Santo 1995 / UTM zone 28N|4663|utm zone=28
 3062|Azores Oriental 1995 / UTM zone 26N|4664|utm zone=26
@@ -1715,7 +1715,7 @@ export const PROJECTED: string = `
 3065|IGM95 / UTM zone 33N|4670|utm zone=33
 3066|ED50 / Jordan TM|4230|tmerc lon_0=37 k=0.9998 x_0=500000 y_0=-3000000
 3067|ETRS89 / TM35FIN(E,N)|4258|utm zone=35
-3068|DHDN / Soldner Berlin|4314|cass lat_0=52.4186482777778 lon_0=13.6272036666667 x_0=40000 y_0=10000
+3068|DHDN / Soldner Berlin|4314|cass lat_0=52.4186482777778 lon_0=13.6272036666667 x_0=40000 y_0=10000|ne
 3069|NAD27 / Wisconsin Transverse Mercator|4267|tmerc lon_0=-90 k=0.9996 x_0=500000 y_0=-4500000
 3070|NAD83 / Wisconsin Transverse Mercator|4269|tmerc lon_0=-90 k=0.9996 x_0=520000 y_0=-4480000
 3071|NAD83(HARN) / Wisconsin Transverse Mercator|4152|tmerc lon_0=-90 k=0.9996 x_0=520000 y_0=-4480000
@@ -1762,43 +1762,43 @@ export const PROJECTED: string = `
 3111|GDA94 / Vicgrid|4283|lcc lat_0=-37 lon_0=145 lat_1=-36 lat_2=-38 x_0=2500000 y_0=2500000
 3112|GDA94 / Geoscience Australia Lambert|4283|lcc lon_0=134 lat_1=-18 lat_2=-36
 3113|GDA94 / BCSG02|4283|tmerc lat_0=-28 lon_0=153 k=0.99999 x_0=50000 y_0=100000
-3114|MAGNA-SIRGAS / Colombia Far West zone|4686|tmerc lat_0=4.59620041666667 lon_0=-80.0775079166667 x_0=1000000 y_0=1000000
-3115|MAGNA-SIRGAS / Colombia West zone|4686|tmerc lat_0=4.59620041666667 lon_0=-77.0775079166667 x_0=1000000 y_0=1000000
-3116|MAGNA-SIRGAS / Colombia Bogota zone|4686|tmerc lat_0=4.59620041666667 lon_0=-74.0775079166667 x_0=1000000 y_0=1000000
-3117|MAGNA-SIRGAS / Colombia East Central zone|4686|tmerc lat_0=4.59620041666667 lon_0=-71.0775079166667 x_0=1000000 y_0=1000000
-3118|MAGNA-SIRGAS / Colombia East zone|4686|tmerc lat_0=4.59620041666667 lon_0=-68.0775079166667 x_0=1000000 y_0=1000000
+3114|MAGNA-SIRGAS / Colombia Far West zone|4686|tmerc lat_0=4.59620041666667 lon_0=-80.0775079166667 x_0=1000000 y_0=1000000|ne
+3115|MAGNA-SIRGAS / Colombia West zone|4686|tmerc lat_0=4.59620041666667 lon_0=-77.0775079166667 x_0=1000000 y_0=1000000|ne
+3116|MAGNA-SIRGAS / Colombia Bogota zone|4686|tmerc lat_0=4.59620041666667 lon_0=-74.0775079166667 x_0=1000000 y_0=1000000|ne
+3117|MAGNA-SIRGAS / Colombia East Central zone|4686|tmerc lat_0=4.59620041666667 lon_0=-71.0775079166667 x_0=1000000 y_0=1000000|ne
+3118|MAGNA-SIRGAS / Colombia East zone|4686|tmerc lat_0=4.59620041666667 lon_0=-68.0775079166667 x_0=1000000 y_0=1000000|ne
 3119|Douala 1948 / AEF west|4192|tmerc lon_0=10.5 k=0.999 x_0=1000000 y_0=1000000
-3120|Pulkovo 1942(58) / Poland zone I|4179|sterea lat_0=50.625 lon_0=21.0833333333333 k=0.9998 x_0=4637000 y_0=5467000
+3120|Pulkovo 1942(58) / Poland zone I|4179|sterea lat_0=50.625 lon_0=21.0833333333333 k=0.9998 x_0=4637000 y_0=5467000|ne
 3121|PRS92 / Philippines zone 1|4683|tmerc lon_0=117 k=0.99995 x_0=500000
 3122|PRS92 / Philippines zone 2|4683|tmerc lon_0=119 k=0.99995 x_0=500000
 3123|PRS92 / Philippines zone 3|4683|tmerc lon_0=121 k=0.99995 x_0=500000
 3124|PRS92 / Philippines zone 4|4683|tmerc lon_0=123 k=0.99995 x_0=500000
 3125|PRS92 / Philippines zone 5|4683|tmerc lon_0=125 k=0.99995 x_0=500000
-3126|ETRS89 / ETRS-GK19FIN|4258|tmerc lon_0=19 x_0=500000
-3127|ETRS89 / ETRS-GK20FIN|4258|tmerc lon_0=20 x_0=500000
-3128|ETRS89 / ETRS-GK21FIN|4258|tmerc lon_0=21 x_0=500000
-3129|ETRS89 / ETRS-GK22FIN|4258|tmerc lon_0=22 x_0=500000
-3130|ETRS89 / ETRS-GK23FIN|4258|tmerc lon_0=23 x_0=500000
-3131|ETRS89 / ETRS-GK24FIN|4258|tmerc lon_0=24 x_0=500000
-3132|ETRS89 / ETRS-GK25FIN|4258|tmerc lon_0=25 x_0=500000
-3133|ETRS89 / ETRS-GK26FIN|4258|tmerc lon_0=26 x_0=500000
-3134|ETRS89 / ETRS-GK27FIN|4258|tmerc lon_0=27 x_0=500000
-3135|ETRS89 / ETRS-GK28FIN|4258|tmerc lon_0=28 x_0=500000
-3136|ETRS89 / ETRS-GK29FIN|4258|tmerc lon_0=29 x_0=500000
-3137|ETRS89 / ETRS-GK30FIN|4258|tmerc lon_0=30 x_0=500000
-3138|ETRS89 / ETRS-GK31FIN|4258|tmerc lon_0=31 x_0=500000
-3139|Vanua Levu 1915 / Vanua Levu Grid|4748|cass hyperbolic lat_0=-16.25 lon_0=179.333333333333 x_0=251727.9155424 y_0=334519.953768 units=link
-3140|Viti Levu 1912 / Viti Levu Grid|4752|cass lat_0=-18 lon_0=178 x_0=109435.392 y_0=141622.272 units=link
+3126|ETRS89 / ETRS-GK19FIN|4258|tmerc lon_0=19 x_0=500000|ne
+3127|ETRS89 / ETRS-GK20FIN|4258|tmerc lon_0=20 x_0=500000|ne
+3128|ETRS89 / ETRS-GK21FIN|4258|tmerc lon_0=21 x_0=500000|ne
+3129|ETRS89 / ETRS-GK22FIN|4258|tmerc lon_0=22 x_0=500000|ne
+3130|ETRS89 / ETRS-GK23FIN|4258|tmerc lon_0=23 x_0=500000|ne
+3131|ETRS89 / ETRS-GK24FIN|4258|tmerc lon_0=24 x_0=500000|ne
+3132|ETRS89 / ETRS-GK25FIN|4258|tmerc lon_0=25 x_0=500000|ne
+3133|ETRS89 / ETRS-GK26FIN|4258|tmerc lon_0=26 x_0=500000|ne
+3134|ETRS89 / ETRS-GK27FIN|4258|tmerc lon_0=27 x_0=500000|ne
+3135|ETRS89 / ETRS-GK28FIN|4258|tmerc lon_0=28 x_0=500000|ne
+3136|ETRS89 / ETRS-GK29FIN|4258|tmerc lon_0=29 x_0=500000|ne
+3137|ETRS89 / ETRS-GK30FIN|4258|tmerc lon_0=30 x_0=500000|ne
+3138|ETRS89 / ETRS-GK31FIN|4258|tmerc lon_0=31 x_0=500000|ne
+3139|Vanua Levu 1915 / Vanua Levu Grid|4748|cass hyperbolic lat_0=-16.25 lon_0=179.333333333333 x_0=251727.9155424 y_0=334519.953768 units=link|ne
+3140|Viti Levu 1912 / Viti Levu Grid|4752|cass lat_0=-18 lon_0=178 x_0=109435.392 y_0=141622.272 units=link|ne
 3141|Fiji 1956 / UTM zone 60S|4721|utm zone=60 south
 3142|Fiji 1956 / UTM zone 1S|4721|utm zone=1 south
 3143|Fiji 1986 / Fiji Map Grid|4720|tmerc lat_0=-17 lon_0=178.75 k=0.99985 x_0=2000000 y_0=4000000
-3146|Pulkovo 1942 / 3-degree Gauss-Kruger zone 6|4284|tmerc lon_0=18 x_0=6500000
-3147|Pulkovo 1942 / 3-degree Gauss-Kruger CM 18E|4284|tmerc lon_0=18 x_0=500000
+3146|Pulkovo 1942 / 3-degree Gauss-Kruger zone 6|4284|tmerc lon_0=18 x_0=6500000|ne
+3147|Pulkovo 1942 / 3-degree Gauss-Kruger CM 18E|4284|tmerc lon_0=18 x_0=500000|ne
 3148|Indian 1960 / UTM zone 48N|4131|utm zone=48
 3149|Indian 1960 / UTM zone 49N|4131|utm zone=49
-3150|Pulkovo 1995 / 3-degree Gauss-Kruger zone 6|4200|tmerc lon_0=18 x_0=6500000
-3151|Pulkovo 1995 / 3-degree Gauss-Kruger CM 18E|4200|tmerc lon_0=18 x_0=500000
-3152|ST74|4619|tmerc lon_0=18.05779 k=0.99999425 x_0=100178.1808 y_0=-6500614.7836
+3150|Pulkovo 1995 / 3-degree Gauss-Kruger zone 6|4200|tmerc lon_0=18 x_0=6500000|ne
+3151|Pulkovo 1995 / 3-degree Gauss-Kruger CM 18E|4200|tmerc lon_0=18 x_0=500000|ne
+3152|ST74|4619|tmerc lon_0=18.05779 k=0.99999425 x_0=100178.1808 y_0=-6500614.7836|ne
 3153|NAD83(CSRS) / BC Albers|4617|aea lat_0=45 lon_0=-126 lat_1=50 lat_2=58.5 x_0=1000000
 3154|NAD83(CSRS) / UTM zone 7N|4617|utm zone=7
 3155|NAD83(CSRS) / UTM zone 8N|4617|utm zone=8
@@ -1920,33 +1920,33 @@ export const PROJECTED: string = `
 3272|WGS 84 / SCAR IMW ST49-52|4326|lcc lat_0=-90 lon_0=120 lat_1=-76.6666666666667 lat_2=-79.3333333333333
 3273|WGS 84 / SCAR IMW ST53-56|4326|lcc lat_0=-90 lon_0=144 lat_1=-76.6666666666667 lat_2=-79.3333333333333
 3274|WGS 84 / SCAR IMW ST57-60|4326|lcc lat_0=-90 lon_0=168 lat_1=-76.6666666666667 lat_2=-79.3333333333333
-3275|WGS 84 / SCAR IMW SU01-05|4326|stere lat_0=-90 lat_ts=-80.2386111111111 lon_0=-165
-3276|WGS 84 / SCAR IMW SU06-10|4326|stere lat_0=-90 lat_ts=-80.2386111111111 lon_0=-135
-3277|WGS 84 / SCAR IMW SU11-15|4326|stere lat_0=-90 lat_ts=-80.2386111111111 lon_0=-105
-3278|WGS 84 / SCAR IMW SU16-20|4326|stere lat_0=-90 lat_ts=-80.2386111111111 lon_0=-75
-3279|WGS 84 / SCAR IMW SU21-25|4326|stere lat_0=-90 lat_ts=-80.2386111111111 lon_0=-45
-3280|WGS 84 / SCAR IMW SU26-30|4326|stere lat_0=-90 lat_ts=-80.2386111111111 lon_0=-15
-3281|WGS 84 / SCAR IMW SU31-35|4326|stere lat_0=-90 lat_ts=-80.2386111111111 lon_0=15
-3282|WGS 84 / SCAR IMW SU36-40|4326|stere lat_0=-90 lat_ts=-80.2386111111111 lon_0=45
-3283|WGS 84 / SCAR IMW SU41-45|4326|stere lat_0=-90 lat_ts=-80.2386111111111 lon_0=75
-3284|WGS 84 / SCAR IMW SU46-50|4326|stere lat_0=-90 lat_ts=-80.2386111111111 lon_0=105
-3285|WGS 84 / SCAR IMW SU51-55|4326|stere lat_0=-90 lat_ts=-80.2386111111111 lon_0=135
-3286|WGS 84 / SCAR IMW SU56-60|4326|stere lat_0=-90 lat_ts=-80.2386111111111 lon_0=165
-3287|WGS 84 / SCAR IMW SV01-10|4326|stere lat_0=-90 lat_ts=-80.2386111111111 lon_0=-150
-3288|WGS 84 / SCAR IMW SV11-20|4326|stere lat_0=-90 lat_ts=-80.2386111111111 lon_0=-90
-3289|WGS 84 / SCAR IMW SV21-30|4326|stere lat_0=-90 lat_ts=-80.2386111111111 lon_0=-30
-3290|WGS 84 / SCAR IMW SV31-40|4326|stere lat_0=-90 lat_ts=-80.2386111111111 lon_0=30
-3291|WGS 84 / SCAR IMW SV41-50|4326|stere lat_0=-90 lat_ts=-80.2386111111111 lon_0=90
-3292|WGS 84 / SCAR IMW SV51-60|4326|stere lat_0=-90 lat_ts=-80.2386111111111 lon_0=150
-3293|WGS 84 / SCAR IMW SW01-60|4326|stere lat_0=-90 lat_ts=-80.2386111111111
+3275|WGS 84 / SCAR IMW SU01-05|4326|stere lat_0=-90 lat_ts=-80.2386111111111 lon_0=-165|E:north -75,N:north -165
+3276|WGS 84 / SCAR IMW SU06-10|4326|stere lat_0=-90 lat_ts=-80.2386111111111 lon_0=-135|E:north -45,N:north -135
+3277|WGS 84 / SCAR IMW SU11-15|4326|stere lat_0=-90 lat_ts=-80.2386111111111 lon_0=-105|E:north -15,N:north -105
+3278|WGS 84 / SCAR IMW SU16-20|4326|stere lat_0=-90 lat_ts=-80.2386111111111 lon_0=-75|E:north 15,N:north -75
+3279|WGS 84 / SCAR IMW SU21-25|4326|stere lat_0=-90 lat_ts=-80.2386111111111 lon_0=-45|E:north 45,N:north -45
+3280|WGS 84 / SCAR IMW SU26-30|4326|stere lat_0=-90 lat_ts=-80.2386111111111 lon_0=-15|E:north 75,N:north -15
+3281|WGS 84 / SCAR IMW SU31-35|4326|stere lat_0=-90 lat_ts=-80.2386111111111 lon_0=15|E:north 105,N:north 15
+3282|WGS 84 / SCAR IMW SU36-40|4326|stere lat_0=-90 lat_ts=-80.2386111111111 lon_0=45|E:north 135,N:north 45
+3283|WGS 84 / SCAR IMW SU41-45|4326|stere lat_0=-90 lat_ts=-80.2386111111111 lon_0=75|E:north 165,N:north 75
+3284|WGS 84 / SCAR IMW SU46-50|4326|stere lat_0=-90 lat_ts=-80.2386111111111 lon_0=105|E:north -165,N:north 105
+3285|WGS 84 / SCAR IMW SU51-55|4326|stere lat_0=-90 lat_ts=-80.2386111111111 lon_0=135|E:north -135,N:north 135
+3286|WGS 84 / SCAR IMW SU56-60|4326|stere lat_0=-90 lat_ts=-80.2386111111111 lon_0=165|E:north -105,N:north 165
+3287|WGS 84 / SCAR IMW SV01-10|4326|stere lat_0=-90 lat_ts=-80.2386111111111 lon_0=-150|E:north -60,N:north -150
+3288|WGS 84 / SCAR IMW SV11-20|4326|stere lat_0=-90 lat_ts=-80.2386111111111 lon_0=-90|E:north 0,N:north -90
+3289|WGS 84 / SCAR IMW SV21-30|4326|stere lat_0=-90 lat_ts=-80.2386111111111 lon_0=-30|E:north 60,N:north -30
+3290|WGS 84 / SCAR IMW SV31-40|4326|stere lat_0=-90 lat_ts=-80.2386111111111 lon_0=30|E:north 120,N:north 30
+3291|WGS 84 / SCAR IMW SV41-50|4326|stere lat_0=-90 lat_ts=-80.2386111111111 lon_0=90|E:north 180,N:north 90
+3292|WGS 84 / SCAR IMW SV51-60|4326|stere lat_0=-90 lat_ts=-80.2386111111111 lon_0=150|E:north -120,N:north 150
+3293|WGS 84 / SCAR IMW SW01-60|4326|stere lat_0=-90 lat_ts=-80.2386111111111|E:north 90,N:north 0
 3294|WGS 84 / USGS Transantarctic Mountains|4326|lcc lat_0=-78 lon_0=162 lat_1=-76.6666666666667 lat_2=-79.3333333333333
 3295|Guam 1963 / Yap Islands|4675|aeqd lat_0=9.54670833333333 lon_0=138.168744444444 x_0=40000 y_0=60000
 3296|RGPF / UTM zone 5S|4687|utm zone=5 south
 3297|RGPF / UTM zone 6S|4687|utm zone=6 south
 3298|RGPF / UTM zone 7S|4687|utm zone=7 south
 3299|RGPF / UTM zone 8S|4687|utm zone=8 south
-3300|Estonian Coordinate System of 1992|4133|lcc lat_0=57.5175539305556 lon_0=24 lat_1=59.3333333333333 lat_2=58 x_0=500000 y_0=6375000
-3301|Estonian Coordinate System of 1997|4180|lcc lat_0=57.5175539305556 lon_0=24 lat_1=59.3333333333333 lat_2=58 x_0=500000 y_0=6375000
+3300|Estonian Coordinate System of 1992|4133|lcc lat_0=57.5175539305556 lon_0=24 lat_1=59.3333333333333 lat_2=58 x_0=500000 y_0=6375000|ne
+3301|Estonian Coordinate System of 1997|4180|lcc lat_0=57.5175539305556 lon_0=24 lat_1=59.3333333333333 lat_2=58 x_0=500000 y_0=6375000|ne
 3302|IGN63 Hiva Oa / UTM zone 7S|4689|utm zone=7 south
 3303|Fatu Iva 72 / UTM zone 7S|4688|utm zone=7 south
 3304|Tahiti 79 / UTM zone 6S|4690|utm zone=6 south
@@ -1973,14 +1973,14 @@ export const PROJECTED: string = `
 3325|IGC 1962 / Congo TM zone 26|4697|tmerc lon_0=26 k=0.9999 x_0=500000 y_0=10000000
 3326|IGC 1962 / Congo TM zone 28|4697|tmerc lon_0=28 k=0.9999 x_0=500000 y_0=10000000
 3327|IGC 1962 / Congo TM zone 30|4697|tmerc lon_0=30 k=0.9999 x_0=500000 y_0=10000000
-3328|Pulkovo 1942(58) / GUGiK-80|4179|sterea lat_0=52.1666666666667 lon_0=19.1666666666667 k=0.999714 x_0=500000 y_0=500000
-3329|Pulkovo 1942(58) / 3-degree Gauss-Kruger zone 5|4179|tmerc lon_0=15 x_0=5500000
-3330|Pulkovo 1942(58) / 3-degree Gauss-Kruger zone 6|4179|tmerc lon_0=18 x_0=6500000
-3331|Pulkovo 1942(58) / 3-degree Gauss-Kruger zone 7|4179|tmerc lon_0=21 x_0=7500000
-3332|Pulkovo 1942(58) / 3-degree Gauss-Kruger zone 8|4179|tmerc lon_0=24 x_0=8500000
-3333|Pulkovo 1942(58) / Gauss-Kruger zone 3|4179|tmerc lon_0=15 x_0=3500000
-3334|Pulkovo 1942(58) / Gauss-Kruger zone 4|4179|tmerc lon_0=21 x_0=4500000
-3335|Pulkovo 1942(58) / Gauss-Kruger zone 5|4179|tmerc lon_0=27 x_0=5500000
+3328|Pulkovo 1942(58) / GUGiK-80|4179|sterea lat_0=52.1666666666667 lon_0=19.1666666666667 k=0.999714 x_0=500000 y_0=500000|ne
+3329|Pulkovo 1942(58) / 3-degree Gauss-Kruger zone 5|4179|tmerc lon_0=15 x_0=5500000|ne
+3330|Pulkovo 1942(58) / 3-degree Gauss-Kruger zone 6|4179|tmerc lon_0=18 x_0=6500000|ne
+3331|Pulkovo 1942(58) / 3-degree Gauss-Kruger zone 7|4179|tmerc lon_0=21 x_0=7500000|ne
+3332|Pulkovo 1942(58) / 3-degree Gauss-Kruger zone 8|4179|tmerc lon_0=24 x_0=8500000|ne
+3333|Pulkovo 1942(58) / Gauss-Kruger zone 3|4179|tmerc lon_0=15 x_0=3500000|ne
+3334|Pulkovo 1942(58) / Gauss-Kruger zone 4|4179|tmerc lon_0=21 x_0=4500000|ne
+3335|Pulkovo 1942(58) / Gauss-Kruger zone 5|4179|tmerc lon_0=27 x_0=5500000|ne
 3336|IGN 1962 Kerguelen / UTM zone 42S|4698|utm zone=42 south
 3337|Le Pouce 1934 / Mauritius Grid|4699|lcc lat_1=-20.1950694444444 lat_0=-20.1950694444444 lon_0=57.5218277777778 x_0=1000000 y_0=1000000
 3338|NAD83 / Alaska Albers|4269|aea lat_0=50 lon_0=-154 lat_1=55 lat_2=65
@@ -1991,13 +1991,13 @@ export const PROJECTED: string = `
 3343|Mauritania 1999 / UTM zone 28N|4702|utm zone=28
 3344|Mauritania 1999 / UTM zone 29N|4702|utm zone=29
 3345|Mauritania 1999 / UTM zone 30N|4702|utm zone=30
-3346|LKS94 / Lithuania TM|4669|tmerc lon_0=24 k=0.9998 x_0=500000
+3346|LKS94 / Lithuania TM|4669|tmerc lon_0=24 k=0.9998 x_0=500000|ne
 3347|NAD83 / Statistics Canada Lambert|4269|lcc lat_0=63.390675 lon_0=-91.8666666666667 lat_1=49 lat_2=77 x_0=6200000 y_0=3000000
 3348|NAD83(CSRS) / Statistics Canada Lambert|4617|lcc lat_0=63.390675 lon_0=-91.8666666666667 lat_1=49 lat_2=77 x_0=6200000 y_0=3000000
 3349|WGS 84 / PDC Mercator|4326|merc lon_0=-150
-3350|Pulkovo 1942 / CS63 zone C0|4284|tmerc lat_0=0.1 lon_0=21.95 x_0=250000
-3351|Pulkovo 1942 / CS63 zone C1|4284|tmerc lat_0=0.1 lon_0=24.95 x_0=1250000
-3352|Pulkovo 1942 / CS63 zone C2|4284|tmerc lat_0=0.1 lon_0=27.95 x_0=2250000
+3350|Pulkovo 1942 / CS63 zone C0|4284|tmerc lat_0=0.1 lon_0=21.95 x_0=250000|ne
+3351|Pulkovo 1942 / CS63 zone C1|4284|tmerc lat_0=0.1 lon_0=24.95 x_0=1250000|ne
+3352|Pulkovo 1942 / CS63 zone C2|4284|tmerc lat_0=0.1 lon_0=27.95 x_0=2250000|ne
 3353|Mhast (onshore) / UTM zone 32S|4704|utm zone=32 south
 3354|Mhast (offshore) / UTM zone 32S|4705|utm zone=32 south
 3355|Egypt Gulf of Suez S-650 TL / Red Belt|4706|tmerc lat_0=30 lon_0=31 x_0=615000 y_0=810000
@@ -2011,7 +2011,7 @@ export const PROJECTED: string = `
 3363|NAD83(HARN) / Pennsylvania North (ftUS)|4152|lcc lat_0=40.1666666666667 lon_0=-77.75 lat_1=41.95 lat_2=40.8833333333333 x_0=600000 units=us-ft
 3364|NAD83(HARN) / Pennsylvania South|4152|lcc lat_0=39.3333333333333 lon_0=-77.75 lat_1=40.9666666666667 lat_2=39.9333333333333 x_0=600000
 3365|NAD83(HARN) / Pennsylvania South (ftUS)|4152|lcc lat_0=39.3333333333333 lon_0=-77.75 lat_1=40.9666666666667 lat_2=39.9333333333333 x_0=600000 units=us-ft
-3366|Hong Kong 1963 Grid System|4738|cass lat_0=22.3121333333333 lon_0=114.178555555556 x_0=40243.5777560424 y_0=19069.9335151258
+3366|Hong Kong 1963 Grid System|4738|cass lat_0=22.3121333333333 lon_0=114.178555555556 x_0=40243.5777560424 y_0=19069.9335151258|ne
 3367|IGN Astro 1960 / UTM zone 28N|4700|utm zone=28
 3368|IGN Astro 1960 / UTM zone 29N|4700|utm zone=29
 3369|IGN Astro 1960 / UTM zone 30N|4700|utm zone=30
@@ -2031,20 +2031,20 @@ export const PROJECTED: string = `
 3383|GDM2000 / Kedah and Perlis Grid|4742|cass lat_0=5.96467271388889 lon_0=100.636371111111
 3384|GDM2000 / Perak Grid|4742|cass lat_0=4.85906302222222 lon_0=100.815410586111 x_0=-1.769 y_0=133454.779
 3385|GDM2000 / Kelantan Grid|4742|cass lat_0=5.97254365833333 lon_0=102.295241669444 x_0=13227.851 y_0=8739.894
-3386|KKJ / Finland zone 0|4123|tmerc lon_0=18 x_0=500000
-3387|KKJ / Finland zone 5|4123|tmerc lon_0=33 x_0=5500000
-3388|Pulkovo 1942 / Caspian Sea Mercator|4284|merc lat_ts=42 lon_0=51
-3389|Pulkovo 1942 / 3-degree Gauss-Kruger zone 60|4284|tmerc lon_0=180 x_0=60500000
-3390|Pulkovo 1995 / 3-degree Gauss-Kruger zone 60|4200|tmerc lon_0=180 x_0=60500000
+3386|KKJ / Finland zone 0|4123|tmerc lon_0=18 x_0=500000|ne
+3387|KKJ / Finland zone 5|4123|tmerc lon_0=33 x_0=5500000|ne
+3388|Pulkovo 1942 / Caspian Sea Mercator|4284|merc lat_ts=42 lon_0=51|ne
+3389|Pulkovo 1942 / 3-degree Gauss-Kruger zone 60|4284|tmerc lon_0=180 x_0=60500000|ne
+3390|Pulkovo 1995 / 3-degree Gauss-Kruger zone 60|4200|tmerc lon_0=180 x_0=60500000|ne
 3391|Karbala 1979 / UTM zone 37N|4743|utm zone=37
 3392|Karbala 1979 / UTM zone 38N|4743|utm zone=38
 3393|Karbala 1979 / UTM zone 39N|4743|utm zone=39
 3394|Nahrwan 1934 / Iraq zone|4744|lcc lat_1=32.5 lat_0=32.5 lon_0=45 k_0=0.9987864078 x_0=1500000 y_0=1166200
 3395|WGS 84 / World Mercator|4326|merc
-3396|PD/83 / 3-degree Gauss-Kruger zone 3|4746|tmerc lon_0=9 x_0=3500000
-3397|PD/83 / 3-degree Gauss-Kruger zone 4|4746|tmerc lon_0=12 x_0=4500000
-3398|RD/83 / 3-degree Gauss-Kruger zone 4|4745|tmerc lon_0=12 x_0=4500000
-3399|RD/83 / 3-degree Gauss-Kruger zone 5|4745|tmerc lon_0=15 x_0=5500000
+3396|PD/83 / 3-degree Gauss-Kruger zone 3|4746|tmerc lon_0=9 x_0=3500000|ne
+3397|PD/83 / 3-degree Gauss-Kruger zone 4|4746|tmerc lon_0=12 x_0=4500000|ne
+3398|RD/83 / 3-degree Gauss-Kruger zone 4|4745|tmerc lon_0=12 x_0=4500000|ne
+3399|RD/83 / 3-degree Gauss-Kruger zone 5|4745|tmerc lon_0=15 x_0=5500000|ne
 3400|NAD83 / Alberta 10-TM (Forest)|4269|tmerc lon_0=-115 k=0.9992 x_0=500000
 3401|NAD83 / Alberta 10-TM (Resource)|4269|tmerc lon_0=-115 k=0.9992
 3402|NAD83(CSRS) / Alberta 10-TM (Forest)|4617|tmerc lon_0=-115 k=0.9992 x_0=500000
@@ -2052,16 +2052,16 @@ export const PROJECTED: string = `
 3404|NAD83(HARN) / North Carolina (ftUS)|4152|lcc lat_0=33.75 lon_0=-79 lat_1=36.1666666666667 lat_2=34.3333333333333 x_0=609601.219202438 units=us-ft
 3405|VN-2000 / UTM zone 48N|4756|utm zone=48
 3406|VN-2000 / UTM zone 49N|4756|utm zone=49
-3407|Hong Kong 1963 Grid System|4738|cass lat_0=22.3121333333333 lon_0=114.178555555556 x_0=40243.5777560424 y_0=19069.9335151258 to_meter=0.3047972654
-3408|NSIDC EASE-Grid North|10346|laea lat_0=90
-3409|NSIDC EASE-Grid South|10346|laea lat_0=-90
+3407|Hong Kong 1963 Grid System|4738|cass lat_0=22.3121333333333 lon_0=114.178555555556 x_0=40243.5777560424 y_0=19069.9335151258 to_meter=0.3047972654|ne
+3408|NSIDC EASE-Grid North|10346|laea lat_0=90|E:south 90,N:south 180
+3409|NSIDC EASE-Grid South|10346|laea lat_0=-90|E:north 90,N:north 0
 3410|NSIDC EASE-Grid Global|10346|cea lat_ts=30
-3411|NSIDC Sea Ice Polar Stereographic North|10345|stere lat_0=90 lat_ts=70 lon_0=-45
-3412|NSIDC Sea Ice Polar Stereographic South|10345|stere lat_0=-90 lat_ts=-70
-3413|WGS 84 / NSIDC Sea Ice Polar Stereographic North|4326|stere lat_0=90 lat_ts=70 lon_0=-45
-3414|SVY21 / Singapore TM|4757|tmerc lat_0=1.36666666666667 lon_0=103.833333333333 x_0=28001.642 y_0=38744.572
+3411|NSIDC Sea Ice Polar Stereographic North|10345|stere lat_0=90 lat_ts=70 lon_0=-45|E:south 45,N:south 135
+3412|NSIDC Sea Ice Polar Stereographic South|10345|stere lat_0=-90 lat_ts=-70|E:north 90,N:north 0
+3413|WGS 84 / NSIDC Sea Ice Polar Stereographic North|4326|stere lat_0=90 lat_ts=70 lon_0=-45|E:south 45,N:south 135
+3414|SVY21 / Singapore TM|4757|tmerc lat_0=1.36666666666667 lon_0=103.833333333333 x_0=28001.642 y_0=38744.572|ne
 3415|WGS 72BE / South China Sea Lambert|4324|lcc lat_0=21 lon_0=114 lat_1=18 lat_2=24 x_0=500000 y_0=500000
-3416|ETRS89 / Austria Lambert|4258|lcc lat_0=47.5 lon_0=13.3333333333333 lat_1=49 lat_2=46 x_0=400000 y_0=400000
+3416|ETRS89 / Austria Lambert|4258|lcc lat_0=47.5 lon_0=13.3333333333333 lat_1=49 lat_2=46 x_0=400000 y_0=400000|ne
 3417|NAD83 / Iowa North (ftUS)|4269|lcc lat_0=41.5 lon_0=-93.5 lat_1=43.2666666666667 lat_2=42.0666666666667 x_0=1500000 y_0=999999.99998984 units=us-ft
 3418|NAD83 / Iowa South (ftUS)|4269|lcc lat_0=40 lon_0=-93.5 lat_1=41.7833333333333 lat_2=40.6166666666667 x_0=500000.00001016 units=us-ft
 3419|NAD83 / Kansas North (ftUS)|4269|lcc lat_0=38.3333333333333 lon_0=-98 lat_1=39.7833333333333 lat_2=38.7166666666667 x_0=399999.99998984 units=us-ft
@@ -2216,12 +2216,12 @@ export const PROJECTED: string = `
 3568|NAD83(HARN) / Utah North (ftUS)|4152|lcc lat_0=40.3333333333333 lon_0=-111.5 lat_1=41.7833333333333 lat_2=40.7166666666667 x_0=500000.00001016 y_0=999999.99998984 units=us-ft
 3569|NAD83(HARN) / Utah Central (ftUS)|4152|lcc lat_0=38.3333333333333 lon_0=-111.5 lat_1=40.65 lat_2=39.0166666666667 x_0=500000.00001016 y_0=2000000.00001016 units=us-ft
 3570|NAD83(HARN) / Utah South (ftUS)|4152|lcc lat_0=36.6666666666667 lon_0=-111.5 lat_1=38.35 lat_2=37.2166666666667 x_0=500000.00001016 y_0=3000000 units=us-ft
-3571|WGS 84 / North Pole LAEA Bering Sea|4326|laea lat_0=90 lon_0=180
-3572|WGS 84 / North Pole LAEA Alaska|4326|laea lat_0=90 lon_0=-150
-3573|WGS 84 / North Pole LAEA Canada|4326|laea lat_0=90 lon_0=-100
-3574|WGS 84 / North Pole LAEA Atlantic|4326|laea lat_0=90 lon_0=-40
-3575|WGS 84 / North Pole LAEA Europe|4326|laea lat_0=90 lon_0=10
-3576|WGS 84 / North Pole LAEA Russia|4326|laea lat_0=90 lon_0=90
+3571|WGS 84 / North Pole LAEA Bering Sea|4326|laea lat_0=90 lon_0=180|E:south -90,N:south 0
+3572|WGS 84 / North Pole LAEA Alaska|4326|laea lat_0=90 lon_0=-150|E:south -60,N:south 30
+3573|WGS 84 / North Pole LAEA Canada|4326|laea lat_0=90 lon_0=-100|E:south -10,N:south 80
+3574|WGS 84 / North Pole LAEA Atlantic|4326|laea lat_0=90 lon_0=-40|E:south 50,N:south 140
+3575|WGS 84 / North Pole LAEA Europe|4326|laea lat_0=90 lon_0=10|E:south 100,N:south -170
+3576|WGS 84 / North Pole LAEA Russia|4326|laea lat_0=90 lon_0=90|E:south 180,N:south -90
 3577|GDA94 / Australian Albers|4283|aea lon_0=132 lat_1=-18 lat_2=-36
 3578|NAD83 / Yukon Albers|4269|aea lat_0=59 lon_0=-132.5 lat_1=61.6666666666667 lat_2=68 x_0=500000 y_0=500000
 3579|NAD83(CSRS) / Yukon Albers|4617|aea lat_0=59 lon_0=-132.5 lat_1=61.6666666666667 lat_2=68 x_0=500000 y_0=500000
@@ -2408,7 +2408,7 @@ export const PROJECTED: string = `
 3761|NAD83(CSRS) / UTM zone 22N|4617|utm zone=22
 3762|WGS 84 / South Georgia Lambert|4326|lcc lat_0=-55 lon_0=-37 lat_1=-54 lat_2=-54.75
 3763|ETRS89 / Portugal TM06|4258|tmerc lat_0=39.6682583333333 lon_0=-8.13310833333333
-3764|NZGD2000 / Chatham Island Circuit 2000|4167|tmerc lat_0=-44 lon_0=-176.5 x_0=400000 y_0=800000
+3764|NZGD2000 / Chatham Island Circuit 2000|4167|tmerc lat_0=-44 lon_0=-176.5 x_0=400000 y_0=800000|ne
 3765|HTRS96 / Croatia TM|4761|tmerc lon_0=16.5 k=0.9999 x_0=500000
 3766|HTRS96 / Croatia LCC|4761|lcc lon_0=16.5 lat_1=45.9166666666667 lat_2=43.0833333333333
 3767|HTRS96 / UTM zone 33N|4761|utm zone=33
@@ -2432,14 +2432,14 @@ export const PROJECTED: string = `
 3785|Popular Visualisation CRS / Mercator|4055|merc lat_ts=0 nadgrids=@null
 3786|World Equidistant Cylindrical (Sphere)|4047|eqc lat_ts=0
 3787|MGI / Slovene National Grid|4312|tmerc lon_0=15 k=0.9999 x_0=500000 y_0=-5000000
-3788|NZGD2000 / Auckland Islands TM 2000|4167|tmerc lon_0=166 x_0=3500000 y_0=10000000
-3789|NZGD2000 / Campbell Island TM 2000|4167|tmerc lon_0=169 x_0=3500000 y_0=10000000
-3790|NZGD2000 / Antipodes Islands TM 2000|4167|tmerc lon_0=179 x_0=3500000 y_0=10000000
-3791|NZGD2000 / Raoul Island TM 2000|4167|tmerc lon_0=-178 x_0=3500000 y_0=10000000
-3793|NZGD2000 / Chatham Islands TM 2000|4167|tmerc lon_0=-176.5 x_0=3500000 y_0=10000000
+3788|NZGD2000 / Auckland Islands TM 2000|4167|tmerc lon_0=166 x_0=3500000 y_0=10000000|ne
+3789|NZGD2000 / Campbell Island TM 2000|4167|tmerc lon_0=169 x_0=3500000 y_0=10000000|ne
+3790|NZGD2000 / Antipodes Islands TM 2000|4167|tmerc lon_0=179 x_0=3500000 y_0=10000000|ne
+3791|NZGD2000 / Raoul Island TM 2000|4167|tmerc lon_0=-178 x_0=3500000 y_0=10000000|ne
+3793|NZGD2000 / Chatham Islands TM 2000|4167|tmerc lon_0=-176.5 x_0=3500000 y_0=10000000|ne
 3794|Slovenia 1996 / Slovene National Grid|4765|tmerc lon_0=15 k=0.9999 x_0=500000 y_0=-5000000
-3795|NAD27 / Cuba Norte|4267|lcc lat_0=22.35 lon_0=-81 lat_1=23 lat_2=21.7 x_0=500000 y_0=280296.016
-3796|NAD27 / Cuba Sur|4267|lcc lat_0=20.7166666666667 lon_0=-76.8333333333333 lat_1=21.3 lat_2=20.1333333333333 x_0=500000 y_0=229126.939
+3795|NAD27 / Cuba Norte|4267|lcc lat_0=22.35 lon_0=-81 lat_1=23 lat_2=21.7 x_0=500000 y_0=280296.016|ne
+3796|NAD27 / Cuba Sur|4267|lcc lat_0=20.7166666666667 lon_0=-76.8333333333333 lat_1=21.3 lat_2=20.1333333333333 x_0=500000 y_0=229126.939|ne
 3797|NAD27 / MTQ Lambert|4267|lcc lat_0=44 lon_0=-70 lat_1=50 lat_2=46 x_0=800000
 3798|NAD83 / MTQ Lambert|4269|lcc lat_0=44 lon_0=-70 lat_1=50 lat_2=46 x_0=800000
 3799|NAD83(CSRS) / MTQ Lambert|4617|lcc lat_0=44 lon_0=-70 lat_1=50 lat_2=46 x_0=800000
@@ -2456,50 +2456,50 @@ export const PROJECTED: string = `
 3828|TWD67 / TM2 zone 121|3821|tmerc lon_0=121 k=0.9999 x_0=250000
 3829|Hu Tzu Shan 1950 / UTM zone 51N|4236|utm zone=51
 3832|WGS 84 / PDC Mercator|4326|merc lon_0=150
-3833|Pulkovo 1942(58) / Gauss-Kruger zone 2|4179|tmerc lon_0=9 x_0=2500000
-3834|Pulkovo 1942(83) / Gauss-Kruger zone 2|4178|tmerc lon_0=9 x_0=2500000
-3835|Pulkovo 1942(83) / Gauss-Kruger zone 3|4178|tmerc lon_0=15 x_0=3500000
-3836|Pulkovo 1942(83) / Gauss-Kruger zone 4|4178|tmerc lon_0=21 x_0=4500000
-3837|Pulkovo 1942(58) / 3-degree Gauss-Kruger zone 3|4179|tmerc lon_0=9 x_0=3500000
-3838|Pulkovo 1942(58) / 3-degree Gauss-Kruger zone 4|4179|tmerc lon_0=12 x_0=4500000
-3839|Pulkovo 1942(58) / 3-degree Gauss-Kruger zone 9|4179|tmerc lon_0=27 x_0=9500000
-3840|Pulkovo 1942(58) / 3-degree Gauss-Kruger zone 10|4179|tmerc lon_0=30 x_0=10500000
-3841|Pulkovo 1942(83) / 3-degree Gauss-Kruger zone 6|4178|tmerc lon_0=18 x_0=6500000
-3842|Pulkovo 1942(83) / 3-degree Gauss-Kruger zone 7|4178|tmerc lon_0=18 x_0=6500000
-3843|Pulkovo 1942(83) / 3-degree Gauss-Kruger zone 8|4178|tmerc lon_0=18 x_0=6500000
-3844|Pulkovo 1942(58) / Stereo70|4179|sterea lat_0=46 lon_0=25 k=0.99975 x_0=500000 y_0=500000
-3845|SWEREF99 / RT90 7.5 gon V emulation|4619|tmerc lon_0=11.30625 k=1.000006 x_0=1500025.141 y_0=-667.282
-3846|SWEREF99 / RT90 5 gon V emulation|4619|tmerc lon_0=13.5562666666667 k=1.0000058 x_0=1500044.695 y_0=-667.13
-3847|SWEREF99 / RT90 2.5 gon V emulation|4619|tmerc lon_0=15.8062845294444 k=1.00000561024 x_0=1500064.274 y_0=-667.711
-3848|SWEREF99 / RT90 0 gon emulation|4619|tmerc lon_0=18.0563 k=1.0000054 x_0=1500083.521 y_0=-668.844
-3849|SWEREF99 / RT90 2.5 gon O emulation|4619|tmerc lon_0=20.3063166666667 k=1.0000052 x_0=1500102.765 y_0=-670.706
-3850|SWEREF99 / RT90 5 gon O emulation|4619|tmerc lon_0=22.5563333333333 k=1.0000049 x_0=1500121.846 y_0=-672.557
-3851|NZGD2000 / NZCS2000|4167|lcc lat_0=-41 lon_0=173 lat_1=-37.5 lat_2=-44.5 x_0=3000000 y_0=7000000
-3852|RSRGD2000 / DGLC2000|4764|lcc lat_0=-90 lon_0=157 lat_1=-76.6666666666667 lat_2=-79.3333333333333 x_0=500000
-3854|County ST74|4619|tmerc lon_0=18.05787 k=0.99999506 x_0=100182.7406 y_0=-6500620.1207
+3833|Pulkovo 1942(58) / Gauss-Kruger zone 2|4179|tmerc lon_0=9 x_0=2500000|ne
+3834|Pulkovo 1942(83) / Gauss-Kruger zone 2|4178|tmerc lon_0=9 x_0=2500000|ne
+3835|Pulkovo 1942(83) / Gauss-Kruger zone 3|4178|tmerc lon_0=15 x_0=3500000|ne
+3836|Pulkovo 1942(83) / Gauss-Kruger zone 4|4178|tmerc lon_0=21 x_0=4500000|ne
+3837|Pulkovo 1942(58) / 3-degree Gauss-Kruger zone 3|4179|tmerc lon_0=9 x_0=3500000|ne
+3838|Pulkovo 1942(58) / 3-degree Gauss-Kruger zone 4|4179|tmerc lon_0=12 x_0=4500000|ne
+3839|Pulkovo 1942(58) / 3-degree Gauss-Kruger zone 9|4179|tmerc lon_0=27 x_0=9500000|ne
+3840|Pulkovo 1942(58) / 3-degree Gauss-Kruger zone 10|4179|tmerc lon_0=30 x_0=10500000|ne
+3841|Pulkovo 1942(83) / 3-degree Gauss-Kruger zone 6|4178|tmerc lon_0=18 x_0=6500000|ne
+3842|Pulkovo 1942(83) / 3-degree Gauss-Kruger zone 7|4178|tmerc lon_0=18 x_0=6500000|ne
+3843|Pulkovo 1942(83) / 3-degree Gauss-Kruger zone 8|4178|tmerc lon_0=18 x_0=6500000|ne
+3844|Pulkovo 1942(58) / Stereo70|4179|sterea lat_0=46 lon_0=25 k=0.99975 x_0=500000 y_0=500000|ne
+3845|SWEREF99 / RT90 7.5 gon V emulation|4619|tmerc lon_0=11.30625 k=1.000006 x_0=1500025.141 y_0=-667.282|ne
+3846|SWEREF99 / RT90 5 gon V emulation|4619|tmerc lon_0=13.5562666666667 k=1.0000058 x_0=1500044.695 y_0=-667.13|ne
+3847|SWEREF99 / RT90 2.5 gon V emulation|4619|tmerc lon_0=15.8062845294444 k=1.00000561024 x_0=1500064.274 y_0=-667.711|ne
+3848|SWEREF99 / RT90 0 gon emulation|4619|tmerc lon_0=18.0563 k=1.0000054 x_0=1500083.521 y_0=-668.844|ne
+3849|SWEREF99 / RT90 2.5 gon O emulation|4619|tmerc lon_0=20.3063166666667 k=1.0000052 x_0=1500102.765 y_0=-670.706|ne
+3850|SWEREF99 / RT90 5 gon O emulation|4619|tmerc lon_0=22.5563333333333 k=1.0000049 x_0=1500121.846 y_0=-672.557|ne
+3851|NZGD2000 / NZCS2000|4167|lcc lat_0=-41 lon_0=173 lat_1=-37.5 lat_2=-44.5 x_0=3000000 y_0=7000000|ne
+3852|RSRGD2000 / DGLC2000|4764|lcc lat_0=-90 lon_0=157 lat_1=-76.6666666666667 lat_2=-79.3333333333333 x_0=500000|ne
+3854|County ST74|4619|tmerc lon_0=18.05787 k=0.99999506 x_0=100182.7406 y_0=-6500620.1207|ne
 3857|WGS 84 / Pseudo-Mercator|4326|merc lat_ts=0 nadgrids=@null
-3873|ETRS89 / GK19FIN|4258|tmerc lon_0=19 x_0=19500000
-3874|ETRS89 / GK20FIN|4258|tmerc lon_0=20 x_0=20500000
-3875|ETRS89 / GK21FIN|4258|tmerc lon_0=21 x_0=21500000
-3876|ETRS89 / GK22FIN|4258|tmerc lon_0=22 x_0=22500000
-3877|ETRS89 / GK23FIN|4258|tmerc lon_0=23 x_0=23500000
-3878|ETRS89 / GK24FIN|4258|tmerc lon_0=24 x_0=24500000
-3879|ETRS89 / GK25FIN|4258|tmerc lon_0=25 x_0=25500000
-3880|ETRS89 / GK26FIN|4258|tmerc lon_0=26 x_0=26500000
-3881|ETRS89 / GK27FIN|4258|tmerc lon_0=27 x_0=27500000
-3882|ETRS89 / GK28FIN|4258|tmerc lon_0=28 x_0=28500000
-3883|ETRS89 / GK29FIN|4258|tmerc lon_0=29 x_0=29500000
-3884|ETRS89 / GK30FIN|4258|tmerc lon_0=30 x_0=30500000
-3885|ETRS89 / GK31FIN|4258|tmerc lon_0=31 x_0=31500000
+3873|ETRS89 / GK19FIN|4258|tmerc lon_0=19 x_0=19500000|ne
+3874|ETRS89 / GK20FIN|4258|tmerc lon_0=20 x_0=20500000|ne
+3875|ETRS89 / GK21FIN|4258|tmerc lon_0=21 x_0=21500000|ne
+3876|ETRS89 / GK22FIN|4258|tmerc lon_0=22 x_0=22500000|ne
+3877|ETRS89 / GK23FIN|4258|tmerc lon_0=23 x_0=23500000|ne
+3878|ETRS89 / GK24FIN|4258|tmerc lon_0=24 x_0=24500000|ne
+3879|ETRS89 / GK25FIN|4258|tmerc lon_0=25 x_0=25500000|ne
+3880|ETRS89 / GK26FIN|4258|tmerc lon_0=26 x_0=26500000|ne
+3881|ETRS89 / GK27FIN|4258|tmerc lon_0=27 x_0=27500000|ne
+3882|ETRS89 / GK28FIN|4258|tmerc lon_0=28 x_0=28500000|ne
+3883|ETRS89 / GK29FIN|4258|tmerc lon_0=29 x_0=29500000|ne
+3884|ETRS89 / GK30FIN|4258|tmerc lon_0=30 x_0=30500000|ne
+3885|ETRS89 / GK31FIN|4258|tmerc lon_0=31 x_0=31500000|ne
 3890|IGRS / UTM zone 37N|3889|utm zone=37
 3891|IGRS / UTM zone 38N|3889|utm zone=38
 3892|IGRS / UTM zone 39N|3889|utm zone=39
 3893|ED50 / Iraq National Grid|4230|tmerc lat_0=29.0262683333333 lon_0=46.5 k=0.9994 x_0=800000
-3907|MGI 1901 / Balkans zone 5|3906|tmerc lon_0=15 k=0.9999 x_0=5500000
-3908|MGI 1901 / Balkans zone 6|3906|tmerc lon_0=18 k=0.9999 x_0=6500000
-3909|MGI 1901 / Balkans zone 7|3906|tmerc lon_0=21 k=0.9999 x_0=7500000
-3910|MGI 1901 / Balkans zone 8|3906|tmerc lon_0=24 k=0.9999 x_0=8500000
-3911|MGI 1901 / Slovenia Grid|3906|tmerc lon_0=15 k=0.9999 x_0=500000
+3907|MGI 1901 / Balkans zone 5|3906|tmerc lon_0=15 k=0.9999 x_0=5500000|ne
+3908|MGI 1901 / Balkans zone 6|3906|tmerc lon_0=18 k=0.9999 x_0=6500000|ne
+3909|MGI 1901 / Balkans zone 7|3906|tmerc lon_0=21 k=0.9999 x_0=7500000|ne
+3910|MGI 1901 / Balkans zone 8|3906|tmerc lon_0=24 k=0.9999 x_0=8500000|ne
+3911|MGI 1901 / Slovenia Grid|3906|tmerc lon_0=15 k=0.9999 x_0=500000|ne
 3912|MGI 1901 / Slovene National Grid|3906|tmerc lon_0=15 k=0.9999 x_0=500000 y_0=-5000000
 3920|Puerto Rico / UTM zone 20N|4139|utm zone=20
 3942|RGF93 v1 / CC42|4171|lcc lat_0=42 lon_0=3 lat_1=41.25 lat_2=42.75 x_0=1700000 y_0=1200000
@@ -2514,10 +2514,10 @@ export const PROJECTED: string = `
 3968|NAD83 / Virginia Lambert|4269|lcc lat_0=36 lon_0=-79.5 lat_1=37 lat_2=39.5
 3969|NAD83(HARN) / Virginia Lambert|4152|lcc lat_0=36 lon_0=-79.5 lat_1=37 lat_2=39.5
 3970|NAD83(NSRS2007) / Virginia Lambert|4759|lcc lat_0=36 lon_0=-79.5 lat_1=37 lat_2=39.5
-3973|WGS 84 / NSIDC EASE-Grid North|4326|laea R_A lat_0=90
-3974|WGS 84 / NSIDC EASE-Grid South|4326|laea R_A lat_0=-90
+3973|WGS 84 / NSIDC EASE-Grid North|4326|laea R_A lat_0=90|E:south 90,N:south 180
+3974|WGS 84 / NSIDC EASE-Grid South|4326|laea R_A lat_0=-90|E:north 90,N:north 0
 3975|WGS 84 / NSIDC EASE-Grid Global|4326|cea R_A lat_ts=30
-3976|WGS 84 / NSIDC Sea Ice Polar Stereographic South|4326|stere lat_0=-90 lat_ts=-70
+3976|WGS 84 / NSIDC Sea Ice Polar Stereographic South|4326|stere lat_0=-90 lat_ts=-70|E:north 90,N:north 0
 3978|NAD83 / Canada Atlas Lambert|4269|lcc lat_0=49 lon_0=-95 lat_1=49 lat_2=77
 3979|NAD83(CSRS) / Canada Atlas Lambert|4617|lcc lat_0=49 lon_0=-95 lat_1=49 lat_2=77
 3985|Katanga 1955 / Katanga Lambert|4695|lcc lat_0=9 lon_0=26 lat_1=-6.5 lat_2=-11.5 x_0=500000 y_0=500000
@@ -2529,12 +2529,12 @@ export const PROJECTED: string = `
 3992|Puerto Rico / St. Croix|4139|lcc lat_0=17.8333333333333 lon_0=-66.4333333333333 lat_1=18.4333333333333 lat_2=18.0333333333333 x_0=152400.30480061 y_0=30480.0609601219 units=us-ft
 3993|Guam 1963 / Guam SPCS|4675|aeqd guam lat_0=13.4724663527778 lon_0=144.748750705556 x_0=50000 y_0=50000
 3994|WGS 84 / Mercator 41|4326|merc lat_ts=-41 lon_0=100
-3995|WGS 84 / Arctic Polar Stereographic|4326|stere lat_0=90 lat_ts=71
-3996|WGS 84 / IBCAO Polar Stereographic|4326|stere lat_0=90 lat_ts=75
+3995|WGS 84 / Arctic Polar Stereographic|4326|stere lat_0=90 lat_ts=71|E:south 90,N:south 180
+3996|WGS 84 / IBCAO Polar Stereographic|4326|stere lat_0=90 lat_ts=75|E:south 90,N:south 180
 3997|WGS 84 / Dubai Local TM|4326|tmerc lon_0=55.3333333333333 x_0=500000
-4026|MOLDREF99 / Moldova TM|4023|tmerc lon_0=28.4 k=0.99994 x_0=200000 y_0=-5000000
-4037|WGS 84 / TMzn35N|4326|utm zone=35
-4038|WGS 84 / TMzn36N|4326|utm zone=36
+4026|MOLDREF99 / Moldova TM|4023|tmerc lon_0=28.4 k=0.99994 x_0=200000 y_0=-5000000|ne
+4037|WGS 84 / TMzn35N|4326|utm zone=35|ne
+4038|WGS 84 / TMzn36N|4326|utm zone=36|ne
 4048|RGRDC 2005 / Congo TM zone 12|4046|tmerc lon_0=12 k=0.9999 x_0=500000 y_0=10000000
 4049|RGRDC 2005 / Congo TM zone 14|4046|tmerc lon_0=14 k=0.9999 x_0=500000 y_0=10000000
 4050|RGRDC 2005 / Congo TM zone 16|4046|tmerc lon_0=16 k=0.9999 x_0=500000 y_0=10000000
@@ -2583,7 +2583,7 @@ export const PROJECTED: string = `
 4413|NAD27 / BLM 13N (ftUS)|4267|tmerc lon_0=-105 k=0.9996 x_0=500000.001016002 units=us-ft
 4414|NAD83(HARN) / Guam Map Grid|4152|tmerc lat_0=13.5 lon_0=144.75 x_0=100000 y_0=200000
 4415|Katanga 1955 / Katanga Lambert|4695|lcc lat_0=-9 lon_0=26 lat_1=-6.5 lat_2=-11.5 x_0=500000 y_0=500000
-4417|Pulkovo 1942(83) / 3-degree Gauss-Kruger zone 7|4178|tmerc lon_0=21 x_0=7500000
+4417|Pulkovo 1942(83) / 3-degree Gauss-Kruger zone 7|4178|tmerc lon_0=21 x_0=7500000|ne
 4418|NAD27 / BLM 18N (ftUS)|4267|tmerc lon_0=-75 k=0.9996 x_0=500000.001016002 units=us-ft
 4419|NAD27 / BLM 19N (ftUS)|4267|tmerc lon_0=-69 k=0.9996 x_0=500000.001016002 units=us-ft
 4420|NAD83 / BLM 60N (ftUS)|4269|tmerc lon_0=177 k=0.9996 x_0=500000.001016002 units=us-ft
@@ -2600,7 +2600,7 @@ export const PROJECTED: string = `
 4431|NAD83 / BLM 11N (ftUS)|4269|tmerc lon_0=-117 k=0.9996 x_0=500000.001016002 units=us-ft
 4432|NAD83 / BLM 12N (ftUS)|4269|tmerc lon_0=-111 k=0.9996 x_0=500000.001016002 units=us-ft
 4433|NAD83 / BLM 13N (ftUS)|4269|tmerc lon_0=-105 k=0.9996 x_0=500000.001016002 units=us-ft
-4434|Pulkovo 1942(83) / 3-degree Gauss-Kruger zone 8|4178|tmerc lon_0=24 x_0=8500000
+4434|Pulkovo 1942(83) / 3-degree Gauss-Kruger zone 8|4178|tmerc lon_0=24 x_0=8500000|ne
 4437|NAD83(NSRS2007) / Puerto Rico and Virgin Is.|4759|lcc lat_0=17.8333333333333 lon_0=-66.4333333333333 lat_1=18.4333333333333 lat_2=18.0333333333333 x_0=200000 y_0=200000
 4438|NAD83 / BLM 18N (ftUS)|4269|tmerc lon_0=-75 k=0.9996 x_0=500000.001016002 units=us-ft
 4439|NAD83 / BLM 19N (ftUS)|4269|tmerc lon_0=-69 k=0.9996 x_0=500000.001016002 units=us-ft
@@ -2617,223 +2617,223 @@ export const PROJECTED: string = `
 4487|Mexico ITRF92 / UTM zone 14N|4483|utm zone=14
 4488|Mexico ITRF92 / UTM zone 15N|4483|utm zone=15
 4489|Mexico ITRF92 / UTM zone 16N|4483|utm zone=16
-4491|CGCS2000 / Gauss-Kruger zone 13|4490|tmerc lon_0=75 x_0=13500000
-4492|CGCS2000 / Gauss-Kruger zone 14|4490|tmerc lon_0=81 x_0=14500000
-4493|CGCS2000 / Gauss-Kruger zone 15|4490|tmerc lon_0=87 x_0=15500000
-4494|CGCS2000 / Gauss-Kruger zone 16|4490|tmerc lon_0=93 x_0=16500000
-4495|CGCS2000 / Gauss-Kruger zone 17|4490|tmerc lon_0=99 x_0=17500000
-4496|CGCS2000 / Gauss-Kruger zone 18|4490|tmerc lon_0=105 x_0=18500000
-4497|CGCS2000 / Gauss-Kruger zone 19|4490|tmerc lon_0=111 x_0=19500000
-4498|CGCS2000 / Gauss-Kruger zone 20|4490|tmerc lon_0=117 x_0=20500000
-4499|CGCS2000 / Gauss-Kruger zone 21|4490|tmerc lon_0=123 x_0=21500000
-4500|CGCS2000 / Gauss-Kruger zone 22|4490|tmerc lon_0=129 x_0=22500000
-4501|CGCS2000 / Gauss-Kruger zone 23|4490|tmerc lon_0=135 x_0=23500000
-4502|CGCS2000 / Gauss-Kruger CM 75E|4490|tmerc lon_0=75 x_0=500000
-4503|CGCS2000 / Gauss-Kruger CM 81E|4490|tmerc lon_0=81 x_0=500000
-4504|CGCS2000 / Gauss-Kruger CM 87E|4490|tmerc lon_0=87 x_0=500000
-4505|CGCS2000 / Gauss-Kruger CM 93E|4490|tmerc lon_0=93 x_0=500000
-4506|CGCS2000 / Gauss-Kruger CM 99E|4490|tmerc lon_0=99 x_0=500000
-4507|CGCS2000 / Gauss-Kruger CM 105E|4490|tmerc lon_0=105 x_0=500000
-4508|CGCS2000 / Gauss-Kruger CM 111E|4490|tmerc lon_0=111 x_0=500000
-4509|CGCS2000 / Gauss-Kruger CM 117E|4490|tmerc lon_0=117 x_0=500000
-4510|CGCS2000 / Gauss-Kruger CM 123E|4490|tmerc lon_0=123 x_0=500000
-4511|CGCS2000 / Gauss-Kruger CM 129E|4490|tmerc lon_0=129 x_0=500000
-4512|CGCS2000 / Gauss-Kruger CM 135E|4490|tmerc lon_0=135 x_0=500000
-4513|CGCS2000 / 3-degree Gauss-Kruger zone 25|4490|tmerc lon_0=75 x_0=25500000
-4514|CGCS2000 / 3-degree Gauss-Kruger zone 26|4490|tmerc lon_0=78 x_0=26500000
-4515|CGCS2000 / 3-degree Gauss-Kruger zone 27|4490|tmerc lon_0=81 x_0=27500000
-4516|CGCS2000 / 3-degree Gauss-Kruger zone 28|4490|tmerc lon_0=84 x_0=28500000
-4517|CGCS2000 / 3-degree Gauss-Kruger zone 29|4490|tmerc lon_0=87 x_0=29500000
-4518|CGCS2000 / 3-degree Gauss-Kruger zone 30|4490|tmerc lon_0=90 x_0=30500000
-4519|CGCS2000 / 3-degree Gauss-Kruger zone 31|4490|tmerc lon_0=93 x_0=31500000
-4520|CGCS2000 / 3-degree Gauss-Kruger zone 32|4490|tmerc lon_0=96 x_0=32500000
-4521|CGCS2000 / 3-degree Gauss-Kruger zone 33|4490|tmerc lon_0=99 x_0=33500000
-4522|CGCS2000 / 3-degree Gauss-Kruger zone 34|4490|tmerc lon_0=102 x_0=34500000
-4523|CGCS2000 / 3-degree Gauss-Kruger zone 35|4490|tmerc lon_0=105 x_0=35500000
-4524|CGCS2000 / 3-degree Gauss-Kruger zone 36|4490|tmerc lon_0=108 x_0=36500000
-4525|CGCS2000 / 3-degree Gauss-Kruger zone 37|4490|tmerc lon_0=111 x_0=37500000
-4526|CGCS2000 / 3-degree Gauss-Kruger zone 38|4490|tmerc lon_0=114 x_0=38500000
-4527|CGCS2000 / 3-degree Gauss-Kruger zone 39|4490|tmerc lon_0=117 x_0=39500000
-4528|CGCS2000 / 3-degree Gauss-Kruger zone 40|4490|tmerc lon_0=120 x_0=40500000
-4529|CGCS2000 / 3-degree Gauss-Kruger zone 41|4490|tmerc lon_0=123 x_0=41500000
-4530|CGCS2000 / 3-degree Gauss-Kruger zone 42|4490|tmerc lon_0=126 x_0=42500000
-4531|CGCS2000 / 3-degree Gauss-Kruger zone 43|4490|tmerc lon_0=129 x_0=43500000
-4532|CGCS2000 / 3-degree Gauss-Kruger zone 44|4490|tmerc lon_0=132 x_0=44500000
-4533|CGCS2000 / 3-degree Gauss-Kruger zone 45|4490|tmerc lon_0=135 x_0=45500000
-4534|CGCS2000 / 3-degree Gauss-Kruger CM 75E|4490|tmerc lon_0=75 x_0=500000
-4535|CGCS2000 / 3-degree Gauss-Kruger CM 78E|4490|tmerc lon_0=78 x_0=500000
-4536|CGCS2000 / 3-degree Gauss-Kruger CM 81E|4490|tmerc lon_0=81 x_0=500000
-4537|CGCS2000 / 3-degree Gauss-Kruger CM 84E|4490|tmerc lon_0=84 x_0=500000
-4538|CGCS2000 / 3-degree Gauss-Kruger CM 87E|4490|tmerc lon_0=87 x_0=500000
-4539|CGCS2000 / 3-degree Gauss-Kruger CM 90E|4490|tmerc lon_0=90 x_0=500000
-4540|CGCS2000 / 3-degree Gauss-Kruger CM 93E|4490|tmerc lon_0=93 x_0=500000
-4541|CGCS2000 / 3-degree Gauss-Kruger CM 96E|4490|tmerc lon_0=96 x_0=500000
-4542|CGCS2000 / 3-degree Gauss-Kruger CM 99E|4490|tmerc lon_0=99 x_0=500000
-4543|CGCS2000 / 3-degree Gauss-Kruger CM 102E|4490|tmerc lon_0=102 x_0=500000
-4544|CGCS2000 / 3-degree Gauss-Kruger CM 105E|4490|tmerc lon_0=105 x_0=500000
-4545|CGCS2000 / 3-degree Gauss-Kruger CM 108E|4490|tmerc lon_0=108 x_0=500000
-4546|CGCS2000 / 3-degree Gauss-Kruger CM 111E|4490|tmerc lon_0=111 x_0=500000
-4547|CGCS2000 / 3-degree Gauss-Kruger CM 114E|4490|tmerc lon_0=114 x_0=500000
-4548|CGCS2000 / 3-degree Gauss-Kruger CM 117E|4490|tmerc lon_0=117 x_0=500000
-4549|CGCS2000 / 3-degree Gauss-Kruger CM 120E|4490|tmerc lon_0=120 x_0=500000
-4550|CGCS2000 / 3-degree Gauss-Kruger CM 123E|4490|tmerc lon_0=123 x_0=500000
-4551|CGCS2000 / 3-degree Gauss-Kruger CM 126E|4490|tmerc lon_0=126 x_0=500000
-4552|CGCS2000 / 3-degree Gauss-Kruger CM 129E|4490|tmerc lon_0=129 x_0=500000
-4553|CGCS2000 / 3-degree Gauss-Kruger CM 132E|4490|tmerc lon_0=132 x_0=500000
-4554|CGCS2000 / 3-degree Gauss-Kruger CM 135E|4490|tmerc lon_0=135 x_0=500000
+4491|CGCS2000 / Gauss-Kruger zone 13|4490|tmerc lon_0=75 x_0=13500000|ne
+4492|CGCS2000 / Gauss-Kruger zone 14|4490|tmerc lon_0=81 x_0=14500000|ne
+4493|CGCS2000 / Gauss-Kruger zone 15|4490|tmerc lon_0=87 x_0=15500000|ne
+4494|CGCS2000 / Gauss-Kruger zone 16|4490|tmerc lon_0=93 x_0=16500000|ne
+4495|CGCS2000 / Gauss-Kruger zone 17|4490|tmerc lon_0=99 x_0=17500000|ne
+4496|CGCS2000 / Gauss-Kruger zone 18|4490|tmerc lon_0=105 x_0=18500000|ne
+4497|CGCS2000 / Gauss-Kruger zone 19|4490|tmerc lon_0=111 x_0=19500000|ne
+4498|CGCS2000 / Gauss-Kruger zone 20|4490|tmerc lon_0=117 x_0=20500000|ne
+4499|CGCS2000 / Gauss-Kruger zone 21|4490|tmerc lon_0=123 x_0=21500000|ne
+4500|CGCS2000 / Gauss-Kruger zone 22|4490|tmerc lon_0=129 x_0=22500000|ne
+4501|CGCS2000 / Gauss-Kruger zone 23|4490|tmerc lon_0=135 x_0=23500000|ne
+4502|CGCS2000 / Gauss-Kruger CM 75E|4490|tmerc lon_0=75 x_0=500000|ne
+4503|CGCS2000 / Gauss-Kruger CM 81E|4490|tmerc lon_0=81 x_0=500000|ne
+4504|CGCS2000 / Gauss-Kruger CM 87E|4490|tmerc lon_0=87 x_0=500000|ne
+4505|CGCS2000 / Gauss-Kruger CM 93E|4490|tmerc lon_0=93 x_0=500000|ne
+4506|CGCS2000 / Gauss-Kruger CM 99E|4490|tmerc lon_0=99 x_0=500000|ne
+4507|CGCS2000 / Gauss-Kruger CM 105E|4490|tmerc lon_0=105 x_0=500000|ne
+4508|CGCS2000 / Gauss-Kruger CM 111E|4490|tmerc lon_0=111 x_0=500000|ne
+4509|CGCS2000 / Gauss-Kruger CM 117E|4490|tmerc lon_0=117 x_0=500000|ne
+4510|CGCS2000 / Gauss-Kruger CM 123E|4490|tmerc lon_0=123 x_0=500000|ne
+4511|CGCS2000 / Gauss-Kruger CM 129E|4490|tmerc lon_0=129 x_0=500000|ne
+4512|CGCS2000 / Gauss-Kruger CM 135E|4490|tmerc lon_0=135 x_0=500000|ne
+4513|CGCS2000 / 3-degree Gauss-Kruger zone 25|4490|tmerc lon_0=75 x_0=25500000|ne
+4514|CGCS2000 / 3-degree Gauss-Kruger zone 26|4490|tmerc lon_0=78 x_0=26500000|ne
+4515|CGCS2000 / 3-degree Gauss-Kruger zone 27|4490|tmerc lon_0=81 x_0=27500000|ne
+4516|CGCS2000 / 3-degree Gauss-Kruger zone 28|4490|tmerc lon_0=84 x_0=28500000|ne
+4517|CGCS2000 / 3-degree Gauss-Kruger zone 29|4490|tmerc lon_0=87 x_0=29500000|ne
+4518|CGCS2000 / 3-degree Gauss-Kruger zone 30|4490|tmerc lon_0=90 x_0=30500000|ne
+4519|CGCS2000 / 3-degree Gauss-Kruger zone 31|4490|tmerc lon_0=93 x_0=31500000|ne
+4520|CGCS2000 / 3-degree Gauss-Kruger zone 32|4490|tmerc lon_0=96 x_0=32500000|ne
+4521|CGCS2000 / 3-degree Gauss-Kruger zone 33|4490|tmerc lon_0=99 x_0=33500000|ne
+4522|CGCS2000 / 3-degree Gauss-Kruger zone 34|4490|tmerc lon_0=102 x_0=34500000|ne
+4523|CGCS2000 / 3-degree Gauss-Kruger zone 35|4490|tmerc lon_0=105 x_0=35500000|ne
+4524|CGCS2000 / 3-degree Gauss-Kruger zone 36|4490|tmerc lon_0=108 x_0=36500000|ne
+4525|CGCS2000 / 3-degree Gauss-Kruger zone 37|4490|tmerc lon_0=111 x_0=37500000|ne
+4526|CGCS2000 / 3-degree Gauss-Kruger zone 38|4490|tmerc lon_0=114 x_0=38500000|ne
+4527|CGCS2000 / 3-degree Gauss-Kruger zone 39|4490|tmerc lon_0=117 x_0=39500000|ne
+4528|CGCS2000 / 3-degree Gauss-Kruger zone 40|4490|tmerc lon_0=120 x_0=40500000|ne
+4529|CGCS2000 / 3-degree Gauss-Kruger zone 41|4490|tmerc lon_0=123 x_0=41500000|ne
+4530|CGCS2000 / 3-degree Gauss-Kruger zone 42|4490|tmerc lon_0=126 x_0=42500000|ne
+4531|CGCS2000 / 3-degree Gauss-Kruger zone 43|4490|tmerc lon_0=129 x_0=43500000|ne
+4532|CGCS2000 / 3-degree Gauss-Kruger zone 44|4490|tmerc lon_0=132 x_0=44500000|ne
+4533|CGCS2000 / 3-degree Gauss-Kruger zone 45|4490|tmerc lon_0=135 x_0=45500000|ne
+4534|CGCS2000 / 3-degree Gauss-Kruger CM 75E|4490|tmerc lon_0=75 x_0=500000|ne
+4535|CGCS2000 / 3-degree Gauss-Kruger CM 78E|4490|tmerc lon_0=78 x_0=500000|ne
+4536|CGCS2000 / 3-degree Gauss-Kruger CM 81E|4490|tmerc lon_0=81 x_0=500000|ne
+4537|CGCS2000 / 3-degree Gauss-Kruger CM 84E|4490|tmerc lon_0=84 x_0=500000|ne
+4538|CGCS2000 / 3-degree Gauss-Kruger CM 87E|4490|tmerc lon_0=87 x_0=500000|ne
+4539|CGCS2000 / 3-degree Gauss-Kruger CM 90E|4490|tmerc lon_0=90 x_0=500000|ne
+4540|CGCS2000 / 3-degree Gauss-Kruger CM 93E|4490|tmerc lon_0=93 x_0=500000|ne
+4541|CGCS2000 / 3-degree Gauss-Kruger CM 96E|4490|tmerc lon_0=96 x_0=500000|ne
+4542|CGCS2000 / 3-degree Gauss-Kruger CM 99E|4490|tmerc lon_0=99 x_0=500000|ne
+4543|CGCS2000 / 3-degree Gauss-Kruger CM 102E|4490|tmerc lon_0=102 x_0=500000|ne
+4544|CGCS2000 / 3-degree Gauss-Kruger CM 105E|4490|tmerc lon_0=105 x_0=500000|ne
+4545|CGCS2000 / 3-degree Gauss-Kruger CM 108E|4490|tmerc lon_0=108 x_0=500000|ne
+4546|CGCS2000 / 3-degree Gauss-Kruger CM 111E|4490|tmerc lon_0=111 x_0=500000|ne
+4547|CGCS2000 / 3-degree Gauss-Kruger CM 114E|4490|tmerc lon_0=114 x_0=500000|ne
+4548|CGCS2000 / 3-degree Gauss-Kruger CM 117E|4490|tmerc lon_0=117 x_0=500000|ne
+4549|CGCS2000 / 3-degree Gauss-Kruger CM 120E|4490|tmerc lon_0=120 x_0=500000|ne
+4550|CGCS2000 / 3-degree Gauss-Kruger CM 123E|4490|tmerc lon_0=123 x_0=500000|ne
+4551|CGCS2000 / 3-degree Gauss-Kruger CM 126E|4490|tmerc lon_0=126 x_0=500000|ne
+4552|CGCS2000 / 3-degree Gauss-Kruger CM 129E|4490|tmerc lon_0=129 x_0=500000|ne
+4553|CGCS2000 / 3-degree Gauss-Kruger CM 132E|4490|tmerc lon_0=132 x_0=500000|ne
+4554|CGCS2000 / 3-degree Gauss-Kruger CM 135E|4490|tmerc lon_0=135 x_0=500000|ne
 4559|RRAF 1991 / UTM zone 20N|4558|utm zone=20
-4568|New Beijing / Gauss-Kruger zone 13|4555|tmerc lon_0=75 x_0=13500000
-4569|New Beijing / Gauss-Kruger zone 14|4555|tmerc lon_0=81 x_0=14500000
-4570|New Beijing / Gauss-Kruger zone 15|4555|tmerc lon_0=87 x_0=15500000
-4571|New Beijing / Gauss-Kruger zone 16|4555|tmerc lon_0=93 x_0=16500000
-4572|New Beijing / Gauss-Kruger zone 17|4555|tmerc lon_0=99 x_0=17500000
-4573|New Beijing / Gauss-Kruger zone 18|4555|tmerc lon_0=105 x_0=18500000
-4574|New Beijing / Gauss-Kruger zone 19|4555|tmerc lon_0=111 x_0=19500000
-4575|New Beijing / Gauss-Kruger zone 20|4555|tmerc lon_0=117 x_0=20500000
-4576|New Beijing / Gauss-Kruger zone 21|4555|tmerc lon_0=123 x_0=21500000
-4577|New Beijing / Gauss-Kruger zone 22|4555|tmerc lon_0=129 x_0=22500000
-4578|New Beijing / Gauss-Kruger zone 23|4555|tmerc lon_0=135 x_0=23500000
-4579|New Beijing / Gauss-Kruger CM 75E|4555|tmerc lon_0=75 x_0=500000
-4580|New Beijing / Gauss-Kruger CM 81E|4555|tmerc lon_0=81 x_0=500000
-4581|New Beijing / Gauss-Kruger CM 87E|4555|tmerc lon_0=87 x_0=500000
-4582|New Beijing / Gauss-Kruger CM 93E|4555|tmerc lon_0=93 x_0=500000
-4583|New Beijing / Gauss-Kruger CM 99E|4555|tmerc lon_0=99 x_0=500000
-4584|New Beijing / Gauss-Kruger CM 105E|4555|tmerc lon_0=105 x_0=500000
-4585|New Beijing / Gauss-Kruger CM 111E|4555|tmerc lon_0=111 x_0=500000
-4586|New Beijing / Gauss-Kruger CM 117E|4555|tmerc lon_0=117 x_0=500000
-4587|New Beijing / Gauss-Kruger CM 123E|4555|tmerc lon_0=123 x_0=500000
-4588|New Beijing / Gauss-Kruger CM 129E|4555|tmerc lon_0=129 x_0=500000
-4589|New Beijing / Gauss-Kruger CM 135E|4555|tmerc lon_0=135 x_0=500000
+4568|New Beijing / Gauss-Kruger zone 13|4555|tmerc lon_0=75 x_0=13500000|ne
+4569|New Beijing / Gauss-Kruger zone 14|4555|tmerc lon_0=81 x_0=14500000|ne
+4570|New Beijing / Gauss-Kruger zone 15|4555|tmerc lon_0=87 x_0=15500000|ne
+4571|New Beijing / Gauss-Kruger zone 16|4555|tmerc lon_0=93 x_0=16500000|ne
+4572|New Beijing / Gauss-Kruger zone 17|4555|tmerc lon_0=99 x_0=17500000|ne
+4573|New Beijing / Gauss-Kruger zone 18|4555|tmerc lon_0=105 x_0=18500000|ne
+4574|New Beijing / Gauss-Kruger zone 19|4555|tmerc lon_0=111 x_0=19500000|ne
+4575|New Beijing / Gauss-Kruger zone 20|4555|tmerc lon_0=117 x_0=20500000|ne
+4576|New Beijing / Gauss-Kruger zone 21|4555|tmerc lon_0=123 x_0=21500000|ne
+4577|New Beijing / Gauss-Kruger zone 22|4555|tmerc lon_0=129 x_0=22500000|ne
+4578|New Beijing / Gauss-Kruger zone 23|4555|tmerc lon_0=135 x_0=23500000|ne
+4579|New Beijing / Gauss-Kruger CM 75E|4555|tmerc lon_0=75 x_0=500000|ne
+4580|New Beijing / Gauss-Kruger CM 81E|4555|tmerc lon_0=81 x_0=500000|ne
+4581|New Beijing / Gauss-Kruger CM 87E|4555|tmerc lon_0=87 x_0=500000|ne
+4582|New Beijing / Gauss-Kruger CM 93E|4555|tmerc lon_0=93 x_0=500000|ne
+4583|New Beijing / Gauss-Kruger CM 99E|4555|tmerc lon_0=99 x_0=500000|ne
+4584|New Beijing / Gauss-Kruger CM 105E|4555|tmerc lon_0=105 x_0=500000|ne
+4585|New Beijing / Gauss-Kruger CM 111E|4555|tmerc lon_0=111 x_0=500000|ne
+4586|New Beijing / Gauss-Kruger CM 117E|4555|tmerc lon_0=117 x_0=500000|ne
+4587|New Beijing / Gauss-Kruger CM 123E|4555|tmerc lon_0=123 x_0=500000|ne
+4588|New Beijing / Gauss-Kruger CM 129E|4555|tmerc lon_0=129 x_0=500000|ne
+4589|New Beijing / Gauss-Kruger CM 135E|4555|tmerc lon_0=135 x_0=500000|ne
 4647|ETRS89 / UTM zone 32N (zE-N)|4258|tmerc lon_0=9 k=0.9996 x_0=32500000
-4652|New Beijing / 3-degree Gauss-Kruger zone 25|4555|tmerc lon_0=75 x_0=25500000
-4653|New Beijing / 3-degree Gauss-Kruger zone 26|4555|tmerc lon_0=78 x_0=26500000
-4654|New Beijing / 3-degree Gauss-Kruger zone 27|4555|tmerc lon_0=81 x_0=27500000
-4655|New Beijing / 3-degree Gauss-Kruger zone 28|4555|tmerc lon_0=84 x_0=28500000
-4656|New Beijing / 3-degree Gauss-Kruger zone 29|4555|tmerc lon_0=87 x_0=29500000
-4766|New Beijing / 3-degree Gauss-Kruger zone 30|4555|tmerc lon_0=90 x_0=30500000
-4767|New Beijing / 3-degree Gauss-Kruger zone 31|4555|tmerc lon_0=93 x_0=31500000
-4768|New Beijing / 3-degree Gauss-Kruger zone 32|4555|tmerc lon_0=96 x_0=32500000
-4769|New Beijing / 3-degree Gauss-Kruger zone 33|4555|tmerc lon_0=99 x_0=33500000
-4770|New Beijing / 3-degree Gauss-Kruger zone 34|4555|tmerc lon_0=102 x_0=34500000
-4771|New Beijing / 3-degree Gauss-Kruger zone 35|4555|tmerc lon_0=105 x_0=35500000
-4772|New Beijing / 3-degree Gauss-Kruger zone 36|4555|tmerc lon_0=108 x_0=36500000
-4773|New Beijing / 3-degree Gauss-Kruger zone 37|4555|tmerc lon_0=111 x_0=37500000
-4774|New Beijing / 3-degree Gauss-Kruger zone 38|4555|tmerc lon_0=114 x_0=38500000
-4775|New Beijing / 3-degree Gauss-Kruger zone 39|4555|tmerc lon_0=117 x_0=39500000
-4776|New Beijing / 3-degree Gauss-Kruger zone 40|4555|tmerc lon_0=120 x_0=40500000
-4777|New Beijing / 3-degree Gauss-Kruger zone 41|4555|tmerc lon_0=123 x_0=41500000
-4778|New Beijing / 3-degree Gauss-Kruger zone 42|4555|tmerc lon_0=126 x_0=42500000
-4779|New Beijing / 3-degree Gauss-Kruger zone 43|4555|tmerc lon_0=129 x_0=43500000
-4780|New Beijing / 3-degree Gauss-Kruger zone 44|4555|tmerc lon_0=132 x_0=44500000
-4781|New Beijing / 3-degree Gauss-Kruger zone 45|4555|tmerc lon_0=135 x_0=45500000
-4782|New Beijing / 3-degree Gauss-Kruger CM 75E|4555|tmerc lon_0=75 x_0=500000
-4783|New Beijing / 3-degree Gauss-Kruger CM 78E|4555|tmerc lon_0=78 x_0=500000
-4784|New Beijing / 3-degree Gauss-Kruger CM 81E|4555|tmerc lon_0=81 x_0=500000
-4785|New Beijing / 3-degree Gauss-Kruger CM 84E|4555|tmerc lon_0=84 x_0=500000
-4786|New Beijing / 3-degree Gauss-Kruger CM 87E|4555|tmerc lon_0=87 x_0=500000
-4787|New Beijing / 3-degree Gauss-Kruger CM 90E|4555|tmerc lon_0=90 x_0=500000
-4788|New Beijing / 3-degree Gauss-Kruger CM 93E|4555|tmerc lon_0=93 x_0=500000
-4789|New Beijing / 3-degree Gauss-Kruger CM 96E|4555|tmerc lon_0=96 x_0=500000
-4790|New Beijing / 3-degree Gauss-Kruger CM 99E|4555|tmerc lon_0=99 x_0=500000
-4791|New Beijing / 3-degree Gauss-Kruger CM 102E|4555|tmerc lon_0=102 x_0=500000
-4792|New Beijing / 3-degree Gauss-Kruger CM 105E|4555|tmerc lon_0=105 x_0=500000
-4793|New Beijing / 3-degree Gauss-Kruger CM 108E|4555|tmerc lon_0=108 x_0=500000
-4794|New Beijing / 3-degree Gauss-Kruger CM 111E|4555|tmerc lon_0=111 x_0=500000
-4795|New Beijing / 3-degree Gauss-Kruger CM 114E|4555|tmerc lon_0=114 x_0=500000
-4796|New Beijing / 3-degree Gauss-Kruger CM 117E|4555|tmerc lon_0=117 x_0=500000
-4797|New Beijing / 3-degree Gauss-Kruger CM 120E|4555|tmerc lon_0=120 x_0=500000
-4798|New Beijing / 3-degree Gauss-Kruger CM 123E|4555|tmerc lon_0=123 x_0=500000
-4799|New Beijing / 3-degree Gauss-Kruger CM 126E|4555|tmerc lon_0=126 x_0=500000
-4800|New Beijing / 3-degree Gauss-Kruger CM 129E|4555|tmerc lon_0=129 x_0=500000
-4812|New Beijing / 3-degree Gauss-Kruger CM 132E|4555|tmerc lon_0=132 x_0=500000
-4822|New Beijing / 3-degree Gauss-Kruger CM 135E|4555|tmerc lon_0=135 x_0=500000
+4652|New Beijing / 3-degree Gauss-Kruger zone 25|4555|tmerc lon_0=75 x_0=25500000|ne
+4653|New Beijing / 3-degree Gauss-Kruger zone 26|4555|tmerc lon_0=78 x_0=26500000|ne
+4654|New Beijing / 3-degree Gauss-Kruger zone 27|4555|tmerc lon_0=81 x_0=27500000|ne
+4655|New Beijing / 3-degree Gauss-Kruger zone 28|4555|tmerc lon_0=84 x_0=28500000|ne
+4656|New Beijing / 3-degree Gauss-Kruger zone 29|4555|tmerc lon_0=87 x_0=29500000|ne
+4766|New Beijing / 3-degree Gauss-Kruger zone 30|4555|tmerc lon_0=90 x_0=30500000|ne
+4767|New Beijing / 3-degree Gauss-Kruger zone 31|4555|tmerc lon_0=93 x_0=31500000|ne
+4768|New Beijing / 3-degree Gauss-Kruger zone 32|4555|tmerc lon_0=96 x_0=32500000|ne
+4769|New Beijing / 3-degree Gauss-Kruger zone 33|4555|tmerc lon_0=99 x_0=33500000|ne
+4770|New Beijing / 3-degree Gauss-Kruger zone 34|4555|tmerc lon_0=102 x_0=34500000|ne
+4771|New Beijing / 3-degree Gauss-Kruger zone 35|4555|tmerc lon_0=105 x_0=35500000|ne
+4772|New Beijing / 3-degree Gauss-Kruger zone 36|4555|tmerc lon_0=108 x_0=36500000|ne
+4773|New Beijing / 3-degree Gauss-Kruger zone 37|4555|tmerc lon_0=111 x_0=37500000|ne
+4774|New Beijing / 3-degree Gauss-Kruger zone 38|4555|tmerc lon_0=114 x_0=38500000|ne
+4775|New Beijing / 3-degree Gauss-Kruger zone 39|4555|tmerc lon_0=117 x_0=39500000|ne
+4776|New Beijing / 3-degree Gauss-Kruger zone 40|4555|tmerc lon_0=120 x_0=40500000|ne
+4777|New Beijing / 3-degree Gauss-Kruger zone 41|4555|tmerc lon_0=123 x_0=41500000|ne
+4778|New Beijing / 3-degree Gauss-Kruger zone 42|4555|tmerc lon_0=126 x_0=42500000|ne
+4779|New Beijing / 3-degree Gauss-Kruger zone 43|4555|tmerc lon_0=129 x_0=43500000|ne
+4780|New Beijing / 3-degree Gauss-Kruger zone 44|4555|tmerc lon_0=132 x_0=44500000|ne
+4781|New Beijing / 3-degree Gauss-Kruger zone 45|4555|tmerc lon_0=135 x_0=45500000|ne
+4782|New Beijing / 3-degree Gauss-Kruger CM 75E|4555|tmerc lon_0=75 x_0=500000|ne
+4783|New Beijing / 3-degree Gauss-Kruger CM 78E|4555|tmerc lon_0=78 x_0=500000|ne
+4784|New Beijing / 3-degree Gauss-Kruger CM 81E|4555|tmerc lon_0=81 x_0=500000|ne
+4785|New Beijing / 3-degree Gauss-Kruger CM 84E|4555|tmerc lon_0=84 x_0=500000|ne
+4786|New Beijing / 3-degree Gauss-Kruger CM 87E|4555|tmerc lon_0=87 x_0=500000|ne
+4787|New Beijing / 3-degree Gauss-Kruger CM 90E|4555|tmerc lon_0=90 x_0=500000|ne
+4788|New Beijing / 3-degree Gauss-Kruger CM 93E|4555|tmerc lon_0=93 x_0=500000|ne
+4789|New Beijing / 3-degree Gauss-Kruger CM 96E|4555|tmerc lon_0=96 x_0=500000|ne
+4790|New Beijing / 3-degree Gauss-Kruger CM 99E|4555|tmerc lon_0=99 x_0=500000|ne
+4791|New Beijing / 3-degree Gauss-Kruger CM 102E|4555|tmerc lon_0=102 x_0=500000|ne
+4792|New Beijing / 3-degree Gauss-Kruger CM 105E|4555|tmerc lon_0=105 x_0=500000|ne
+4793|New Beijing / 3-degree Gauss-Kruger CM 108E|4555|tmerc lon_0=108 x_0=500000|ne
+4794|New Beijing / 3-degree Gauss-Kruger CM 111E|4555|tmerc lon_0=111 x_0=500000|ne
+4795|New Beijing / 3-degree Gauss-Kruger CM 114E|4555|tmerc lon_0=114 x_0=500000|ne
+4796|New Beijing / 3-degree Gauss-Kruger CM 117E|4555|tmerc lon_0=117 x_0=500000|ne
+4797|New Beijing / 3-degree Gauss-Kruger CM 120E|4555|tmerc lon_0=120 x_0=500000|ne
+4798|New Beijing / 3-degree Gauss-Kruger CM 123E|4555|tmerc lon_0=123 x_0=500000|ne
+4799|New Beijing / 3-degree Gauss-Kruger CM 126E|4555|tmerc lon_0=126 x_0=500000|ne
+4800|New Beijing / 3-degree Gauss-Kruger CM 129E|4555|tmerc lon_0=129 x_0=500000|ne
+4812|New Beijing / 3-degree Gauss-Kruger CM 132E|4555|tmerc lon_0=132 x_0=500000|ne
+4822|New Beijing / 3-degree Gauss-Kruger CM 135E|4555|tmerc lon_0=135 x_0=500000|ne
 4826|WGS 84 / Cape Verde National|4326|lcc lat_0=15.8333333333333 lon_0=-24 lat_1=15 lat_2=16.6666666666667 x_0=161587.83 y_0=128511.202
-4839|ETRS89 / LCC Germany (N-E)|4258|lcc lat_0=51 lon_0=10.5 lat_1=48.6666666666667 lat_2=53.6666666666667
-4855|ETRS89 / NTM zone 5|4258|tmerc lon_0=5.5 x_0=100000 y_0=1000000
-4856|ETRS89 / NTM zone 6|4258|tmerc lon_0=6.5 x_0=100000 y_0=1000000
-4857|ETRS89 / NTM zone 7|4258|tmerc lon_0=7.5 x_0=100000 y_0=1000000
-4858|ETRS89 / NTM zone 8|4258|tmerc lon_0=8.5 x_0=100000 y_0=1000000
-4859|ETRS89 / NTM zone 9|4258|tmerc lon_0=9.5 x_0=100000 y_0=1000000
-4860|ETRS89 / NTM zone 10|4258|tmerc lon_0=10.5 x_0=100000 y_0=1000000
-4861|ETRS89 / NTM zone 11|4258|tmerc lon_0=11.5 x_0=100000 y_0=1000000
-4862|ETRS89 / NTM zone 12|4258|tmerc lon_0=12.5 x_0=100000 y_0=1000000
-4863|ETRS89 / NTM zone 13|4258|tmerc lon_0=13.5 x_0=100000 y_0=1000000
-4864|ETRS89 / NTM zone 14|4258|tmerc lon_0=14.5 x_0=100000 y_0=1000000
-4865|ETRS89 / NTM zone 15|4258|tmerc lon_0=15.5 x_0=100000 y_0=1000000
-4866|ETRS89 / NTM zone 16|4258|tmerc lon_0=16.5 x_0=100000 y_0=1000000
-4867|ETRS89 / NTM zone 17|4258|tmerc lon_0=17.5 x_0=100000 y_0=1000000
-4868|ETRS89 / NTM zone 18|4258|tmerc lon_0=18.5 x_0=100000 y_0=1000000
-4869|ETRS89 / NTM zone 19|4258|tmerc lon_0=19.5 x_0=100000 y_0=1000000
-4870|ETRS89 / NTM zone 20|4258|tmerc lon_0=20.5 x_0=100000 y_0=1000000
-4871|ETRS89 / NTM zone 21|4258|tmerc lon_0=21.5 x_0=100000 y_0=1000000
-4872|ETRS89 / NTM zone 22|4258|tmerc lon_0=22.5 x_0=100000 y_0=1000000
-4873|ETRS89 / NTM zone 23|4258|tmerc lon_0=23.5 x_0=100000 y_0=1000000
-4874|ETRS89 / NTM zone 24|4258|tmerc lon_0=24.5 x_0=100000 y_0=1000000
-4875|ETRS89 / NTM zone 25|4258|tmerc lon_0=25.5 x_0=100000 y_0=1000000
-4876|ETRS89 / NTM zone 26|4258|tmerc lon_0=26.5 x_0=100000 y_0=1000000
-4877|ETRS89 / NTM zone 27|4258|tmerc lon_0=27.5 x_0=100000 y_0=1000000
-4878|ETRS89 / NTM zone 28|4258|tmerc lon_0=28.5 x_0=100000 y_0=1000000
-4879|ETRS89 / NTM zone 29|4258|tmerc lon_0=29.5 x_0=100000 y_0=1000000
-4880|ETRS89 / NTM zone 30|4258|tmerc lon_0=30.5 x_0=100000 y_0=1000000
+4839|ETRS89 / LCC Germany (N-E)|4258|lcc lat_0=51 lon_0=10.5 lat_1=48.6666666666667 lat_2=53.6666666666667|ne
+4855|ETRS89 / NTM zone 5|4258|tmerc lon_0=5.5 x_0=100000 y_0=1000000|ne
+4856|ETRS89 / NTM zone 6|4258|tmerc lon_0=6.5 x_0=100000 y_0=1000000|ne
+4857|ETRS89 / NTM zone 7|4258|tmerc lon_0=7.5 x_0=100000 y_0=1000000|ne
+4858|ETRS89 / NTM zone 8|4258|tmerc lon_0=8.5 x_0=100000 y_0=1000000|ne
+4859|ETRS89 / NTM zone 9|4258|tmerc lon_0=9.5 x_0=100000 y_0=1000000|ne
+4860|ETRS89 / NTM zone 10|4258|tmerc lon_0=10.5 x_0=100000 y_0=1000000|ne
+4861|ETRS89 / NTM zone 11|4258|tmerc lon_0=11.5 x_0=100000 y_0=1000000|ne
+4862|ETRS89 / NTM zone 12|4258|tmerc lon_0=12.5 x_0=100000 y_0=1000000|ne
+4863|ETRS89 / NTM zone 13|4258|tmerc lon_0=13.5 x_0=100000 y_0=1000000|ne
+4864|ETRS89 / NTM zone 14|4258|tmerc lon_0=14.5 x_0=100000 y_0=1000000|ne
+4865|ETRS89 / NTM zone 15|4258|tmerc lon_0=15.5 x_0=100000 y_0=1000000|ne
+4866|ETRS89 / NTM zone 16|4258|tmerc lon_0=16.5 x_0=100000 y_0=1000000|ne
+4867|ETRS89 / NTM zone 17|4258|tmerc lon_0=17.5 x_0=100000 y_0=1000000|ne
+4868|ETRS89 / NTM zone 18|4258|tmerc lon_0=18.5 x_0=100000 y_0=1000000|ne
+4869|ETRS89 / NTM zone 19|4258|tmerc lon_0=19.5 x_0=100000 y_0=1000000|ne
+4870|ETRS89 / NTM zone 20|4258|tmerc lon_0=20.5 x_0=100000 y_0=1000000|ne
+4871|ETRS89 / NTM zone 21|4258|tmerc lon_0=21.5 x_0=100000 y_0=1000000|ne
+4872|ETRS89 / NTM zone 22|4258|tmerc lon_0=22.5 x_0=100000 y_0=1000000|ne
+4873|ETRS89 / NTM zone 23|4258|tmerc lon_0=23.5 x_0=100000 y_0=1000000|ne
+4874|ETRS89 / NTM zone 24|4258|tmerc lon_0=24.5 x_0=100000 y_0=1000000|ne
+4875|ETRS89 / NTM zone 25|4258|tmerc lon_0=25.5 x_0=100000 y_0=1000000|ne
+4876|ETRS89 / NTM zone 26|4258|tmerc lon_0=26.5 x_0=100000 y_0=1000000|ne
+4877|ETRS89 / NTM zone 27|4258|tmerc lon_0=27.5 x_0=100000 y_0=1000000|ne
+4878|ETRS89 / NTM zone 28|4258|tmerc lon_0=28.5 x_0=100000 y_0=1000000|ne
+4879|ETRS89 / NTM zone 29|4258|tmerc lon_0=29.5 x_0=100000 y_0=1000000|ne
+4880|ETRS89 / NTM zone 30|4258|tmerc lon_0=30.5 x_0=100000 y_0=1000000|ne
 5014|PTRA08 / UTM zone 25N|5013|utm zone=25
 5015|PTRA08 / UTM zone 26N|5013|utm zone=26
 5016|PTRA08 / UTM zone 28N|5013|utm zone=28
 5018|Lisbon / Portuguese Grid New|4207|tmerc lat_0=39.6666666666667 lon_0=-8.13190611111111
-5041|WGS 84 / UPS North (E,N)|4326|stere lat_0=90 k=0.994 x_0=2000000 y_0=2000000
-5042|WGS 84 / UPS South (E,N)|4326|stere lat_0=-90 k=0.994 x_0=2000000 y_0=2000000
-5048|ETRS89 / TM35FIN(N,E)|4258|utm zone=35
+5041|WGS 84 / UPS North (E,N)|4326|stere lat_0=90 k=0.994 x_0=2000000 y_0=2000000|E:south 90,N:south 180
+5042|WGS 84 / UPS South (E,N)|4326|stere lat_0=-90 k=0.994 x_0=2000000 y_0=2000000|E:north 90,N:north 0
+5048|ETRS89 / TM35FIN(N,E)|4258|utm zone=35|ne
 5069|NAD27 / Conus Albers|4267|aea lat_0=23 lon_0=-96 lat_1=29.5 lat_2=45.5
 5070|NAD83 / Conus Albers|4269|aea lat_0=23 lon_0=-96 lat_1=29.5 lat_2=45.5
 5071|NAD83(HARN) / Conus Albers|4152|aea lat_0=23 lon_0=-96 lat_1=29.5 lat_2=45.5
 5072|NAD83(NSRS2007) / Conus Albers|4759|aea lat_0=23 lon_0=-96 lat_1=29.5 lat_2=45.5
-5105|ETRS89 / NTM zone 5|4258|tmerc lat_0=58 lon_0=5.5 x_0=100000 y_0=1000000
-5106|ETRS89 / NTM zone 6|4258|tmerc lat_0=58 lon_0=6.5 x_0=100000 y_0=1000000
-5107|ETRS89 / NTM zone 7|4258|tmerc lat_0=58 lon_0=7.5 x_0=100000 y_0=1000000
-5108|ETRS89 / NTM zone 8|4258|tmerc lat_0=58 lon_0=8.5 x_0=100000 y_0=1000000
-5109|ETRS89 / NTM zone 9|4258|tmerc lat_0=58 lon_0=9.5 x_0=100000 y_0=1000000
-5110|ETRS89 / NTM zone 10|4258|tmerc lat_0=58 lon_0=10.5 x_0=100000 y_0=1000000
-5111|ETRS89 / NTM zone 11|4258|tmerc lat_0=58 lon_0=11.5 x_0=100000 y_0=1000000
-5112|ETRS89 / NTM zone 12|4258|tmerc lat_0=58 lon_0=12.5 x_0=100000 y_0=1000000
-5113|ETRS89 / NTM zone 13|4258|tmerc lat_0=58 lon_0=13.5 x_0=100000 y_0=1000000
-5114|ETRS89 / NTM zone 14|4258|tmerc lat_0=58 lon_0=14.5 x_0=100000 y_0=1000000
-5115|ETRS89 / NTM zone 15|4258|tmerc lat_0=58 lon_0=15.5 x_0=100000 y_0=1000000
-5116|ETRS89 / NTM zone 16|4258|tmerc lat_0=58 lon_0=16.5 x_0=100000 y_0=1000000
-5117|ETRS89 / NTM zone 17|4258|tmerc lat_0=58 lon_0=17.5 x_0=100000 y_0=1000000
-5118|ETRS89 / NTM zone 18|4258|tmerc lat_0=58 lon_0=18.5 x_0=100000 y_0=1000000
-5119|ETRS89 / NTM zone 19|4258|tmerc lat_0=58 lon_0=19.5 x_0=100000 y_0=1000000
-5120|ETRS89 / NTM zone 20|4258|tmerc lat_0=58 lon_0=20.5 x_0=100000 y_0=1000000
-5121|ETRS89 / NTM zone 21|4258|tmerc lat_0=58 lon_0=21.5 x_0=100000 y_0=1000000
-5122|ETRS89 / NTM zone 22|4258|tmerc lat_0=58 lon_0=22.5 x_0=100000 y_0=1000000
-5123|ETRS89 / NTM zone 23|4258|tmerc lat_0=58 lon_0=23.5 x_0=100000 y_0=1000000
-5124|ETRS89 / NTM zone 24|4258|tmerc lat_0=58 lon_0=24.5 x_0=100000 y_0=1000000
-5125|ETRS89 / NTM zone 25|4258|tmerc lat_0=58 lon_0=25.5 x_0=100000 y_0=1000000
-5126|ETRS89 / NTM zone 26|4258|tmerc lat_0=58 lon_0=26.5 x_0=100000 y_0=1000000
-5127|ETRS89 / NTM zone 27|4258|tmerc lat_0=58 lon_0=27.5 x_0=100000 y_0=1000000
-5128|ETRS89 / NTM zone 28|4258|tmerc lat_0=58 lon_0=28.5 x_0=100000 y_0=1000000
-5129|ETRS89 / NTM zone 29|4258|tmerc lat_0=58 lon_0=29.5 x_0=100000 y_0=1000000
-5130|ETRS89 / NTM zone 30|4258|tmerc lat_0=58 lon_0=30.5 x_0=100000 y_0=1000000
-5167|Korean 1985 / East Sea Belt|4162|tmerc lat_0=38 lon_0=131 x_0=200000 y_0=500000
-5168|Korean 1985 / Central Belt Jeju|4162|tmerc lat_0=38 lon_0=127 x_0=200000 y_0=550000
-5169|Tokyo 1892 / Korea West Belt|5132|tmerc lat_0=38 lon_0=125 x_0=200000 y_0=500000
-5170|Tokyo 1892 / Korea Central Belt|5132|tmerc lat_0=38 lon_0=127 x_0=200000 y_0=500000
-5171|Tokyo 1892 / Korea East Belt|5132|tmerc lat_0=38 lon_0=129 x_0=200000 y_0=500000
-5172|Tokyo 1892 / Korea East Sea Belt|5132|tmerc lat_0=38 lon_0=131 x_0=200000 y_0=500000
-5173|Korean 1985 / Modified West Belt|4162|tmerc lat_0=38 lon_0=125.002890277778 x_0=200000 y_0=500000
-5174|Korean 1985 / Modified Central Belt|4162|tmerc lat_0=38 lon_0=127.002890277778 x_0=200000 y_0=500000
-5175|Korean 1985 / Modified Central Belt Jeju|4162|tmerc lat_0=38 lon_0=127.002890277778 x_0=200000 y_0=550000
-5176|Korean 1985 / Modified East Belt|4162|tmerc lat_0=38 lon_0=129.002890277778 x_0=200000 y_0=500000
-5177|Korean 1985 / Modified East Sea Belt|4162|tmerc lat_0=38 lon_0=131.002890277778 x_0=200000 y_0=500000
-5178|Korean 1985 / Unified CS|4162|tmerc lat_0=38 lon_0=127.5 k=0.9996 x_0=1000000 y_0=2000000
-5179|KGD2002 / Unified CS|4737|tmerc lat_0=38 lon_0=127.5 k=0.9996 x_0=1000000 y_0=2000000
-5180|KGD2002 / West Belt|4737|tmerc lat_0=38 lon_0=125 x_0=200000 y_0=500000
-5181|KGD2002 / Central Belt|4737|tmerc lat_0=38 lon_0=127 x_0=200000 y_0=500000
-5182|KGD2002 / Central Belt Jeju|4737|tmerc lat_0=38 lon_0=127 x_0=200000 y_0=550000
-5183|KGD2002 / East Belt|4737|tmerc lat_0=38 lon_0=129 x_0=200000 y_0=500000
-5184|KGD2002 / East Sea Belt|4737|tmerc lat_0=38 lon_0=131 x_0=200000 y_0=500000
-5185|KGD2002 / West Belt 2010|4737|tmerc lat_0=38 lon_0=125 x_0=200000 y_0=600000
-5186|KGD2002 / Central Belt 2010|4737|tmerc lat_0=38 lon_0=127 x_0=200000 y_0=600000
-5187|KGD2002 / East Belt 2010|4737|tmerc lat_0=38 lon_0=129 x_0=200000 y_0=600000
-5188|KGD2002 / East Sea Belt 2010|4737|tmerc lat_0=38 lon_0=131 x_0=200000 y_0=600000
+5105|ETRS89 / NTM zone 5|4258|tmerc lat_0=58 lon_0=5.5 x_0=100000 y_0=1000000|ne
+5106|ETRS89 / NTM zone 6|4258|tmerc lat_0=58 lon_0=6.5 x_0=100000 y_0=1000000|ne
+5107|ETRS89 / NTM zone 7|4258|tmerc lat_0=58 lon_0=7.5 x_0=100000 y_0=1000000|ne
+5108|ETRS89 / NTM zone 8|4258|tmerc lat_0=58 lon_0=8.5 x_0=100000 y_0=1000000|ne
+5109|ETRS89 / NTM zone 9|4258|tmerc lat_0=58 lon_0=9.5 x_0=100000 y_0=1000000|ne
+5110|ETRS89 / NTM zone 10|4258|tmerc lat_0=58 lon_0=10.5 x_0=100000 y_0=1000000|ne
+5111|ETRS89 / NTM zone 11|4258|tmerc lat_0=58 lon_0=11.5 x_0=100000 y_0=1000000|ne
+5112|ETRS89 / NTM zone 12|4258|tmerc lat_0=58 lon_0=12.5 x_0=100000 y_0=1000000|ne
+5113|ETRS89 / NTM zone 13|4258|tmerc lat_0=58 lon_0=13.5 x_0=100000 y_0=1000000|ne
+5114|ETRS89 / NTM zone 14|4258|tmerc lat_0=58 lon_0=14.5 x_0=100000 y_0=1000000|ne
+5115|ETRS89 / NTM zone 15|4258|tmerc lat_0=58 lon_0=15.5 x_0=100000 y_0=1000000|ne
+5116|ETRS89 / NTM zone 16|4258|tmerc lat_0=58 lon_0=16.5 x_0=100000 y_0=1000000|ne
+5117|ETRS89 / NTM zone 17|4258|tmerc lat_0=58 lon_0=17.5 x_0=100000 y_0=1000000|ne
+5118|ETRS89 / NTM zone 18|4258|tmerc lat_0=58 lon_0=18.5 x_0=100000 y_0=1000000|ne
+5119|ETRS89 / NTM zone 19|4258|tmerc lat_0=58 lon_0=19.5 x_0=100000 y_0=1000000|ne
+5120|ETRS89 / NTM zone 20|4258|tmerc lat_0=58 lon_0=20.5 x_0=100000 y_0=1000000|ne
+5121|ETRS89 / NTM zone 21|4258|tmerc lat_0=58 lon_0=21.5 x_0=100000 y_0=1000000|ne
+5122|ETRS89 / NTM zone 22|4258|tmerc lat_0=58 lon_0=22.5 x_0=100000 y_0=1000000|ne
+5123|ETRS89 / NTM zone 23|4258|tmerc lat_0=58 lon_0=23.5 x_0=100000 y_0=1000000|ne
+5124|ETRS89 / NTM zone 24|4258|tmerc lat_0=58 lon_0=24.5 x_0=100000 y_0=1000000|ne
+5125|ETRS89 / NTM zone 25|4258|tmerc lat_0=58 lon_0=25.5 x_0=100000 y_0=1000000|ne
+5126|ETRS89 / NTM zone 26|4258|tmerc lat_0=58 lon_0=26.5 x_0=100000 y_0=1000000|ne
+5127|ETRS89 / NTM zone 27|4258|tmerc lat_0=58 lon_0=27.5 x_0=100000 y_0=1000000|ne
+5128|ETRS89 / NTM zone 28|4258|tmerc lat_0=58 lon_0=28.5 x_0=100000 y_0=1000000|ne
+5129|ETRS89 / NTM zone 29|4258|tmerc lat_0=58 lon_0=29.5 x_0=100000 y_0=1000000|ne
+5130|ETRS89 / NTM zone 30|4258|tmerc lat_0=58 lon_0=30.5 x_0=100000 y_0=1000000|ne
+5167|Korean 1985 / East Sea Belt|4162|tmerc lat_0=38 lon_0=131 x_0=200000 y_0=500000|ne
+5168|Korean 1985 / Central Belt Jeju|4162|tmerc lat_0=38 lon_0=127 x_0=200000 y_0=550000|ne
+5169|Tokyo 1892 / Korea West Belt|5132|tmerc lat_0=38 lon_0=125 x_0=200000 y_0=500000|ne
+5170|Tokyo 1892 / Korea Central Belt|5132|tmerc lat_0=38 lon_0=127 x_0=200000 y_0=500000|ne
+5171|Tokyo 1892 / Korea East Belt|5132|tmerc lat_0=38 lon_0=129 x_0=200000 y_0=500000|ne
+5172|Tokyo 1892 / Korea East Sea Belt|5132|tmerc lat_0=38 lon_0=131 x_0=200000 y_0=500000|ne
+5173|Korean 1985 / Modified West Belt|4162|tmerc lat_0=38 lon_0=125.002890277778 x_0=200000 y_0=500000|ne
+5174|Korean 1985 / Modified Central Belt|4162|tmerc lat_0=38 lon_0=127.002890277778 x_0=200000 y_0=500000|ne
+5175|Korean 1985 / Modified Central Belt Jeju|4162|tmerc lat_0=38 lon_0=127.002890277778 x_0=200000 y_0=550000|ne
+5176|Korean 1985 / Modified East Belt|4162|tmerc lat_0=38 lon_0=129.002890277778 x_0=200000 y_0=500000|ne
+5177|Korean 1985 / Modified East Sea Belt|4162|tmerc lat_0=38 lon_0=131.002890277778 x_0=200000 y_0=500000|ne
+5178|Korean 1985 / Unified CS|4162|tmerc lat_0=38 lon_0=127.5 k=0.9996 x_0=1000000 y_0=2000000|ne
+5179|KGD2002 / Unified CS|4737|tmerc lat_0=38 lon_0=127.5 k=0.9996 x_0=1000000 y_0=2000000|ne
+5180|KGD2002 / West Belt|4737|tmerc lat_0=38 lon_0=125 x_0=200000 y_0=500000|ne
+5181|KGD2002 / Central Belt|4737|tmerc lat_0=38 lon_0=127 x_0=200000 y_0=500000|ne
+5182|KGD2002 / Central Belt Jeju|4737|tmerc lat_0=38 lon_0=127 x_0=200000 y_0=550000|ne
+5183|KGD2002 / East Belt|4737|tmerc lat_0=38 lon_0=129 x_0=200000 y_0=500000|ne
+5184|KGD2002 / East Sea Belt|4737|tmerc lat_0=38 lon_0=131 x_0=200000 y_0=500000|ne
+5185|KGD2002 / West Belt 2010|4737|tmerc lat_0=38 lon_0=125 x_0=200000 y_0=600000|ne
+5186|KGD2002 / Central Belt 2010|4737|tmerc lat_0=38 lon_0=127 x_0=200000 y_0=600000|ne
+5187|KGD2002 / East Belt 2010|4737|tmerc lat_0=38 lon_0=129 x_0=200000 y_0=600000|ne
+5188|KGD2002 / East Sea Belt 2010|4737|tmerc lat_0=38 lon_0=131 x_0=200000 y_0=600000|ne
 5221|S-JTSK (Ferro) / Krovak East North|4818|krovak lat_0=49.5 lon_0=42.5 alpha=30.2881397527778 k=0.9999
 5223|WGS 84 / Gabon TM|4326|tmerc lon_0=12 k=0.9996 x_0=500000 y_0=500000
 5224|S-JTSK/05 (Ferro) / Modified Krovak|5229|mod_krovak axis=swu lat_0=49.5 lon_0=42.5 alpha=30.2881397222222 k=0.9999 x_0=5000000 y_0=5000000
@@ -2842,21 +2842,21 @@ export const PROJECTED: string = `
 5235|SLD99 / Sri Lanka Grid 1999|5233|tmerc lat_0=7.00047152777778 lon_0=80.7717130833333 k=0.9999238418 x_0=500000 y_0=500000
 5243|ETRS89 / LCC Germany (E-N)|4258|lcc lat_0=51 lon_0=10.5 lat_1=48.6666666666667 lat_2=53.6666666666667
 5247|GDBD2009 / Brunei BRSO|5246|omerc no_uoff lat_0=4 lonc=115 alpha=53.31580995 gamma=53.1301023611111 k=0.99984
-5253|TUREF / TM27|5252|tmerc lon_0=27 x_0=500000
-5254|TUREF / TM30|5252|tmerc lon_0=30 x_0=500000
-5255|TUREF / TM33|5252|tmerc lon_0=33 x_0=500000
-5256|TUREF / TM36|5252|tmerc lon_0=36 x_0=500000
-5257|TUREF / TM39|5252|tmerc lon_0=39 x_0=500000
-5258|TUREF / TM42|5252|tmerc lon_0=42 x_0=500000
-5259|TUREF / TM45|5252|tmerc lon_0=45 x_0=500000
+5253|TUREF / TM27|5252|tmerc lon_0=27 x_0=500000|ne
+5254|TUREF / TM30|5252|tmerc lon_0=30 x_0=500000|ne
+5255|TUREF / TM33|5252|tmerc lon_0=33 x_0=500000|ne
+5256|TUREF / TM36|5252|tmerc lon_0=36 x_0=500000|ne
+5257|TUREF / TM39|5252|tmerc lon_0=39 x_0=500000|ne
+5258|TUREF / TM42|5252|tmerc lon_0=42 x_0=500000|ne
+5259|TUREF / TM45|5252|tmerc lon_0=45 x_0=500000|ne
 5266|DRUKREF 03 / Bhutan National Grid|5264|tmerc lon_0=90 x_0=250000
-5269|TUREF / 3-degree Gauss-Kruger zone 9|5252|tmerc lon_0=27 x_0=9500000
-5270|TUREF / 3-degree Gauss-Kruger zone 10|5252|tmerc lon_0=30 x_0=10500000
-5271|TUREF / 3-degree Gauss-Kruger zone 11|5252|tmerc lon_0=33 x_0=11500000
-5272|TUREF / 3-degree Gauss-Kruger zone 12|5252|tmerc lon_0=36 x_0=12500000
-5273|TUREF / 3-degree Gauss-Kruger zone 13|5252|tmerc lon_0=39 x_0=13500000
-5274|TUREF / 3-degree Gauss-Kruger zone 14|5252|tmerc lon_0=42 x_0=14500000
-5275|TUREF / 3-degree Gauss-Kruger zone 15|5252|tmerc lon_0=45 x_0=15500000
+5269|TUREF / 3-degree Gauss-Kruger zone 9|5252|tmerc lon_0=27 x_0=9500000|ne
+5270|TUREF / 3-degree Gauss-Kruger zone 10|5252|tmerc lon_0=30 x_0=10500000|ne
+5271|TUREF / 3-degree Gauss-Kruger zone 11|5252|tmerc lon_0=33 x_0=11500000|ne
+5272|TUREF / 3-degree Gauss-Kruger zone 12|5252|tmerc lon_0=36 x_0=12500000|ne
+5273|TUREF / 3-degree Gauss-Kruger zone 13|5252|tmerc lon_0=39 x_0=13500000|ne
+5274|TUREF / 3-degree Gauss-Kruger zone 14|5252|tmerc lon_0=42 x_0=14500000|ne
+5275|TUREF / 3-degree Gauss-Kruger zone 15|5252|tmerc lon_0=45 x_0=15500000|ne
 5292|DRUKREF 03 / Bumthang TM|5264|tmerc lon_0=90.7333333333333 x_0=250000 y_0=-2500000
 5293|DRUKREF 03 / Chhukha TM|5264|tmerc lon_0=89.55 x_0=250000 y_0=-2500000
 5294|DRUKREF 03 / Dagana TM|5264|tmerc lon_0=89.85 x_0=250000 y_0=-2500000
@@ -2885,19 +2885,19 @@ export const PROJECTED: string = `
 5330|Batavia (Jakarta) / NEIEZ|4813|merc lon_0=3.19228055555556 k=0.997 x_0=3900000 y_0=900000
 5331|Makassar (Jakarta) / NEIEZ|4804|merc lon_0=3.19228055555556 k=0.997 x_0=3900000 y_0=900000
 5337|Aratu / UTM zone 25S|4208|utm zone=25 south
-5343|POSGAR 2007 / Argentina 1|5340|tmerc lat_0=-90 lon_0=-72 x_0=1500000
-5344|POSGAR 2007 / Argentina 2|5340|tmerc lat_0=-90 lon_0=-69 x_0=2500000
-5345|POSGAR 2007 / Argentina 3|5340|tmerc lat_0=-90 lon_0=-66 x_0=3500000
-5346|POSGAR 2007 / Argentina 4|5340|tmerc lat_0=-90 lon_0=-63 x_0=4500000
-5347|POSGAR 2007 / Argentina 5|5340|tmerc lat_0=-90 lon_0=-60 x_0=5500000
-5348|POSGAR 2007 / Argentina 6|5340|tmerc lat_0=-90 lon_0=-57 x_0=6500000
-5349|POSGAR 2007 / Argentina 7|5340|tmerc lat_0=-90 lon_0=-54 x_0=7500000
+5343|POSGAR 2007 / Argentina 1|5340|tmerc lat_0=-90 lon_0=-72 x_0=1500000|ne
+5344|POSGAR 2007 / Argentina 2|5340|tmerc lat_0=-90 lon_0=-69 x_0=2500000|ne
+5345|POSGAR 2007 / Argentina 3|5340|tmerc lat_0=-90 lon_0=-66 x_0=3500000|ne
+5346|POSGAR 2007 / Argentina 4|5340|tmerc lat_0=-90 lon_0=-63 x_0=4500000|ne
+5347|POSGAR 2007 / Argentina 5|5340|tmerc lat_0=-90 lon_0=-60 x_0=5500000|ne
+5348|POSGAR 2007 / Argentina 6|5340|tmerc lat_0=-90 lon_0=-57 x_0=6500000|ne
+5349|POSGAR 2007 / Argentina 7|5340|tmerc lat_0=-90 lon_0=-54 x_0=7500000|ne
 5355|MARGEN / UTM zone 20S|5354|utm zone=20 south
 5356|MARGEN / UTM zone 19S|5354|utm zone=19 south
 5357|MARGEN / UTM zone 21S|5354|utm zone=21 south
 5361|SIRGAS-Chile 2002 / UTM zone 19S|5360|utm zone=19 south
 5362|SIRGAS-Chile 2002 / UTM zone 18S|5360|utm zone=18 south
-5367|CR05 / CRTM05|5365|tmerc lon_0=-84 k=0.9999 x_0=500000
+5367|CR05 / CRTM05|5365|tmerc lon_0=-84 k=0.9999 x_0=500000|ne
 5382|SIRGAS-ROU98 / UTM zone 21S|5381|utm zone=21 south
 5383|SIRGAS-ROU98 / UTM zone 22S|5381|utm zone=22 south
 5387|Peru96 / UTM zone 18S|5373|utm zone=18 south
@@ -2915,18 +2915,18 @@ export const PROJECTED: string = `
 5466|Sibun Gorge 1922 / Colony Grid|5464|tmerc lat_0=17.0612419444444 lon_0=-88.6318575 x_0=66220.0283308276 y_0=135779.50998853
 5469|Panama-Colon 1911 / Panama Lambert|5467|lcc lat_1=8.41666666666667 lat_0=8.41666666666667 lon_0=-80 k_0=0.99989909 x_0=500000 y_0=294865.303
 5472|Panama-Colon 1911 / Panama Polyconic|5467|poly lat_0=8.25 lon_0=-81 x_0=914391.7962 y_0=999404.721715486 to_meter=0.9143917962
-5479|RSRGD2000 / MSLC2000|4764|lcc lat_0=-78 lon_0=163 lat_1=-76.6666666666667 lat_2=-79.3333333333333 x_0=7000000 y_0=5000000
-5480|RSRGD2000 / BCLC2000|4764|lcc lat_0=-74.5 lon_0=165 lat_1=-73.6666666666667 lat_2=-75.3333333333333 x_0=5000000 y_0=3000000
-5481|RSRGD2000 / PCLC2000|4764|lcc lat_0=-71.5 lon_0=166 lat_1=-70.6666666666667 lat_2=-72.3333333333333 x_0=3000000 y_0=1000000
-5482|RSRGD2000 / RSPS2000|4764|stere lat_0=-90 lon_0=180 k=0.994 x_0=5000000 y_0=1000000
+5479|RSRGD2000 / MSLC2000|4764|lcc lat_0=-78 lon_0=163 lat_1=-76.6666666666667 lat_2=-79.3333333333333 x_0=7000000 y_0=5000000|ne
+5480|RSRGD2000 / BCLC2000|4764|lcc lat_0=-74.5 lon_0=165 lat_1=-73.6666666666667 lat_2=-75.3333333333333 x_0=5000000 y_0=3000000|ne
+5481|RSRGD2000 / PCLC2000|4764|lcc lat_0=-71.5 lon_0=166 lat_1=-70.6666666666667 lat_2=-72.3333333333333 x_0=3000000 y_0=1000000|ne
+5482|RSRGD2000 / RSPS2000|4764|stere lat_0=-90 lon_0=180 k=0.994 x_0=5000000 y_0=1000000|N:north 180,E:north -90
 5490|RGAF09 / UTM zone 20N|5489|utm zone=20
 5513|S-JTSK / Krovak|4156|krovak axis=swu lat_0=49.5 lon_0=24.8333333333333 alpha=30.2881397527778 k=0.9999
 5514|S-JTSK / Krovak East North|4156|krovak lat_0=49.5 lon_0=24.8333333333333 alpha=30.2881397527778 k=0.9999
 5515|S-JTSK/05 / Modified Krovak|5228|mod_krovak axis=swu lat_0=49.5 lon_0=24.8333333333333 alpha=30.2881397222222 k=0.9999 x_0=5000000 y_0=5000000
 5516|S-JTSK/05 / Modified Krovak East North|5228|mod_krovak lat_0=49.5 lon_0=24.8333333333333 alpha=30.2881397222222 k=0.9999 x_0=5000000 y_0=5000000
-5518|CI1971 / Chatham Islands Map Grid|4672|tmerc lat_0=-44 lon_0=-176.5 x_0=350000 y_0=650000
-5519|CI1979 / Chatham Islands Map Grid|4673|tmerc lat_0=-44 lon_0=-176.5 x_0=350000 y_0=650000
-5520|DHDN / 3-degree Gauss-Kruger zone 1|4314|tmerc lon_0=3 x_0=1500000
+5518|CI1971 / Chatham Islands Map Grid|4672|tmerc lat_0=-44 lon_0=-176.5 x_0=350000 y_0=650000|ne
+5519|CI1979 / Chatham Islands Map Grid|4673|tmerc lat_0=-44 lon_0=-176.5 x_0=350000 y_0=650000|ne
+5520|DHDN / 3-degree Gauss-Kruger zone 1|4314|tmerc lon_0=3 x_0=1500000|ne
 5523|WGS 84 / Gabon TM 2011|4326|tmerc lon_0=11.5 k=0.9996 x_0=1500000 y_0=5500000
 5530|SAD69(96) / Brazil Polyconic|5527|poly lon_0=-54 x_0=5000000 y_0=10000000
 5531|SAD69(96) / UTM zone 21S|5527|utm zone=21 south
@@ -2942,29 +2942,29 @@ export const PROJECTED: string = `
 5551|PNG94 / PNGMG94 zone 55|5546|utm zone=55 south
 5552|PNG94 / PNGMG94 zone 56|5546|utm zone=56 south
 5559|Ocotepeque 1935 / Guatemala Norte|5451|lcc lat_1=16.8166666666667 lat_0=16.8166666666667 lon_0=-90.3333333333333 k_0=0.99992226 x_0=500000 y_0=292209.579
-5562|UCS-2000 / Gauss-Kruger zone 4|5561|tmerc lon_0=21 x_0=4500000
-5563|UCS-2000 / Gauss-Kruger zone 5|5561|tmerc lon_0=27 x_0=5500000
-5564|UCS-2000 / Gauss-Kruger zone 6|5561|tmerc lon_0=33 x_0=6500000
-5565|UCS-2000 / Gauss-Kruger zone 7|5561|tmerc lon_0=39 x_0=7500000
-5566|UCS-2000 / Gauss-Kruger CM 21E|5561|tmerc lon_0=21 x_0=500000
-5567|UCS-2000 / Gauss-Kruger CM 27E|5561|tmerc lon_0=27 x_0=500000
-5568|UCS-2000 / Gauss-Kruger CM 33E|5561|tmerc lon_0=33 x_0=500000
-5569|UCS-2000 / Gauss-Kruger CM 39E|5561|tmerc lon_0=39 x_0=500000
-5570|UCS-2000 / 3-degree Gauss-Kruger zone 7|5561|tmerc lon_0=21 x_0=7500000
-5571|UCS-2000 / 3-degree Gauss-Kruger zone 8|5561|tmerc lon_0=24 x_0=8500000
-5572|UCS-2000 / 3-degree Gauss-Kruger zone 9|5561|tmerc lon_0=27 x_0=9500000
-5573|UCS-2000 / 3-degree Gauss-Kruger zone 10|5561|tmerc lon_0=30 x_0=10500000
-5574|UCS-2000 / 3-degree Gauss-Kruger zone 11|5561|tmerc lon_0=33 x_0=11500000
-5575|UCS-2000 / 3-degree Gauss-Kruger zone 12|5561|tmerc lon_0=36 x_0=12500000
-5576|UCS-2000 / 3-degree Gauss-Kruger zone 13|5561|tmerc lon_0=39 x_0=13500000
-5577|UCS-2000 / 3-degree Gauss-Kruger CM 21E|5561|tmerc lon_0=21 x_0=500000
-5578|UCS-2000 / 3-degree Gauss-Kruger CM 24E|5561|tmerc lon_0=24 x_0=500000
-5579|UCS-2000 / 3-degree Gauss-Kruger CM 27E|5561|tmerc lon_0=27 x_0=500000
-5580|UCS-2000 / 3-degree Gauss-Kruger CM 30E|5561|tmerc lon_0=30 x_0=500000
-5581|UCS-2000 / 3-degree Gauss-Kruger CM 33E|5561|tmerc lon_0=33 x_0=500000
-5582|UCS-2000 / 3-degree Gauss-Kruger CM 36E|5561|tmerc lon_0=36 x_0=500000
-5583|UCS-2000 / 3-degree Gauss-Kruger CM 39E|5561|tmerc lon_0=39 x_0=500000
-5588|NAD27 / New Brunswick Stereographic (NAD27)|4267|sterea lat_0=46.5 lon_0=-66.5 k=0.999912 x_0=304800 y_0=304800 units=ft
+5562|UCS-2000 / Gauss-Kruger zone 4|5561|tmerc lon_0=21 x_0=4500000|ne
+5563|UCS-2000 / Gauss-Kruger zone 5|5561|tmerc lon_0=27 x_0=5500000|ne
+5564|UCS-2000 / Gauss-Kruger zone 6|5561|tmerc lon_0=33 x_0=6500000|ne
+5565|UCS-2000 / Gauss-Kruger zone 7|5561|tmerc lon_0=39 x_0=7500000|ne
+5566|UCS-2000 / Gauss-Kruger CM 21E|5561|tmerc lon_0=21 x_0=500000|ne
+5567|UCS-2000 / Gauss-Kruger CM 27E|5561|tmerc lon_0=27 x_0=500000|ne
+5568|UCS-2000 / Gauss-Kruger CM 33E|5561|tmerc lon_0=33 x_0=500000|ne
+5569|UCS-2000 / Gauss-Kruger CM 39E|5561|tmerc lon_0=39 x_0=500000|ne
+5570|UCS-2000 / 3-degree Gauss-Kruger zone 7|5561|tmerc lon_0=21 x_0=7500000|ne
+5571|UCS-2000 / 3-degree Gauss-Kruger zone 8|5561|tmerc lon_0=24 x_0=8500000|ne
+5572|UCS-2000 / 3-degree Gauss-Kruger zone 9|5561|tmerc lon_0=27 x_0=9500000|ne
+5573|UCS-2000 / 3-degree Gauss-Kruger zone 10|5561|tmerc lon_0=30 x_0=10500000|ne
+5574|UCS-2000 / 3-degree Gauss-Kruger zone 11|5561|tmerc lon_0=33 x_0=11500000|ne
+5575|UCS-2000 / 3-degree Gauss-Kruger zone 12|5561|tmerc lon_0=36 x_0=12500000|ne
+5576|UCS-2000 / 3-degree Gauss-Kruger zone 13|5561|tmerc lon_0=39 x_0=13500000|ne
+5577|UCS-2000 / 3-degree Gauss-Kruger CM 21E|5561|tmerc lon_0=21 x_0=500000|ne
+5578|UCS-2000 / 3-degree Gauss-Kruger CM 24E|5561|tmerc lon_0=24 x_0=500000|ne
+5579|UCS-2000 / 3-degree Gauss-Kruger CM 27E|5561|tmerc lon_0=27 x_0=500000|ne
+5580|UCS-2000 / 3-degree Gauss-Kruger CM 30E|5561|tmerc lon_0=30 x_0=500000|ne
+5581|UCS-2000 / 3-degree Gauss-Kruger CM 33E|5561|tmerc lon_0=33 x_0=500000|ne
+5582|UCS-2000 / 3-degree Gauss-Kruger CM 36E|5561|tmerc lon_0=36 x_0=500000|ne
+5583|UCS-2000 / 3-degree Gauss-Kruger CM 39E|5561|tmerc lon_0=39 x_0=500000|ne
+5588|NAD27 / New Brunswick Stereographic (NAD27)|4267|sterea lat_0=46.5 lon_0=-66.5 k=0.999912 x_0=304800 y_0=304800 units=ft|ne
 5589|Sibun Gorge 1922 / Colony Grid|5464|tmerc lat_0=17.0612419444444 lon_0=-88.6318575 x_0=66220.0283308276 y_0=135779.50998853 to_meter=0.3047972654
 5596|FEH2010 / Fehmarnbelt TM|5593|tmerc lon_0=11.3333333333333 x_0=1000000
 5623|NAD27 / Michigan East|4267|tmerc lat_0=41.5 lon_0=-83.6666666666667 k=0.999942857 x_0=152400.30480061 units=us-ft
@@ -2973,23 +2973,23 @@ export const PROJECTED: string = `
 5627|ED50 / TM 6 NE|4230|tmerc lon_0=6 k=0.9996 x_0=500000
 5629|Moznet / UTM zone 38S|4130|utm zone=38 south
 5631|Pulkovo 1942(58) / Gauss-Kruger zone 2 (E-N)|4179|tmerc lon_0=9 x_0=2500000
-5632|PTRA08 / LCC Europe|5013|lcc lat_0=52 lon_0=10 lat_1=35 lat_2=65 x_0=4000000 y_0=2800000
-5633|PTRA08 / LAEA Europe|5013|laea lat_0=52 lon_0=10 x_0=4321000 y_0=3210000
-5634|REGCAN95 / LCC Europe|4081|lcc lat_0=52 lon_0=10 lat_1=35 lat_2=65 x_0=4000000 y_0=2800000
-5635|REGCAN95 / LAEA Europe|4081|laea lat_0=52 lon_0=10 x_0=4321000 y_0=3210000
-5636|TUREF / LAEA Europe|5252|laea lat_0=52 lon_0=10 x_0=4321000 y_0=3210000
-5637|TUREF / LCC Europe|5252|lcc lat_0=52 lon_0=10 lat_1=35 lat_2=65 x_0=4000000 y_0=2800000
-5638|ISN2004 / LAEA Europe|5324|laea lat_0=52 lon_0=10 x_0=4321000 y_0=3210000
-5639|ISN2004 / LCC Europe|5324|lcc lat_0=52 lon_0=10 lat_1=35 lat_2=65 x_0=4000000 y_0=2800000
+5632|PTRA08 / LCC Europe|5013|lcc lat_0=52 lon_0=10 lat_1=35 lat_2=65 x_0=4000000 y_0=2800000|ne
+5633|PTRA08 / LAEA Europe|5013|laea lat_0=52 lon_0=10 x_0=4321000 y_0=3210000|ne
+5634|REGCAN95 / LCC Europe|4081|lcc lat_0=52 lon_0=10 lat_1=35 lat_2=65 x_0=4000000 y_0=2800000|ne
+5635|REGCAN95 / LAEA Europe|4081|laea lat_0=52 lon_0=10 x_0=4321000 y_0=3210000|ne
+5636|TUREF / LAEA Europe|5252|laea lat_0=52 lon_0=10 x_0=4321000 y_0=3210000|ne
+5637|TUREF / LCC Europe|5252|lcc lat_0=52 lon_0=10 lat_1=35 lat_2=65 x_0=4000000 y_0=2800000|ne
+5638|ISN2004 / LAEA Europe|5324|laea lat_0=52 lon_0=10 x_0=4321000 y_0=3210000|ne
+5639|ISN2004 / LCC Europe|5324|lcc lat_0=52 lon_0=10 lat_1=35 lat_2=65 x_0=4000000 y_0=2800000|ne
 5641|SIRGAS 2000 / Brazil Mercator|4674|merc lat_ts=-2 lon_0=-43 x_0=5000000 y_0=10000000
 5643|ED50 / SPBA LCC|4230|lcc lat_0=48 lon_0=10 lat_1=52.6666666666667 lat_2=54.3333333333333 x_0=815000
 5644|RGR92 / UTM zone 39S|4627|utm zone=39 south
 5646|NAD83 / Vermont (ftUS)|4269|tmerc lat_0=42.5 lon_0=-72.5 k=0.999964286 x_0=500000.00001016 units=us-ft
 5649|ETRS89 / UTM zone 31N (zE-N)|4258|tmerc lon_0=3 k=0.9996 x_0=31500000
 5650|ETRS89 / UTM zone 33N (zE-N)|4258|tmerc lon_0=15 k=0.9996 x_0=33500000
-5651|ETRS89 / UTM zone 31N (N-zE)|4258|tmerc lon_0=3 k=0.9996 x_0=31500000
-5652|ETRS89 / UTM zone 32N (N-zE)|4258|tmerc lon_0=9 k=0.9996 x_0=32500000
-5653|ETRS89 / UTM zone 33N (N-zE)|4258|tmerc lon_0=15 k=0.9996 x_0=33500000
+5651|ETRS89 / UTM zone 31N (N-zE)|4258|tmerc lon_0=3 k=0.9996 x_0=31500000|ne
+5652|ETRS89 / UTM zone 32N (N-zE)|4258|tmerc lon_0=9 k=0.9996 x_0=32500000|ne
+5653|ETRS89 / UTM zone 33N (N-zE)|4258|tmerc lon_0=15 k=0.9996 x_0=33500000|ne
 5654|NAD83(HARN) / Vermont (ftUS)|4152|tmerc lat_0=42.5 lon_0=-72.5 k=0.999964286 x_0=500000.00001016 units=us-ft
 5655|NAD83(NSRS2007) / Vermont (ftUS)|4759|tmerc lat_0=42.5 lon_0=-72.5 k=0.999964286 x_0=500000.00001016 units=us-ft
 5659|Monte Mario / TM Emilia-Romagna|4265|tmerc lon_0=9 k=0.9996 x_0=500053 y_0=-3999820
@@ -3029,7 +3029,7 @@ export const PROJECTED: string = `
 5879|Cadastre 1997 / UTM zone 38S|4475|utm zone=38 south
 5880|SIRGAS 2000 / Brazil Polyconic|4674|poly lon_0=-54 x_0=5000000 y_0=10000000
 5887|TGD2005 / Tonga Map Grid|5886|tmerc lon_0=-177 k=0.9996 x_0=1500000 y_0=5000000
-5890|JAXA Snow Depth Polar Stereographic North|4054|stere lat_0=90 lat_ts=70 lon_0=90
+5890|JAXA Snow Depth Polar Stereographic North|4054|stere lat_0=90 lat_ts=70 lon_0=90|E:south 180,N:south -90
 5896|VN-2000 / TM-3 zone 481|4756|tmerc lon_0=102 k=0.9999 x_0=500000
 5897|VN-2000 / TM-3 zone 482|4756|tmerc lon_0=105 k=0.9999 x_0=500000
 5897|VN-2000 / TM-3 zone 482|4756|tmerc lon_0=105 k=0.9999 x_0=500000
@@ -3051,11 +3051,11 @@ export const PROJECTED: string = `
 5933|WGS 84 / EPSG Arctic Regional zone C3|4326|lcc lat_0=65.1012708888889 lon_0=33 lat_1=69 lat_2=61
 5934|WGS 84 / EPSG Arctic Regional zone C4|4326|lcc lat_0=65.1012708888889 lon_0=105 lat_1=69 lat_2=61
 5935|WGS 84 / EPSG Arctic Regional zone C5|4326|lcc lat_0=65.1012708888889 lon_0=177 lat_1=69 lat_2=61
-5936|WGS 84 / EPSG Alaska Polar Stereographic|4326|stere lat_0=90 lon_0=-150 k=0.994 x_0=2000000 y_0=2000000
-5937|WGS 84 / EPSG Canada Polar Stereographic|4326|stere lat_0=90 lon_0=-100 k=0.994 x_0=2000000 y_0=2000000
-5938|WGS 84 / EPSG Greenland Polar Stereographic|4326|stere lat_0=90 lon_0=-33 k=0.994 x_0=2000000 y_0=2000000
-5939|WGS 84 / EPSG Norway Polar Stereographic|4326|stere lat_0=90 lon_0=18 k=0.994 x_0=2000000 y_0=2000000
-5940|WGS 84 / EPSG Russia Polar Stereographic|4326|stere lat_0=90 lon_0=105 k=0.994 x_0=2000000 y_0=2000000
+5936|WGS 84 / EPSG Alaska Polar Stereographic|4326|stere lat_0=90 lon_0=-150 k=0.994 x_0=2000000 y_0=2000000|E:south -60,N:south 30
+5937|WGS 84 / EPSG Canada Polar Stereographic|4326|stere lat_0=90 lon_0=-100 k=0.994 x_0=2000000 y_0=2000000|E:south -10,N:south 80
+5938|WGS 84 / EPSG Greenland Polar Stereographic|4326|stere lat_0=90 lon_0=-33 k=0.994 x_0=2000000 y_0=2000000|E:south 57,N:south 147
+5939|WGS 84 / EPSG Norway Polar Stereographic|4326|stere lat_0=90 lon_0=18 k=0.994 x_0=2000000 y_0=2000000|E:south 108,N:south -162
+5940|WGS 84 / EPSG Russia Polar Stereographic|4326|stere lat_0=90 lon_0=105 k=0.994 x_0=2000000 y_0=2000000|E:south -165,N:south -75
 6050|GR96 / EPSG Arctic zone 1-25|4747|lcc lat_0=85.4371183333333 lon_0=-30 lat_1=87 lat_2=83.6666666666667 x_0=25500000 y_0=1500000
 6051|GR96 / EPSG Arctic zone 2-18|4747|lcc lat_0=82.0584248888889 lon_0=-52 lat_1=83.6666666666667 lat_2=80.3333333333333 x_0=18500000 y_0=2500000
 6052|GR96 / EPSG Arctic zone 2-20|4747|lcc lat_0=82.0584248888889 lon_0=-12 lat_1=83.6666666666667 lat_2=80.3333333333333 x_0=20500000 y_0=2500000
@@ -3141,38 +3141,38 @@ export const PROJECTED: string = `
 6204|Macedonia State Coordinate System|3906|tmerc lon_0=21 k=0.9999 x_0=500000
 6210|SIRGAS 2000 / UTM zone 23N|4674|utm zone=23
 6211|SIRGAS 2000 / UTM zone 24N|4674|utm zone=24
-6244|MAGNA-SIRGAS / Arauca urban grid|4686|col_urban lat_0=7.08760639166667 lon_0=-70.7583096555555 x_0=1035263.443 y_0=1275526.621 h_0=100
-6245|MAGNA-SIRGAS / Armenia urban grid|4686|col_urban lat_0=4.532325 lon_0=-75.6734891666667 x_0=1155824.666 y_0=993087.465 h_0=1470
-6246|MAGNA-SIRGAS / Barranquilla urban grid|4686|col_urban lat_0=10.9231830833333 lon_0=-74.8343313333333 x_0=917264.406 y_0=1699839.935 h_0=100
-6247|MAGNA-SIRGAS / Bogota urban grid|4686|col_urban lat_0=4.68048611111111 lon_0=-74.1465916666667 x_0=92334.879 y_0=109320.965 h_0=2550
-6248|MAGNA-SIRGAS / Bucaramanga urban grid|4686|col_urban lat_0=7.07888714166667 lon_0=-73.1973432222222 x_0=1097241.305 y_0=1274642.278 h_0=931
-6249|MAGNA-SIRGAS / Cali urban grid|4686|col_urban lat_0=3.44188333333333 lon_0=-76.5205625 x_0=1061900.18 y_0=872364.63 h_0=1000
-6250|MAGNA-SIRGAS / Cartagena urban grid|4686|col_urban lat_0=10.3970475 lon_0=-75.5112069444444 x_0=842981.41 y_0=1641887.09 h_0=0
-6251|MAGNA-SIRGAS / Cucuta urban grid|4686|col_urban lat_0=7.88893673611111 lon_0=-72.50287095 x_0=842805.406 y_0=1364404.57 h_0=308
-6252|MAGNA-SIRGAS / Florencia urban grid|4686|col_urban lat_0=1.62101229444444 lon_0=-75.6191176027778 x_0=1162300.348 y_0=671068.716 h_0=300
-6253|MAGNA-SIRGAS / Ibague urban grid|4686|col_urban lat_0=4.41941282777778 lon_0=-75.1799259333333 x_0=877634.33 y_0=980541.348 h_0=1100
-6254|MAGNA-SIRGAS / Inirida urban grid|4686|col_urban lat_0=3.84543818333333 lon_0=-67.9052320888889 x_0=1019177.687 y_0=491791.326 h_0=96
-6255|MAGNA-SIRGAS / Leticia urban grid|4686|col_urban lat_0=-4.19768404722222 lon_0=-69.9428110583333 x_0=25978.217 y_0=27501.365 h_0=89.7
-6256|MAGNA-SIRGAS / Manizales urban grid|4686|col_urban lat_0=5.06815388888889 lon_0=-75.5110947222222 x_0=1173727.04 y_0=1052391.13 h_0=2100
-6257|MAGNA-SIRGAS / Medellin urban grid|4686|col_urban lat_0=6.22920888888889 lon_0=-75.5648869444444 x_0=835378.647 y_0=1180816.875 h_0=1510
-6258|MAGNA-SIRGAS / Mitu urban grid|4686|col_urban lat_0=1.24996936666667 lon_0=-70.2354616555556 x_0=1093717.398 y_0=629997.236 h_0=170
-6259|MAGNA-SIRGAS / Mocoa urban grid|4686|col_urban lat_0=1.14002335833333 lon_0=-76.6510212194444 x_0=1047467.388 y_0=617828.474 h_0=655.2
-6260|MAGNA-SIRGAS / Monteria urban grid|4686|col_urban lat_0=8.77308575555556 lon_0=-75.8795533305556 x_0=1131814.934 y_0=1462131.119 h_0=15
-6261|MAGNA-SIRGAS / Neiva urban grid|4686|col_urban lat_0=2.94241505555556 lon_0=-75.2964367222222 x_0=864476.923 y_0=817199.827 h_0=430
-6262|MAGNA-SIRGAS / Pasto urban grid|4686|col_urban lat_0=1.20098951388889 lon_0=-77.2531256333333 x_0=980469.695 y_0=624555.332 h_0=2530
-6263|MAGNA-SIRGAS / Pereira urban grid|4686|col_urban lat_0=4.81359361111111 lon_0=-75.6939513888889 x_0=1153492.012 y_0=1024195.255 h_0=1500
-6264|MAGNA-SIRGAS / Popayan urban grid|4686|col_urban lat_0=2.45615988333333 lon_0=-76.6060916361111 x_0=1052430.525 y_0=763366.548 h_0=1740
-6265|MAGNA-SIRGAS / Puerto Carreno urban grid|4686|col_urban lat_0=6.18072141388889 lon_0=-67.5007502472222 x_0=1063834.703 y_0=1175257.481 h_0=51.58
-6266|MAGNA-SIRGAS / Quibdo urban grid|4686|col_urban lat_0=5.69424766111111 lon_0=-76.6507538583333 x_0=1047273.617 y_0=1121443.09 h_0=44
-6267|MAGNA-SIRGAS / Riohacha urban grid|4686|col_urban lat_0=11.5369133277778 lon_0=-72.9027688694444 x_0=1128154.73 y_0=1767887.914 h_0=6
-6268|MAGNA-SIRGAS / San Andres urban grid|4686|col_urban lat_0=12.523794325 lon_0=-81.72937595 x_0=820439.298 y_0=1877357.828 h_0=6
-6269|MAGNA-SIRGAS / San Jose del Guaviare urban grid|4686|col_urban lat_0=2.56407894166667 lon_0=-72.640033325 x_0=1159876.62 y_0=775380.342 h_0=185
-6270|MAGNA-SIRGAS / Santa Marta urban grid|4686|col_urban lat_0=11.2196430555556 lon_0=-74.2250052777778 x_0=983892.409 y_0=1732533.518 h_0=29
-6271|MAGNA-SIRGAS / Sucre urban grid|4686|col_urban lat_0=8.81055036666667 lon_0=-74.722466825 x_0=929043.607 y_0=1466125.658 h_0=20
-6272|MAGNA-SIRGAS / Tunja urban grid|4686|col_urban lat_0=5.53419473888889 lon_0=-73.3519389 x_0=1080514.91 y_0=1103772.028 h_0=2800
-6273|MAGNA-SIRGAS / Valledupar urban grid|4686|col_urban lat_0=10.4472611111111 lon_0=-73.2465713888889 x_0=1090979.66 y_0=1647208.93 h_0=200
-6274|MAGNA-SIRGAS / Villavicencio urban grid|4686|col_urban lat_0=4.1553751 lon_0=-73.6244859861111 x_0=1050678.757 y_0=950952.124 h_0=427.19
-6275|MAGNA-SIRGAS / Yopal urban grid|4686|col_urban lat_0=5.35392722222222 lon_0=-72.4200402777778 x_0=851184.177 y_0=1083954.137 h_0=300
+6244|MAGNA-SIRGAS / Arauca urban grid|4686|col_urban lat_0=7.08760639166667 lon_0=-70.7583096555555 x_0=1035263.443 y_0=1275526.621 h_0=100|ne
+6245|MAGNA-SIRGAS / Armenia urban grid|4686|col_urban lat_0=4.532325 lon_0=-75.6734891666667 x_0=1155824.666 y_0=993087.465 h_0=1470|ne
+6246|MAGNA-SIRGAS / Barranquilla urban grid|4686|col_urban lat_0=10.9231830833333 lon_0=-74.8343313333333 x_0=917264.406 y_0=1699839.935 h_0=100|ne
+6247|MAGNA-SIRGAS / Bogota urban grid|4686|col_urban lat_0=4.68048611111111 lon_0=-74.1465916666667 x_0=92334.879 y_0=109320.965 h_0=2550|ne
+6248|MAGNA-SIRGAS / Bucaramanga urban grid|4686|col_urban lat_0=7.07888714166667 lon_0=-73.1973432222222 x_0=1097241.305 y_0=1274642.278 h_0=931|ne
+6249|MAGNA-SIRGAS / Cali urban grid|4686|col_urban lat_0=3.44188333333333 lon_0=-76.5205625 x_0=1061900.18 y_0=872364.63 h_0=1000|ne
+6250|MAGNA-SIRGAS / Cartagena urban grid|4686|col_urban lat_0=10.3970475 lon_0=-75.5112069444444 x_0=842981.41 y_0=1641887.09 h_0=0|ne
+6251|MAGNA-SIRGAS / Cucuta urban grid|4686|col_urban lat_0=7.88893673611111 lon_0=-72.50287095 x_0=842805.406 y_0=1364404.57 h_0=308|ne
+6252|MAGNA-SIRGAS / Florencia urban grid|4686|col_urban lat_0=1.62101229444444 lon_0=-75.6191176027778 x_0=1162300.348 y_0=671068.716 h_0=300|ne
+6253|MAGNA-SIRGAS / Ibague urban grid|4686|col_urban lat_0=4.41941282777778 lon_0=-75.1799259333333 x_0=877634.33 y_0=980541.348 h_0=1100|ne
+6254|MAGNA-SIRGAS / Inirida urban grid|4686|col_urban lat_0=3.84543818333333 lon_0=-67.9052320888889 x_0=1019177.687 y_0=491791.326 h_0=96|ne
+6255|MAGNA-SIRGAS / Leticia urban grid|4686|col_urban lat_0=-4.19768404722222 lon_0=-69.9428110583333 x_0=25978.217 y_0=27501.365 h_0=89.7|ne
+6256|MAGNA-SIRGAS / Manizales urban grid|4686|col_urban lat_0=5.06815388888889 lon_0=-75.5110947222222 x_0=1173727.04 y_0=1052391.13 h_0=2100|ne
+6257|MAGNA-SIRGAS / Medellin urban grid|4686|col_urban lat_0=6.22920888888889 lon_0=-75.5648869444444 x_0=835378.647 y_0=1180816.875 h_0=1510|ne
+6258|MAGNA-SIRGAS / Mitu urban grid|4686|col_urban lat_0=1.24996936666667 lon_0=-70.2354616555556 x_0=1093717.398 y_0=629997.236 h_0=170|ne
+6259|MAGNA-SIRGAS / Mocoa urban grid|4686|col_urban lat_0=1.14002335833333 lon_0=-76.6510212194444 x_0=1047467.388 y_0=617828.474 h_0=655.2|ne
+6260|MAGNA-SIRGAS / Monteria urban grid|4686|col_urban lat_0=8.77308575555556 lon_0=-75.8795533305556 x_0=1131814.934 y_0=1462131.119 h_0=15|ne
+6261|MAGNA-SIRGAS / Neiva urban grid|4686|col_urban lat_0=2.94241505555556 lon_0=-75.2964367222222 x_0=864476.923 y_0=817199.827 h_0=430|ne
+6262|MAGNA-SIRGAS / Pasto urban grid|4686|col_urban lat_0=1.20098951388889 lon_0=-77.2531256333333 x_0=980469.695 y_0=624555.332 h_0=2530|ne
+6263|MAGNA-SIRGAS / Pereira urban grid|4686|col_urban lat_0=4.81359361111111 lon_0=-75.6939513888889 x_0=1153492.012 y_0=1024195.255 h_0=1500|ne
+6264|MAGNA-SIRGAS / Popayan urban grid|4686|col_urban lat_0=2.45615988333333 lon_0=-76.6060916361111 x_0=1052430.525 y_0=763366.548 h_0=1740|ne
+6265|MAGNA-SIRGAS / Puerto Carreno urban grid|4686|col_urban lat_0=6.18072141388889 lon_0=-67.5007502472222 x_0=1063834.703 y_0=1175257.481 h_0=51.58|ne
+6266|MAGNA-SIRGAS / Quibdo urban grid|4686|col_urban lat_0=5.69424766111111 lon_0=-76.6507538583333 x_0=1047273.617 y_0=1121443.09 h_0=44|ne
+6267|MAGNA-SIRGAS / Riohacha urban grid|4686|col_urban lat_0=11.5369133277778 lon_0=-72.9027688694444 x_0=1128154.73 y_0=1767887.914 h_0=6|ne
+6268|MAGNA-SIRGAS / San Andres urban grid|4686|col_urban lat_0=12.523794325 lon_0=-81.72937595 x_0=820439.298 y_0=1877357.828 h_0=6|ne
+6269|MAGNA-SIRGAS / San Jose del Guaviare urban grid|4686|col_urban lat_0=2.56407894166667 lon_0=-72.640033325 x_0=1159876.62 y_0=775380.342 h_0=185|ne
+6270|MAGNA-SIRGAS / Santa Marta urban grid|4686|col_urban lat_0=11.2196430555556 lon_0=-74.2250052777778 x_0=983892.409 y_0=1732533.518 h_0=29|ne
+6271|MAGNA-SIRGAS / Sucre urban grid|4686|col_urban lat_0=8.81055036666667 lon_0=-74.722466825 x_0=929043.607 y_0=1466125.658 h_0=20|ne
+6272|MAGNA-SIRGAS / Tunja urban grid|4686|col_urban lat_0=5.53419473888889 lon_0=-73.3519389 x_0=1080514.91 y_0=1103772.028 h_0=2800|ne
+6273|MAGNA-SIRGAS / Valledupar urban grid|4686|col_urban lat_0=10.4472611111111 lon_0=-73.2465713888889 x_0=1090979.66 y_0=1647208.93 h_0=200|ne
+6274|MAGNA-SIRGAS / Villavicencio urban grid|4686|col_urban lat_0=4.1553751 lon_0=-73.6244859861111 x_0=1050678.757 y_0=950952.124 h_0=427.19|ne
+6275|MAGNA-SIRGAS / Yopal urban grid|4686|col_urban lat_0=5.35392722222222 lon_0=-72.4200402777778 x_0=851184.177 y_0=1083954.137 h_0=300|ne
 6307|NAD83(CORS96) / Puerto Rico and Virgin Is.|6783|lcc lat_0=17.8333333333333 lon_0=-66.4333333333333 lat_1=18.4333333333333 lat_2=18.0333333333333 x_0=200000 y_0=200000
 6312|CGRS93 / Cyprus Local Transverse Mercator|6311|tmerc lon_0=33 k=0.99995 x_0=200000 y_0=-3500000
 6316|MGI 1901 / Balkans zone 7|3906|tmerc lon_0=21 k=0.9999 x_0=7500000
@@ -3205,21 +3205,21 @@ export const PROJECTED: string = `
 6354|NAD83(2011) / EPSG Arctic zone 6-16|6318|lcc lat_0=68.6874755555556 lon_0=-147 lat_1=70.3333333333333 lat_2=67 x_0=16500000 y_0=6500000
 6355|NAD83(2011) / Alabama East|6318|tmerc lat_0=30.5 lon_0=-85.8333333333333 k=0.99996 x_0=200000
 6356|NAD83(2011) / Alabama West|6318|tmerc lat_0=30 lon_0=-87.5 k=0.999933333 x_0=600000
-6362|Mexico ITRF92 / LCC|4483|lcc lat_0=12 lon_0=-102 lat_1=17.5 lat_2=29.5 x_0=2500000
+6362|Mexico ITRF92 / LCC|4483|lcc lat_0=12 lon_0=-102 lat_1=17.5 lat_2=29.5 x_0=2500000|ne
 6366|Mexico ITRF2008 / UTM zone 11N|6365|utm zone=11
 6367|Mexico ITRF2008 / UTM zone 12N|6365|utm zone=12
 6368|Mexico ITRF2008 / UTM zone 13N|6365|utm zone=13
 6369|Mexico ITRF2008 / UTM zone 14N|6365|utm zone=14
 6370|Mexico ITRF2008 / UTM zone 15N|6365|utm zone=15
 6371|Mexico ITRF2008 / UTM zone 16N|6365|utm zone=16
-6372|Mexico ITRF2008 / LCC|6365|lcc lat_0=12 lon_0=-102 lat_1=17.5 lat_2=29.5 x_0=2500000
-6381|UCS-2000 / Ukraine TM zone 7|5561|tmerc lon_0=21 x_0=300000
-6382|UCS-2000 / Ukraine TM zone 8|5561|tmerc lon_0=24 x_0=300000
-6383|UCS-2000 / Ukraine TM zone 9|5561|tmerc lon_0=27 x_0=300000
-6384|UCS-2000 / Ukraine TM zone 10|5561|tmerc lon_0=30 x_0=300000
-6385|UCS-2000 / Ukraine TM zone 11|5561|tmerc lon_0=33 x_0=300000
-6386|UCS-2000 / Ukraine TM zone 12|5561|tmerc lon_0=36 x_0=300000
-6387|UCS-2000 / Ukraine TM zone 13|5561|tmerc lon_0=39 x_0=300000
+6372|Mexico ITRF2008 / LCC|6365|lcc lat_0=12 lon_0=-102 lat_1=17.5 lat_2=29.5 x_0=2500000|ne
+6381|UCS-2000 / Ukraine TM zone 7|5561|tmerc lon_0=21 x_0=300000|ne
+6382|UCS-2000 / Ukraine TM zone 8|5561|tmerc lon_0=24 x_0=300000|ne
+6383|UCS-2000 / Ukraine TM zone 9|5561|tmerc lon_0=27 x_0=300000|ne
+6384|UCS-2000 / Ukraine TM zone 10|5561|tmerc lon_0=30 x_0=300000|ne
+6385|UCS-2000 / Ukraine TM zone 11|5561|tmerc lon_0=33 x_0=300000|ne
+6386|UCS-2000 / Ukraine TM zone 12|5561|tmerc lon_0=36 x_0=300000|ne
+6387|UCS-2000 / Ukraine TM zone 13|5561|tmerc lon_0=39 x_0=300000|ne
 6391|Cayman Islands National Grid 2011|6135|lcc lat_0=19.3333333333333 lon_0=-80.5666666666667 lat_1=19.3333333333333 lat_2=19.7 x_0=899160 y_0=579120 units=ft
 6393|NAD83(2011) / Alaska Albers|6318|aea lat_0=50 lon_0=-154 lat_1=55 lat_2=65
 6394|NAD83(2011) / Alaska zone 1|6318|omerc no_uoff lat_0=57 lonc=-133.666666666667 alpha=323.130102361111 gamma=323.130102361111 k=0.9999 x_0=5000000 y_0=-5000000
@@ -3467,34 +3467,34 @@ export const PROJECTED: string = `
 6636|NAD83(PA11) / UTM zone 2S|6322|utm zone=2 south
 6637|NAD83(MA11) / Guam Map Grid|6325|tmerc lat_0=13.5 lon_0=144.75 x_0=100000 y_0=200000
 6646|Karbala 1979 / Iraq National Grid|4743|tmerc lat_0=29.0262683333333 lon_0=46.5 k=0.9994 x_0=800000
-6669|JGD2011 / Japan Plane Rectangular CS I|6668|tmerc lat_0=33 lon_0=129.5 k=0.9999
-6670|JGD2011 / Japan Plane Rectangular CS II|6668|tmerc lat_0=33 lon_0=131 k=0.9999
-6671|JGD2011 / Japan Plane Rectangular CS III|6668|tmerc lat_0=36 lon_0=132.166666666667 k=0.9999
-6672|JGD2011 / Japan Plane Rectangular CS IV|6668|tmerc lat_0=33 lon_0=133.5 k=0.9999
-6673|JGD2011 / Japan Plane Rectangular CS V|6668|tmerc lat_0=36 lon_0=134.333333333333 k=0.9999
-6674|JGD2011 / Japan Plane Rectangular CS VI|6668|tmerc lat_0=36 lon_0=136 k=0.9999
-6675|JGD2011 / Japan Plane Rectangular CS VII|6668|tmerc lat_0=36 lon_0=137.166666666667 k=0.9999
-6676|JGD2011 / Japan Plane Rectangular CS VIII|6668|tmerc lat_0=36 lon_0=138.5 k=0.9999
-6677|JGD2011 / Japan Plane Rectangular CS IX|6668|tmerc lat_0=36 lon_0=139.833333333333 k=0.9999
-6678|JGD2011 / Japan Plane Rectangular CS X|6668|tmerc lat_0=40 lon_0=140.833333333333 k=0.9999
-6679|JGD2011 / Japan Plane Rectangular CS XI|6668|tmerc lat_0=44 lon_0=140.25 k=0.9999
-6680|JGD2011 / Japan Plane Rectangular CS XII|6668|tmerc lat_0=44 lon_0=142.25 k=0.9999
-6681|JGD2011 / Japan Plane Rectangular CS XIII|6668|tmerc lat_0=44 lon_0=144.25 k=0.9999
-6682|JGD2011 / Japan Plane Rectangular CS XIV|6668|tmerc lat_0=26 lon_0=142 k=0.9999
-6683|JGD2011 / Japan Plane Rectangular CS XV|6668|tmerc lat_0=26 lon_0=127.5 k=0.9999
-6684|JGD2011 / Japan Plane Rectangular CS XVI|6668|tmerc lat_0=26 lon_0=124 k=0.9999
-6685|JGD2011 / Japan Plane Rectangular CS XVII|6668|tmerc lat_0=26 lon_0=131 k=0.9999
-6686|JGD2011 / Japan Plane Rectangular CS XVIII|6668|tmerc lat_0=20 lon_0=136 k=0.9999
-6687|JGD2011 / Japan Plane Rectangular CS XIX|6668|tmerc lat_0=26 lon_0=154 k=0.9999
+6669|JGD2011 / Japan Plane Rectangular CS I|6668|tmerc lat_0=33 lon_0=129.5 k=0.9999|ne
+6670|JGD2011 / Japan Plane Rectangular CS II|6668|tmerc lat_0=33 lon_0=131 k=0.9999|ne
+6671|JGD2011 / Japan Plane Rectangular CS III|6668|tmerc lat_0=36 lon_0=132.166666666667 k=0.9999|ne
+6672|JGD2011 / Japan Plane Rectangular CS IV|6668|tmerc lat_0=33 lon_0=133.5 k=0.9999|ne
+6673|JGD2011 / Japan Plane Rectangular CS V|6668|tmerc lat_0=36 lon_0=134.333333333333 k=0.9999|ne
+6674|JGD2011 / Japan Plane Rectangular CS VI|6668|tmerc lat_0=36 lon_0=136 k=0.9999|ne
+6675|JGD2011 / Japan Plane Rectangular CS VII|6668|tmerc lat_0=36 lon_0=137.166666666667 k=0.9999|ne
+6676|JGD2011 / Japan Plane Rectangular CS VIII|6668|tmerc lat_0=36 lon_0=138.5 k=0.9999|ne
+6677|JGD2011 / Japan Plane Rectangular CS IX|6668|tmerc lat_0=36 lon_0=139.833333333333 k=0.9999|ne
+6678|JGD2011 / Japan Plane Rectangular CS X|6668|tmerc lat_0=40 lon_0=140.833333333333 k=0.9999|ne
+6679|JGD2011 / Japan Plane Rectangular CS XI|6668|tmerc lat_0=44 lon_0=140.25 k=0.9999|ne
+6680|JGD2011 / Japan Plane Rectangular CS XII|6668|tmerc lat_0=44 lon_0=142.25 k=0.9999|ne
+6681|JGD2011 / Japan Plane Rectangular CS XIII|6668|tmerc lat_0=44 lon_0=144.25 k=0.9999|ne
+6682|JGD2011 / Japan Plane Rectangular CS XIV|6668|tmerc lat_0=26 lon_0=142 k=0.9999|ne
+6683|JGD2011 / Japan Plane Rectangular CS XV|6668|tmerc lat_0=26 lon_0=127.5 k=0.9999|ne
+6684|JGD2011 / Japan Plane Rectangular CS XVI|6668|tmerc lat_0=26 lon_0=124 k=0.9999|ne
+6685|JGD2011 / Japan Plane Rectangular CS XVII|6668|tmerc lat_0=26 lon_0=131 k=0.9999|ne
+6686|JGD2011 / Japan Plane Rectangular CS XVIII|6668|tmerc lat_0=20 lon_0=136 k=0.9999|ne
+6687|JGD2011 / Japan Plane Rectangular CS XIX|6668|tmerc lat_0=26 lon_0=154 k=0.9999|ne
 6688|JGD2011 / UTM zone 51N|6668|utm zone=51
 6689|JGD2011 / UTM zone 52N|6668|utm zone=52
 6690|JGD2011 / UTM zone 53N|6668|utm zone=53
 6691|JGD2011 / UTM zone 54N|6668|utm zone=54
 6692|JGD2011 / UTM zone 55N|6668|utm zone=55
 6703|WGS 84 / TM 60 SW|4326|tmerc lon_0=-60 k=0.9996 x_0=500000 y_0=10000000
-6707|RDN2008 / UTM zone 32N (N-E)|6706|utm zone=32
-6708|RDN2008 / UTM zone 33N (N-E)|6706|utm zone=33
-6709|RDN2008 / UTM zone 34N (N-E)|6706|utm zone=34
+6707|RDN2008 / UTM zone 32N (N-E)|6706|utm zone=32|ne
+6708|RDN2008 / UTM zone 33N (N-E)|6706|utm zone=33|ne
+6709|RDN2008 / UTM zone 34N (N-E)|6706|utm zone=34|ne
 6720|WGS 84 / CIG92|4326|tmerc lon_0=105.625 k=1.000024 x_0=50000 y_0=1300000
 6721|GDA94 / CIG94|4283|tmerc lon_0=105.625 k=1.00002514 x_0=50000 y_0=1300000
 6722|WGS 84 / CKIG92|4326|tmerc lon_0=96.875 x_0=50000 y_0=1400000
@@ -3588,9 +3588,9 @@ export const PROJECTED: string = `
 6863|NAD83(2011) / Oregon Santiam Pass zone (ft)|6318|tmerc lat_0=44.0833333333333 lon_0=-122.5 k=1.000155 units=ft
 6867|NAD83(CORS96) / Oregon LCC (m)|6783|lcc lat_0=41.75 lon_0=-120.5 lat_1=43 lat_2=45.5 x_0=400000
 6868|NAD83(CORS96) / Oregon GIC Lambert (ft)|6783|lcc lat_0=41.75 lon_0=-120.5 lat_1=43 lat_2=45.5 x_0=399999.9999984 units=ft
-6870|ETRS89 / Albania TM 2010|4258|tmerc lon_0=20 x_0=500000
-6875|RDN2008 / Italy zone (N-E)|6706|tmerc lon_0=12 k=0.9985 x_0=7000000
-6876|RDN2008 / Zone 12 (N-E)|6706|tmerc lon_0=12 x_0=3000000
+6870|ETRS89 / Albania TM 2010|4258|tmerc lon_0=20 x_0=500000|ne
+6875|RDN2008 / Italy zone (N-E)|6706|tmerc lon_0=12 k=0.9985 x_0=7000000|ne
+6876|RDN2008 / Zone 12 (N-E)|6706|tmerc lon_0=12 x_0=3000000|ne
 6879|NAD83(2011) / Wisconsin Central|6318|lcc lat_0=43.8333333333333 lon_0=-90 lat_1=45.5 lat_2=44.25 x_0=600000
 6880|NAD83(2011) / Nebraska (ftUS)|6318|lcc lat_0=39.8333333333333 lon_0=-100 lat_1=43 lat_2=40 x_0=500000.00001016 units=us-ft
 6884|NAD83(CORS96) / Oregon North|6783|lcc lat_0=43.6666666666667 lon_0=-120.5 lat_1=46 lat_2=44.3333333333333 x_0=2500000
@@ -3602,14 +3602,14 @@ export const PROJECTED: string = `
 6923|NAD83 / Kansas LCC (ftUS)|4269|lcc lat_0=36 lon_0=-98.25 lat_1=39.5 lat_2=37.5 x_0=399999.99998984 units=us-ft
 6924|NAD83(2011) / Kansas LCC|6318|lcc lat_0=36 lon_0=-98.25 lat_1=39.5 lat_2=37.5 x_0=400000
 6925|NAD83(2011) / Kansas LCC (ftUS)|6318|lcc lat_0=36 lon_0=-98.25 lat_1=39.5 lat_2=37.5 x_0=399999.99998984 units=us-ft
-6931|WGS 84 / NSIDC EASE-Grid 2.0 North|4326|laea lat_0=90
-6932|WGS 84 / NSIDC EASE-Grid 2.0 South|4326|laea lat_0=-90
+6931|WGS 84 / NSIDC EASE-Grid 2.0 North|4326|laea lat_0=90|E:south 90,N:south 180
+6932|WGS 84 / NSIDC EASE-Grid 2.0 South|4326|laea lat_0=-90|E:north 90,N:north 0
 6933|WGS 84 / NSIDC EASE-Grid 2.0 Global|4326|cea lat_ts=30
 6956|VN-2000 / TM-3 zone 481|4756|tmerc lon_0=102 k=0.9999 y_0=500000
 6957|VN-2000 / TM-3 zone 482|4756|tmerc lon_0=105 k=0.9999 y_0=500000
 6958|VN-2000 / TM-3 zone 491|4756|tmerc lon_0=108 k=0.9999 y_0=500000
 6959|VN-2000 / TM-3 Da Nang zone|4756|tmerc lon_0=107.75 k=0.9999 y_0=500000
-6962|ETRS89 / Albania LCC 2010|4258|lcc lat_0=41 lon_0=20 lat_1=39 lat_2=43
+6962|ETRS89 / Albania LCC 2010|4258|lcc lat_0=41 lon_0=20 lat_1=39 lat_2=43|ne
 6966|NAD27 / Michigan North|4267|lcc lat_0=44.7833333333333 lon_0=-87 lat_1=45.4833333333333 lat_2=47.0833333333333 x_0=609601.219202438 k_0=1.0000382 units=us-ft
 6984|Israeli Grid 05|6983|tmerc lat_0=31.7343936111111 lon_0=35.2045169444444 k=1.0000067 x_0=219529.584 y_0=626907.39
 6991|Israeli Grid 05/12|6990|tmerc lat_0=31.7343936111111 lon_0=35.2045169444444 k=1.0000067 x_0=219529.584 y_0=626907.39
@@ -3941,19 +3941,19 @@ export const PROJECTED: string = `
 7793|RDN2008 / UTM zone 34N|6706|utm zone=34
 7794|RDN2008 / Italy zone (E-N)|6706|tmerc lon_0=12 k=0.9985 x_0=7000000
 7795|RDN2008 / Zone 12 (E-N)|6706|tmerc lon_0=12 x_0=3000000
-7799|BGS2005 / UTM zone 34N (N-E)|7798|utm zone=34
-7800|BGS2005 / UTM zone 35N (N-E)|7798|utm zone=35
-7801|BGS2005 / CCS2005|7798|lcc lat_0=42.6678756833333 lon_0=25.5 lat_1=42 lat_2=43.3333333333333 x_0=500000 y_0=4725824.3591
+7799|BGS2005 / UTM zone 34N (N-E)|7798|utm zone=34|ne
+7800|BGS2005 / UTM zone 35N (N-E)|7798|utm zone=35|ne
+7801|BGS2005 / CCS2005|7798|lcc lat_0=42.6678756833333 lon_0=25.5 lat_1=42 lat_2=43.3333333333333 x_0=500000 y_0=4725824.3591|ne
 7803|BGS2005 / UTM zone 34N|7798|utm zone=34
 7804|BGS2005 / UTM zone 35N|7798|utm zone=34
 7805|BGS2005 / UTM zone 36N|7798|utm zone=36
-7825|Pulkovo 1942 / CS63 zone X1|4284|tmerc lat_0=0.0833333333333333 lon_0=23.5 x_0=1300000
-7826|Pulkovo 1942 / CS63 zone X2|4284|tmerc lat_0=0.0833333333333333 lon_0=26.5 x_0=2300000
-7827|Pulkovo 1942 / CS63 zone X3|4284|tmerc lat_0=0.0833333333333333 lon_0=29.5 x_0=3300000
-7828|Pulkovo 1942 / CS63 zone X4|4284|tmerc lat_0=0.0833333333333333 lon_0=32.5 x_0=4300000
-7829|Pulkovo 1942 / CS63 zone X5|4284|tmerc lat_0=0.0833333333333333 lon_0=35.5 x_0=5300000
-7830|Pulkovo 1942 / CS63 zone X6|4284|tmerc lat_0=0.0833333333333333 lon_0=38.5 x_0=6300000
-7831|Pulkovo 1942 / CS63 zone X7|4284|tmerc lat_0=0.0833333333333333 lon_0=41.5 x_0=7300000
+7825|Pulkovo 1942 / CS63 zone X1|4284|tmerc lat_0=0.0833333333333333 lon_0=23.5 x_0=1300000|ne
+7826|Pulkovo 1942 / CS63 zone X2|4284|tmerc lat_0=0.0833333333333333 lon_0=26.5 x_0=2300000|ne
+7827|Pulkovo 1942 / CS63 zone X3|4284|tmerc lat_0=0.0833333333333333 lon_0=29.5 x_0=3300000|ne
+7828|Pulkovo 1942 / CS63 zone X4|4284|tmerc lat_0=0.0833333333333333 lon_0=32.5 x_0=4300000|ne
+7829|Pulkovo 1942 / CS63 zone X5|4284|tmerc lat_0=0.0833333333333333 lon_0=35.5 x_0=5300000|ne
+7830|Pulkovo 1942 / CS63 zone X6|4284|tmerc lat_0=0.0833333333333333 lon_0=38.5 x_0=6300000|ne
+7831|Pulkovo 1942 / CS63 zone X7|4284|tmerc lat_0=0.0833333333333333 lon_0=41.5 x_0=7300000|ne
 7845|GDA2020 / GA LCC|7844|lcc lon_0=134 lat_1=-18 lat_2=-36
 7846|GDA2020 / MGA zone 46|7844|utm zone=46 south
 7847|GDA2020 / MGA zone 47|7844|utm zone=47 south
@@ -4178,8 +4178,8 @@ export const PROJECTED: string = `
 8387|NAD83(2011) / NCRS Las Vegas high (ftUS)|6318|tmerc lat_0=36.25 lon_0=-114.966666666667 k=1.000135 x_0=300000 y_0=399999.99998984 units=us-ft
 8391|GDA94 / WEIPA94|4283|tmerc lon_0=141 k=0.999929 x_0=300000 y_0=2000000
 8395|ETRS89 / Gauss-Kruger CM 9E|4258|tmerc lon_0=9 x_0=500000
-8433|Macao 1920 / Macao Grid|8428|tmerc lat_0=22.2123972222222 lon_0=113.536469444444 x_0=20000 y_0=20000
-8441|Tananarive / Laborde Grid|4297|labrd lat_0=-18.9 lon_0=46.4372291666667 azi=18.9 k=0.9995 x_0=400000 y_0=800000
+8433|Macao 1920 / Macao Grid|8428|tmerc lat_0=22.2123972222222 lon_0=113.536469444444 x_0=20000 y_0=20000|ne
+8441|Tananarive / Laborde Grid|4297|labrd lat_0=-18.9 lon_0=46.4372291666667 azi=18.9 k=0.9995 x_0=400000 y_0=800000|ne
 8455|RGTAAF07 / UTM zone 53S|7073|utm zone=53 south
 8456|RGTAAF07 / UTM zone 54S|7073|utm zone=54 south
 8518|NAD83(2011) / KS RCS zone 1|6318|tmerc lat_0=37.5 lon_0=-101.6 k=1.000156 x_0=457200.914401829 units=us-ft
@@ -4225,8 +4225,8 @@ export const PROJECTED: string = `
 8910|CR-SIRGAS / UTM zone 17N|8907|utm zone=17
 8950|SIRGAS-Chile 2010 / UTM zone 18S|8949|utm zone=18 south
 8951|SIRGAS-Chile 2010 / UTM zone 19S|8949|utm zone=19 south
-9039|ISN2016 / LAEA Europe|8086|laea lat_0=52 lon_0=10 x_0=4321000 y_0=3210000
-9040|ISN2016 / LCC Europe|8086|lcc lat_0=52 lon_0=10 lat_1=35 lat_2=65 x_0=4000000 y_0=2800000
+9039|ISN2016 / LAEA Europe|8086|laea lat_0=52 lon_0=10 x_0=4321000 y_0=3210000|ne
+9040|ISN2016 / LCC Europe|8086|lcc lat_0=52 lon_0=10 lat_1=35 lat_2=65 x_0=4000000 y_0=2800000|ne
 9141|KOSOVAREF01 / Balkans zone 7|9140|tmerc lon_0=21 k=0.9999 x_0=7500000
 9149|SIRGAS-Chile 2013 / UTM zone 18S|9148|utm zone=18 south
 9150|SIRGAS-Chile 2013 / UTM zone 19S|9148|utm zone=19 south
@@ -4251,24 +4251,24 @@ export const PROJECTED: string = `
 9216|VN-2000 / TM-3 107-30|4756|tmerc lon_0=107.5 k=0.9999 x_0=500000
 9217|VN-2000 / TM-3 108-15|4756|tmerc lon_0=108.25 k=0.9999 x_0=500000
 9218|VN-2000 / TM-3 108-30|4756|tmerc lon_0=108.5 k=0.9999 x_0=500000
-9221|Hartebeesthoek94 / ZAF BSU Albers 25E|4148|aea lat_0=-30 lon_0=25 lat_1=-22 lat_2=-38 x_0=1400000 y_0=1300000
-9222|Hartebeesthoek94 / ZAF BSU Albers 44E|4148|aea lat_0=-42 lon_0=44 lat_1=-34 lat_2=-50 x_0=1200000 y_0=1300000
-9249|Tapi Aike / Argentina 1|9248|tmerc lat_0=-90 lon_0=-72 x_0=1500000
-9250|Tapi Aike / Argentina 2|9248|tmerc lat_0=-90 lon_0=-69 x_0=2500000
-9252|MMN / Argentina 2|9251|tmerc lat_0=-90 lon_0=-69 x_0=2500000
-9254|MMS / Argentina 2|9253|tmerc lat_0=-90 lon_0=-69 x_0=2500000
+9221|Hartebeesthoek94 / ZAF BSU Albers 25E|4148|aea lat_0=-30 lon_0=25 lat_1=-22 lat_2=-38 x_0=1400000 y_0=1300000|ne
+9222|Hartebeesthoek94 / ZAF BSU Albers 44E|4148|aea lat_0=-42 lon_0=44 lat_1=-34 lat_2=-50 x_0=1200000 y_0=1300000|ne
+9249|Tapi Aike / Argentina 1|9248|tmerc lat_0=-90 lon_0=-72 x_0=1500000|ne
+9250|Tapi Aike / Argentina 2|9248|tmerc lat_0=-90 lon_0=-69 x_0=2500000|ne
+9252|MMN / Argentina 2|9251|tmerc lat_0=-90 lon_0=-69 x_0=2500000|ne
+9254|MMS / Argentina 2|9253|tmerc lat_0=-90 lon_0=-69 x_0=2500000|ne
 9265|POSGAR 2007 / UTM zone 19S|5340|utm zone=19 south
-9271|MGI / Austria West|4312|tmerc lon_0=10.3333333333333
-9272|MGI / Austria Central|4312|tmerc lon_0=13.3333333333333
-9273|MGI / Austria East|4312|tmerc lon_0=16.3333333333333
-9284|Pampa del Castillo / Argentina 1|4161|tmerc lat_0=-90 lon_0=-72 x_0=1500000
-9285|Pampa del Castillo / Argentina 3|4161|tmerc lat_0=-90 lon_0=-66 x_0=3500000
+9271|MGI / Austria West|4312|tmerc lon_0=10.3333333333333|ne
+9272|MGI / Austria Central|4312|tmerc lon_0=13.3333333333333|ne
+9273|MGI / Austria East|4312|tmerc lon_0=16.3333333333333|ne
+9284|Pampa del Castillo / Argentina 1|4161|tmerc lat_0=-90 lon_0=-72 x_0=1500000|ne
+9285|Pampa del Castillo / Argentina 3|4161|tmerc lat_0=-90 lon_0=-66 x_0=3500000|ne
 9295|ONGD17 / UTM zone 39N|9294|utm zone=39
 9296|ONGD17 / UTM zone 40N|9294|utm zone=40
 9297|ONGD17 / UTM zone 41N|9294|utm zone=41
 9300|HS2 Survey Grid|9299|tmerc lat_0=52.3 lon_0=-1.5 x_0=198873.0046 y_0=375064.3871
 9311|NAD27 / US National Atlas Equal Area|4267|laea R_A lat_0=45 lon_0=-100
-9354|WGS 84 / IBCSO Polar Stereographic|4326|stere lat_0=-90 lat_ts=-65
+9354|WGS 84 / IBCSO Polar Stereographic|4326|stere lat_0=-90 lat_ts=-65|E:north 90,N:north 0
 9356|KSA-GRF17 / UTM zone 36N|9333|utm zone=36
 9357|KSA-GRF17 / UTM zone 37N|9333|utm zone=37
 9358|KSA-GRF17 / UTM zone 38N|9333|utm zone=38
@@ -4276,7 +4276,7 @@ export const PROJECTED: string = `
 9360|KSA-GRF17 / UTM zone 40N|9333|utm zone=40
 9367|TPEN11 Grid|9364|tmerc lat_0=53.5 lon_0=-2.25 x_0=203252.175 y_0=407512.765
 9373|MML07 Grid|9372|tmerc lat_0=52.45 lon_0=-0.85 x_0=49350.157 y_0=108398.212
-9377|MAGNA-SIRGAS 2018 / Origen-Nacional|20046|tmerc lat_0=4 lon_0=-73 k=0.9992 x_0=5000000 y_0=2000000
+9377|MAGNA-SIRGAS 2018 / Origen-Nacional|20046|tmerc lat_0=4 lon_0=-73 k=0.9992 x_0=5000000 y_0=2000000|ne
 9387|AbInvA96_2020 Grid|9384|tmerc lat_0=57.4 lon_0=-3.2 x_0=155828.702 y_0=115225.707
 9391|BGS2005 / UTM zone 35N|7798|utm zone=35
 9404|PN68 / UTM zone 27N|9403|utm zone=27
@@ -4300,7 +4300,7 @@ export const PROJECTED: string = `
 9492|SRGI2013 / UTM zone 52S|9470|utm zone=52 south
 9493|SRGI2013 / UTM zone 53S|9470|utm zone=53 south
 9494|SRGI2013 / UTM zone 54S|9470|utm zone=54 south
-9498|POSGAR 2007 / CABA 2019|5340|tmerc lat_0=-34.6292666666667 lon_0=-58.4633083333333 x_0=20000 y_0=70000
+9498|POSGAR 2007 / CABA 2019|5340|tmerc lat_0=-34.6292666666667 lon_0=-58.4633083333333 x_0=20000 y_0=70000|ne
 9549|LTF2004(C)|9547|lcc lat_1=44.3791666666667 lat_0=45.1833333333333 lon_0=6.81666666666667 x_0=150000 y_0=50000
 9674|NAD83 / USFS R6 Albers|4269|aea lat_0=34 lon_0=-120 lat_1=43 lat_2=48 x_0=600000
 9678|Gulshan 303 / Bangladesh Transverse Mercator|4682|tmerc lon_0=90 k=0.9996 x_0=500000 y_0=-2000000
@@ -4319,7 +4319,7 @@ export const PROJECTED: string = `
 9766|EWR2 Grid|9763|tmerc lat_0=51.95 lon_0=-0.9 x_0=192519.9715 y_0=146942.6806
 9793|RGF93 v2 / Lambert-93|9777|lcc lat_0=46.5 lon_0=3 lat_1=49 lat_2=44 x_0=700000 y_0=6600000
 9794|RGF93 v2b / Lambert-93|9782|lcc lat_0=46.5 lon_0=3 lat_1=49 lat_2=44 x_0=700000 y_0=6600000
-9821|UCS-2000 / LCS-32 Kyiv region|5561|tmerc lon_0=30.5 x_0=300000
+9821|UCS-2000 / LCS-32 Kyiv region|5561|tmerc lon_0=30.5 x_0=300000|ne
 9822|RGF93 v2 / CC42|9777|lcc lat_0=42 lon_0=3 lat_1=41.25 lat_2=42.75 x_0=1700000 y_0=1200000
 9823|RGF93 v2 / CC43|9777|lcc lat_0=43 lon_0=3 lat_1=42.25 lat_2=43.75 x_0=1700000 y_0=2200000
 9824|RGF93 v2 / CC44|9777|lcc lat_0=44 lon_0=3 lat_1=43.25 lat_2=44.75 x_0=1700000 y_0=3200000
@@ -4329,17 +4329,17 @@ export const PROJECTED: string = `
 9828|RGF93 v2 / CC48|9777|lcc lat_0=48 lon_0=3 lat_1=47.25 lat_2=48.75 x_0=1700000 y_0=7200000
 9829|RGF93 v2 / CC49|9777|lcc lat_0=49 lon_0=3 lat_1=48.25 lat_2=49.75 x_0=1700000 y_0=8200000
 9830|RGF93 v2 / CC50|9777|lcc lat_0=50 lon_0=3 lat_1=49.25 lat_2=50.75 x_0=1700000 y_0=9200000
-9831|UCS-2000 / LCS-01 Crimea|5561|tmerc lon_0=34.5 x_0=300000
-9832|UCS-2000 / LCS-05 Vinnytsia|5561|tmerc lon_0=28.6666666666667 x_0=300000
-9833|UCS-2000 / LCS-07 Volyn|5561|tmerc lon_0=24.8333333333333 x_0=300000
-9834|UCS-2000 / LCS-12 Dnipropetrovsk|5561|tmerc lon_0=35 x_0=300000
-9835|UCS-2000 / LCS-14 Donetsk|5561|tmerc lon_0=37.5 x_0=300000
-9836|UCS-2000 / LCS-18 Zhytomyr|5561|tmerc lon_0=28.5 x_0=300000
-9837|UCS-2000 / LCS-21 Zakarpattia|5561|tmerc lon_0=23.5 x_0=300000
-9838|UCS-2000 / LCS-23 Zaporizhzhia|5561|tmerc lon_0=36 x_0=300000
-9839|UCS-2000 / LCS-26 Ivano-Frankivsk|5561|tmerc lon_0=24.75 x_0=300000
-9840|UCS-2000 / LCS-35 Kirovohrad|5561|tmerc lon_0=32 x_0=300000
-9841|UCS-2000 / LCS-44 Luhansk|5561|tmerc lon_0=39 x_0=300000
+9831|UCS-2000 / LCS-01 Crimea|5561|tmerc lon_0=34.5 x_0=300000|ne
+9832|UCS-2000 / LCS-05 Vinnytsia|5561|tmerc lon_0=28.6666666666667 x_0=300000|ne
+9833|UCS-2000 / LCS-07 Volyn|5561|tmerc lon_0=24.8333333333333 x_0=300000|ne
+9834|UCS-2000 / LCS-12 Dnipropetrovsk|5561|tmerc lon_0=35 x_0=300000|ne
+9835|UCS-2000 / LCS-14 Donetsk|5561|tmerc lon_0=37.5 x_0=300000|ne
+9836|UCS-2000 / LCS-18 Zhytomyr|5561|tmerc lon_0=28.5 x_0=300000|ne
+9837|UCS-2000 / LCS-21 Zakarpattia|5561|tmerc lon_0=23.5 x_0=300000|ne
+9838|UCS-2000 / LCS-23 Zaporizhzhia|5561|tmerc lon_0=36 x_0=300000|ne
+9839|UCS-2000 / LCS-26 Ivano-Frankivsk|5561|tmerc lon_0=24.75 x_0=300000|ne
+9840|UCS-2000 / LCS-35 Kirovohrad|5561|tmerc lon_0=32 x_0=300000|ne
+9841|UCS-2000 / LCS-44 Luhansk|5561|tmerc lon_0=39 x_0=300000|ne
 9842|RGF93 v2b / CC42|9782|lcc lat_0=42 lon_0=3 lat_1=41.25 lat_2=42.75 x_0=1700000 y_0=1200000
 9843|RGF93 v2b / CC43|9782|lcc lat_0=43 lon_0=3 lat_1=42.25 lat_2=43.75 x_0=1700000 y_0=2200000
 9844|RGF93 v2b / CC44|9782|lcc lat_0=44 lon_0=3 lat_1=43.25 lat_2=44.75 x_0=1700000 y_0=3200000
@@ -4349,21 +4349,21 @@ export const PROJECTED: string = `
 9848|RGF93 v2b / CC48|9782|lcc lat_0=48 lon_0=3 lat_1=47.25 lat_2=48.75 x_0=1700000 y_0=7200000
 9849|RGF93 v2b / CC49|9782|lcc lat_0=49 lon_0=3 lat_1=48.25 lat_2=49.75 x_0=1700000 y_0=8200000
 9850|RGF93 v2b / CC50|9782|lcc lat_0=50 lon_0=3 lat_1=49.25 lat_2=50.75 x_0=1700000 y_0=9200000
-9851|UCS-2000 / LCS-46 Lviv|5561|tmerc lon_0=24 x_0=300000
-9852|UCS-2000 / LCS-48 Mykolaiv|5561|tmerc lon_0=31.8333333333333 x_0=300000
-9853|UCS-2000 / LCS-51 Odessa|5561|tmerc lon_0=30 x_0=300000
-9854|UCS-2000 / LCS-53 Poltava|5561|tmerc lon_0=33.8333333333333 x_0=300000
-9855|UCS-2000 / LCS-56 Rivne|5561|tmerc lon_0=27 x_0=300000
-9856|UCS-2000 / LCS-59 Sumy|5561|tmerc lon_0=34.5 x_0=300000
-9857|UCS-2000 / LCS-61 Ternopil|5561|tmerc lon_0=25.5 x_0=300000
-9858|UCS-2000 / LCS-63 Kharkiv|5561|tmerc lon_0=36.5 x_0=300000
-9859|UCS-2000 / LCS-65 Kherson|5561|tmerc lon_0=33.5 x_0=300000
-9860|UCS-2000 / LCS-68 Khmelnytsky|5561|tmerc lon_0=27 x_0=300000
-9861|UCS-2000 / LCS-71 Cherkasy|5561|tmerc lon_0=31.5 x_0=300000
-9862|UCS-2000 / LCS-73 Chernivtsi|5561|tmerc lon_0=26 x_0=300000
-9863|UCS-2000 / LCS-74 Chernihiv|5561|tmerc lon_0=32 x_0=300000
-9864|UCS-2000 / LCS-80 Kyiv city|5561|tmerc lon_0=30.5 x_0=300000
-9865|UCS-2000 / LCS-85 Sevastopol|5561|tmerc lon_0=33 x_0=300000
+9851|UCS-2000 / LCS-46 Lviv|5561|tmerc lon_0=24 x_0=300000|ne
+9852|UCS-2000 / LCS-48 Mykolaiv|5561|tmerc lon_0=31.8333333333333 x_0=300000|ne
+9853|UCS-2000 / LCS-51 Odessa|5561|tmerc lon_0=30 x_0=300000|ne
+9854|UCS-2000 / LCS-53 Poltava|5561|tmerc lon_0=33.8333333333333 x_0=300000|ne
+9855|UCS-2000 / LCS-56 Rivne|5561|tmerc lon_0=27 x_0=300000|ne
+9856|UCS-2000 / LCS-59 Sumy|5561|tmerc lon_0=34.5 x_0=300000|ne
+9857|UCS-2000 / LCS-61 Ternopil|5561|tmerc lon_0=25.5 x_0=300000|ne
+9858|UCS-2000 / LCS-63 Kharkiv|5561|tmerc lon_0=36.5 x_0=300000|ne
+9859|UCS-2000 / LCS-65 Kherson|5561|tmerc lon_0=33.5 x_0=300000|ne
+9860|UCS-2000 / LCS-68 Khmelnytsky|5561|tmerc lon_0=27 x_0=300000|ne
+9861|UCS-2000 / LCS-71 Cherkasy|5561|tmerc lon_0=31.5 x_0=300000|ne
+9862|UCS-2000 / LCS-73 Chernivtsi|5561|tmerc lon_0=26 x_0=300000|ne
+9863|UCS-2000 / LCS-74 Chernihiv|5561|tmerc lon_0=32 x_0=300000|ne
+9864|UCS-2000 / LCS-80 Kyiv city|5561|tmerc lon_0=30.5 x_0=300000|ne
+9865|UCS-2000 / LCS-85 Sevastopol|5561|tmerc lon_0=33 x_0=300000|ne
 9869|MRH21 Grid|9866|tmerc lat_0=52.3 lon_0=-1.8 x_0=227286.9881 y_0=265751.2874
 9874|PNG94 / PNGMG94 zone 57|5546|utm zone=57 south
 9875|PNG94 / PNGMG94 zone 58|5546|utm zone=58 south
@@ -4395,18 +4395,18 @@ export const PROJECTED: string = `
 10275|SMITB20 Grid|10272|tmerc lat_0=50.75 lon_0=-3.85 x_0=110693.666 y_0=102089.2943
 10280|RBEPP12 Grid|10277|lcc lat_0=50.85 lon_0=-3.25 lat_1=50.3 lat_2=51.45 x_0=372382.8292 y_0=217764.7796
 10285|ETRS89/DREF91/2016 / 3-degree Gauss-Kruger zone 3|10284|tmerc lon_0=9 x_0=3500000
-10286|ETRS89/DREF91/2016 / UTM zone 31N (N-zE)|10284|tmerc lon_0=3 k=0.9996 x_0=31500000
+10286|ETRS89/DREF91/2016 / UTM zone 31N (N-zE)|10284|tmerc lon_0=3 k=0.9996 x_0=31500000|ne
 10287|ETRS89/DREF91/2016 / UTM zone 31N (zE-N)|10284|tmerc lon_0=3 k=0.9996 x_0=31500000
-10288|ETRS89/DREF91/2016 / UTM zone 32N (N-zE)|10284|tmerc lon_0=9 k=0.9996 x_0=32500000
+10288|ETRS89/DREF91/2016 / UTM zone 32N (N-zE)|10284|tmerc lon_0=9 k=0.9996 x_0=32500000|ne
 10289|ETRS89/DREF91/2016 / UTM zone 32N (zE-N)|10284|tmerc lon_0=9 k=0.9996 x_0=32500000
-10290|ETRS89/DREF91/2016 / UTM zone 33N (N-zE)|10284|tmerc lon_0=15 k=0.9996 x_0=33500000
+10290|ETRS89/DREF91/2016 / UTM zone 33N (N-zE)|10284|tmerc lon_0=15 k=0.9996 x_0=33500000|ne
 10291|ETRS89/DREF91/2016 / UTM zone 33N (zE-N)|10284|tmerc lon_0=15 k=0.9996 x_0=33500000
-10306|LKS-2020 / Latvia TM|10305|tmerc lon_0=24 k=0.9996 x_0=500000 y_0=-6000000
+10306|LKS-2020 / Latvia TM|10305|tmerc lon_0=24 k=0.9996 x_0=500000 y_0=-6000000|ne
 10314|RGNC15 / Lambert New Caledonia 2015|10310|lcc lat_0=-21.5 lon_0=166 lat_1=-20.6666666666667 lat_2=-22.3333333333333 x_0=2400000 y_0=2300000
 10315|RGNC15 / UTM zone 57S|10310|utm zone=57 south
 10316|RGNC15 / UTM zone 58S|10310|utm zone=58 south
 10317|RGNC15 / UTM zone 59S|10310|utm zone=59 south
-10329|BH_ETRS89 / TM|10328|tmerc lon_0=18 k=0.9999 x_0=500000
+10329|BH_ETRS89 / TM|10328|tmerc lon_0=18 k=0.9999 x_0=500000|ne
 10448|GDA94 / ALB94|4283|tmerc lon_0=117.883333333333 k=1.0000044 x_0=50000 y_0=4000000
 10449|GDA94 / BIO94|4283|tmerc lon_0=115.25 k=1.0000022 x_0=60000 y_0=2600000
 10450|GDA94 / BRO94|4283|tmerc lon_0=122.333333333333 k=1.00000298 x_0=50000 y_0=2200000
@@ -4444,75 +4444,75 @@ export const PROJECTED: string = `
 10731|ETRS89/DREF91/2016 / UTM zone 31N|10284|utm zone=31
 10732|ETRS89/DREF91/2016 / UTM zone 32N|10284|utm zone=32
 10733|ETRS89/DREF91/2016 / UTM zone 33N|10284|utm zone=33
-11114|MAGNA-SIRGAS 2018 / Colombia Far West zone|20046|tmerc lat_0=4.59620322222222 lon_0=-80.0775077694444 x_0=1000000 y_0=1000000
-11115|MAGNA-SIRGAS 2018 / Colombia West zone|20046|tmerc lat_0=4.59620322222222 lon_0=-77.0775077694444 x_0=1000000 y_0=1000000
-11116|MAGNA-SIRGAS 2018 / Colombia Bogota zone|20046|tmerc lat_0=4.59620322222222 lon_0=-74.0775077694444 x_0=1000000 y_0=1000000
-11117|MAGNA-SIRGAS 2018 / Colombia East Central zone|20046|tmerc lat_0=4.59620322222222 lon_0=-71.0775077694444 x_0=1000000 y_0=1000000
-11118|MAGNA-SIRGAS 2018 / Colombia East zone|20046|tmerc lat_0=4.59620322222222 lon_0=-68.0775077694444 x_0=1000000 y_0=1000000
+11114|MAGNA-SIRGAS 2018 / Colombia Far West zone|20046|tmerc lat_0=4.59620322222222 lon_0=-80.0775077694444 x_0=1000000 y_0=1000000|ne
+11115|MAGNA-SIRGAS 2018 / Colombia West zone|20046|tmerc lat_0=4.59620322222222 lon_0=-77.0775077694444 x_0=1000000 y_0=1000000|ne
+11116|MAGNA-SIRGAS 2018 / Colombia Bogota zone|20046|tmerc lat_0=4.59620322222222 lon_0=-74.0775077694444 x_0=1000000 y_0=1000000|ne
+11117|MAGNA-SIRGAS 2018 / Colombia East Central zone|20046|tmerc lat_0=4.59620322222222 lon_0=-71.0775077694444 x_0=1000000 y_0=1000000|ne
+11118|MAGNA-SIRGAS 2018 / Colombia East zone|20046|tmerc lat_0=4.59620322222222 lon_0=-68.0775077694444 x_0=1000000 y_0=1000000|ne
 20002|MWC18 Grid|20033|tmerc lat_0=53.35 lon_0=-2.55 x_0=171975.9382 y_0=116744.6938
-20004|Pulkovo 1995 / Gauss-Kruger zone 4|4200|tmerc lon_0=21 x_0=4500000
-20005|Pulkovo 1995 / Gauss-Kruger zone 5|4200|tmerc lon_0=27 x_0=5500000
-20006|Pulkovo 1995 / Gauss-Kruger zone 6|4200|tmerc lon_0=33 x_0=6500000
-20007|Pulkovo 1995 / Gauss-Kruger zone 7|4200|tmerc lon_0=39 x_0=7500000
-20008|Pulkovo 1995 / Gauss-Kruger zone 8|4200|tmerc lon_0=45 x_0=8500000
-20009|Pulkovo 1995 / Gauss-Kruger zone 9|4200|tmerc lon_0=51 x_0=9500000
-20010|Pulkovo 1995 / Gauss-Kruger zone 10|4200|tmerc lon_0=57 x_0=10500000
-20011|Pulkovo 1995 / Gauss-Kruger zone 11|4200|tmerc lon_0=63 x_0=11500000
-20012|Pulkovo 1995 / Gauss-Kruger zone 12|4200|tmerc lon_0=69 x_0=12500000
-20013|Pulkovo 1995 / Gauss-Kruger zone 13|4200|tmerc lon_0=75 x_0=13500000
-20014|Pulkovo 1995 / Gauss-Kruger zone 14|4200|tmerc lon_0=81 x_0=14500000
-20015|Pulkovo 1995 / Gauss-Kruger zone 15|4200|tmerc lon_0=87 x_0=15500000
-20016|Pulkovo 1995 / Gauss-Kruger zone 16|4200|tmerc lon_0=93 x_0=16500000
-20017|Pulkovo 1995 / Gauss-Kruger zone 17|4200|tmerc lon_0=99 x_0=17500000
-20018|Pulkovo 1995 / Gauss-Kruger zone 18|4200|tmerc lon_0=105 x_0=18500000
-20019|Pulkovo 1995 / Gauss-Kruger zone 19|4200|tmerc lon_0=111 x_0=19500000
-20020|Pulkovo 1995 / Gauss-Kruger zone 20|4200|tmerc lon_0=117 x_0=20500000
-20021|Pulkovo 1995 / Gauss-Kruger zone 21|4200|tmerc lon_0=123 x_0=21500000
-20022|Pulkovo 1995 / Gauss-Kruger zone 22|4200|tmerc lon_0=129 x_0=22500000
-20023|Pulkovo 1995 / Gauss-Kruger zone 23|4200|tmerc lon_0=135 x_0=23500000
-20024|Pulkovo 1995 / Gauss-Kruger zone 24|4200|tmerc lon_0=141 x_0=24500000
-20025|Pulkovo 1995 / Gauss-Kruger zone 25|4200|tmerc lon_0=147 x_0=25500000
-20026|Pulkovo 1995 / Gauss-Kruger zone 26|4200|tmerc lon_0=153 x_0=26500000
-20027|Pulkovo 1995 / Gauss-Kruger zone 27|4200|tmerc lon_0=159 x_0=27500000
-20028|Pulkovo 1995 / Gauss-Kruger zone 28|4200|tmerc lon_0=165 x_0=28500000
-20029|Pulkovo 1995 / Gauss-Kruger zone 29|4200|tmerc lon_0=171 x_0=29500000
-20030|Pulkovo 1995 / Gauss-Kruger zone 30|4200|tmerc lon_0=177 x_0=30500000
-20031|Pulkovo 1995 / Gauss-Kruger zone 31|4200|tmerc lon_0=-177 x_0=31500000
-20032|Pulkovo 1995 / Gauss-Kruger zone 32|4200|tmerc lon_0=-171 x_0=32500000
+20004|Pulkovo 1995 / Gauss-Kruger zone 4|4200|tmerc lon_0=21 x_0=4500000|ne
+20005|Pulkovo 1995 / Gauss-Kruger zone 5|4200|tmerc lon_0=27 x_0=5500000|ne
+20006|Pulkovo 1995 / Gauss-Kruger zone 6|4200|tmerc lon_0=33 x_0=6500000|ne
+20007|Pulkovo 1995 / Gauss-Kruger zone 7|4200|tmerc lon_0=39 x_0=7500000|ne
+20008|Pulkovo 1995 / Gauss-Kruger zone 8|4200|tmerc lon_0=45 x_0=8500000|ne
+20009|Pulkovo 1995 / Gauss-Kruger zone 9|4200|tmerc lon_0=51 x_0=9500000|ne
+20010|Pulkovo 1995 / Gauss-Kruger zone 10|4200|tmerc lon_0=57 x_0=10500000|ne
+20011|Pulkovo 1995 / Gauss-Kruger zone 11|4200|tmerc lon_0=63 x_0=11500000|ne
+20012|Pulkovo 1995 / Gauss-Kruger zone 12|4200|tmerc lon_0=69 x_0=12500000|ne
+20013|Pulkovo 1995 / Gauss-Kruger zone 13|4200|tmerc lon_0=75 x_0=13500000|ne
+20014|Pulkovo 1995 / Gauss-Kruger zone 14|4200|tmerc lon_0=81 x_0=14500000|ne
+20015|Pulkovo 1995 / Gauss-Kruger zone 15|4200|tmerc lon_0=87 x_0=15500000|ne
+20016|Pulkovo 1995 / Gauss-Kruger zone 16|4200|tmerc lon_0=93 x_0=16500000|ne
+20017|Pulkovo 1995 / Gauss-Kruger zone 17|4200|tmerc lon_0=99 x_0=17500000|ne
+20018|Pulkovo 1995 / Gauss-Kruger zone 18|4200|tmerc lon_0=105 x_0=18500000|ne
+20019|Pulkovo 1995 / Gauss-Kruger zone 19|4200|tmerc lon_0=111 x_0=19500000|ne
+20020|Pulkovo 1995 / Gauss-Kruger zone 20|4200|tmerc lon_0=117 x_0=20500000|ne
+20021|Pulkovo 1995 / Gauss-Kruger zone 21|4200|tmerc lon_0=123 x_0=21500000|ne
+20022|Pulkovo 1995 / Gauss-Kruger zone 22|4200|tmerc lon_0=129 x_0=22500000|ne
+20023|Pulkovo 1995 / Gauss-Kruger zone 23|4200|tmerc lon_0=135 x_0=23500000|ne
+20024|Pulkovo 1995 / Gauss-Kruger zone 24|4200|tmerc lon_0=141 x_0=24500000|ne
+20025|Pulkovo 1995 / Gauss-Kruger zone 25|4200|tmerc lon_0=147 x_0=25500000|ne
+20026|Pulkovo 1995 / Gauss-Kruger zone 26|4200|tmerc lon_0=153 x_0=26500000|ne
+20027|Pulkovo 1995 / Gauss-Kruger zone 27|4200|tmerc lon_0=159 x_0=27500000|ne
+20028|Pulkovo 1995 / Gauss-Kruger zone 28|4200|tmerc lon_0=165 x_0=28500000|ne
+20029|Pulkovo 1995 / Gauss-Kruger zone 29|4200|tmerc lon_0=171 x_0=29500000|ne
+20030|Pulkovo 1995 / Gauss-Kruger zone 30|4200|tmerc lon_0=177 x_0=30500000|ne
+20031|Pulkovo 1995 / Gauss-Kruger zone 31|4200|tmerc lon_0=-177 x_0=31500000|ne
+20032|Pulkovo 1995 / Gauss-Kruger zone 32|4200|tmerc lon_0=-171 x_0=32500000|ne
 20042|SIRGAS-Chile 2021 / UTM zone 12S|20041|utm zone=12 south
 20047|GDA2020 / BCSG2020|7844|tmerc lat_0=-28 lon_0=153 k=0.99999 x_0=150000 y_0=200000
 20048|SIRGAS-Chile 2021 / UTM zone 18S|20041|utm zone=18 south
 20049|SIRGAS-Chile 2021 / UTM zone 19S|20041|utm zone=19 south
 20050|NAD83(2011) / Amtrak NECCS21 (ft)|6318|omerc lat_0=40.8333333333333 lonc=-74 alpha=58 gamma=58 k=0.99999 x_0=457200 y_0=457200 units=ft
-20064|Pulkovo 1995 / Gauss-Kruger 4N|4200|tmerc lon_0=21 x_0=500000
-20065|Pulkovo 1995 / Gauss-Kruger 5N|4200|tmerc lon_0=27 x_0=500000
-20066|Pulkovo 1995 / Gauss-Kruger 6N|4200|tmerc lon_0=33 x_0=500000
-20067|Pulkovo 1995 / Gauss-Kruger 7N|4200|tmerc lon_0=39 x_0=500000
-20068|Pulkovo 1995 / Gauss-Kruger 8N|4200|tmerc lon_0=45 x_0=500000
-20069|Pulkovo 1995 / Gauss-Kruger 9N|4200|tmerc lon_0=51 x_0=500000
-20070|Pulkovo 1995 / Gauss-Kruger 10N|4200|tmerc lon_0=57 x_0=500000
-20071|Pulkovo 1995 / Gauss-Kruger 11N|4200|tmerc lon_0=63 x_0=500000
-20072|Pulkovo 1995 / Gauss-Kruger 12N|4200|tmerc lon_0=69 x_0=500000
-20073|Pulkovo 1995 / Gauss-Kruger 13N|4200|tmerc lon_0=75 x_0=500000
-20074|Pulkovo 1995 / Gauss-Kruger 14N|4200|tmerc lon_0=81 x_0=500000
-20075|Pulkovo 1995 / Gauss-Kruger 15N|4200|tmerc lon_0=87 x_0=500000
-20076|Pulkovo 1995 / Gauss-Kruger 16N|4200|tmerc lon_0=93 x_0=500000
-20077|Pulkovo 1995 / Gauss-Kruger 17N|4200|tmerc lon_0=99 x_0=500000
-20078|Pulkovo 1995 / Gauss-Kruger 18N|4200|tmerc lon_0=105 x_0=500000
-20079|Pulkovo 1995 / Gauss-Kruger 19N|4200|tmerc lon_0=111 x_0=500000
-20080|Pulkovo 1995 / Gauss-Kruger 20N|4200|tmerc lon_0=117 x_0=500000
-20081|Pulkovo 1995 / Gauss-Kruger 21N|4200|tmerc lon_0=123 x_0=500000
-20082|Pulkovo 1995 / Gauss-Kruger 22N|4200|tmerc lon_0=129 x_0=500000
-20083|Pulkovo 1995 / Gauss-Kruger 23N|4200|tmerc lon_0=135 x_0=500000
-20084|Pulkovo 1995 / Gauss-Kruger 24N|4200|tmerc lon_0=141 x_0=500000
-20085|Pulkovo 1995 / Gauss-Kruger 25N|4200|tmerc lon_0=147 x_0=500000
-20086|Pulkovo 1995 / Gauss-Kruger 26N|4200|tmerc lon_0=153 x_0=500000
-20087|Pulkovo 1995 / Gauss-Kruger 27N|4200|tmerc lon_0=159 x_0=500000
-20088|Pulkovo 1995 / Gauss-Kruger 28N|4200|tmerc lon_0=165 x_0=500000
-20089|Pulkovo 1995 / Gauss-Kruger 29N|4200|tmerc lon_0=171 x_0=500000
-20090|Pulkovo 1995 / Gauss-Kruger 30N|4200|tmerc lon_0=177 x_0=500000
-20091|Pulkovo 1995 / Gauss-Kruger 31N|4200|tmerc lon_0=-177 x_0=500000
-20092|Pulkovo 1995 / Gauss-Kruger 32N|4200|tmerc lon_0=-171 x_0=500000
+20064|Pulkovo 1995 / Gauss-Kruger 4N|4200|tmerc lon_0=21 x_0=500000|ne
+20065|Pulkovo 1995 / Gauss-Kruger 5N|4200|tmerc lon_0=27 x_0=500000|ne
+20066|Pulkovo 1995 / Gauss-Kruger 6N|4200|tmerc lon_0=33 x_0=500000|ne
+20067|Pulkovo 1995 / Gauss-Kruger 7N|4200|tmerc lon_0=39 x_0=500000|ne
+20068|Pulkovo 1995 / Gauss-Kruger 8N|4200|tmerc lon_0=45 x_0=500000|ne
+20069|Pulkovo 1995 / Gauss-Kruger 9N|4200|tmerc lon_0=51 x_0=500000|ne
+20070|Pulkovo 1995 / Gauss-Kruger 10N|4200|tmerc lon_0=57 x_0=500000|ne
+20071|Pulkovo 1995 / Gauss-Kruger 11N|4200|tmerc lon_0=63 x_0=500000|ne
+20072|Pulkovo 1995 / Gauss-Kruger 12N|4200|tmerc lon_0=69 x_0=500000|ne
+20073|Pulkovo 1995 / Gauss-Kruger 13N|4200|tmerc lon_0=75 x_0=500000|ne
+20074|Pulkovo 1995 / Gauss-Kruger 14N|4200|tmerc lon_0=81 x_0=500000|ne
+20075|Pulkovo 1995 / Gauss-Kruger 15N|4200|tmerc lon_0=87 x_0=500000|ne
+20076|Pulkovo 1995 / Gauss-Kruger 16N|4200|tmerc lon_0=93 x_0=500000|ne
+20077|Pulkovo 1995 / Gauss-Kruger 17N|4200|tmerc lon_0=99 x_0=500000|ne
+20078|Pulkovo 1995 / Gauss-Kruger 18N|4200|tmerc lon_0=105 x_0=500000|ne
+20079|Pulkovo 1995 / Gauss-Kruger 19N|4200|tmerc lon_0=111 x_0=500000|ne
+20080|Pulkovo 1995 / Gauss-Kruger 20N|4200|tmerc lon_0=117 x_0=500000|ne
+20081|Pulkovo 1995 / Gauss-Kruger 21N|4200|tmerc lon_0=123 x_0=500000|ne
+20082|Pulkovo 1995 / Gauss-Kruger 22N|4200|tmerc lon_0=129 x_0=500000|ne
+20083|Pulkovo 1995 / Gauss-Kruger 23N|4200|tmerc lon_0=135 x_0=500000|ne
+20084|Pulkovo 1995 / Gauss-Kruger 24N|4200|tmerc lon_0=141 x_0=500000|ne
+20085|Pulkovo 1995 / Gauss-Kruger 25N|4200|tmerc lon_0=147 x_0=500000|ne
+20086|Pulkovo 1995 / Gauss-Kruger 26N|4200|tmerc lon_0=153 x_0=500000|ne
+20087|Pulkovo 1995 / Gauss-Kruger 27N|4200|tmerc lon_0=159 x_0=500000|ne
+20088|Pulkovo 1995 / Gauss-Kruger 28N|4200|tmerc lon_0=165 x_0=500000|ne
+20089|Pulkovo 1995 / Gauss-Kruger 29N|4200|tmerc lon_0=171 x_0=500000|ne
+20090|Pulkovo 1995 / Gauss-Kruger 30N|4200|tmerc lon_0=177 x_0=500000|ne
+20091|Pulkovo 1995 / Gauss-Kruger 31N|4200|tmerc lon_0=-177 x_0=500000|ne
+20092|Pulkovo 1995 / Gauss-Kruger 32N|4200|tmerc lon_0=-171 x_0=500000|ne
 20135|Adindan / UTM zone 35N|4201|utm zone=35
 20136|Adindan / UTM zone 36N|4201|utm zone=36
 20137|Adindan / UTM zone 37N|4201|utm zone=37
@@ -4552,67 +4552,67 @@ export const PROJECTED: string = `
 20822|Aratu / UTM zone 22S|4208|utm zone=22 south
 20823|Aratu / UTM zone 23S|4208|utm zone=23 south
 20824|Aratu / UTM zone 24S|4208|utm zone=24 south
-20904|GSK-2011 / Gauss-Kruger zone 4|7683|tmerc lon_0=21 x_0=4500000
-20905|GSK-2011 / Gauss-Kruger zone 5|7683|tmerc lon_0=27 x_0=5500000
-20906|GSK-2011 / Gauss-Kruger zone 6|7683|tmerc lon_0=33 x_0=6500000
-20907|GSK-2011 / Gauss-Kruger zone 7|7683|tmerc lon_0=39 x_0=7500000
-20908|GSK-2011 / Gauss-Kruger zone 8|7683|tmerc lon_0=45 x_0=8500000
-20909|GSK-2011 / Gauss-Kruger zone 9|7683|tmerc lon_0=51 x_0=9500000
-20910|GSK-2011 / Gauss-Kruger zone 10|7683|tmerc lon_0=57 x_0=10500000
-20911|GSK-2011 / Gauss-Kruger zone 11|7683|tmerc lon_0=63 x_0=11500000
-20912|GSK-2011 / Gauss-Kruger zone 12|7683|tmerc lon_0=69 x_0=12500000
-20913|GSK-2011 / Gauss-Kruger zone 13|7683|tmerc lon_0=75 x_0=13500000
-20914|GSK-2011 / Gauss-Kruger zone 14|7683|tmerc lon_0=81 x_0=14500000
-20915|GSK-2011 / Gauss-Kruger zone 15|7683|tmerc lon_0=87 x_0=15500000
-20916|GSK-2011 / Gauss-Kruger zone 16|7683|tmerc lon_0=93 x_0=16500000
-20917|GSK-2011 / Gauss-Kruger zone 17|7683|tmerc lon_0=99 x_0=17500000
-20918|GSK-2011 / Gauss-Kruger zone 18|7683|tmerc lon_0=105 x_0=18500000
-20919|GSK-2011 / Gauss-Kruger zone 19|7683|tmerc lon_0=111 x_0=19500000
-20920|GSK-2011 / Gauss-Kruger zone 20|7683|tmerc lon_0=117 x_0=20500000
-20921|GSK-2011 / Gauss-Kruger zone 21|7683|tmerc lon_0=123 x_0=21500000
-20922|GSK-2011 / Gauss-Kruger zone 22|7683|tmerc lon_0=129 x_0=22500000
-20923|GSK-2011 / Gauss-Kruger zone 23|7683|tmerc lon_0=135 x_0=23500000
-20924|GSK-2011 / Gauss-Kruger zone 24|7683|tmerc lon_0=141 x_0=24500000
-20925|GSK-2011 / Gauss-Kruger zone 25|7683|tmerc lon_0=147 x_0=25500000
-20926|GSK-2011 / Gauss-Kruger zone 26|7683|tmerc lon_0=153 x_0=26500000
-20927|GSK-2011 / Gauss-Kruger zone 27|7683|tmerc lon_0=159 x_0=27500000
-20928|GSK-2011 / Gauss-Kruger zone 28|7683|tmerc lon_0=165 x_0=28500000
-20929|GSK-2011 / Gauss-Kruger zone 29|7683|tmerc lon_0=171 x_0=29500000
-20930|GSK-2011 / Gauss-Kruger zone 30|7683|tmerc lon_0=177 x_0=30500000
-20931|GSK-2011 / Gauss-Kruger zone 31|7683|tmerc lon_0=-177 x_0=31500000
-20932|GSK-2011 / Gauss-Kruger zone 32|7683|tmerc lon_0=-171 x_0=32500000
+20904|GSK-2011 / Gauss-Kruger zone 4|7683|tmerc lon_0=21 x_0=4500000|ne
+20905|GSK-2011 / Gauss-Kruger zone 5|7683|tmerc lon_0=27 x_0=5500000|ne
+20906|GSK-2011 / Gauss-Kruger zone 6|7683|tmerc lon_0=33 x_0=6500000|ne
+20907|GSK-2011 / Gauss-Kruger zone 7|7683|tmerc lon_0=39 x_0=7500000|ne
+20908|GSK-2011 / Gauss-Kruger zone 8|7683|tmerc lon_0=45 x_0=8500000|ne
+20909|GSK-2011 / Gauss-Kruger zone 9|7683|tmerc lon_0=51 x_0=9500000|ne
+20910|GSK-2011 / Gauss-Kruger zone 10|7683|tmerc lon_0=57 x_0=10500000|ne
+20911|GSK-2011 / Gauss-Kruger zone 11|7683|tmerc lon_0=63 x_0=11500000|ne
+20912|GSK-2011 / Gauss-Kruger zone 12|7683|tmerc lon_0=69 x_0=12500000|ne
+20913|GSK-2011 / Gauss-Kruger zone 13|7683|tmerc lon_0=75 x_0=13500000|ne
+20914|GSK-2011 / Gauss-Kruger zone 14|7683|tmerc lon_0=81 x_0=14500000|ne
+20915|GSK-2011 / Gauss-Kruger zone 15|7683|tmerc lon_0=87 x_0=15500000|ne
+20916|GSK-2011 / Gauss-Kruger zone 16|7683|tmerc lon_0=93 x_0=16500000|ne
+20917|GSK-2011 / Gauss-Kruger zone 17|7683|tmerc lon_0=99 x_0=17500000|ne
+20918|GSK-2011 / Gauss-Kruger zone 18|7683|tmerc lon_0=105 x_0=18500000|ne
+20919|GSK-2011 / Gauss-Kruger zone 19|7683|tmerc lon_0=111 x_0=19500000|ne
+20920|GSK-2011 / Gauss-Kruger zone 20|7683|tmerc lon_0=117 x_0=20500000|ne
+20921|GSK-2011 / Gauss-Kruger zone 21|7683|tmerc lon_0=123 x_0=21500000|ne
+20922|GSK-2011 / Gauss-Kruger zone 22|7683|tmerc lon_0=129 x_0=22500000|ne
+20923|GSK-2011 / Gauss-Kruger zone 23|7683|tmerc lon_0=135 x_0=23500000|ne
+20924|GSK-2011 / Gauss-Kruger zone 24|7683|tmerc lon_0=141 x_0=24500000|ne
+20925|GSK-2011 / Gauss-Kruger zone 25|7683|tmerc lon_0=147 x_0=25500000|ne
+20926|GSK-2011 / Gauss-Kruger zone 26|7683|tmerc lon_0=153 x_0=26500000|ne
+20927|GSK-2011 / Gauss-Kruger zone 27|7683|tmerc lon_0=159 x_0=27500000|ne
+20928|GSK-2011 / Gauss-Kruger zone 28|7683|tmerc lon_0=165 x_0=28500000|ne
+20929|GSK-2011 / Gauss-Kruger zone 29|7683|tmerc lon_0=171 x_0=29500000|ne
+20930|GSK-2011 / Gauss-Kruger zone 30|7683|tmerc lon_0=177 x_0=30500000|ne
+20931|GSK-2011 / Gauss-Kruger zone 31|7683|tmerc lon_0=-177 x_0=31500000|ne
+20932|GSK-2011 / Gauss-Kruger zone 32|7683|tmerc lon_0=-171 x_0=32500000|ne
 20934|Arc 1950 / UTM zone 34S|4209|utm zone=34 south
 20935|Arc 1950 / UTM zone 35S|4209|utm zone=35 south
 20936|Arc 1950 / UTM zone 36S|4209|utm zone=36 south
-21004|GSK-2011 / Gauss-Kruger CM 21E|7683|tmerc lon_0=21 x_0=500000
-21005|GSK-2011 / Gauss-Kruger CM 27E|7683|tmerc lon_0=27 x_0=500000
-21006|GSK-2011 / Gauss-Kruger CM 33E|7683|tmerc lon_0=33 x_0=500000
-21007|GSK-2011 / Gauss-Kruger CM 39E|7683|tmerc lon_0=39 x_0=500000
-21008|GSK-2011 / Gauss-Kruger CM 45E|7683|tmerc lon_0=45 x_0=500000
-21009|GSK-2011 / Gauss-Kruger CM 51E|7683|tmerc lon_0=51 x_0=500000
-21010|GSK-2011 / Gauss-Kruger CM 57E|7683|tmerc lon_0=57 x_0=500000
-21011|GSK-2011 / Gauss-Kruger CM 63E|7683|tmerc lon_0=63 x_0=500000
-21012|GSK-2011 / Gauss-Kruger CM 69E|7683|tmerc lon_0=69 x_0=500000
-21013|GSK-2011 / Gauss-Kruger CM 75E|7683|tmerc lon_0=75 x_0=500000
-21014|GSK-2011 / Gauss-Kruger CM 81E|7683|tmerc lon_0=81 x_0=500000
-21015|GSK-2011 / Gauss-Kruger CM 87E|7683|tmerc lon_0=87 x_0=500000
-21016|GSK-2011 / Gauss-Kruger CM 93E|7683|tmerc lon_0=93 x_0=500000
-21017|GSK-2011 / Gauss-Kruger CM 99E|7683|tmerc lon_0=99 x_0=500000
-21018|GSK-2011 / Gauss-Kruger CM 105E|7683|tmerc lon_0=105 x_0=500000
-21019|GSK-2011 / Gauss-Kruger CM 111E|7683|tmerc lon_0=111 x_0=500000
-21020|GSK-2011 / Gauss-Kruger CM 117E|7683|tmerc lon_0=117 x_0=500000
-21021|GSK-2011 / Gauss-Kruger CM 123E|7683|tmerc lon_0=123 x_0=500000
-21022|GSK-2011 / Gauss-Kruger CM 129E|7683|tmerc lon_0=129 x_0=500000
-21023|GSK-2011 / Gauss-Kruger CM 135E|7683|tmerc lon_0=135 x_0=500000
-21024|GSK-2011 / Gauss-Kruger CM 141E|7683|tmerc lon_0=141 x_0=500000
-21025|GSK-2011 / Gauss-Kruger CM 147E|7683|tmerc lon_0=147 x_0=500000
-21026|GSK-2011 / Gauss-Kruger CM 153E|7683|tmerc lon_0=153 x_0=500000
-21027|GSK-2011 / Gauss-Kruger CM 159E|7683|tmerc lon_0=159 x_0=500000
-21028|GSK-2011 / Gauss-Kruger CM 165E|7683|tmerc lon_0=165 x_0=500000
-21029|GSK-2011 / Gauss-Kruger CM 171E|7683|tmerc lon_0=171 x_0=500000
-21030|GSK-2011 / Gauss-Kruger CM 177E|7683|tmerc lon_0=177 x_0=500000
-21031|GSK-2011 / Gauss-Kruger CM 177W|7683|tmerc lon_0=-177 x_0=500000
-21032|GSK-2011 / Gauss-Kruger CM 171W|7683|tmerc lon_0=-171 x_0=500000
+21004|GSK-2011 / Gauss-Kruger CM 21E|7683|tmerc lon_0=21 x_0=500000|ne
+21005|GSK-2011 / Gauss-Kruger CM 27E|7683|tmerc lon_0=27 x_0=500000|ne
+21006|GSK-2011 / Gauss-Kruger CM 33E|7683|tmerc lon_0=33 x_0=500000|ne
+21007|GSK-2011 / Gauss-Kruger CM 39E|7683|tmerc lon_0=39 x_0=500000|ne
+21008|GSK-2011 / Gauss-Kruger CM 45E|7683|tmerc lon_0=45 x_0=500000|ne
+21009|GSK-2011 / Gauss-Kruger CM 51E|7683|tmerc lon_0=51 x_0=500000|ne
+21010|GSK-2011 / Gauss-Kruger CM 57E|7683|tmerc lon_0=57 x_0=500000|ne
+21011|GSK-2011 / Gauss-Kruger CM 63E|7683|tmerc lon_0=63 x_0=500000|ne
+21012|GSK-2011 / Gauss-Kruger CM 69E|7683|tmerc lon_0=69 x_0=500000|ne
+21013|GSK-2011 / Gauss-Kruger CM 75E|7683|tmerc lon_0=75 x_0=500000|ne
+21014|GSK-2011 / Gauss-Kruger CM 81E|7683|tmerc lon_0=81 x_0=500000|ne
+21015|GSK-2011 / Gauss-Kruger CM 87E|7683|tmerc lon_0=87 x_0=500000|ne
+21016|GSK-2011 / Gauss-Kruger CM 93E|7683|tmerc lon_0=93 x_0=500000|ne
+21017|GSK-2011 / Gauss-Kruger CM 99E|7683|tmerc lon_0=99 x_0=500000|ne
+21018|GSK-2011 / Gauss-Kruger CM 105E|7683|tmerc lon_0=105 x_0=500000|ne
+21019|GSK-2011 / Gauss-Kruger CM 111E|7683|tmerc lon_0=111 x_0=500000|ne
+21020|GSK-2011 / Gauss-Kruger CM 117E|7683|tmerc lon_0=117 x_0=500000|ne
+21021|GSK-2011 / Gauss-Kruger CM 123E|7683|tmerc lon_0=123 x_0=500000|ne
+21022|GSK-2011 / Gauss-Kruger CM 129E|7683|tmerc lon_0=129 x_0=500000|ne
+21023|GSK-2011 / Gauss-Kruger CM 135E|7683|tmerc lon_0=135 x_0=500000|ne
+21024|GSK-2011 / Gauss-Kruger CM 141E|7683|tmerc lon_0=141 x_0=500000|ne
+21025|GSK-2011 / Gauss-Kruger CM 147E|7683|tmerc lon_0=147 x_0=500000|ne
+21026|GSK-2011 / Gauss-Kruger CM 153E|7683|tmerc lon_0=153 x_0=500000|ne
+21027|GSK-2011 / Gauss-Kruger CM 159E|7683|tmerc lon_0=159 x_0=500000|ne
+21028|GSK-2011 / Gauss-Kruger CM 165E|7683|tmerc lon_0=165 x_0=500000|ne
+21029|GSK-2011 / Gauss-Kruger CM 171E|7683|tmerc lon_0=171 x_0=500000|ne
+21030|GSK-2011 / Gauss-Kruger CM 177E|7683|tmerc lon_0=177 x_0=500000|ne
+21031|GSK-2011 / Gauss-Kruger CM 177W|7683|tmerc lon_0=-177 x_0=500000|ne
+21032|GSK-2011 / Gauss-Kruger CM 171W|7683|tmerc lon_0=-171 x_0=500000|ne
 21035|Arc 1960 / UTM zone 35S|4210|utm zone=35 south
 21036|Arc 1960 / UTM zone 36S|4210|utm zone=36 south
 21037|Arc 1960 / UTM zone 37S|4210|utm zone=37 south
@@ -4623,157 +4623,157 @@ export const PROJECTED: string = `
 21148|Batavia / UTM zone 48S|4211|utm zone=48 south
 21149|Batavia / UTM zone 49S|4211|utm zone=49 south
 21150|Batavia / UTM zone 50S|4211|utm zone=50 south
-21207|GSK-2011 / GSK 3GK zone 7|7683|tmerc lon_0=21 x_0=7250000
-21208|GSK-2011 / GSK 3GK zone 8|7683|tmerc lon_0=24 x_0=8250000
-21209|GSK-2011 / GSK 3GK zone 9|7683|tmerc lon_0=27 x_0=9250000
-21210|GSK-2011 / GSK 3GK zone 10|7683|tmerc lon_0=30 x_0=10250000
-21211|GSK-2011 / GSK 3GK zone 11|7683|tmerc lon_0=33 x_0=11250000
-21212|GSK-2011 / GSK 3GK zone 12|7683|tmerc lon_0=36 x_0=12250000
-21213|GSK-2011 / GSK 3GK zone 13|7683|tmerc lon_0=39 x_0=13250000
-21214|GSK-2011 / GSK 3GK zone 14|7683|tmerc lon_0=42 x_0=14250000
-21215|GSK-2011 / GSK 3GK zone 15|7683|tmerc lon_0=45 x_0=15250000
-21216|GSK-2011 / GSK 3GK zone 16|7683|tmerc lon_0=48 x_0=16250000
-21217|GSK-2011 / GSK 3GK zone 17|7683|tmerc lon_0=51 x_0=17250000
-21218|GSK-2011 / GSK 3GK zone 18|7683|tmerc lon_0=54 x_0=18250000
-21219|GSK-2011 / GSK 3GK zone 19|7683|tmerc lon_0=57 x_0=19250000
-21220|GSK-2011 / GSK 3GK zone 20|7683|tmerc lon_0=60 x_0=20250000
-21221|GSK-2011 / GSK 3GK zone 21|7683|tmerc lon_0=63 x_0=21250000
-21222|GSK-2011 / GSK 3GK zone 22|7683|tmerc lon_0=66 x_0=22250000
-21223|GSK-2011 / GSK 3GK zone 23|7683|tmerc lon_0=69 x_0=23250000
-21224|GSK-2011 / GSK 3GK zone 24|7683|tmerc lon_0=72 x_0=24250000
-21225|GSK-2011 / GSK 3GK zone 25|7683|tmerc lon_0=75 x_0=25250000
-21226|GSK-2011 / GSK 3GK zone 26|7683|tmerc lon_0=78 x_0=26250000
-21227|GSK-2011 / GSK 3GK zone 27|7683|tmerc lon_0=81 x_0=27250000
-21228|GSK-2011 / GSK 3GK zone 28|7683|tmerc lon_0=84 x_0=28250000
-21229|GSK-2011 / GSK 3GK zone 29|7683|tmerc lon_0=87 x_0=29250000
-21230|GSK-2011 / GSK 3GK zone 30|7683|tmerc lon_0=90 x_0=30250000
-21231|GSK-2011 / GSK 3GK zone 31|7683|tmerc lon_0=93 x_0=31250000
-21232|GSK-2011 / GSK 3GK zone 32|7683|tmerc lon_0=96 x_0=32250000
-21233|GSK-2011 / GSK 3GK zone 33|7683|tmerc lon_0=99 x_0=33250000
-21234|GSK-2011 / GSK 3GK zone 34|7683|tmerc lon_0=102 x_0=34250000
-21235|GSK-2011 / GSK 3GK zone 35|7683|tmerc lon_0=105 x_0=35250000
-21236|GSK-2011 / GSK 3GK zone 36|7683|tmerc lon_0=108 x_0=36250000
-21237|GSK-2011 / GSK 3GK zone 37|7683|tmerc lon_0=111 x_0=37250000
-21238|GSK-2011 / GSK 3GK zone 38|7683|tmerc lon_0=114 x_0=38250000
-21239|GSK-2011 / GSK 3GK zone 39|7683|tmerc lon_0=117 x_0=39250000
-21240|GSK-2011 / GSK 3GK zone 40|7683|tmerc lon_0=120 x_0=40250000
-21241|GSK-2011 / GSK 3GK zone 41|7683|tmerc lon_0=123 x_0=41250000
-21242|GSK-2011 / GSK 3GK zone 42|7683|tmerc lon_0=126 x_0=42250000
-21243|GSK-2011 / GSK 3GK zone 43|7683|tmerc lon_0=129 x_0=43250000
-21244|GSK-2011 / GSK 3GK zone 44|7683|tmerc lon_0=132 x_0=44250000
-21245|GSK-2011 / GSK 3GK zone 45|7683|tmerc lon_0=135 x_0=45250000
-21246|GSK-2011 / GSK 3GK zone 46|7683|tmerc lon_0=138 x_0=46250000
-21247|GSK-2011 / GSK 3GK zone 47|7683|tmerc lon_0=141 x_0=47250000
-21248|GSK-2011 / GSK 3GK zone 48|7683|tmerc lon_0=144 x_0=48250000
-21249|GSK-2011 / GSK 3GK zone 49|7683|tmerc lon_0=147 x_0=49250000
-21250|GSK-2011 / GSK 3GK zone 50|7683|tmerc lon_0=150 x_0=50250000
-21251|GSK-2011 / GSK 3GK zone 51|7683|tmerc lon_0=153 x_0=51250000
-21252|GSK-2011 / GSK 3GK zone 52|7683|tmerc lon_0=156 x_0=52250000
-21253|GSK-2011 / GSK 3GK zone 53|7683|tmerc lon_0=159 x_0=53250000
-21254|GSK-2011 / GSK 3GK zone 54|7683|tmerc lon_0=162 x_0=54250000
-21255|GSK-2011 / GSK 3GK zone 55|7683|tmerc lon_0=165 x_0=55250000
-21256|GSK-2011 / GSK 3GK zone 56|7683|tmerc lon_0=168 x_0=56250000
-21257|GSK-2011 / GSK 3GK zone 57|7683|tmerc lon_0=171 x_0=57250000
-21258|GSK-2011 / GSK 3GK zone 58|7683|tmerc lon_0=174 x_0=58250000
-21259|GSK-2011 / GSK 3GK zone 59|7683|tmerc lon_0=177 x_0=59250000
-21260|GSK-2011 / GSK 3GK zone 60|7683|tmerc lon_0=180 x_0=60250000
-21261|GSK-2011 / GSK 3GK zone 61|7683|tmerc lon_0=-177 x_0=61250000
-21262|GSK-2011 / GSK 3GK zone 62|7683|tmerc lon_0=-174 x_0=62250000
-21263|GSK-2011 / GSK 3GK zone 63|7683|tmerc lon_0=-171 x_0=63250000
-21264|GSK-2011 / GSK 3GK zone 64|7683|tmerc lon_0=-168 x_0=64250000
+21207|GSK-2011 / GSK 3GK zone 7|7683|tmerc lon_0=21 x_0=7250000|ne
+21208|GSK-2011 / GSK 3GK zone 8|7683|tmerc lon_0=24 x_0=8250000|ne
+21209|GSK-2011 / GSK 3GK zone 9|7683|tmerc lon_0=27 x_0=9250000|ne
+21210|GSK-2011 / GSK 3GK zone 10|7683|tmerc lon_0=30 x_0=10250000|ne
+21211|GSK-2011 / GSK 3GK zone 11|7683|tmerc lon_0=33 x_0=11250000|ne
+21212|GSK-2011 / GSK 3GK zone 12|7683|tmerc lon_0=36 x_0=12250000|ne
+21213|GSK-2011 / GSK 3GK zone 13|7683|tmerc lon_0=39 x_0=13250000|ne
+21214|GSK-2011 / GSK 3GK zone 14|7683|tmerc lon_0=42 x_0=14250000|ne
+21215|GSK-2011 / GSK 3GK zone 15|7683|tmerc lon_0=45 x_0=15250000|ne
+21216|GSK-2011 / GSK 3GK zone 16|7683|tmerc lon_0=48 x_0=16250000|ne
+21217|GSK-2011 / GSK 3GK zone 17|7683|tmerc lon_0=51 x_0=17250000|ne
+21218|GSK-2011 / GSK 3GK zone 18|7683|tmerc lon_0=54 x_0=18250000|ne
+21219|GSK-2011 / GSK 3GK zone 19|7683|tmerc lon_0=57 x_0=19250000|ne
+21220|GSK-2011 / GSK 3GK zone 20|7683|tmerc lon_0=60 x_0=20250000|ne
+21221|GSK-2011 / GSK 3GK zone 21|7683|tmerc lon_0=63 x_0=21250000|ne
+21222|GSK-2011 / GSK 3GK zone 22|7683|tmerc lon_0=66 x_0=22250000|ne
+21223|GSK-2011 / GSK 3GK zone 23|7683|tmerc lon_0=69 x_0=23250000|ne
+21224|GSK-2011 / GSK 3GK zone 24|7683|tmerc lon_0=72 x_0=24250000|ne
+21225|GSK-2011 / GSK 3GK zone 25|7683|tmerc lon_0=75 x_0=25250000|ne
+21226|GSK-2011 / GSK 3GK zone 26|7683|tmerc lon_0=78 x_0=26250000|ne
+21227|GSK-2011 / GSK 3GK zone 27|7683|tmerc lon_0=81 x_0=27250000|ne
+21228|GSK-2011 / GSK 3GK zone 28|7683|tmerc lon_0=84 x_0=28250000|ne
+21229|GSK-2011 / GSK 3GK zone 29|7683|tmerc lon_0=87 x_0=29250000|ne
+21230|GSK-2011 / GSK 3GK zone 30|7683|tmerc lon_0=90 x_0=30250000|ne
+21231|GSK-2011 / GSK 3GK zone 31|7683|tmerc lon_0=93 x_0=31250000|ne
+21232|GSK-2011 / GSK 3GK zone 32|7683|tmerc lon_0=96 x_0=32250000|ne
+21233|GSK-2011 / GSK 3GK zone 33|7683|tmerc lon_0=99 x_0=33250000|ne
+21234|GSK-2011 / GSK 3GK zone 34|7683|tmerc lon_0=102 x_0=34250000|ne
+21235|GSK-2011 / GSK 3GK zone 35|7683|tmerc lon_0=105 x_0=35250000|ne
+21236|GSK-2011 / GSK 3GK zone 36|7683|tmerc lon_0=108 x_0=36250000|ne
+21237|GSK-2011 / GSK 3GK zone 37|7683|tmerc lon_0=111 x_0=37250000|ne
+21238|GSK-2011 / GSK 3GK zone 38|7683|tmerc lon_0=114 x_0=38250000|ne
+21239|GSK-2011 / GSK 3GK zone 39|7683|tmerc lon_0=117 x_0=39250000|ne
+21240|GSK-2011 / GSK 3GK zone 40|7683|tmerc lon_0=120 x_0=40250000|ne
+21241|GSK-2011 / GSK 3GK zone 41|7683|tmerc lon_0=123 x_0=41250000|ne
+21242|GSK-2011 / GSK 3GK zone 42|7683|tmerc lon_0=126 x_0=42250000|ne
+21243|GSK-2011 / GSK 3GK zone 43|7683|tmerc lon_0=129 x_0=43250000|ne
+21244|GSK-2011 / GSK 3GK zone 44|7683|tmerc lon_0=132 x_0=44250000|ne
+21245|GSK-2011 / GSK 3GK zone 45|7683|tmerc lon_0=135 x_0=45250000|ne
+21246|GSK-2011 / GSK 3GK zone 46|7683|tmerc lon_0=138 x_0=46250000|ne
+21247|GSK-2011 / GSK 3GK zone 47|7683|tmerc lon_0=141 x_0=47250000|ne
+21248|GSK-2011 / GSK 3GK zone 48|7683|tmerc lon_0=144 x_0=48250000|ne
+21249|GSK-2011 / GSK 3GK zone 49|7683|tmerc lon_0=147 x_0=49250000|ne
+21250|GSK-2011 / GSK 3GK zone 50|7683|tmerc lon_0=150 x_0=50250000|ne
+21251|GSK-2011 / GSK 3GK zone 51|7683|tmerc lon_0=153 x_0=51250000|ne
+21252|GSK-2011 / GSK 3GK zone 52|7683|tmerc lon_0=156 x_0=52250000|ne
+21253|GSK-2011 / GSK 3GK zone 53|7683|tmerc lon_0=159 x_0=53250000|ne
+21254|GSK-2011 / GSK 3GK zone 54|7683|tmerc lon_0=162 x_0=54250000|ne
+21255|GSK-2011 / GSK 3GK zone 55|7683|tmerc lon_0=165 x_0=55250000|ne
+21256|GSK-2011 / GSK 3GK zone 56|7683|tmerc lon_0=168 x_0=56250000|ne
+21257|GSK-2011 / GSK 3GK zone 57|7683|tmerc lon_0=171 x_0=57250000|ne
+21258|GSK-2011 / GSK 3GK zone 58|7683|tmerc lon_0=174 x_0=58250000|ne
+21259|GSK-2011 / GSK 3GK zone 59|7683|tmerc lon_0=177 x_0=59250000|ne
+21260|GSK-2011 / GSK 3GK zone 60|7683|tmerc lon_0=180 x_0=60250000|ne
+21261|GSK-2011 / GSK 3GK zone 61|7683|tmerc lon_0=-177 x_0=61250000|ne
+21262|GSK-2011 / GSK 3GK zone 62|7683|tmerc lon_0=-174 x_0=62250000|ne
+21263|GSK-2011 / GSK 3GK zone 63|7683|tmerc lon_0=-171 x_0=63250000|ne
+21264|GSK-2011 / GSK 3GK zone 64|7683|tmerc lon_0=-168 x_0=64250000|ne
 21291|Barbados 1938 / British West Indies Grid|4212|tmerc lon_0=-62 k=0.9995 x_0=400000
 21292|Barbados 1938 / Barbados National Grid|4212|tmerc lat_0=13.1763888888889 lon_0=-59.5597222222222 k=0.9999986 x_0=30000 y_0=75000
-21307|GSK-2011 / GSK 3GK CM 21E|7683|tmerc lon_0=21 x_0=250000
-21308|GSK-2011 / GSK 3GK CM 24E|7683|tmerc lon_0=24 x_0=250000
-21309|GSK-2011 / GSK 3GK CM 27E|7683|tmerc lon_0=27 x_0=250000
-21310|GSK-2011 / GSK 3GK CM 30E|7683|tmerc lon_0=30 x_0=250000
-21311|GSK-2011 / GSK 3GK CM 33E|7683|tmerc lon_0=33 x_0=250000
-21312|GSK-2011 / GSK 3GK CM 36E|7683|tmerc lon_0=36 x_0=250000
-21313|GSK-2011 / GSK 3GK CM 39E|7683|tmerc lon_0=39 x_0=250000
-21314|GSK-2011 / GSK 3GK CM 42E|7683|tmerc lon_0=42 x_0=250000
-21315|GSK-2011 / GSK 3GK CM 45E|7683|tmerc lon_0=45 x_0=250000
-21316|GSK-2011 / GSK 3GK CM 48E|7683|tmerc lon_0=48 x_0=250000
-21317|GSK-2011 / GSK 3GK CM 51E|7683|tmerc lon_0=51 x_0=250000
-21318|GSK-2011 / GSK 3GK CM 54E|7683|tmerc lon_0=54 x_0=250000
-21319|GSK-2011 / GSK 3GK CM 57E|7683|tmerc lon_0=57 x_0=250000
-21320|GSK-2011 / GSK 3GK CM 60E|7683|tmerc lon_0=60 x_0=250000
-21321|GSK-2011 / GSK 3GK CM 63E|7683|tmerc lon_0=63 x_0=250000
-21322|GSK-2011 / GSK 3GK CM 66E|7683|tmerc lon_0=66 x_0=250000
-21323|GSK-2011 / GSK 3GK CM 69E|7683|tmerc lon_0=69 x_0=250000
-21324|GSK-2011 / GSK 3GK CM 72E|7683|tmerc lon_0=72 x_0=250000
-21325|GSK-2011 / GSK 3GK CM 75E|7683|tmerc lon_0=75 x_0=250000
-21326|GSK-2011 / GSK 3GK CM 78E|7683|tmerc lon_0=78 x_0=250000
-21327|GSK-2011 / GSK 3GK CM 81E|7683|tmerc lon_0=81 x_0=250000
-21328|GSK-2011 / GSK 3GK CM 84E|7683|tmerc lon_0=84 x_0=250000
-21329|GSK-2011 / GSK 3GK CM 87E|7683|tmerc lon_0=87 x_0=250000
-21330|GSK-2011 / GSK 3GK CM 90E|7683|tmerc lon_0=90 x_0=250000
-21331|GSK-2011 / GSK 3GK CM 93E|7683|tmerc lon_0=93 x_0=250000
-21332|GSK-2011 / GSK 3GK CM 96E|7683|tmerc lon_0=96 x_0=250000
-21333|GSK-2011 / GSK 3GK CM 99E|7683|tmerc lon_0=99 x_0=250000
-21334|GSK-2011 / GSK 3GK CM 102E|7683|tmerc lon_0=102 x_0=250000
-21335|GSK-2011 / GSK 3GK CM 105E|7683|tmerc lon_0=105 x_0=250000
-21336|GSK-2011 / GSK 3GK CM 108E|7683|tmerc lon_0=108 x_0=250000
-21337|GSK-2011 / GSK 3GK CM 111E|7683|tmerc lon_0=111 x_0=250000
-21338|GSK-2011 / GSK 3GK CM 114E|7683|tmerc lon_0=114 x_0=250000
-21339|GSK-2011 / GSK 3GK CM 117E|7683|tmerc lon_0=117 x_0=250000
-21340|GSK-2011 / GSK 3GK CM 120E|7683|tmerc lon_0=120 x_0=250000
-21341|GSK-2011 / GSK 3GK CM 123E|7683|tmerc lon_0=123 x_0=250000
-21342|GSK-2011 / GSK 3GK CM 126E|7683|tmerc lon_0=126 x_0=250000
-21343|GSK-2011 / GSK 3GK CM 129E|7683|tmerc lon_0=129 x_0=250000
-21344|GSK-2011 / GSK 3GK CM 132E|7683|tmerc lon_0=132 x_0=250000
-21345|GSK-2011 / GSK 3GK CM 135E|7683|tmerc lon_0=135 x_0=250000
-21346|GSK-2011 / GSK 3GK CM 138E|7683|tmerc lon_0=138 x_0=250000
-21347|GSK-2011 / GSK 3GK CM 141E|7683|tmerc lon_0=141 x_0=250000
-21348|GSK-2011 / GSK 3GK CM 144E|7683|tmerc lon_0=144 x_0=250000
-21349|GSK-2011 / GSK 3GK CM 147E|7683|tmerc lon_0=147 x_0=250000
-21350|GSK-2011 / GSK 3GK CM 150E|7683|tmerc lon_0=150 x_0=250000
-21351|GSK-2011 / GSK 3GK CM 153E|7683|tmerc lon_0=153 x_0=250000
-21352|GSK-2011 / GSK 3GK CM 156E|7683|tmerc lon_0=156 x_0=250000
-21353|GSK-2011 / GSK 3GK CM 159E|7683|tmerc lon_0=159 x_0=250000
-21354|GSK-2011 / GSK 3GK CM 162E|7683|tmerc lon_0=162 x_0=250000
-21355|GSK-2011 / GSK 3GK CM 165E|7683|tmerc lon_0=165 x_0=250000
-21356|GSK-2011 / GSK 3GK CM 168E|7683|tmerc lon_0=168 x_0=250000
-21357|GSK-2011 / GSK 3GK CM 171E|7683|tmerc lon_0=171 x_0=250000
-21358|GSK-2011 / GSK 3GK CM 174E|7683|tmerc lon_0=174 x_0=250000
-21359|GSK-2011 / GSK 3GK CM 177E|7683|tmerc lon_0=177 x_0=250000
-21360|GSK-2011 / GSK 3GK CM 180E|7683|tmerc lon_0=180 x_0=250000
-21361|GSK-2011 / GSK 3GK CM 177W|7683|tmerc lon_0=-177 x_0=250000
-21362|GSK-2011 / GSK 3GK CM 174W|7683|tmerc lon_0=-174 x_0=250000
-21363|GSK-2011 / GSK 3GK CM 171W|7683|tmerc lon_0=-171 x_0=250000
-21364|GSK-2011 / GSK 3GK CM 168W|7683|tmerc lon_0=-168 x_0=250000
-21413|Beijing 1954 / Gauss-Kruger zone 13|4214|tmerc lon_0=75 x_0=13500000
-21414|Beijing 1954 / Gauss-Kruger zone 14|4214|tmerc lon_0=81 x_0=14500000
-21415|Beijing 1954 / Gauss-Kruger zone 15|4214|tmerc lon_0=87 x_0=15500000
-21416|Beijing 1954 / Gauss-Kruger zone 16|4214|tmerc lon_0=93 x_0=16500000
-21417|Beijing 1954 / Gauss-Kruger zone 17|4214|tmerc lon_0=99 x_0=17500000
-21418|Beijing 1954 / Gauss-Kruger zone 18|4214|tmerc lon_0=105 x_0=18500000
-21419|Beijing 1954 / Gauss-Kruger zone 19|4214|tmerc lon_0=111 x_0=19500000
-21420|Beijing 1954 / Gauss-Kruger zone 20|4214|tmerc lon_0=117 x_0=20500000
-21421|Beijing 1954 / Gauss-Kruger zone 21|4214|tmerc lon_0=123 x_0=21500000
-21422|Beijing 1954 / Gauss-Kruger zone 22|4214|tmerc lon_0=129 x_0=22500000
-21423|Beijing 1954 / Gauss-Kruger zone 23|4214|tmerc lon_0=135 x_0=23500000
-21453|Beijing 1954 / Gauss-Kruger CM 75E|4214|tmerc lon_0=75 x_0=500000
-21454|Beijing 1954 / Gauss-Kruger CM 81E|4214|tmerc lon_0=81 x_0=500000
-21455|Beijing 1954 / Gauss-Kruger CM 87E|4214|tmerc lon_0=87 x_0=500000
-21456|Beijing 1954 / Gauss-Kruger CM 93E|4214|tmerc lon_0=93 x_0=500000
-21457|Beijing 1954 / Gauss-Kruger CM 99E|4214|tmerc lon_0=99 x_0=500000
-21458|Beijing 1954 / Gauss-Kruger CM 105E|4214|tmerc lon_0=105 x_0=500000
-21459|Beijing 1954 / Gauss-Kruger CM 111E|4214|tmerc lon_0=111 x_0=500000
-21460|Beijing 1954 / Gauss-Kruger CM 117E|4214|tmerc lon_0=117 x_0=500000
-21461|Beijing 1954 / Gauss-Kruger CM 123E|4214|tmerc lon_0=123 x_0=500000
-21462|Beijing 1954 / Gauss-Kruger CM 129E|4214|tmerc lon_0=129 x_0=500000
-21463|Beijing 1954 / Gauss-Kruger CM 135E|4214|tmerc lon_0=135 x_0=500000
-21473|Beijing 1954 / Gauss-Kruger 13N|4214|tmerc lon_0=75 x_0=500000
-21474|Beijing 1954 / Gauss-Kruger 14N|4214|tmerc lon_0=81 x_0=500000
-21475|Beijing 1954 / Gauss-Kruger 15N|4214|tmerc lon_0=87 x_0=500000
-21476|Beijing 1954 / Gauss-Kruger 16N|4214|tmerc lon_0=93 x_0=500000
-21477|Beijing 1954 / Gauss-Kruger 17N|4214|tmerc lon_0=99 x_0=500000
-21478|Beijing 1954 / Gauss-Kruger 18N|4214|tmerc lon_0=105 x_0=500000
-21479|Beijing 1954 / Gauss-Kruger 19N|4214|tmerc lon_0=111 x_0=500000
-21480|Beijing 1954 / Gauss-Kruger 20N|4214|tmerc lon_0=117 x_0=500000
-21481|Beijing 1954 / Gauss-Kruger 21N|4214|tmerc lon_0=123 x_0=500000
-21482|Beijing 1954 / Gauss-Kruger 22N|4214|tmerc lon_0=129 x_0=500000
-21483|Beijing 1954 / Gauss-Kruger 23N|4214|tmerc lon_0=135 x_0=500000
+21307|GSK-2011 / GSK 3GK CM 21E|7683|tmerc lon_0=21 x_0=250000|ne
+21308|GSK-2011 / GSK 3GK CM 24E|7683|tmerc lon_0=24 x_0=250000|ne
+21309|GSK-2011 / GSK 3GK CM 27E|7683|tmerc lon_0=27 x_0=250000|ne
+21310|GSK-2011 / GSK 3GK CM 30E|7683|tmerc lon_0=30 x_0=250000|ne
+21311|GSK-2011 / GSK 3GK CM 33E|7683|tmerc lon_0=33 x_0=250000|ne
+21312|GSK-2011 / GSK 3GK CM 36E|7683|tmerc lon_0=36 x_0=250000|ne
+21313|GSK-2011 / GSK 3GK CM 39E|7683|tmerc lon_0=39 x_0=250000|ne
+21314|GSK-2011 / GSK 3GK CM 42E|7683|tmerc lon_0=42 x_0=250000|ne
+21315|GSK-2011 / GSK 3GK CM 45E|7683|tmerc lon_0=45 x_0=250000|ne
+21316|GSK-2011 / GSK 3GK CM 48E|7683|tmerc lon_0=48 x_0=250000|ne
+21317|GSK-2011 / GSK 3GK CM 51E|7683|tmerc lon_0=51 x_0=250000|ne
+21318|GSK-2011 / GSK 3GK CM 54E|7683|tmerc lon_0=54 x_0=250000|ne
+21319|GSK-2011 / GSK 3GK CM 57E|7683|tmerc lon_0=57 x_0=250000|ne
+21320|GSK-2011 / GSK 3GK CM 60E|7683|tmerc lon_0=60 x_0=250000|ne
+21321|GSK-2011 / GSK 3GK CM 63E|7683|tmerc lon_0=63 x_0=250000|ne
+21322|GSK-2011 / GSK 3GK CM 66E|7683|tmerc lon_0=66 x_0=250000|ne
+21323|GSK-2011 / GSK 3GK CM 69E|7683|tmerc lon_0=69 x_0=250000|ne
+21324|GSK-2011 / GSK 3GK CM 72E|7683|tmerc lon_0=72 x_0=250000|ne
+21325|GSK-2011 / GSK 3GK CM 75E|7683|tmerc lon_0=75 x_0=250000|ne
+21326|GSK-2011 / GSK 3GK CM 78E|7683|tmerc lon_0=78 x_0=250000|ne
+21327|GSK-2011 / GSK 3GK CM 81E|7683|tmerc lon_0=81 x_0=250000|ne
+21328|GSK-2011 / GSK 3GK CM 84E|7683|tmerc lon_0=84 x_0=250000|ne
+21329|GSK-2011 / GSK 3GK CM 87E|7683|tmerc lon_0=87 x_0=250000|ne
+21330|GSK-2011 / GSK 3GK CM 90E|7683|tmerc lon_0=90 x_0=250000|ne
+21331|GSK-2011 / GSK 3GK CM 93E|7683|tmerc lon_0=93 x_0=250000|ne
+21332|GSK-2011 / GSK 3GK CM 96E|7683|tmerc lon_0=96 x_0=250000|ne
+21333|GSK-2011 / GSK 3GK CM 99E|7683|tmerc lon_0=99 x_0=250000|ne
+21334|GSK-2011 / GSK 3GK CM 102E|7683|tmerc lon_0=102 x_0=250000|ne
+21335|GSK-2011 / GSK 3GK CM 105E|7683|tmerc lon_0=105 x_0=250000|ne
+21336|GSK-2011 / GSK 3GK CM 108E|7683|tmerc lon_0=108 x_0=250000|ne
+21337|GSK-2011 / GSK 3GK CM 111E|7683|tmerc lon_0=111 x_0=250000|ne
+21338|GSK-2011 / GSK 3GK CM 114E|7683|tmerc lon_0=114 x_0=250000|ne
+21339|GSK-2011 / GSK 3GK CM 117E|7683|tmerc lon_0=117 x_0=250000|ne
+21340|GSK-2011 / GSK 3GK CM 120E|7683|tmerc lon_0=120 x_0=250000|ne
+21341|GSK-2011 / GSK 3GK CM 123E|7683|tmerc lon_0=123 x_0=250000|ne
+21342|GSK-2011 / GSK 3GK CM 126E|7683|tmerc lon_0=126 x_0=250000|ne
+21343|GSK-2011 / GSK 3GK CM 129E|7683|tmerc lon_0=129 x_0=250000|ne
+21344|GSK-2011 / GSK 3GK CM 132E|7683|tmerc lon_0=132 x_0=250000|ne
+21345|GSK-2011 / GSK 3GK CM 135E|7683|tmerc lon_0=135 x_0=250000|ne
+21346|GSK-2011 / GSK 3GK CM 138E|7683|tmerc lon_0=138 x_0=250000|ne
+21347|GSK-2011 / GSK 3GK CM 141E|7683|tmerc lon_0=141 x_0=250000|ne
+21348|GSK-2011 / GSK 3GK CM 144E|7683|tmerc lon_0=144 x_0=250000|ne
+21349|GSK-2011 / GSK 3GK CM 147E|7683|tmerc lon_0=147 x_0=250000|ne
+21350|GSK-2011 / GSK 3GK CM 150E|7683|tmerc lon_0=150 x_0=250000|ne
+21351|GSK-2011 / GSK 3GK CM 153E|7683|tmerc lon_0=153 x_0=250000|ne
+21352|GSK-2011 / GSK 3GK CM 156E|7683|tmerc lon_0=156 x_0=250000|ne
+21353|GSK-2011 / GSK 3GK CM 159E|7683|tmerc lon_0=159 x_0=250000|ne
+21354|GSK-2011 / GSK 3GK CM 162E|7683|tmerc lon_0=162 x_0=250000|ne
+21355|GSK-2011 / GSK 3GK CM 165E|7683|tmerc lon_0=165 x_0=250000|ne
+21356|GSK-2011 / GSK 3GK CM 168E|7683|tmerc lon_0=168 x_0=250000|ne
+21357|GSK-2011 / GSK 3GK CM 171E|7683|tmerc lon_0=171 x_0=250000|ne
+21358|GSK-2011 / GSK 3GK CM 174E|7683|tmerc lon_0=174 x_0=250000|ne
+21359|GSK-2011 / GSK 3GK CM 177E|7683|tmerc lon_0=177 x_0=250000|ne
+21360|GSK-2011 / GSK 3GK CM 180E|7683|tmerc lon_0=180 x_0=250000|ne
+21361|GSK-2011 / GSK 3GK CM 177W|7683|tmerc lon_0=-177 x_0=250000|ne
+21362|GSK-2011 / GSK 3GK CM 174W|7683|tmerc lon_0=-174 x_0=250000|ne
+21363|GSK-2011 / GSK 3GK CM 171W|7683|tmerc lon_0=-171 x_0=250000|ne
+21364|GSK-2011 / GSK 3GK CM 168W|7683|tmerc lon_0=-168 x_0=250000|ne
+21413|Beijing 1954 / Gauss-Kruger zone 13|4214|tmerc lon_0=75 x_0=13500000|ne
+21414|Beijing 1954 / Gauss-Kruger zone 14|4214|tmerc lon_0=81 x_0=14500000|ne
+21415|Beijing 1954 / Gauss-Kruger zone 15|4214|tmerc lon_0=87 x_0=15500000|ne
+21416|Beijing 1954 / Gauss-Kruger zone 16|4214|tmerc lon_0=93 x_0=16500000|ne
+21417|Beijing 1954 / Gauss-Kruger zone 17|4214|tmerc lon_0=99 x_0=17500000|ne
+21418|Beijing 1954 / Gauss-Kruger zone 18|4214|tmerc lon_0=105 x_0=18500000|ne
+21419|Beijing 1954 / Gauss-Kruger zone 19|4214|tmerc lon_0=111 x_0=19500000|ne
+21420|Beijing 1954 / Gauss-Kruger zone 20|4214|tmerc lon_0=117 x_0=20500000|ne
+21421|Beijing 1954 / Gauss-Kruger zone 21|4214|tmerc lon_0=123 x_0=21500000|ne
+21422|Beijing 1954 / Gauss-Kruger zone 22|4214|tmerc lon_0=129 x_0=22500000|ne
+21423|Beijing 1954 / Gauss-Kruger zone 23|4214|tmerc lon_0=135 x_0=23500000|ne
+21453|Beijing 1954 / Gauss-Kruger CM 75E|4214|tmerc lon_0=75 x_0=500000|ne
+21454|Beijing 1954 / Gauss-Kruger CM 81E|4214|tmerc lon_0=81 x_0=500000|ne
+21455|Beijing 1954 / Gauss-Kruger CM 87E|4214|tmerc lon_0=87 x_0=500000|ne
+21456|Beijing 1954 / Gauss-Kruger CM 93E|4214|tmerc lon_0=93 x_0=500000|ne
+21457|Beijing 1954 / Gauss-Kruger CM 99E|4214|tmerc lon_0=99 x_0=500000|ne
+21458|Beijing 1954 / Gauss-Kruger CM 105E|4214|tmerc lon_0=105 x_0=500000|ne
+21459|Beijing 1954 / Gauss-Kruger CM 111E|4214|tmerc lon_0=111 x_0=500000|ne
+21460|Beijing 1954 / Gauss-Kruger CM 117E|4214|tmerc lon_0=117 x_0=500000|ne
+21461|Beijing 1954 / Gauss-Kruger CM 123E|4214|tmerc lon_0=123 x_0=500000|ne
+21462|Beijing 1954 / Gauss-Kruger CM 129E|4214|tmerc lon_0=129 x_0=500000|ne
+21463|Beijing 1954 / Gauss-Kruger CM 135E|4214|tmerc lon_0=135 x_0=500000|ne
+21473|Beijing 1954 / Gauss-Kruger 13N|4214|tmerc lon_0=75 x_0=500000|ne
+21474|Beijing 1954 / Gauss-Kruger 14N|4214|tmerc lon_0=81 x_0=500000|ne
+21475|Beijing 1954 / Gauss-Kruger 15N|4214|tmerc lon_0=87 x_0=500000|ne
+21476|Beijing 1954 / Gauss-Kruger 16N|4214|tmerc lon_0=93 x_0=500000|ne
+21477|Beijing 1954 / Gauss-Kruger 17N|4214|tmerc lon_0=99 x_0=500000|ne
+21478|Beijing 1954 / Gauss-Kruger 18N|4214|tmerc lon_0=105 x_0=500000|ne
+21479|Beijing 1954 / Gauss-Kruger 19N|4214|tmerc lon_0=111 x_0=500000|ne
+21480|Beijing 1954 / Gauss-Kruger 20N|4214|tmerc lon_0=117 x_0=500000|ne
+21481|Beijing 1954 / Gauss-Kruger 21N|4214|tmerc lon_0=123 x_0=500000|ne
+21482|Beijing 1954 / Gauss-Kruger 22N|4214|tmerc lon_0=129 x_0=500000|ne
+21483|Beijing 1954 / Gauss-Kruger 23N|4214|tmerc lon_0=135 x_0=500000|ne
 21500|BD50 (Brussels) / Belge Lambert 50|4809|lcc lat_0=90 lat_1=49.8333333333333 lat_2=51.1666666666667 x_0=150000 y_0=5400000
 21780|CH1903 (Bern) / LV03C|4801|somerc lat_0=46.9524055555556
 21781|CH1903 / LV03|4149|somerc lat_0=46.9524055555556 lon_0=7.43958333333333 x_0=600000 y_0=200000
@@ -4784,35 +4784,35 @@ export const PROJECTED: string = `
 21892|Bogota 1975 / Colombia Bogota zone|4218|tmerc lat_0=4.59904722222222 lon_0=-74.0809166666667 x_0=1000000 y_0=1000000
 21893|Bogota 1975 / Colombia East Central zone|4218|tmerc lat_0=4.59904722222222 lon_0=-71.0809166666667 x_0=1000000 y_0=1000000
 21894|Bogota 1975 / Colombia East|4218|tmerc lat_0=4.59904722222222 lon_0=-68.0809166666667 x_0=1000000 y_0=1000000
-21896|Bogota 1975 / Colombia West zone|4218|tmerc lat_0=4.59904722222222 lon_0=-77.0809166666667 x_0=1000000 y_0=1000000
-21897|Bogota 1975 / Colombia Bogota zone|4218|tmerc lat_0=4.59904722222222 lon_0=-74.0809166666667 x_0=1000000 y_0=1000000
-21898|Bogota 1975 / Colombia East Central zone|4218|tmerc lat_0=4.59904722222222 lon_0=-71.0809166666667 x_0=1000000 y_0=1000000
-21899|Bogota 1975 / Colombia East zone|4218|tmerc lat_0=4.59904722222222 lon_0=-68.0809166666667 x_0=1000000 y_0=1000000
+21896|Bogota 1975 / Colombia West zone|4218|tmerc lat_0=4.59904722222222 lon_0=-77.0809166666667 x_0=1000000 y_0=1000000|ne
+21897|Bogota 1975 / Colombia Bogota zone|4218|tmerc lat_0=4.59904722222222 lon_0=-74.0809166666667 x_0=1000000 y_0=1000000|ne
+21898|Bogota 1975 / Colombia East Central zone|4218|tmerc lat_0=4.59904722222222 lon_0=-71.0809166666667 x_0=1000000 y_0=1000000|ne
+21899|Bogota 1975 / Colombia East zone|4218|tmerc lat_0=4.59904722222222 lon_0=-68.0809166666667 x_0=1000000 y_0=1000000|ne
 22032|Camacupa 1948 / UTM zone 32S|4220|utm zone=32 south
 22033|Camacupa 1948 / UTM zone 33S|4220|utm zone=33 south
 22091|Camacupa 1948 / TM 11.30 SE|4220|tmerc lon_0=11.5 k=0.9996 x_0=500000 y_0=10000000
 22092|Camacupa 1948 / TM 12 SE|4220|tmerc lon_0=12 k=0.9996 x_0=500000 y_0=10000000
-22171|POSGAR 98 / Argentina 1|4190|tmerc lat_0=-90 lon_0=-72 x_0=1500000
-22172|POSGAR 98 / Argentina 2|4190|tmerc lat_0=-90 lon_0=-69 x_0=2500000
-22173|POSGAR 98 / Argentina 3|4190|tmerc lat_0=-90 lon_0=-66 x_0=3500000
-22174|POSGAR 98 / Argentina 4|4190|tmerc lat_0=-90 lon_0=-63 x_0=4500000
-22175|POSGAR 98 / Argentina 5|4190|tmerc lat_0=-90 lon_0=-60 x_0=5500000
-22176|POSGAR 98 / Argentina 6|4190|tmerc lat_0=-90 lon_0=-57 x_0=6500000
-22177|POSGAR 98 / Argentina 7|4190|tmerc lat_0=-90 lon_0=-54 x_0=7500000
-22181|POSGAR 94 / Argentina 1|4694|tmerc lat_0=-90 lon_0=-72 x_0=1500000
-22182|POSGAR 94 / Argentina 2|4694|tmerc lat_0=-90 lon_0=-69 x_0=2500000
-22183|POSGAR 94 / Argentina 3|4694|tmerc lat_0=-90 lon_0=-66 x_0=3500000
-22184|POSGAR 94 / Argentina 4|4694|tmerc lat_0=-90 lon_0=-63 x_0=4500000
-22185|POSGAR 94 / Argentina 5|4694|tmerc lat_0=-90 lon_0=-60 x_0=5500000
-22186|POSGAR 94 / Argentina 6|4694|tmerc lat_0=-90 lon_0=-57 x_0=6500000
-22187|POSGAR 94 / Argentina 7|4694|tmerc lat_0=-90 lon_0=-54 x_0=7500000
-22191|Campo Inchauspe / Argentina 1|4221|tmerc lat_0=-90 lon_0=-72 x_0=1500000
-22192|Campo Inchauspe / Argentina 2|4221|tmerc lat_0=-90 lon_0=-69 x_0=2500000
-22193|Campo Inchauspe / Argentina 3|4221|tmerc lat_0=-90 lon_0=-66 x_0=3500000
-22194|Campo Inchauspe / Argentina 4|4221|tmerc lat_0=-90 lon_0=-63 x_0=4500000
-22195|Campo Inchauspe / Argentina 5|4221|tmerc lat_0=-90 lon_0=-60 x_0=5500000
-22196|Campo Inchauspe / Argentina 6|4221|tmerc lat_0=-90 lon_0=-57 x_0=6500000
-22197|Campo Inchauspe / Argentina 7|4221|tmerc lat_0=-90 lon_0=-54 x_0=7500000
+22171|POSGAR 98 / Argentina 1|4190|tmerc lat_0=-90 lon_0=-72 x_0=1500000|ne
+22172|POSGAR 98 / Argentina 2|4190|tmerc lat_0=-90 lon_0=-69 x_0=2500000|ne
+22173|POSGAR 98 / Argentina 3|4190|tmerc lat_0=-90 lon_0=-66 x_0=3500000|ne
+22174|POSGAR 98 / Argentina 4|4190|tmerc lat_0=-90 lon_0=-63 x_0=4500000|ne
+22175|POSGAR 98 / Argentina 5|4190|tmerc lat_0=-90 lon_0=-60 x_0=5500000|ne
+22176|POSGAR 98 / Argentina 6|4190|tmerc lat_0=-90 lon_0=-57 x_0=6500000|ne
+22177|POSGAR 98 / Argentina 7|4190|tmerc lat_0=-90 lon_0=-54 x_0=7500000|ne
+22181|POSGAR 94 / Argentina 1|4694|tmerc lat_0=-90 lon_0=-72 x_0=1500000|ne
+22182|POSGAR 94 / Argentina 2|4694|tmerc lat_0=-90 lon_0=-69 x_0=2500000|ne
+22183|POSGAR 94 / Argentina 3|4694|tmerc lat_0=-90 lon_0=-66 x_0=3500000|ne
+22184|POSGAR 94 / Argentina 4|4694|tmerc lat_0=-90 lon_0=-63 x_0=4500000|ne
+22185|POSGAR 94 / Argentina 5|4694|tmerc lat_0=-90 lon_0=-60 x_0=5500000|ne
+22186|POSGAR 94 / Argentina 6|4694|tmerc lat_0=-90 lon_0=-57 x_0=6500000|ne
+22187|POSGAR 94 / Argentina 7|4694|tmerc lat_0=-90 lon_0=-54 x_0=7500000|ne
+22191|Campo Inchauspe / Argentina 1|4221|tmerc lat_0=-90 lon_0=-72 x_0=1500000|ne
+22192|Campo Inchauspe / Argentina 2|4221|tmerc lat_0=-90 lon_0=-69 x_0=2500000|ne
+22193|Campo Inchauspe / Argentina 3|4221|tmerc lat_0=-90 lon_0=-66 x_0=3500000|ne
+22194|Campo Inchauspe / Argentina 4|4221|tmerc lat_0=-90 lon_0=-63 x_0=4500000|ne
+22195|Campo Inchauspe / Argentina 5|4221|tmerc lat_0=-90 lon_0=-60 x_0=5500000|ne
+22196|Campo Inchauspe / Argentina 6|4221|tmerc lat_0=-90 lon_0=-57 x_0=6500000|ne
+22197|Campo Inchauspe / Argentina 7|4221|tmerc lat_0=-90 lon_0=-54 x_0=7500000|ne
 22207|NAD83(CSRS)v2 / UTM zone 7N|8237|utm zone=7
 22208|NAD83(CSRS)v2 / UTM zone 8N|8237|utm zone=8
 22209|NAD83(CSRS)v2 / UTM zone 9N|8237|utm zone=9
@@ -4838,7 +4838,7 @@ export const PROJECTED: string = `
 22235|Cape / UTM zone 35S|4222|utm zone=35 south
 22236|Cape / UTM zone 36S|4222|utm zone=36 south
 22239|NAD83(CSRS)v2 / PEI Stereographic|8237|sterea lat_0=47.25 lon_0=-63 k=0.999912 x_0=400000 y_0=800000
-22240|NAD83(CSRS)v2 / NB Stereographic|8237|sterea lat_0=46.5 lon_0=-66.5 k=0.999912 x_0=2500000 y_0=7500000
+22240|NAD83(CSRS)v2 / NB Stereographic|8237|sterea lat_0=46.5 lon_0=-66.5 k=0.999912 x_0=2500000 y_0=7500000|ne
 22243|NAD83(CSRS)v2 / SCoPQ zone 3|8237|tmerc lon_0=-58.5 k=0.9999 x_0=304800
 22244|NAD83(CSRS)v2 / SCoPQ zone 4|8237|tmerc lon_0=-61.5 k=0.9999 x_0=304800
 22245|NAD83(CSRS)v2 / SCoPQ zone 5|8237|tmerc lon_0=-64.5 k=0.9999 x_0=304800
@@ -5009,39 +5009,39 @@ export const PROJECTED: string = `
 23095|ED50 / TM 5 NE|4230|tmerc lon_0=5 k=0.9996 x_0=500000
 23239|Fahud / UTM zone 39N|4232|utm zone=39
 23240|Fahud / UTM zone 40N|4232|utm zone=40
-23301|NAD83(2011) / ICS83-Freeport (ftUS)|6318|lcc lat_1=42.2 lat_0=42.2 lon_0=-89.95 k_0=1.000029 x_0=549860.2997206 y_0=230124.460248921 units=us-ft
-23302|NAD83(2011) / ICS83-Rockford (ftUS)|6318|tmerc lat_0=41.25 lon_0=-89.25 k=1.000029 x_0=860147.320294641 y_0=149961.8999238 units=us-ft
-23303|NAD83(2011) / ICS83-Aurora (ftUS)|6318|tmerc lat_0=41.25 lon_0=-88.5 k=1.00003 x_0=1150012.7000254 y_0=149961.8999238 units=us-ft
-23304|NAD83(2011) / ICS83-Chicago (ftUS)|6318|tmerc lat_0=41.25 lon_0=-87.8 k=1.000023 x_0=1449936.499873 y_0=149961.8999238 units=us-ft
-23305|NAD83(2011) / ICS83-Moline (ftUS)|6318|lcc lat_1=41.55 lat_0=41.55 lon_0=-90.6 k_0=1.000024 x_0=1749860.2997206 y_0=230124.460248921 units=us-ft
-23306|NAD83(2011) / ICS83-Sterling (ftUS)|6318|lcc lat_1=41.55 lat_0=41.55 lon_0=-90.05 k_0=1.00002 x_0=2050088.9001778 y_0=230124.460248921 units=us-ft
-23307|NAD83(2011) / ICS83-Ottawa (ftUS)|6318|lcc lat_1=41.3 lat_0=41.3 lon_0=-89.05 k_0=1.000023 x_0=2360071.12014224 y_0=230124.460248921 units=us-ft
-23308|NAD83(2011) / ICS83-Joliet (ftUS)|6318|tmerc lat_0=40.55 lon_0=-88 k=1.000022 x_0=2649936.499873 y_0=149961.8999238 units=us-ft
-23309|NAD83(2011) / ICS83-Monmouth (ftUS)|6318|tmerc lat_0=40.2 lon_0=-90.85 k=1.000024 x_0=2949860.2997206 y_0=149961.8999238 units=us-ft
-23310|NAD83(2011) / ICS83-Galesburg (ftUS)|6318|tmerc lat_0=37.25 lon_0=-90.1 k=1.000023 x_0=70104.1402082804 y_0=149961.8999238 units=us-ft
-23311|NAD83(2011) / ICS83-Peoria (ftUS)|6318|tmerc lat_0=37.4 lon_0=-89.65 k=1.000023 x_0=420015.24003048 y_0=189585.979171958 units=us-ft
-23312|NAD83(2011) / ICS83-Eureka (ftUS)|6318|tmerc lat_0=37.45 lon_0=-89.3 k=1.000025 x_0=840030.48006096 y_0=130149.860299721 units=us-ft
-23313|NAD83(2011) / ICS83-Bloomington (ftUS)|6318|lcc lat_1=40.5 lat_0=40.5 lon_0=-88.85 k_0=1.000031 x_0=1150012.7000254 y_0=530048.26009652 units=us-ft
-23314|NAD83(2011) / ICS83-Pontiac (ftUS)|6318|lcc lat_1=40.9 lat_0=40.9 lon_0=-88.55 k_0=1.000025 x_0=1449936.499873 y_0=530048.26009652 units=us-ft
-23315|NAD83(2011) / ICS83-Watseka (ftUS)|6318|lcc lat_1=40.75 lat_0=40.75 lon_0=-87.95 k_0=1.000024 x_0=1749860.2997206 y_0=530048.26009652 units=us-ft
-23316|NAD83(2011) / ICS83-Quincy (ftUS)|6318|tmerc lat_0=36.75 lon_0=-91.25 k=1.000023 x_0=2050088.9001778 y_0=149961.8999238 units=us-ft
-23317|NAD83(2011) / ICS83-Macomb (ftUS)|6318|tmerc lat_0=36.8 lon_0=-90.6 k=1.000024 x_0=2350012.7000254 y_0=149961.8999238 units=us-ft
-23318|NAD83(2011) / ICS83-Lincoln (ftUS)|6318|lcc lat_1=40.15 lat_0=40.15 lon_0=-89.8 k_0=1.000018 x_0=2670053.34010668 y_0=530048.26009652 units=us-ft
-23319|NAD83(2011) / ICS83-Decatur (ftUS)|6318|tmerc lat_0=36.3 lon_0=-88.8 k=1.000024 x_0=2949860.2997206 y_0=149961.8999238 units=us-ft
-23320|NAD83(2011) / ICS83-Champaign (ftUS)|6318|lcc lat_1=40.15 lat_0=40.15 lon_0=-88 k_0=1.000026 x_0=99974.5999491999 y_0=860147.320294641 units=us-ft
-23321|NAD83(2011) / ICS83-Jacksonville (ftUS)|6318|lcc lat_1=39.65 lat_0=39.65 lon_0=-90.6 k_0=1.000023 x_0=380086.36017272 y_0=860147.320294641 units=us-ft
-23322|NAD83(2011) / ICS83-Springfield (ftUS)|6318|lcc lat_1=39.75 lat_0=39.75 lon_0=-89.65 k_0=1.000022 x_0=709880.61976124 y_0=879959.35991872 units=us-ft
-23323|NAD83(2011) / ICS83-Charleston (ftUS)|6318|lcc lat_1=39.65 lat_0=39.65 lon_0=-88 k_0=1.000024 x_0=1150012.7000254 y_0=840030.48006096 units=us-ft
-23324|NAD83(2011) / ICS83-Jerseyville (ftUS)|6318|tmerc lat_0=32.85 lon_0=-90.5 k=1.000019 x_0=1449936.499873 y_0=149961.8999238 units=us-ft
-23325|NAD83(2011) / ICS83-Carlinville (ftUS)|6318|lcc lat_1=39.3 lat_0=39.3 lon_0=-90.15 k_0=1.00002 x_0=1749860.2997206 y_0=840030.48006096 units=us-ft
-23326|NAD83(2011) / ICS83-Taylorville (ftUS)|6318|tmerc lat_0=33.15 lon_0=-89.4 k=1.000023 x_0=2050088.9001778 y_0=149961.8999238 units=us-ft
-23327|NAD83(2011) / ICS83-Effingham (ftUS)|6318|lcc lat_1=38.95 lat_0=38.95 lon_0=-89 k_0=1.000019 x_0=2350012.7000254 y_0=840030.48006096 units=us-ft
-23328|NAD83(2011) / ICS83-Robinson (ftUS)|6318|lcc lat_1=39.1 lat_0=39.1 lon_0=-88 k_0=1.000017 x_0=2649936.499873 y_0=840030.48006096 units=us-ft
-23329|NAD83(2011) / ICS83-Belleville (ftUS)|6318|tmerc lat_0=32.35 lon_0=-90 k=1.000016 x_0=2949860.2997206 y_0=149961.8999238 units=us-ft
-23330|NAD83(2011) / ICS83-Mount Vernon (ftUS)|6318|lcc lat_1=38.45 lat_0=38.45 lon_0=-89.15 k_0=1.000015 x_0=99974.5999491999 y_0=1150012.7000254 units=us-ft
-23331|NAD83(2011) / ICS83-Olney (ftUS)|6318|lcc lat_1=38.55 lat_0=38.55 lon_0=-88.15 k_0=1.000013 x_0=380086.36017272 y_0=1150012.7000254 units=us-ft
-23332|NAD83(2011) / ICS83-Carbondale (ftUS)|6318|lcc lat_1=37.9 lat_0=37.9 lon_0=-88.95 k_0=1.000012 x_0=729997.45999492 y_0=1150012.7000254 units=us-ft
-23333|NAD83(2011) / ICS83-Metropolis (ftUS)|6318|lcc lat_1=37.2 lat_0=37.2 lon_0=-88.9 k_0=1.00001 x_0=1110083.82016764 y_0=1170129.54025908 units=us-ft
+23301|NAD83(2011) / ICS83-Freeport (ftUS)|6318|lcc lat_1=42.2 lat_0=42.2 lon_0=-89.95 k_0=1.000029 x_0=549860.2997206 y_0=230124.460248921 units=us-ft|ne
+23302|NAD83(2011) / ICS83-Rockford (ftUS)|6318|tmerc lat_0=41.25 lon_0=-89.25 k=1.000029 x_0=860147.320294641 y_0=149961.8999238 units=us-ft|ne
+23303|NAD83(2011) / ICS83-Aurora (ftUS)|6318|tmerc lat_0=41.25 lon_0=-88.5 k=1.00003 x_0=1150012.7000254 y_0=149961.8999238 units=us-ft|ne
+23304|NAD83(2011) / ICS83-Chicago (ftUS)|6318|tmerc lat_0=41.25 lon_0=-87.8 k=1.000023 x_0=1449936.499873 y_0=149961.8999238 units=us-ft|ne
+23305|NAD83(2011) / ICS83-Moline (ftUS)|6318|lcc lat_1=41.55 lat_0=41.55 lon_0=-90.6 k_0=1.000024 x_0=1749860.2997206 y_0=230124.460248921 units=us-ft|ne
+23306|NAD83(2011) / ICS83-Sterling (ftUS)|6318|lcc lat_1=41.55 lat_0=41.55 lon_0=-90.05 k_0=1.00002 x_0=2050088.9001778 y_0=230124.460248921 units=us-ft|ne
+23307|NAD83(2011) / ICS83-Ottawa (ftUS)|6318|lcc lat_1=41.3 lat_0=41.3 lon_0=-89.05 k_0=1.000023 x_0=2360071.12014224 y_0=230124.460248921 units=us-ft|ne
+23308|NAD83(2011) / ICS83-Joliet (ftUS)|6318|tmerc lat_0=40.55 lon_0=-88 k=1.000022 x_0=2649936.499873 y_0=149961.8999238 units=us-ft|ne
+23309|NAD83(2011) / ICS83-Monmouth (ftUS)|6318|tmerc lat_0=40.2 lon_0=-90.85 k=1.000024 x_0=2949860.2997206 y_0=149961.8999238 units=us-ft|ne
+23310|NAD83(2011) / ICS83-Galesburg (ftUS)|6318|tmerc lat_0=37.25 lon_0=-90.1 k=1.000023 x_0=70104.1402082804 y_0=149961.8999238 units=us-ft|ne
+23311|NAD83(2011) / ICS83-Peoria (ftUS)|6318|tmerc lat_0=37.4 lon_0=-89.65 k=1.000023 x_0=420015.24003048 y_0=189585.979171958 units=us-ft|ne
+23312|NAD83(2011) / ICS83-Eureka (ftUS)|6318|tmerc lat_0=37.45 lon_0=-89.3 k=1.000025 x_0=840030.48006096 y_0=130149.860299721 units=us-ft|ne
+23313|NAD83(2011) / ICS83-Bloomington (ftUS)|6318|lcc lat_1=40.5 lat_0=40.5 lon_0=-88.85 k_0=1.000031 x_0=1150012.7000254 y_0=530048.26009652 units=us-ft|ne
+23314|NAD83(2011) / ICS83-Pontiac (ftUS)|6318|lcc lat_1=40.9 lat_0=40.9 lon_0=-88.55 k_0=1.000025 x_0=1449936.499873 y_0=530048.26009652 units=us-ft|ne
+23315|NAD83(2011) / ICS83-Watseka (ftUS)|6318|lcc lat_1=40.75 lat_0=40.75 lon_0=-87.95 k_0=1.000024 x_0=1749860.2997206 y_0=530048.26009652 units=us-ft|ne
+23316|NAD83(2011) / ICS83-Quincy (ftUS)|6318|tmerc lat_0=36.75 lon_0=-91.25 k=1.000023 x_0=2050088.9001778 y_0=149961.8999238 units=us-ft|ne
+23317|NAD83(2011) / ICS83-Macomb (ftUS)|6318|tmerc lat_0=36.8 lon_0=-90.6 k=1.000024 x_0=2350012.7000254 y_0=149961.8999238 units=us-ft|ne
+23318|NAD83(2011) / ICS83-Lincoln (ftUS)|6318|lcc lat_1=40.15 lat_0=40.15 lon_0=-89.8 k_0=1.000018 x_0=2670053.34010668 y_0=530048.26009652 units=us-ft|ne
+23319|NAD83(2011) / ICS83-Decatur (ftUS)|6318|tmerc lat_0=36.3 lon_0=-88.8 k=1.000024 x_0=2949860.2997206 y_0=149961.8999238 units=us-ft|ne
+23320|NAD83(2011) / ICS83-Champaign (ftUS)|6318|lcc lat_1=40.15 lat_0=40.15 lon_0=-88 k_0=1.000026 x_0=99974.5999491999 y_0=860147.320294641 units=us-ft|ne
+23321|NAD83(2011) / ICS83-Jacksonville (ftUS)|6318|lcc lat_1=39.65 lat_0=39.65 lon_0=-90.6 k_0=1.000023 x_0=380086.36017272 y_0=860147.320294641 units=us-ft|ne
+23322|NAD83(2011) / ICS83-Springfield (ftUS)|6318|lcc lat_1=39.75 lat_0=39.75 lon_0=-89.65 k_0=1.000022 x_0=709880.61976124 y_0=879959.35991872 units=us-ft|ne
+23323|NAD83(2011) / ICS83-Charleston (ftUS)|6318|lcc lat_1=39.65 lat_0=39.65 lon_0=-88 k_0=1.000024 x_0=1150012.7000254 y_0=840030.48006096 units=us-ft|ne
+23324|NAD83(2011) / ICS83-Jerseyville (ftUS)|6318|tmerc lat_0=32.85 lon_0=-90.5 k=1.000019 x_0=1449936.499873 y_0=149961.8999238 units=us-ft|ne
+23325|NAD83(2011) / ICS83-Carlinville (ftUS)|6318|lcc lat_1=39.3 lat_0=39.3 lon_0=-90.15 k_0=1.00002 x_0=1749860.2997206 y_0=840030.48006096 units=us-ft|ne
+23326|NAD83(2011) / ICS83-Taylorville (ftUS)|6318|tmerc lat_0=33.15 lon_0=-89.4 k=1.000023 x_0=2050088.9001778 y_0=149961.8999238 units=us-ft|ne
+23327|NAD83(2011) / ICS83-Effingham (ftUS)|6318|lcc lat_1=38.95 lat_0=38.95 lon_0=-89 k_0=1.000019 x_0=2350012.7000254 y_0=840030.48006096 units=us-ft|ne
+23328|NAD83(2011) / ICS83-Robinson (ftUS)|6318|lcc lat_1=39.1 lat_0=39.1 lon_0=-88 k_0=1.000017 x_0=2649936.499873 y_0=840030.48006096 units=us-ft|ne
+23329|NAD83(2011) / ICS83-Belleville (ftUS)|6318|tmerc lat_0=32.35 lon_0=-90 k=1.000016 x_0=2949860.2997206 y_0=149961.8999238 units=us-ft|ne
+23330|NAD83(2011) / ICS83-Mount Vernon (ftUS)|6318|lcc lat_1=38.45 lat_0=38.45 lon_0=-89.15 k_0=1.000015 x_0=99974.5999491999 y_0=1150012.7000254 units=us-ft|ne
+23331|NAD83(2011) / ICS83-Olney (ftUS)|6318|lcc lat_1=38.55 lat_0=38.55 lon_0=-88.15 k_0=1.000013 x_0=380086.36017272 y_0=1150012.7000254 units=us-ft|ne
+23332|NAD83(2011) / ICS83-Carbondale (ftUS)|6318|lcc lat_1=37.9 lat_0=37.9 lon_0=-88.95 k_0=1.000012 x_0=729997.45999492 y_0=1150012.7000254 units=us-ft|ne
+23333|NAD83(2011) / ICS83-Metropolis (ftUS)|6318|lcc lat_1=37.2 lat_0=37.2 lon_0=-88.9 k_0=1.00001 x_0=1110083.82016764 y_0=1170129.54025908 units=us-ft|ne
 23433|Garoua / UTM zone 33N|4234|utm zone=33
 23700|HD72 / EOV|4237|somerc lat_0=47.1443937222222 lon_0=19.0485717777778 k_0=0.99993 x_0=650000 y_0=200000
 23830|DGN95 / Indonesia TM-3 zone 46.2|4755|tmerc lon_0=94.5 k=0.9999 x_0=200000 y_0=1500000
@@ -5173,7 +5173,7 @@ export const PROJECTED: string = `
 25836|ETRS89 / UTM zone 36N|4258|utm zone=36
 25837|ETRS89 / UTM zone 37N|4258|utm zone=37
 25838|ETRS89 / UTM zone 38N|4258|utm zone=38
-25884|ETRS89 / TM Baltic93|4258|tmerc lon_0=24 k=0.9996 x_0=500000
+25884|ETRS89 / TM Baltic93|4258|tmerc lon_0=24 k=0.9996 x_0=500000|ne
 25932|Malongo 1987 / UTM zone 32S|4259|utm zone=32 south
 26191|Merchich / Nord Maroc|4261|lcc lat_1=33.3 lat_0=33.3 lon_0=-5.4 k_0=0.999625769 x_0=500000 y_0=300000
 26192|Merchich / Sud Maroc|4261|lcc lat_1=29.7 lat_0=29.7 lon_0=-5.4 k_0=0.999615596 x_0=500000 y_0=300000
@@ -5437,49 +5437,49 @@ export const PROJECTED: string = `
 27040|Nahrwan 1967 / UTM zone 40N|4270|utm zone=40
 27120|Naparima 1972 / UTM zone 20N|4271|utm zone=20
 27200|NZGD49 / New Zealand Map Grid|4272|nzmg lat_0=-41 lon_0=173 x_0=2510000 y_0=6023150
-27205|NZGD49 / Mount Eden Circuit|4272|tmerc lat_0=-36.8798652777778 lon_0=174.764339361111 k=0.9999 x_0=300000 y_0=700000
-27206|NZGD49 / Bay of Plenty Circuit|4272|tmerc lat_0=-37.7612498055556 lon_0=176.46619725 x_0=300000 y_0=700000
-27207|NZGD49 / Poverty Bay Circuit|4272|tmerc lat_0=-38.6247027777778 lon_0=177.885636277778 x_0=300000 y_0=700000
-27208|NZGD49 / Hawkes Bay Circuit|4272|tmerc lat_0=-39.6509293055556 lon_0=176.673680527778 x_0=300000 y_0=700000
-27209|NZGD49 / Taranaki Circuit|4272|tmerc lat_0=-39.1357583055556 lon_0=174.22801175 x_0=300000 y_0=700000
-27210|NZGD49 / Tuhirangi Circuit|4272|tmerc lat_0=-39.5124703888889 lon_0=175.640036805556 x_0=300000 y_0=700000
-27211|NZGD49 / Wanganui Circuit|4272|tmerc lat_0=-40.2419471388889 lon_0=175.488099611111 x_0=300000 y_0=700000
-27212|NZGD49 / Wairarapa Circuit|4272|tmerc lat_0=-40.9255326388889 lon_0=175.647349666667 x_0=300000 y_0=700000
-27213|NZGD49 / Wellington Circuit|4272|tmerc lat_0=-41.3013196388889 lon_0=174.776623111111 x_0=300000 y_0=700000
-27214|NZGD49 / Collingwood Circuit|4272|tmerc lat_0=-40.7147590555556 lon_0=172.6720465 x_0=300000 y_0=700000
-27215|NZGD49 / Nelson Circuit|4272|tmerc lat_0=-41.2745447222222 lon_0=173.299316805556 x_0=300000 y_0=700000
-27216|NZGD49 / Karamea Circuit|4272|tmerc lat_0=-41.2899115277778 lon_0=172.109028194444 x_0=300000 y_0=700000
-27217|NZGD49 / Buller Circuit|4272|tmerc lat_0=-41.8108028611111 lon_0=171.581260055556 x_0=300000 y_0=700000
-27218|NZGD49 / Grey Circuit|4272|tmerc lat_0=-42.3336942777778 lon_0=171.549771305556 x_0=300000 y_0=700000
-27219|NZGD49 / Amuri Circuit|4272|tmerc lat_0=-42.6891165833333 lon_0=173.010133388889 x_0=300000 y_0=700000
-27220|NZGD49 / Marlborough Circuit|4272|tmerc lat_0=-41.5444866666667 lon_0=173.802074111111 x_0=300000 y_0=700000
-27221|NZGD49 / Hokitika Circuit|4272|tmerc lat_0=-42.8863223611111 lon_0=170.9799935 x_0=300000 y_0=700000
-27222|NZGD49 / Okarito Circuit|4272|tmerc lat_0=-43.1101281388889 lon_0=170.260925833333 x_0=300000 y_0=700000
-27223|NZGD49 / Jacksons Bay Circuit|4272|tmerc lat_0=-43.9778028888889 lon_0=168.606267 x_0=300000 y_0=700000
-27224|NZGD49 / Mount Pleasant Circuit|4272|tmerc lat_0=-43.5906375833333 lon_0=172.727193583333 x_0=300000 y_0=700000
-27225|NZGD49 / Gawler Circuit|4272|tmerc lat_0=-43.7487115555556 lon_0=171.360748472222 x_0=300000 y_0=700000
-27226|NZGD49 / Timaru Circuit|4272|tmerc lat_0=-44.4022203611111 lon_0=171.057250833333 x_0=300000 y_0=700000
-27227|NZGD49 / Lindis Peak Circuit|4272|tmerc lat_0=-44.7352679722222 lon_0=169.467755083333 x_0=300000 y_0=700000
-27228|NZGD49 / Mount Nicholas Circuit|4272|tmerc lat_0=-45.1329025833333 lon_0=168.398641194444 x_0=300000 y_0=700000
-27229|NZGD49 / Mount York Circuit|4272|tmerc lat_0=-45.5637261666667 lon_0=167.738861777778 x_0=300000 y_0=700000
-27230|NZGD49 / Observation Point Circuit|4272|tmerc lat_0=-45.8161966111111 lon_0=170.628595166667 x_0=300000 y_0=700000
-27231|NZGD49 / North Taieri Circuit|4272|tmerc lat_0=-45.8615133611111 lon_0=170.282589111111 k=0.99996 x_0=300000 y_0=700000
-27232|NZGD49 / Bluff Circuit|4272|tmerc lat_0=-46.6000096111111 lon_0=168.342872 x_0=300002.66 y_0=699999.58
+27205|NZGD49 / Mount Eden Circuit|4272|tmerc lat_0=-36.8798652777778 lon_0=174.764339361111 k=0.9999 x_0=300000 y_0=700000|ne
+27206|NZGD49 / Bay of Plenty Circuit|4272|tmerc lat_0=-37.7612498055556 lon_0=176.46619725 x_0=300000 y_0=700000|ne
+27207|NZGD49 / Poverty Bay Circuit|4272|tmerc lat_0=-38.6247027777778 lon_0=177.885636277778 x_0=300000 y_0=700000|ne
+27208|NZGD49 / Hawkes Bay Circuit|4272|tmerc lat_0=-39.6509293055556 lon_0=176.673680527778 x_0=300000 y_0=700000|ne
+27209|NZGD49 / Taranaki Circuit|4272|tmerc lat_0=-39.1357583055556 lon_0=174.22801175 x_0=300000 y_0=700000|ne
+27210|NZGD49 / Tuhirangi Circuit|4272|tmerc lat_0=-39.5124703888889 lon_0=175.640036805556 x_0=300000 y_0=700000|ne
+27211|NZGD49 / Wanganui Circuit|4272|tmerc lat_0=-40.2419471388889 lon_0=175.488099611111 x_0=300000 y_0=700000|ne
+27212|NZGD49 / Wairarapa Circuit|4272|tmerc lat_0=-40.9255326388889 lon_0=175.647349666667 x_0=300000 y_0=700000|ne
+27213|NZGD49 / Wellington Circuit|4272|tmerc lat_0=-41.3013196388889 lon_0=174.776623111111 x_0=300000 y_0=700000|ne
+27214|NZGD49 / Collingwood Circuit|4272|tmerc lat_0=-40.7147590555556 lon_0=172.6720465 x_0=300000 y_0=700000|ne
+27215|NZGD49 / Nelson Circuit|4272|tmerc lat_0=-41.2745447222222 lon_0=173.299316805556 x_0=300000 y_0=700000|ne
+27216|NZGD49 / Karamea Circuit|4272|tmerc lat_0=-41.2899115277778 lon_0=172.109028194444 x_0=300000 y_0=700000|ne
+27217|NZGD49 / Buller Circuit|4272|tmerc lat_0=-41.8108028611111 lon_0=171.581260055556 x_0=300000 y_0=700000|ne
+27218|NZGD49 / Grey Circuit|4272|tmerc lat_0=-42.3336942777778 lon_0=171.549771305556 x_0=300000 y_0=700000|ne
+27219|NZGD49 / Amuri Circuit|4272|tmerc lat_0=-42.6891165833333 lon_0=173.010133388889 x_0=300000 y_0=700000|ne
+27220|NZGD49 / Marlborough Circuit|4272|tmerc lat_0=-41.5444866666667 lon_0=173.802074111111 x_0=300000 y_0=700000|ne
+27221|NZGD49 / Hokitika Circuit|4272|tmerc lat_0=-42.8863223611111 lon_0=170.9799935 x_0=300000 y_0=700000|ne
+27222|NZGD49 / Okarito Circuit|4272|tmerc lat_0=-43.1101281388889 lon_0=170.260925833333 x_0=300000 y_0=700000|ne
+27223|NZGD49 / Jacksons Bay Circuit|4272|tmerc lat_0=-43.9778028888889 lon_0=168.606267 x_0=300000 y_0=700000|ne
+27224|NZGD49 / Mount Pleasant Circuit|4272|tmerc lat_0=-43.5906375833333 lon_0=172.727193583333 x_0=300000 y_0=700000|ne
+27225|NZGD49 / Gawler Circuit|4272|tmerc lat_0=-43.7487115555556 lon_0=171.360748472222 x_0=300000 y_0=700000|ne
+27226|NZGD49 / Timaru Circuit|4272|tmerc lat_0=-44.4022203611111 lon_0=171.057250833333 x_0=300000 y_0=700000|ne
+27227|NZGD49 / Lindis Peak Circuit|4272|tmerc lat_0=-44.7352679722222 lon_0=169.467755083333 x_0=300000 y_0=700000|ne
+27228|NZGD49 / Mount Nicholas Circuit|4272|tmerc lat_0=-45.1329025833333 lon_0=168.398641194444 x_0=300000 y_0=700000|ne
+27229|NZGD49 / Mount York Circuit|4272|tmerc lat_0=-45.5637261666667 lon_0=167.738861777778 x_0=300000 y_0=700000|ne
+27230|NZGD49 / Observation Point Circuit|4272|tmerc lat_0=-45.8161966111111 lon_0=170.628595166667 x_0=300000 y_0=700000|ne
+27231|NZGD49 / North Taieri Circuit|4272|tmerc lat_0=-45.8615133611111 lon_0=170.282589111111 k=0.99996 x_0=300000 y_0=700000|ne
+27232|NZGD49 / Bluff Circuit|4272|tmerc lat_0=-46.6000096111111 lon_0=168.342872 x_0=300002.66 y_0=699999.58|ne
 27258|NZGD49 / UTM zone 58S|4272|utm zone=58 south
 27259|NZGD49 / UTM zone 59S|4272|utm zone=59 south
 27260|NZGD49 / UTM zone 60S|4272|utm zone=60 south
 27291|NZGD49 / North Island Grid|4272|tmerc lat_0=-39 lon_0=175.5 x_0=274319.524384809 y_0=365759.365846411 to_meter=0.914398414616029
 27292|NZGD49 / South Island Grid|4272|tmerc lat_0=-44 lon_0=171.5 x_0=457199.207308014 y_0=457199.207308014 to_meter=0.914398414616029
-27391|NGO 1948 (Oslo) / NGO zone I|4817|tmerc lat_0=58 lon_0=-4.66666666666667
-27392|NGO 1948 (Oslo) / NGO zone II|4817|tmerc lat_0=58 lon_0=-2.33333333333333
-27393|NGO 1948 (Oslo) / NGO zone III|4817|tmerc lat_0=58
-27394|NGO 1948 (Oslo) / NGO zone IV|4817|tmerc lat_0=58 lon_0=2.5
-27395|NGO 1948 (Oslo) / NGO zone V|4817|tmerc lat_0=58 lon_0=6.16666666666667
-27396|NGO 1948 (Oslo) / NGO zone VI|4817|tmerc lat_0=58 lon_0=10.1666666666667
-27397|NGO 1948 (Oslo) / NGO zone VII|4817|tmerc lat_0=58 lon_0=14.1666666666667
-27398|NGO 1948 (Oslo) / NGO zone VIII|4817|tmerc lat_0=58 lon_0=18.3333333333333
+27391|NGO 1948 (Oslo) / NGO zone I|4817|tmerc lat_0=58 lon_0=-4.66666666666667|ne
+27392|NGO 1948 (Oslo) / NGO zone II|4817|tmerc lat_0=58 lon_0=-2.33333333333333|ne
+27393|NGO 1948 (Oslo) / NGO zone III|4817|tmerc lat_0=58|ne
+27394|NGO 1948 (Oslo) / NGO zone IV|4817|tmerc lat_0=58 lon_0=2.5|ne
+27395|NGO 1948 (Oslo) / NGO zone V|4817|tmerc lat_0=58 lon_0=6.16666666666667|ne
+27396|NGO 1948 (Oslo) / NGO zone VI|4817|tmerc lat_0=58 lon_0=10.1666666666667|ne
+27397|NGO 1948 (Oslo) / NGO zone VII|4817|tmerc lat_0=58 lon_0=14.1666666666667|ne
+27398|NGO 1948 (Oslo) / NGO zone VIII|4817|tmerc lat_0=58 lon_0=18.3333333333333|ne
 27429|Datum 73 / UTM zone 29N|4274|utm zone=29
-27492|Datum 73 / Modified Portuguese Grid|4274|tmerc lat_0=39.6666666666667 lon_0=-8.13190611111111 x_0=180.598 y_0=-86.99
+27492|Datum 73 / Modified Portuguese Grid|4274|tmerc lat_0=39.6666666666667 lon_0=-8.13190611111111 x_0=180.598 y_0=-86.99|ne
 27493|Datum 73 / Modified Portuguese Grid|4274|tmerc lat_0=39.6666666666667 lon_0=-8.13190611111111 x_0=180.598 y_0=-86.99
 27500|ATF (Paris) / Nord de Guerre|4901|lcc lat_1=49.5 lat_0=49.5 lon_0=5.4 k_0=0.99950908 x_0=500000 y_0=300000
 27561|NTF (Paris) / Lambert Nord France|4807|lcc lat_1=49.5 lat_0=49.5 k_0=0.999877341 x_0=600000 y_0=200000
@@ -5500,7 +5500,7 @@ export const PROJECTED: string = `
 27594|NTF (Paris) / Corse|4807|lcc lat_1=42.165 lat_0=42.165 k_0=0.99994471 x_0=234.358 y_0=185861.369
 27700|OSGB36 / British National Grid|4277|tmerc lat_0=49 lon_0=-2 k=0.9996012717 x_0=400000 y_0=-100000
 27701|WGS 84 / Equi7 Africa|4326|aeqd lat_0=8.5 lon_0=21.5 x_0=5621452.02 y_0=5990638.423
-27702|WGS 84 / Equi7 Antarctica|4326|aeqd lat_0=-90 x_0=3714266.977 y_0=3402016.506
+27702|WGS 84 / Equi7 Antarctica|4326|aeqd lat_0=-90 x_0=3714266.977 y_0=3402016.506|E:north 90,N:north 0
 27703|WGS 84 / Equi7 Asia|4326|aeqd lat_0=47 lon_0=94 x_0=4340913.848 y_0=4812712.923
 27704|WGS 84 / Equi7 Europe|4326|aeqd lat_0=53 lon_0=24 x_0=5837287.82 y_0=2121415.696
 27705|WGS 84 / Equi7 North America|4326|aeqd lat_0=52 lon_0=-97.5 x_0=8264722.177 y_0=4867518.353
@@ -5521,68 +5521,68 @@ export const PROJECTED: string = `
 28356|GDA94 / MGA zone 56|4283|utm zone=56 south
 28357|GDA94 / MGA zone 57|4283|utm zone=57 south
 28358|GDA94 / MGA zone 58|4283|utm zone=58 south
-28402|Pulkovo 1942 / Gauss-Kruger zone 2|4284|tmerc lon_0=9 x_0=2500000
-28403|Pulkovo 1942 / Gauss-Kruger zone 3|4284|tmerc lon_0=15 x_0=3500000
-28404|Pulkovo 1942 / Gauss-Kruger zone 4|4284|tmerc lon_0=21 x_0=4500000
-28405|Pulkovo 1942 / Gauss-Kruger zone 5|4284|tmerc lon_0=27 x_0=5500000
-28406|Pulkovo 1942 / Gauss-Kruger zone 6|4284|tmerc lon_0=33 x_0=6500000
-28407|Pulkovo 1942 / Gauss-Kruger zone 7|4284|tmerc lon_0=39 x_0=7500000
-28408|Pulkovo 1942 / Gauss-Kruger zone 8|4284|tmerc lon_0=45 x_0=8500000
-28409|Pulkovo 1942 / Gauss-Kruger zone 9|4284|tmerc lon_0=51 x_0=9500000
-28410|Pulkovo 1942 / Gauss-Kruger zone 10|4284|tmerc lon_0=57 x_0=10500000
-28411|Pulkovo 1942 / Gauss-Kruger zone 11|4284|tmerc lon_0=63 x_0=11500000
-28412|Pulkovo 1942 / Gauss-Kruger zone 12|4284|tmerc lon_0=69 x_0=12500000
-28413|Pulkovo 1942 / Gauss-Kruger zone 13|4284|tmerc lon_0=75 x_0=13500000
-28414|Pulkovo 1942 / Gauss-Kruger zone 14|4284|tmerc lon_0=81 x_0=14500000
-28415|Pulkovo 1942 / Gauss-Kruger zone 15|4284|tmerc lon_0=87 x_0=15500000
-28416|Pulkovo 1942 / Gauss-Kruger zone 16|4284|tmerc lon_0=93 x_0=16500000
-28417|Pulkovo 1942 / Gauss-Kruger zone 17|4284|tmerc lon_0=99 x_0=17500000
-28418|Pulkovo 1942 / Gauss-Kruger zone 18|4284|tmerc lon_0=105 x_0=18500000
-28419|Pulkovo 1942 / Gauss-Kruger zone 19|4284|tmerc lon_0=111 x_0=19500000
-28420|Pulkovo 1942 / Gauss-Kruger zone 20|4284|tmerc lon_0=117 x_0=20500000
-28421|Pulkovo 1942 / Gauss-Kruger zone 21|4284|tmerc lon_0=123 x_0=21500000
-28422|Pulkovo 1942 / Gauss-Kruger zone 22|4284|tmerc lon_0=129 x_0=22500000
-28423|Pulkovo 1942 / Gauss-Kruger zone 23|4284|tmerc lon_0=135 x_0=23500000
-28424|Pulkovo 1942 / Gauss-Kruger zone 24|4284|tmerc lon_0=141 x_0=24500000
-28425|Pulkovo 1942 / Gauss-Kruger zone 25|4284|tmerc lon_0=147 x_0=25500000
-28426|Pulkovo 1942 / Gauss-Kruger zone 26|4284|tmerc lon_0=153 x_0=26500000
-28427|Pulkovo 1942 / Gauss-Kruger zone 27|4284|tmerc lon_0=159 x_0=27500000
-28428|Pulkovo 1942 / Gauss-Kruger zone 28|4284|tmerc lon_0=165 x_0=28500000
-28429|Pulkovo 1942 / Gauss-Kruger zone 29|4284|tmerc lon_0=171 x_0=29500000
-28430|Pulkovo 1942 / Gauss-Kruger zone 30|4284|tmerc lon_0=177 x_0=30500000
-28431|Pulkovo 1942 / Gauss-Kruger zone 31|4284|tmerc lon_0=-177 x_0=31500000
-28432|Pulkovo 1942 / Gauss-Kruger zone 32|4284|tmerc lon_0=-171 x_0=32500000
-28462|Pulkovo 1942 / Gauss-Kruger 2N|4284|tmerc lon_0=9 x_0=500000
-28463|Pulkovo 1942 / Gauss-Kruger 3N|4284|tmerc lon_0=15 x_0=500000
-28464|Pulkovo 1942 / Gauss-Kruger 4N|4284|tmerc lon_0=21 x_0=500000
-28465|Pulkovo 1942 / Gauss-Kruger 5N|4284|tmerc lon_0=27 x_0=500000
-28466|Pulkovo 1942 / Gauss-Kruger 6N|4284|tmerc lon_0=33 x_0=500000
-28467|Pulkovo 1942 / Gauss-Kruger 7N|4284|tmerc lon_0=39 x_0=500000
-28468|Pulkovo 1942 / Gauss-Kruger 8N|4284|tmerc lon_0=45 x_0=500000
-28469|Pulkovo 1942 / Gauss-Kruger 9N|4284|tmerc lon_0=51 x_0=500000
-28470|Pulkovo 1942 / Gauss-Kruger 10N|4284|tmerc lon_0=57 x_0=500000
-28471|Pulkovo 1942 / Gauss-Kruger 11N|4284|tmerc lon_0=63 x_0=500000
-28472|Pulkovo 1942 / Gauss-Kruger 12N|4284|tmerc lon_0=69 x_0=500000
-28473|Pulkovo 1942 / Gauss-Kruger 13N|4284|tmerc lon_0=75 x_0=500000
-28474|Pulkovo 1942 / Gauss-Kruger 14N|4284|tmerc lon_0=81 x_0=500000
-28475|Pulkovo 1942 / Gauss-Kruger 15N|4284|tmerc lon_0=87 x_0=500000
-28476|Pulkovo 1942 / Gauss-Kruger 16N|4284|tmerc lon_0=93 x_0=500000
-28477|Pulkovo 1942 / Gauss-Kruger 17N|4284|tmerc lon_0=99 x_0=500000
-28478|Pulkovo 1942 / Gauss-Kruger 18N|4284|tmerc lon_0=105 x_0=500000
-28479|Pulkovo 1942 / Gauss-Kruger 19N|4284|tmerc lon_0=111 x_0=500000
-28480|Pulkovo 1942 / Gauss-Kruger 20N|4284|tmerc lon_0=117 x_0=500000
-28481|Pulkovo 1942 / Gauss-Kruger 21N|4284|tmerc lon_0=123 x_0=500000
-28482|Pulkovo 1942 / Gauss-Kruger 22N|4284|tmerc lon_0=129 x_0=500000
-28483|Pulkovo 1942 / Gauss-Kruger 23N|4284|tmerc lon_0=135 x_0=500000
-28484|Pulkovo 1942 / Gauss-Kruger 24N|4284|tmerc lon_0=141 x_0=500000
-28485|Pulkovo 1942 / Gauss-Kruger 25N|4284|tmerc lon_0=147 x_0=500000
-28486|Pulkovo 1942 / Gauss-Kruger 26N|4284|tmerc lon_0=153 x_0=500000
-28487|Pulkovo 1942 / Gauss-Kruger 27N|4284|tmerc lon_0=159 x_0=500000
-28488|Pulkovo 1942 / Gauss-Kruger 28N|4284|tmerc lon_0=165 x_0=500000
-28489|Pulkovo 1942 / Gauss-Kruger 29N|4284|tmerc lon_0=171 x_0=500000
-28490|Pulkovo 1942 / Gauss-Kruger 30N|4284|tmerc lon_0=177 x_0=500000
-28491|Pulkovo 1942 / Gauss-Kruger 31N|4284|tmerc lon_0=-177 x_0=500000
-28492|Pulkovo 1942 / Gauss-Kruger 32N|4284|tmerc lon_0=-171 x_0=500000
+28402|Pulkovo 1942 / Gauss-Kruger zone 2|4284|tmerc lon_0=9 x_0=2500000|ne
+28403|Pulkovo 1942 / Gauss-Kruger zone 3|4284|tmerc lon_0=15 x_0=3500000|ne
+28404|Pulkovo 1942 / Gauss-Kruger zone 4|4284|tmerc lon_0=21 x_0=4500000|ne
+28405|Pulkovo 1942 / Gauss-Kruger zone 5|4284|tmerc lon_0=27 x_0=5500000|ne
+28406|Pulkovo 1942 / Gauss-Kruger zone 6|4284|tmerc lon_0=33 x_0=6500000|ne
+28407|Pulkovo 1942 / Gauss-Kruger zone 7|4284|tmerc lon_0=39 x_0=7500000|ne
+28408|Pulkovo 1942 / Gauss-Kruger zone 8|4284|tmerc lon_0=45 x_0=8500000|ne
+28409|Pulkovo 1942 / Gauss-Kruger zone 9|4284|tmerc lon_0=51 x_0=9500000|ne
+28410|Pulkovo 1942 / Gauss-Kruger zone 10|4284|tmerc lon_0=57 x_0=10500000|ne
+28411|Pulkovo 1942 / Gauss-Kruger zone 11|4284|tmerc lon_0=63 x_0=11500000|ne
+28412|Pulkovo 1942 / Gauss-Kruger zone 12|4284|tmerc lon_0=69 x_0=12500000|ne
+28413|Pulkovo 1942 / Gauss-Kruger zone 13|4284|tmerc lon_0=75 x_0=13500000|ne
+28414|Pulkovo 1942 / Gauss-Kruger zone 14|4284|tmerc lon_0=81 x_0=14500000|ne
+28415|Pulkovo 1942 / Gauss-Kruger zone 15|4284|tmerc lon_0=87 x_0=15500000|ne
+28416|Pulkovo 1942 / Gauss-Kruger zone 16|4284|tmerc lon_0=93 x_0=16500000|ne
+28417|Pulkovo 1942 / Gauss-Kruger zone 17|4284|tmerc lon_0=99 x_0=17500000|ne
+28418|Pulkovo 1942 / Gauss-Kruger zone 18|4284|tmerc lon_0=105 x_0=18500000|ne
+28419|Pulkovo 1942 / Gauss-Kruger zone 19|4284|tmerc lon_0=111 x_0=19500000|ne
+28420|Pulkovo 1942 / Gauss-Kruger zone 20|4284|tmerc lon_0=117 x_0=20500000|ne
+28421|Pulkovo 1942 / Gauss-Kruger zone 21|4284|tmerc lon_0=123 x_0=21500000|ne
+28422|Pulkovo 1942 / Gauss-Kruger zone 22|4284|tmerc lon_0=129 x_0=22500000|ne
+28423|Pulkovo 1942 / Gauss-Kruger zone 23|4284|tmerc lon_0=135 x_0=23500000|ne
+28424|Pulkovo 1942 / Gauss-Kruger zone 24|4284|tmerc lon_0=141 x_0=24500000|ne
+28425|Pulkovo 1942 / Gauss-Kruger zone 25|4284|tmerc lon_0=147 x_0=25500000|ne
+28426|Pulkovo 1942 / Gauss-Kruger zone 26|4284|tmerc lon_0=153 x_0=26500000|ne
+28427|Pulkovo 1942 / Gauss-Kruger zone 27|4284|tmerc lon_0=159 x_0=27500000|ne
+28428|Pulkovo 1942 / Gauss-Kruger zone 28|4284|tmerc lon_0=165 x_0=28500000|ne
+28429|Pulkovo 1942 / Gauss-Kruger zone 29|4284|tmerc lon_0=171 x_0=29500000|ne
+28430|Pulkovo 1942 / Gauss-Kruger zone 30|4284|tmerc lon_0=177 x_0=30500000|ne
+28431|Pulkovo 1942 / Gauss-Kruger zone 31|4284|tmerc lon_0=-177 x_0=31500000|ne
+28432|Pulkovo 1942 / Gauss-Kruger zone 32|4284|tmerc lon_0=-171 x_0=32500000|ne
+28462|Pulkovo 1942 / Gauss-Kruger 2N|4284|tmerc lon_0=9 x_0=500000|ne
+28463|Pulkovo 1942 / Gauss-Kruger 3N|4284|tmerc lon_0=15 x_0=500000|ne
+28464|Pulkovo 1942 / Gauss-Kruger 4N|4284|tmerc lon_0=21 x_0=500000|ne
+28465|Pulkovo 1942 / Gauss-Kruger 5N|4284|tmerc lon_0=27 x_0=500000|ne
+28466|Pulkovo 1942 / Gauss-Kruger 6N|4284|tmerc lon_0=33 x_0=500000|ne
+28467|Pulkovo 1942 / Gauss-Kruger 7N|4284|tmerc lon_0=39 x_0=500000|ne
+28468|Pulkovo 1942 / Gauss-Kruger 8N|4284|tmerc lon_0=45 x_0=500000|ne
+28469|Pulkovo 1942 / Gauss-Kruger 9N|4284|tmerc lon_0=51 x_0=500000|ne
+28470|Pulkovo 1942 / Gauss-Kruger 10N|4284|tmerc lon_0=57 x_0=500000|ne
+28471|Pulkovo 1942 / Gauss-Kruger 11N|4284|tmerc lon_0=63 x_0=500000|ne
+28472|Pulkovo 1942 / Gauss-Kruger 12N|4284|tmerc lon_0=69 x_0=500000|ne
+28473|Pulkovo 1942 / Gauss-Kruger 13N|4284|tmerc lon_0=75 x_0=500000|ne
+28474|Pulkovo 1942 / Gauss-Kruger 14N|4284|tmerc lon_0=81 x_0=500000|ne
+28475|Pulkovo 1942 / Gauss-Kruger 15N|4284|tmerc lon_0=87 x_0=500000|ne
+28476|Pulkovo 1942 / Gauss-Kruger 16N|4284|tmerc lon_0=93 x_0=500000|ne
+28477|Pulkovo 1942 / Gauss-Kruger 17N|4284|tmerc lon_0=99 x_0=500000|ne
+28478|Pulkovo 1942 / Gauss-Kruger 18N|4284|tmerc lon_0=105 x_0=500000|ne
+28479|Pulkovo 1942 / Gauss-Kruger 19N|4284|tmerc lon_0=111 x_0=500000|ne
+28480|Pulkovo 1942 / Gauss-Kruger 20N|4284|tmerc lon_0=117 x_0=500000|ne
+28481|Pulkovo 1942 / Gauss-Kruger 21N|4284|tmerc lon_0=123 x_0=500000|ne
+28482|Pulkovo 1942 / Gauss-Kruger 22N|4284|tmerc lon_0=129 x_0=500000|ne
+28483|Pulkovo 1942 / Gauss-Kruger 23N|4284|tmerc lon_0=135 x_0=500000|ne
+28484|Pulkovo 1942 / Gauss-Kruger 24N|4284|tmerc lon_0=141 x_0=500000|ne
+28485|Pulkovo 1942 / Gauss-Kruger 25N|4284|tmerc lon_0=147 x_0=500000|ne
+28486|Pulkovo 1942 / Gauss-Kruger 26N|4284|tmerc lon_0=153 x_0=500000|ne
+28487|Pulkovo 1942 / Gauss-Kruger 27N|4284|tmerc lon_0=159 x_0=500000|ne
+28488|Pulkovo 1942 / Gauss-Kruger 28N|4284|tmerc lon_0=165 x_0=500000|ne
+28489|Pulkovo 1942 / Gauss-Kruger 29N|4284|tmerc lon_0=171 x_0=500000|ne
+28490|Pulkovo 1942 / Gauss-Kruger 30N|4284|tmerc lon_0=177 x_0=500000|ne
+28491|Pulkovo 1942 / Gauss-Kruger 31N|4284|tmerc lon_0=-177 x_0=500000|ne
+28492|Pulkovo 1942 / Gauss-Kruger 32N|4284|tmerc lon_0=-171 x_0=500000|ne
 28600|Qatar 1974 / Qatar National Grid|4285|tmerc lat_0=24.45 lon_0=51.2166666666667 k=0.99999 x_0=200000 y_0=300000
 28991|Amersfoort / RD Old|4289|sterea lat_0=52.1561605555556 lon_0=5.38763888888889 k=0.9999079
 28992|Amersfoort / RD New|4289|sterea lat_0=52.1561605555556 lon_0=5.38763888888889 k=0.9999079 x_0=155000 y_0=463000
@@ -5630,8 +5630,8 @@ export const PROJECTED: string = `
 29635|Sudan / UTM zone 35N|4296|utm zone=35
 29636|Sudan / UTM zone 36N|4296|utm zone=36
 29700|Tananarive (Paris) / Laborde Grid|4810|omerc lat_0=-18.9 lonc=44.1 alpha=18.9 gamma=18.9 k=0.9995 x_0=400000 y_0=800000
-29701|Tananarive (Paris) / Laborde Grid|4810|labrd lat_0=-18.9 lon_0=44.1 azi=18.9 k=0.9995 x_0=400000 y_0=800000
-29702|Tananarive (Paris) / Laborde Grid approximation|4810|omerc lat_0=-18.9 lonc=44.1 alpha=18.9 gamma=18.9 k=0.9995 x_0=400000 y_0=800000
+29701|Tananarive (Paris) / Laborde Grid|4810|labrd lat_0=-18.9 lon_0=44.1 azi=18.9 k=0.9995 x_0=400000 y_0=800000|ne
+29702|Tananarive (Paris) / Laborde Grid approximation|4810|omerc lat_0=-18.9 lonc=44.1 alpha=18.9 gamma=18.9 k=0.9995 x_0=400000 y_0=800000|ne
 29738|Tananarive / UTM zone 38S|4297|utm zone=38 south
 29739|Tananarive / UTM zone 39S|4297|utm zone=39 south
 29849|Timbalai 1948 / UTM zone 49N|4298|utm zone=49
@@ -5644,25 +5644,25 @@ export const PROJECTED: string = `
 29901|OSNI 1952 / Irish National Grid|4188|tmerc lat_0=53.5 lon_0=-8 x_0=200000 y_0=250000
 29902|TM65 / Irish Grid|4299|tmerc lat_0=53.5 lon_0=-8 k=1.000035 x_0=200000 y_0=250000
 29903|TM75 / Irish Grid|4300|tmerc lat_0=53.5 lon_0=-8 k=1.000035 x_0=200000 y_0=250000
-30161|Tokyo / Japan Plane Rectangular CS I|4301|tmerc lat_0=33 lon_0=129.5 k=0.9999
-30162|Tokyo / Japan Plane Rectangular CS II|4301|tmerc lat_0=33 lon_0=131 k=0.9999
-30163|Tokyo / Japan Plane Rectangular CS III|4301|tmerc lat_0=36 lon_0=132.166666666667 k=0.9999
-30164|Tokyo / Japan Plane Rectangular CS IV|4301|tmerc lat_0=33 lon_0=133.5 k=0.9999
-30165|Tokyo / Japan Plane Rectangular CS V|4301|tmerc lat_0=36 lon_0=134.333333333333 k=0.9999
-30166|Tokyo / Japan Plane Rectangular CS VI|4301|tmerc lat_0=36 lon_0=136 k=0.9999
-30167|Tokyo / Japan Plane Rectangular CS VII|4301|tmerc lat_0=36 lon_0=137.166666666667 k=0.9999
-30168|Tokyo / Japan Plane Rectangular CS VIII|4301|tmerc lat_0=36 lon_0=138.5 k=0.9999
-30169|Tokyo / Japan Plane Rectangular CS IX|4301|tmerc lat_0=36 lon_0=139.833333333333 k=0.9999
-30170|Tokyo / Japan Plane Rectangular CS X|4301|tmerc lat_0=40 lon_0=140.833333333333 k=0.9999
-30171|Tokyo / Japan Plane Rectangular CS XI|4301|tmerc lat_0=44 lon_0=140.25 k=0.9999
-30172|Tokyo / Japan Plane Rectangular CS XII|4301|tmerc lat_0=44 lon_0=142.25 k=0.9999
-30173|Tokyo / Japan Plane Rectangular CS XIII|4301|tmerc lat_0=44 lon_0=144.25 k=0.9999
-30174|Tokyo / Japan Plane Rectangular CS XIV|4301|tmerc lat_0=26 lon_0=142 k=0.9999
-30175|Tokyo / Japan Plane Rectangular CS XV|4301|tmerc lat_0=26 lon_0=127.5 k=0.9999
-30176|Tokyo / Japan Plane Rectangular CS XVI|4301|tmerc lat_0=26 lon_0=124 k=0.9999
-30177|Tokyo / Japan Plane Rectangular CS XVII|4301|tmerc lat_0=26 lon_0=131 k=0.9999
-30178|Tokyo / Japan Plane Rectangular CS XVIII|4301|tmerc lat_0=20 lon_0=136 k=0.9999
-30179|Tokyo / Japan Plane Rectangular CS XIX|4301|tmerc lat_0=26 lon_0=154 k=0.9999
+30161|Tokyo / Japan Plane Rectangular CS I|4301|tmerc lat_0=33 lon_0=129.5 k=0.9999|ne
+30162|Tokyo / Japan Plane Rectangular CS II|4301|tmerc lat_0=33 lon_0=131 k=0.9999|ne
+30163|Tokyo / Japan Plane Rectangular CS III|4301|tmerc lat_0=36 lon_0=132.166666666667 k=0.9999|ne
+30164|Tokyo / Japan Plane Rectangular CS IV|4301|tmerc lat_0=33 lon_0=133.5 k=0.9999|ne
+30165|Tokyo / Japan Plane Rectangular CS V|4301|tmerc lat_0=36 lon_0=134.333333333333 k=0.9999|ne
+30166|Tokyo / Japan Plane Rectangular CS VI|4301|tmerc lat_0=36 lon_0=136 k=0.9999|ne
+30167|Tokyo / Japan Plane Rectangular CS VII|4301|tmerc lat_0=36 lon_0=137.166666666667 k=0.9999|ne
+30168|Tokyo / Japan Plane Rectangular CS VIII|4301|tmerc lat_0=36 lon_0=138.5 k=0.9999|ne
+30169|Tokyo / Japan Plane Rectangular CS IX|4301|tmerc lat_0=36 lon_0=139.833333333333 k=0.9999|ne
+30170|Tokyo / Japan Plane Rectangular CS X|4301|tmerc lat_0=40 lon_0=140.833333333333 k=0.9999|ne
+30171|Tokyo / Japan Plane Rectangular CS XI|4301|tmerc lat_0=44 lon_0=140.25 k=0.9999|ne
+30172|Tokyo / Japan Plane Rectangular CS XII|4301|tmerc lat_0=44 lon_0=142.25 k=0.9999|ne
+30173|Tokyo / Japan Plane Rectangular CS XIII|4301|tmerc lat_0=44 lon_0=144.25 k=0.9999|ne
+30174|Tokyo / Japan Plane Rectangular CS XIV|4301|tmerc lat_0=26 lon_0=142 k=0.9999|ne
+30175|Tokyo / Japan Plane Rectangular CS XV|4301|tmerc lat_0=26 lon_0=127.5 k=0.9999|ne
+30176|Tokyo / Japan Plane Rectangular CS XVI|4301|tmerc lat_0=26 lon_0=124 k=0.9999|ne
+30177|Tokyo / Japan Plane Rectangular CS XVII|4301|tmerc lat_0=26 lon_0=131 k=0.9999|ne
+30178|Tokyo / Japan Plane Rectangular CS XVIII|4301|tmerc lat_0=20 lon_0=136 k=0.9999|ne
+30179|Tokyo / Japan Plane Rectangular CS XIX|4301|tmerc lat_0=26 lon_0=154 k=0.9999|ne
 30200|Trinidad 1903 / Trinidad Grid|4302|cass lat_0=10.4416666666667 lon_0=-61.3333333333333 x_0=86501.46392052 y_0=65379.0134283 to_meter=0.201166195164
 30339|TC(1948) / UTM zone 39N|4303|utm zone=39
 30340|TC(1948) / UTM zone 40N|4303|utm zone=40
@@ -5676,40 +5676,40 @@ export const PROJECTED: string = `
 30732|Nord Sahara 1959 / UTM zone 32N|4307|utm zone=32
 30791|Nord Sahara 1959 / Nord Algerie|4307|lcc lat_1=36 lat_0=36 lon_0=2.7 k_0=0.999625544 x_0=500135 y_0=300090
 30792|Nord Sahara 1959 / Sud Algerie|4307|lcc lat_1=33.3 lat_0=33.3 lon_0=2.7 k_0=0.999625769 x_0=500135 y_0=300090
-30800|RT38 2.5 gon W|4308|tmerc lon_0=15.8082777777778 x_0=1500000
+30800|RT38 2.5 gon W|4308|tmerc lon_0=15.8082777777778 x_0=1500000|ne
 31028|Yoff / UTM zone 28N|4310|utm zone=28
 31121|Zanderij / UTM zone 21N|4311|utm zone=21
 31154|Zanderij / TM 54 NW|4311|tmerc lon_0=-54 k=0.9996 x_0=500000
 31170|Zanderij / Suriname Old TM|4311|tmerc lon_0=-55.6833333333333 k=0.9996 x_0=500000
 31171|Zanderij / Suriname TM|4311|tmerc lon_0=-55.6833333333333 k=0.9999 x_0=500000
-31251|MGI (Ferro) / Austria GK West Zone|4805|tmerc lon_0=28 y_0=-5000000
-31252|MGI (Ferro) / Austria GK Central Zone|4805|tmerc lon_0=31 y_0=-5000000
-31253|MGI (Ferro) / Austria GK East Zone|4805|tmerc lon_0=34 y_0=-5000000
-31254|MGI / Austria GK West|4312|tmerc lon_0=10.3333333333333 y_0=-5000000
-31255|MGI / Austria GK Central|4312|tmerc lon_0=13.3333333333333 y_0=-5000000
-31256|MGI / Austria GK East|4312|tmerc lon_0=16.3333333333333 y_0=-5000000
-31257|MGI / Austria GK M28|4312|tmerc lon_0=10.3333333333333 x_0=150000 y_0=-5000000
-31258|MGI / Austria GK M31|4312|tmerc lon_0=13.3333333333333 x_0=450000 y_0=-5000000
-31259|MGI / Austria GK M34|4312|tmerc lon_0=16.3333333333333 x_0=750000 y_0=-5000000
+31251|MGI (Ferro) / Austria GK West Zone|4805|tmerc lon_0=28 y_0=-5000000|ne
+31252|MGI (Ferro) / Austria GK Central Zone|4805|tmerc lon_0=31 y_0=-5000000|ne
+31253|MGI (Ferro) / Austria GK East Zone|4805|tmerc lon_0=34 y_0=-5000000|ne
+31254|MGI / Austria GK West|4312|tmerc lon_0=10.3333333333333 y_0=-5000000|ne
+31255|MGI / Austria GK Central|4312|tmerc lon_0=13.3333333333333 y_0=-5000000|ne
+31256|MGI / Austria GK East|4312|tmerc lon_0=16.3333333333333 y_0=-5000000|ne
+31257|MGI / Austria GK M28|4312|tmerc lon_0=10.3333333333333 x_0=150000 y_0=-5000000|ne
+31258|MGI / Austria GK M31|4312|tmerc lon_0=13.3333333333333 x_0=450000 y_0=-5000000|ne
+31259|MGI / Austria GK M34|4312|tmerc lon_0=16.3333333333333 x_0=750000 y_0=-5000000|ne
 31265|MGI / 3-degree Gauss zone 5|4312|tmerc lon_0=15 x_0=5500000
 31266|MGI / 3-degree Gauss zone 6|4312|tmerc lon_0=18 x_0=6500000
 31267|MGI / 3-degree Gauss zone 7|4312|tmerc lon_0=21 x_0=7500000
 31268|MGI / 3-degree Gauss zone 8|4312|tmerc lon_0=24 x_0=8500000
-31275|MGI / Balkans zone 5|4312|tmerc lon_0=15 k=0.9999 x_0=5500000
-31276|MGI / Balkans zone 6|4312|tmerc lon_0=18 k=0.9999 x_0=6500000
-31277|MGI / Balkans zone 7|4312|tmerc lon_0=21 k=0.9999 x_0=7500000
-31278|MGI / Balkans zone 8|4312|tmerc lon_0=21 k=0.9999 x_0=7500000
-31279|MGI / Balkans zone 8|4312|tmerc lon_0=24 k=0.9999 x_0=8500000
-31281|MGI (Ferro) / Austria West Zone|4805|tmerc lon_0=28
-31282|MGI (Ferro) / Austria Central Zone|4805|tmerc lon_0=31
-31283|MGI (Ferro) / Austria East Zone|4805|tmerc lon_0=34
-31284|MGI / Austria M28|4312|tmerc lon_0=10.3333333333333 x_0=150000
-31285|MGI / Austria M31|4312|tmerc lon_0=13.3333333333333 x_0=450000
-31286|MGI / Austria M34|4312|tmerc lon_0=16.3333333333333 x_0=750000
-31287|MGI / Austria Lambert|4312|lcc lat_0=47.5 lon_0=13.3333333333333 lat_1=49 lat_2=46 x_0=400000 y_0=400000
-31288|MGI (Ferro) / Austria zone M28|4805|tmerc lon_0=28 x_0=150000
-31289|MGI (Ferro) / Austria zone M31|4805|tmerc lon_0=31 x_0=450000
-31290|MGI (Ferro) / Austria zone M34|4805|tmerc lon_0=34 x_0=750000
+31275|MGI / Balkans zone 5|4312|tmerc lon_0=15 k=0.9999 x_0=5500000|ne
+31276|MGI / Balkans zone 6|4312|tmerc lon_0=18 k=0.9999 x_0=6500000|ne
+31277|MGI / Balkans zone 7|4312|tmerc lon_0=21 k=0.9999 x_0=7500000|ne
+31278|MGI / Balkans zone 8|4312|tmerc lon_0=21 k=0.9999 x_0=7500000|ne
+31279|MGI / Balkans zone 8|4312|tmerc lon_0=24 k=0.9999 x_0=8500000|ne
+31281|MGI (Ferro) / Austria West Zone|4805|tmerc lon_0=28|ne
+31282|MGI (Ferro) / Austria Central Zone|4805|tmerc lon_0=31|ne
+31283|MGI (Ferro) / Austria East Zone|4805|tmerc lon_0=34|ne
+31284|MGI / Austria M28|4312|tmerc lon_0=10.3333333333333 x_0=150000|ne
+31285|MGI / Austria M31|4312|tmerc lon_0=13.3333333333333 x_0=450000|ne
+31286|MGI / Austria M34|4312|tmerc lon_0=16.3333333333333 x_0=750000|ne
+31287|MGI / Austria Lambert|4312|lcc lat_0=47.5 lon_0=13.3333333333333 lat_1=49 lat_2=46 x_0=400000 y_0=400000|ne
+31288|MGI (Ferro) / Austria zone M28|4805|tmerc lon_0=28 x_0=150000|ne
+31289|MGI (Ferro) / Austria zone M31|4805|tmerc lon_0=31 x_0=450000|ne
+31290|MGI (Ferro) / Austria zone M34|4805|tmerc lon_0=34 x_0=750000|ne
 31291|MGI (Ferro) / Austria West Zone|4805|tmerc lon_0=28
 31292|MGI (Ferro) / Austria Central Zone|4805|tmerc lon_0=31
 31293|MGI (Ferro) / Austria East Zone|4805|tmerc lon_0=34
@@ -5724,14 +5724,14 @@ export const PROJECTED: string = `
 31463|DHDN / 3-degree Gauss zone 3|4314|tmerc lon_0=9 x_0=3500000
 31464|DHDN / 3-degree Gauss zone 4|4314|tmerc lon_0=12 x_0=4500000
 31465|DHDN / 3-degree Gauss zone 5|4314|tmerc lon_0=15 x_0=5500000
-31466|DHDN / 3-degree Gauss-Kruger zone 2|4314|tmerc lon_0=6 x_0=2500000
-31467|DHDN / 3-degree Gauss-Kruger zone 3|4314|tmerc lon_0=9 x_0=3500000
-31468|DHDN / 3-degree Gauss-Kruger zone 4|4314|tmerc lon_0=12 x_0=4500000
-31469|DHDN / 3-degree Gauss-Kruger zone 5|4314|tmerc lon_0=15 x_0=5500000
+31466|DHDN / 3-degree Gauss-Kruger zone 2|4314|tmerc lon_0=6 x_0=2500000|ne
+31467|DHDN / 3-degree Gauss-Kruger zone 3|4314|tmerc lon_0=9 x_0=3500000|ne
+31468|DHDN / 3-degree Gauss-Kruger zone 4|4314|tmerc lon_0=12 x_0=4500000|ne
+31469|DHDN / 3-degree Gauss-Kruger zone 5|4314|tmerc lon_0=15 x_0=5500000|ne
 31528|Conakry 1905 / UTM zone 28N|4315|utm zone=28
 31529|Conakry 1905 / UTM zone 29N|4315|utm zone=29
 31600|Dealul Piscului 1930 / Stereo 33|4316|sterea lat_0=45.9 lon_0=25.3924658888889 k=0.9996667 x_0=500000 y_0=500000
-31700|Dealul Piscului 1970/ Stereo 70|4317|sterea lat_0=46 lon_0=25 k=0.99975 x_0=500000 y_0=500000
+31700|Dealul Piscului 1970/ Stereo 70|4317|sterea lat_0=46 lon_0=25 k=0.99975 x_0=500000 y_0=500000|ne
 31838|NGN / UTM zone 38N|4318|utm zone=38
 31839|NGN / UTM zone 39N|4318|utm zone=39
 31900|KUDAMS / KTM|4319|tmerc lon_0=48 k=0.9996 x_0=500000
@@ -6224,7 +6224,7 @@ export const PROJECTED: string = `
 32658|WGS 84 / UTM zone 58N|4326|utm zone=58
 32659|WGS 84 / UTM zone 59N|4326|utm zone=59
 32660|WGS 84 / UTM zone 60N|4326|utm zone=60
-32661|WGS 84 / UPS North (N,E)|4326|stere lat_0=90 k=0.994 x_0=2000000 y_0=2000000
+32661|WGS 84 / UPS North (N,E)|4326|stere lat_0=90 k=0.994 x_0=2000000 y_0=2000000|N:south 180,E:south 90
 32662|WGS 84 / Plate Carree|4326|eqc lat_ts=0
 32663|WGS 84 / World Equidistant Cylindrical|4326|eqc lat_ts=0
 32664|WGS 84 / BLM 14N (ftUS)|4326|tmerc lon_0=-99 k=0.9996 x_0=500000.001016002 units=us-ft
@@ -6291,7 +6291,7 @@ export const PROJECTED: string = `
 32758|WGS 84 / UTM zone 58S|4326|utm zone=58 south
 32759|WGS 84 / UTM zone 59S|4326|utm zone=59 south
 32760|WGS 84 / UTM zone 60S|4326|utm zone=60 south
-32761|WGS 84 / UPS South (N,E)|4326|stere lat_0=-90 k=0.994 x_0=2000000 y_0=2000000
+32761|WGS 84 / UPS South (N,E)|4326|stere lat_0=-90 k=0.994 x_0=2000000 y_0=2000000|N:north 0,E:north 90
 32766|WGS 84 / TM 36 SE|4326|tmerc lon_0=36 k=0.9996 x_0=500000 y_0=10000000
 900913|Google Maps Global Mercator|4326|merc lat_ts=0 nadgrids=@null
 ESRI:26788|NAD_1927_StatePlane_Michigan_North_FIPS_2111|4267|lcc lat_0=44.7833333333333 lon_0=-87 lat_1=45.4833333333333 lat_2=47.0833333333333 x_0=609601.219202438 units=us-ft
@@ -6367,11 +6367,11 @@ ESRI:102013|Europe_Albers_Equal_Area_Conic|4230|aea lat_0=30 lon_0=10 lat_1=43 l
 ESRI:102014|Europe_Lambert_Conformal_Conic|4230|lcc lat_0=30 lon_0=10 lat_1=43 lat_2=62
 ESRI:102015|South_America_Lambert_Conformal_Conic|4618|lcc lat_0=-32 lon_0=-60 lat_1=-5 lat_2=-42
 ESRI:102016|North_Pole_Azimuthal_Equidistant|4326|aeqd lat_0=90
-ESRI:102017|North_Pole_Lambert_Azimuthal_Equal_Area|4326|laea lat_0=90
-ESRI:102018|North_Pole_Stereographic|4326|stere lat_0=90
+ESRI:102017|North_Pole_Lambert_Azimuthal_Equal_Area|4326|laea lat_0=90|E:south 90,N:south 180
+ESRI:102018|North_Pole_Stereographic|4326|stere lat_0=90|E:south 90,N:south 180
 ESRI:102019|South_Pole_Azimuthal_Equidistant|4326|aeqd lat_0=-90
-ESRI:102020|South_Pole_Lambert_Azimuthal_Equal_Area|4326|laea lat_0=-90
-ESRI:102021|South_Pole_Stereographic|4326|stere lat_0=-90
+ESRI:102020|South_Pole_Lambert_Azimuthal_Equal_Area|4326|laea lat_0=-90|E:north 90,N:north 0
+ESRI:102021|South_Pole_Stereographic|4326|stere lat_0=-90|E:north 90,N:north 0
 ESRI:102022|Africa_Albers_Equal_Area_Conic|4326|aea lon_0=25 lat_1=20 lat_2=-23
 ESRI:102023|Africa_Equidistant_Conic|4326|eqdc lon_0=25 lat_1=20 lat_2=-23
 ESRI:102024|Africa_Lambert_Conformal_Conic|4326|lcc lon_0=25 lat_1=20 lat_2=-23

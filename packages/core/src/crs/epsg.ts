@@ -23,6 +23,16 @@ export interface ProjectedEntry {
   readonly base: number;
   /** PROJ parameters without `proj=`, e.g. `"utm zone=33"`. */
   readonly projection: string;
+  /** EPSG's axes in their order, where they are not those of PROJ's string; see {@link ProjectedAxis}. */
+  readonly axes: readonly ProjectedAxis[] | null;
+}
+
+/** An axis as EPSG defines it; around a pole easting and northing both run north or south, along a meridian each. */
+export interface ProjectedAxis {
+  readonly along: "east" | "north";
+  readonly direction: "east" | "north" | "south";
+  /** Degrees, or null away from the poles. */
+  readonly meridian: number | null;
 }
 
 /** A published way from a datum to WGS 84. */
@@ -69,6 +79,11 @@ export function geographicEntry(code: number): GeographicEntry | null {
 /** All geographic systems. */
 export function geographicEntries(): Iterable<GeographicEntry> {
   return tables().geographic.values();
+}
+
+/** The projected system of a code, or null. */
+export function projectedEntry(code: number): ProjectedEntry | null {
+  return tables().projected.get(String(code)) ?? null;
 }
 
 /** All projected systems. */
@@ -126,16 +141,29 @@ function readGeographic(): Map<number, GeographicEntry> {
 
 function readProjected(): Map<string, ProjectedEntry> {
   const entries = new Map<string, ProjectedEntry>();
-  for (const [code, name, base, projection] of lines(PROJECTED)) {
+  for (const [code, name, base, projection, axes] of lines(PROJECTED)) {
     entries.set(code!, {
       code: code!.startsWith("ESRI:") ? code! : Number(code),
       name: name!,
       base: Number(base),
       projection: projection!,
+      axes: axes === undefined ? null : readAxes(axes),
     });
   }
   return entries;
 }
+
+/** `ne`, or `E:north 90,N:north 180`. */
+function readAxes(text: string): ProjectedAxis[] {
+  if (text === "ne") return [NORTH, EAST];
+  return text.split(",").map((axis) => {
+    const [name, direction, meridian] = axis.split(/[: ]/);
+    return { along: name === "E" ? "east" : "north", direction: direction === "north" ? "north" : "south", meridian: Number(meridian) };
+  });
+}
+
+const NORTH: ProjectedAxis = { along: "north", direction: "north", meridian: null };
+const EAST: ProjectedAxis = { along: "east", direction: "east", meridian: null };
 
 function readShifts(): Map<number, Shift[]> {
   const found = new Map<number, Shift[]>();

@@ -1,6 +1,7 @@
 /** Reference systems as PROJJSON (proj.org/specifications/projjson.html), which GeoParquet holds. */
 
 import type { Crs } from "./crs.ts";
+import { projectedEntry } from "./epsg.ts";
 import { type GeodeticNames, geodeticNames } from "./geodetic.ts";
 import type { Method, MethodParameter } from "./methods.ts";
 import { parseCrs } from "./parse.ts";
@@ -13,8 +14,9 @@ export type ProjJson = Readonly<Record<string, unknown>>;
 const SCHEMA = "https://proj.org/schemas/v0.7/projjson.schema.json";
 
 /**
- * The PROJJSON of a system. Axes of projected systems are x before y, as coordinates are here; those of geographic systems
- * with a code stand in EPSG's order, latitude first, which changes nothing in a GeoParquet: its coordinates are always x, y.
+ * The PROJJSON of a system. Axes of systems with a code stand in EPSG's order, some of which have latitude or northing first: with others
+ * PROJ takes them for another system. It changes nothing in a GeoParquet, whose coordinates are always x, y. Axes of systems without a code
+ * are x before y.
  *
  * @throws CRS_UNKNOWN when the projection has no name in WKT
  */
@@ -85,6 +87,14 @@ function projectedAxes(crs: Crs, unit: unknown): ProjJson[] {
     w: { name: "Westing", abbreviation: "W", direction: "west", unit },
     s: { name: "Southing", abbreviation: "S", direction: "south", unit },
   };
+  const known = crs.epsg === null ? null : (projectedEntry(crs.epsg)?.axes ?? null);
+  if (known !== null) {
+    return known.map(({ along, direction, meridian }) => ({
+      ...(along === "east" ? directions["e"] : directions["n"]),
+      direction,
+      ...(meridian === null ? {} : { meridian: { longitude: meridian } }),
+    }));
+  }
   const [first, second] = parseProjString(crs.proj).get("axis") ?? "enu";
   return [directions[first!]!, directions[second!]!];
 }
