@@ -45,7 +45,7 @@ function hintsIn(path: string): Hint[] {
   };
   const visit = (node: ts.Node): void => {
     const assigned = ts.isPropertyAssignment(node) || ts.isVariableDeclaration(node) || ts.isParameter(node) ? node : null;
-    if (assigned?.initializer && assigned.name.getText() === "hint") gather(assigned.initializer);
+    if (assigned?.initializer && /^hints?$/.test(assigned.name.getText())) gather(assigned.initializer);
     if (ts.isCallExpression(node)) {
       const argument = node.arguments[takers.get(node.expression.getText().replace("this.", "")) ?? -1];
       if (argument) gather(argument);
@@ -59,10 +59,14 @@ function hintsIn(path: string): Hint[] {
 
 const hints = sources.flatMap(hintsIn);
 
-/** What looks like an option of TypeScript outside backticks: `cellSize`, `overwrite: true`, `format: "tiff"`. */
+/** What looks like an option of TypeScript outside backticks: `cellSize`, `overwrite: true`, `format: "tiff"`, device "cpu". */
 function bareOption(text: string): string | null {
-  const prose = text.replace(/`[^`]*`/g, "");
-  return /\b[a-z]+[A-Z][A-Za-z]*\b(?!\(|")|\b[a-z]+: (true|false|["[{\d])/.exec(prose)?.[0] ?? null;
+  const prose = text.replace(/`[^`]*`|\b(cuDNN|macOS)\b/g, "");
+  return (
+    /\b[a-z]+[A-Z][A-Za-z]*\b(?!\(|")|\b[a-z]+: (true|false|["[{\d])|\b(device|format|task|split|loss|blend|merge|method|weights|backbone) "/.exec(
+      prose,
+    )?.[0] ?? null
+  );
 }
 
 test("finds hints, and options outside backticks", () => {
@@ -70,6 +74,7 @@ test("finds hints, and options outside backticks", () => {
   expect(hints.filter(({ text }) => text.includes("`cellSize"))).not.toEqual([]);
   expect(bareOption("Give cellSize in metres.")).toBe("cellSize");
   expect(bareOption("Replace it with overwrite: true.")).toBe("overwrite: true");
+  expect(bareOption('Or use device "cpu".')).toBe('device "');
   expect(bareOption('Use `format: "tiff"`, or call lrFind().')).toBeNull();
 });
 

@@ -236,7 +236,7 @@ export function onnxBackend(): OnnxBackend {
       "KERNEL_MISSING",
       "the engine's own operations are recorded for ONNX Runtime; device tensorflow runs tfjs's operations only",
       {
-        hint: 'Use device "cpu", or write the function with operations of tfjs.',
+        hint: 'Use `device: "cpu"`, or write the function with operations of tfjs.',
       },
     );
   }

@@ -118,7 +118,7 @@ export function unavailable(
 ): GeoLearnError {
   const reasons = passedOver.map((each) => (passedOver.length > 1 ? `${each.device}: ${each.reason.trim()}` : each.reason.trim()));
   return new GeoLearnError("DEVICE_UNAVAILABLE", `device ${device} cannot be used: ${reasons.join("; ") || "unknown"}`, {
-    hint: `${platform.hints[device] ?? ""} Or use device "cpu" or "auto".`.trim(),
+    hint: `${platform.hints[device] ?? ""} Or use \`device: "cpu"\` or \`device: "auto"\`.`.trim(),
     data: { device, passedOver },
   });
 }

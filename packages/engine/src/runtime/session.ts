@@ -168,7 +168,7 @@ export class GraphRunner implements Materializer {
     const reason = await this.lost();
     if (reason === null) throw error;
     throw new GeoLearnError("DEVICE_LOST", `the device stopped working: ${reason.trim()}`, {
-      hint: 'Restart the process and go on from the last checkpoint (resume), on this device or with device "cpu".',
+      hint: 'Restart the process and go on from the last checkpoint (`resume`), on this device or with `device: "cpu"`.',
       cause: error,
     });
   }

@@ -21,7 +21,7 @@ export async function startTensorflow(threads: number): Promise<EngineInfo> {
     }
   }
   throw new GeoLearnError("DEVICE_UNAVAILABLE", `device tensorflow cannot be used: ${reasons.join("; ")}`, {
-    hint: 'Install the optional peer `@tensorflow/tfjs-node` 4.22.0, or use device "cpu", which needs nothing else.',
+    hint: 'Install the optional peer `@tensorflow/tfjs-node` 4.22.0, or use `device: "cpu"`, which needs nothing else.',
     data: { device: "tensorflow" },
   });
 }
