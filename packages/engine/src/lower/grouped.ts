@@ -67,6 +67,34 @@ function paddedRows(graph: Lowering, x: Value, rows: number, columns: number, pa
   );
 }
 
+/** Channels of a group from which products of matrices are faster than a convolution with filters as large as images. */
+const WORTH_PRODUCTS = 4;
+
+/**
+ * A product of matrices per image, group and row of the kernel: the columns' offsets lie beside the channels, `[kernel width * in / groups,
+ * pixels]` against `[out / groups, pixels]`.
+ */
+function filterGradByProducts(graph: Lowering, image: string, value: Value, dy: Value, geometry: GroupedGeometry): string {
+  const { strides, dilations, groups } = geometry;
+  const [kh, kw, each, out] = value.shape as unknown as Image;
+  const [n, ho, wo] = dy.shape as unknown as Image;
+  const rows = (ho - 1) * strides[0] + (kh - 1) * dilations[0] + 1;
+  const shifted = Array.from({ length: kw }, (_, at) => {
+    const columns = graph.slice(image, [3], [at * dilations[1]], [at * dilations[1] + (wo - 1) * strides[1] + 1], [strides[1]]);
+    return graph.reshape(columns, [n, groups, each, rows, wo]);
+  });
+  const beside = kw === 1 ? shifted[0]! : graph.op("Concat", shifted, { axis: 2 });
+  const weights = graph.reshape(graph.channelsFirst(dy), [n * groups, out / groups, ho * wo]);
+  const found = Array.from({ length: kh }, (_, at) => {
+    const [from, to] = [at * dilations[0], at * dilations[0] + (ho - 1) * strides[0] + 1];
+    const pixels = graph.reshape(graph.slice(beside, [3], [from], [to], [strides[0]]), [n * groups, kw * each, ho * wo]);
+    const products = graph.reshape(graph.product(pixels, weights, { transB: 3 }), [n, groups * kw, each, out / groups]);
+    return n === 1 ? products : graph.op("ReduceSum", [products, graph.ints([0])], { keepdims: 1 });
+  });
+  const all = graph.reshape(kh === 1 ? found[0]! : graph.op("Concat", found, { axis: 0 }), [kh, groups, kw, each, out / groups]);
+  return graph.reshape(graph.op("Transpose", [all], { perm: [0, 2, 3, 1, 4] }), value.shape);
+}
+
 /**
  * One convolution in as many groups, images being the channels of each group: x as `[in / groups, groups * N, ...]` against dy as
  * `[out, N, ...]`, strides and dilations exchanged.
@@ -81,7 +109,9 @@ const filterGrad: LoweringRule = (graph, value) => {
   const [n, ho, wo] = dy.shape as unknown as Image;
   const rows = (ho - 1) * strides[0] + (kh - 1) * dilations[0] + 1;
   const columns = (wo - 1) * strides[1] + (kw - 1) * dilations[1] + 1;
-  const padded = graph.reshape(paddedRows(graph, x, rows, columns, pads), [n, groups, each, rows, columns]);
+  const whole = paddedRows(graph, x, rows, columns, pads);
+  if (each >= WORTH_PRODUCTS) return { name: filterGradByProducts(graph, whole, value, dy, geometry), layout: "natural" };
+  const padded = graph.reshape(whole, [n, groups, each, rows, columns]);
   const image = graph.reshape(graph.op("Transpose", [padded], { perm: [2, 1, 0, 3, 4] }), [each, groups * n, rows, columns]);
   const source = graph.channelsFirst(dy);
   const filter = n === 1 ? graph.reshape(source, [out, 1, ho, wo]) : graph.op("Transpose", [source], { perm: [1, 0, 2, 3] });
