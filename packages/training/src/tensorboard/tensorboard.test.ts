@@ -16,7 +16,7 @@ import { EventFile } from "./event-file.ts";
 
 const root = fileURLToPath(new URL("../../../../", import.meta.url));
 const script = fileURLToPath(new URL("../testing/killed-run.ts", import.meta.url));
-const peers = process.env["GEOLEARN_PEERS"] ?? `${root}../.venv-peers/bin/python`;
+const peers = join(process.env["GEOLEARN_PEERS"] ?? join(root, "../.venv-peers"), "bin/python");
 const withPeers = existsSync(peers) && spawnSync(peers, ["-c", "import tensorboard"]).status === 0;
 if (!withPeers) process.stdout.write("tensorboard: its own reader is not asked, no Python environment with it (GEOLEARN_PEERS)\n");
 
