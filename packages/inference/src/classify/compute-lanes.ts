@@ -34,7 +34,8 @@ interface Lane {
 export class ComputeLanes {
   readonly #lanes: Lane[] = [];
   readonly #stop = new Int32Array(new SharedArrayBuffer(4));
-  #frame: NetworkFrame = { stride: 1, margin: 0 };
+  /** Set before start() gives the lanes out. */
+  #frame!: NetworkFrame;
   #nextId = 1;
   #closed: unknown = null;
 

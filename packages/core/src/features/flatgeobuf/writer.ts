@@ -6,9 +6,10 @@
 import type { Geometry } from "geojson";
 
 import type { Crs } from "../../crs/crs.ts";
-import { AppendFile } from "../append-file.ts";
-import { FeatureSpool, spooledGeometry } from "../feature-spool.ts";
+import type { AppendFile } from "../append-file.ts";
+import { type FeatureSpool, spooledGeometry } from "../feature-spool.ts";
 import type { Feature } from "../features.ts";
+import { writeSpooled } from "../write-spooled.ts";
 import { encodeFeature, encodeHeader } from "./encode.ts";
 import { MAGIC } from "./schema.ts";
 import { treeBytes } from "./tree-layout.ts";
@@ -32,19 +33,7 @@ const BATCH_BYTES = 1 << 26;
 
 /** Writes features and returns how many. @throws CRS_UNKNOWN, WRITE_FAILED, DISK_FULL */
 export async function writeFlatGeobuf(features: AsyncIterable<Feature>, path: string, options: FlatGeobufWriteOptions): Promise<number> {
-  const spool = await FeatureSpool.fill(features, path, options.signal);
-  try {
-    const file = await AppendFile.create(path);
-    try {
-      await writeFile(spool, file, options);
-      await file.commit();
-    } finally {
-      await file.abort();
-    }
-    return spool.count;
-  } finally {
-    await spool.close();
-  }
+  return writeSpooled(features, path, options.signal, (spool, file) => writeFile(spool, file, options));
 }
 
 async function writeFile(

@@ -7,11 +7,12 @@ import type { ByteWriter as Bytes, ColumnSource, SchemaElement } from "hyparquet
 
 import type { Crs } from "../../crs/crs.ts";
 import { crsToProjJson } from "../../crs/to-projjson.ts";
-import { AppendFile } from "../append-file.ts";
-import { FeatureSpool, type SpooledFeature, type SpooledField } from "../feature-spool.ts";
+import type { AppendFile } from "../append-file.ts";
+import type { FeatureSpool, SpooledFeature, SpooledField } from "../feature-spool.ts";
 import type { FieldType } from "../field-types.ts";
 import type { Feature, FieldValue } from "../features.ts";
 import { uniqueNames } from "../unique-names.ts";
+import { writeSpooled } from "../write-spooled.ts";
 
 /** Options of the writer. */
 export interface GeoParquetWriteOptions {
@@ -27,19 +28,7 @@ const SIDES = ["xmin", "ymin", "xmax", "ymax"] as const;
 
 /** Writes features and returns how many. @throws CRS_UNKNOWN, WRITE_FAILED, DISK_FULL */
 export async function writeGeoParquet(features: AsyncIterable<Feature>, path: string, options: GeoParquetWriteOptions): Promise<number> {
-  const spool = await FeatureSpool.fill(features, path, options.signal);
-  try {
-    const file = await AppendFile.create(path);
-    try {
-      await writeFile(spool, file, options);
-      await file.commit();
-    } finally {
-      await file.abort();
-    }
-    return spool.count;
-  } finally {
-    await spool.close();
-  }
+  return writeSpooled(features, path, options.signal, (spool, file) => writeFile(spool, file, options));
 }
 
 async function writeFile(spool: FeatureSpool, file: AppendFile, { crs, signal }: GeoParquetWriteOptions): Promise<void> {
