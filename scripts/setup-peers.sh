@@ -10,8 +10,8 @@ zoo=
 dir=${1:-${GEOLEARN_PEERS:-../.venv-peers}}
 [ -x "$dir/bin/python" ] || python3 -m venv "$dir"
 "$dir/bin/pip" install -q --disable-pip-version-check torch==2.13.0 numpy
-"$dir/bin/pip" install -q --disable-pip-version-check rasterio shapely scikit-learn onnx onnxruntime rio-cogeo pyproj pyogrio geopandas pyarrow tensorboard safetensors stac-model nbclient nbformat
+"$dir/bin/pip" install -q --disable-pip-version-check rasterio shapely scikit-learn onnx onnxruntime rio-cogeo pyproj pyogrio geopandas pyarrow tensorboard safetensors stac-model nbclient nbformat pycocotools
 # Apart from the others, without what they depend on (another PyTorch, TensorFlow): see tests/oracles/zoo.py.
 [ -z "$zoo" ] || "$dir/bin/pip" install -q --disable-pip-version-check --no-deps --upgrade --target "$dir/zoo" torchvision==0.28.0 timm==1.0.31 \
-  segmentation-models-pytorch==0.6.0 tensorflowjs==4.22.0 pillow "huggingface_hub<1" tqdm requests urllib3 idna charset_normalizer pyyaml
+  segmentation-models-pytorch==0.6.0 tensorflowjs==4.22.0 pillow "huggingface_hub<1" tqdm requests urllib3 idna charset_normalizer pyyaml ensemble-boxes==1.0.9
 echo "$dir/bin/python"
