@@ -66,6 +66,22 @@ export { type Validity, requireValid, validGeometry } from "./features/valid.ts"
 export { rightHanded, ringArea } from "./features/winding.ts";
 export { type FeatureFormat, isFeaturePath } from "./features/formats.ts";
 
+// boxes and masks of objects
+export { type BoxArray, boxArea, boxCoverage, boxIou, boxIous } from "./boxes/boxes.ts";
+export { type NmsOptions, nms } from "./boxes/nms.ts";
+export { type FuseBoxesOptions, type ScoredBoxes, fuseBoxes } from "./boxes/fuse-boxes.ts";
+export {
+  type RleMask,
+  decodeMask,
+  encodeMask,
+  maskArea,
+  maskBounds,
+  maskFromText,
+  maskIntersection,
+  maskIou,
+  maskToText,
+} from "./boxes/rle-mask.ts";
+
 // statistics and metrics
 export {
   type BandStatistics,
@@ -76,6 +92,28 @@ export {
 } from "./statistics.ts";
 export { type ConfusionMatrix, countPixels, createConfusionMatrix, mergeConfusion } from "./metrics/confusion.ts";
 export { type ClassMetrics, type PixelMetrics, pixelMetrics } from "./metrics/pixel-metrics.ts";
+export { type PrecisionRecall, precisionRecall } from "./metrics/precision-recall.ts";
+export { cohenKappa } from "./metrics/kappa.ts";
+export { topKAccuracy } from "./metrics/top-k.ts";
+export type { ImageObjects, IouOf, PredictedObjects, TruthObjects } from "./metrics/objects.ts";
+export {
+  type CocoClassMetrics,
+  type CocoFigures,
+  type CocoMetrics,
+  type CocoOptions,
+  CocoEvaluation,
+  cocoMetrics,
+} from "./metrics/coco-metrics.ts";
+export { type VocAp, type VocApOptions, vocAp } from "./metrics/voc-ap.ts";
+export { type ApMethod, averagePrecision, precisionRecallCurve } from "./metrics/average-precision.ts";
+export {
+  type CountDetectionsOptions,
+  type DetectionCounts,
+  type DetectionMetrics,
+  countDetections,
+  createDetectionConfusion,
+  detectionCounts,
+} from "./metrics/detection-confusion.ts";
 
 // images
 export { type PixelImage, encodePng } from "./image/png.ts";

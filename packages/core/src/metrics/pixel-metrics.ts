@@ -12,19 +12,15 @@
 import type { ClassDefinition } from "../classes.ts";
 import { GeoLearnError } from "../errors.ts";
 import type { ConfusionMatrix } from "./confusion.ts";
+import { cohenKappa } from "./kappa.ts";
+import { type PrecisionRecall, precisionRecall, share } from "./precision-recall.ts";
 
 /** Accuracy of one class. */
-export interface ClassMetrics {
+export interface ClassMetrics extends PrecisionRecall {
   readonly value: number;
   readonly name: string;
   /** Intersection over union: TP / (TP + FP + FN). */
   readonly iou: number | null;
-  /** TP / (TP + FP), the user's accuracy. */
-  readonly precision: number | null;
-  /** TP / (TP + FN), the producer's accuracy. */
-  readonly recall: number | null;
-  /** 2 TP / (2 TP + FP + FN), which is also the Dice coefficient. */
-  readonly f1: number | null;
   /** Pixels of the class in the truth. */
   readonly truthPixels: number;
   /** Pixels given the class. */
@@ -77,9 +73,7 @@ export function pixelMetrics(matrix: ConfusionMatrix, classes: readonly ClassDef
       value,
       name,
       iou: share(hits, union),
-      precision: share(hits, predicted[k]!),
-      recall: share(hits, truth[k]!),
-      f1: share(2 * hits, truth[k]! + predicted[k]!),
+      ...precisionRecall(hits, predicted[k]!, truth[k]!),
       truthPixels: truth[k]!,
       predictedPixels: predicted[k]!,
     };
@@ -87,22 +81,10 @@ export function pixelMetrics(matrix: ConfusionMatrix, classes: readonly ClassDef
   return {
     pixelAccuracy: share(right, pixels),
     meanIou: mean(perClass.map(({ iou }) => iou)),
-    kappa: kappa(right, pixels, truth, predicted),
+    kappa: cohenKappa(matrix),
     pixels,
     classes: perClass,
   };
-}
-
-/** (observed - chance) / (1 - chance) (Cohen 1960). */
-function kappa(right: number, pixels: number, truth: Float64Array, predicted: Float64Array): number | null {
-  if (pixels === 0) return null;
-  let chance = 0;
-  for (let k = 0; k < truth.length; k++) chance += (truth[k]! / pixels) * (predicted[k]! / pixels);
-  return chance === 1 ? null : (right / pixels - chance) / (1 - chance);
-}
-
-function share(part: number, whole: number): number | null {
-  return whole === 0 ? null : part / whole;
 }
 
 function mean(values: readonly (number | null)[]): number | null {
