@@ -9,6 +9,14 @@ Reads one JSON command from standard input, prints one JSON answer.
       mean, standard deviation, minimum and maximum per band in float64
   {"do": "buffer", "geometry": ..., "radius": 3.5, "shape": [h, w], "transform": [a, b, c, d, e, f]}
       pixels of shapely's buffer, as a list of positions
+  {"do": "clip", "polygons": [[ring, hole, ...], ...], "width": w, "height": h, "ours": [[ring, ...], ...]}
+      area and bounds of every polygon inside the rectangle, and the area by which our rings differ from it
+  {"do": "objects", "chips": DIR, "features": [{"geometry": ..., "value": 1}], "min_overlap": 0.3}
+      [stem, value, box, area in map units] of every feature a chip shows, from the chips' own grids
+  {"do": "masks", "chips": DIR, "features": [...], "min_overlap": 0.3}
+      compares every mask of labels/<value>/ with features burnt one after another and numbered anew
+  {"do": "voc", "chips": DIR}
+      [stem, name, box as written] of every object in the XML files below a folder
 """
 import json, pathlib, sys
 import numpy as np, rasterio
@@ -66,4 +74,56 @@ elif c["do"] == "buffer":
     grown = shape(c["geometry"]).buffer(c["radius"])
     grid = rasterize([grown], c["shape"], transform=Affine(*c["transform"]))
     answer = {"pixels": [int(i) for i in np.flatnonzero(grid)], "area": grown.area}
+elif c["do"] == "clip":
+    from shapely.geometry import Polygon, box
+    from shapely import make_valid
+    frame = box(0, 0, c["width"], c["height"])
+    answer = []
+    for polygon, ours in zip(c["polygons"], c["ours"]):
+        part = Polygon(polygon[0], polygon[1:]).intersection(frame)
+        covered = Polygon()
+        for ring in ours:  # even-odd: holes lie in shells
+            covered = covered.symmetric_difference(make_valid(Polygon(ring)))
+        answer.append({"area": part.area, "bounds": list(part.bounds) if part.area > 0 else [], "differs": covered.symmetric_difference(part).area})
+elif c["do"] in ("objects", "masks"):
+    from shapely.geometry import box, shape
+    from shapely.affinity import affine_transform
+    rows, wrong, masks = [], 0, 0
+    for path in chips(c["chips"]):
+        with rasterio.open(path) as f:
+            size, t = (f.height, f.width), f.transform
+        i = ~t
+        frame = box(0, 0, size[1], size[0])
+        shown = []
+        for feature in c["features"]:
+            own = affine_transform(shape(feature["geometry"]), [i.a, i.b, i.d, i.e, i.c, i.f])
+            part = own.intersection(frame)
+            if part.area > 0 and part.area / own.area >= c["min_overlap"]:
+                shown.append(feature)
+                rows.append([path.stem, feature["value"], list(part.bounds), part.area * abs(t.determinant)])
+        if c["do"] == "masks":
+            for value in sorted({f["value"] for f in c["features"]}):
+                own = [(f["geometry"], n + 1) for n, f in enumerate(f for f in shown if f["value"] == value)]
+                peer = rasterize(own, size, transform=t, dtype="int32") if own else np.zeros(size, "int32")
+                ids = [n for n in np.unique(peer) if n]
+                numbered = np.zeros(size, "int32")
+                for n, old in enumerate(ids):
+                    numbered[peer == old] = n + 1
+                file = pathlib.Path(c["chips"]) / "labels" / str(value) / path.name
+                if file.exists():
+                    with rasterio.open(file) as f:
+                        written = f.read(1)
+                    wrong += int((written != numbered).sum())
+                    masks += 1
+                else:
+                    wrong += len(ids)
+    answer = {"rows": rows} if c["do"] == "objects" else {"wrong": wrong, "masks": masks}
+elif c["do"] == "voc":
+    import xml.etree.ElementTree as tree
+    answer = []
+    for path in sorted(pathlib.Path(c["chips"]).rglob("*.xml")):
+        if path.name.endswith(".aux.xml"):
+            continue
+        for o in tree.parse(path).getroot().findall("object"):
+            answer.append([path.stem, o.find("name").text, [float(o.find("bndbox").find(k).text) for k in ("xmin", "ymin", "xmax", "ymax")]])
 print(json.dumps(answer))

@@ -5,16 +5,8 @@
 
 // chips on disk
 export { exportTrainingData } from "./export/export-training-data.ts";
-export type {
-  ChipFolderFormat,
-  ChipFormat,
-  ExportEstimate,
-  ExportOptions,
-  ExportResult,
-  Extent,
-  LabelSource,
-  PixelSize,
-} from "./export/options.ts";
+export { type ChipFolderFormat, chipFolderFormats } from "./formats/formats.ts";
+export type { ChipFormat, ExportEstimate, ExportOptions, ExportResult, Extent, LabelSource, PixelSize } from "./export/options.ts";
 
 // data for a learner
 export { type DataSource, prepareData, type PrepareDataOptions } from "./prepare-data.ts";
@@ -43,3 +35,11 @@ export { type CheckSource, checkTrainingData, type Finding, type TrainingDataChe
 export { type LabelShift, shiftText } from "./check/shift-verdict.ts";
 export type { LabelOverlap } from "./export/where-labels-lie.ts";
 export type { ShiftEstimate } from "./check/label-shift.ts";
+
+// chips with objects
+export { openObjectChips } from "./chips/object-folder.ts";
+export type { ChipFolderOptions } from "./chips/folder-source.ts";
+export type { ChipEntry, ChipImage, ChipSource, ObjectChip } from "./chips/chip.ts";
+export type { ChipObject } from "./objects/chip-object.ts";
+export type { ObjectMask } from "./objects/object-mask.ts";
+export type { Box } from "./objects/box.ts";

@@ -21,7 +21,7 @@ import type { AssembleSetup } from "./batches/assemble.ts";
 import { createAssembler } from "./batches/assembler.ts";
 import { createChipSet } from "./batches/chip-set.ts";
 import { ChipCache } from "./chips/chip-cache.ts";
-import type { ChipRecord } from "./chips/chip-record.ts";
+import { type ChipRecord, countLabels } from "./chips/chip-record.ts";
 import type { ChipSource } from "./chips/chip.ts";
 import { buildClassTable, type ClassMapping, type ClassTable } from "./chips/class-table.ts";
 import { openChipFolder } from "./chips/folder-source.ts";
@@ -101,7 +101,7 @@ export async function prepareData<const T extends "pixelClassification">(
     const cache = new ChipCache(chips, options.cacheBytes);
     // with a mask chips hold other labels than their files: nothing measured of them is kept
     const folder = options.mask === undefined ? (options.workingFolder ?? chips.folder) : null;
-    const records = await measureChips(cache, { ...workOptions(options), folder });
+    const records = await measureChips(cache, { ...workOptions(options), folder, count: countLabels });
     return await assembleData(chips, cache, records, folder, options, numbers);
   } catch (error) {
     await opened.close();

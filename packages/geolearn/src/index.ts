@@ -4,8 +4,24 @@
  */
 
 // the flow: chips -> data -> network -> model -> map -> features
-export { type ExportEstimate, type ExportOptions, type ExportResult, exportTrainingData, prepareData } from "@geolearn/data-prep";
-export type { Augmentation, DataSource, LearningData, PrepareDataOptions } from "@geolearn/data-prep";
+export {
+  type ExportEstimate,
+  type ExportOptions,
+  type ExportResult,
+  exportTrainingData,
+  openObjectChips,
+  prepareData,
+} from "@geolearn/data-prep";
+export type {
+  Augmentation,
+  ChipFolderFormat,
+  ChipObject,
+  ChipSource,
+  DataSource,
+  LearningData,
+  ObjectChip,
+  PrepareDataOptions,
+} from "@geolearn/data-prep";
 export { type Architecture, UNet, UnetClassifier } from "./unet.ts";
 export { Learner, createLearner, evaluatePackage } from "@geolearn/training";
 export type { EpochRecord, Evaluation, FitOptions, FitResult, LearnerOptions, LrFindOptions, LrFindResult } from "@geolearn/training";

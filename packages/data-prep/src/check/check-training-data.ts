@@ -5,6 +5,7 @@ import { createHash } from "node:crypto";
 import type { ClassDefinition, WorkOptions } from "@geolearn/core";
 
 import { ChipCache } from "../chips/chip-cache.ts";
+import { countLabels } from "../chips/chip-record.ts";
 import { type Chip, type ChipSource, IGNORE_VALUE } from "../chips/chip.ts";
 import { openChipFolder } from "../chips/folder-source.ts";
 import { measureChips } from "../chips/measure.ts";
@@ -81,7 +82,7 @@ export async function checkTrainingData(source: CheckSource, options: WorkOption
 
 async function check(chips: ChipSource, folder: string | null, options: WorkOptions): Promise<TrainingDataCheck> {
   const cache = new ChipCache(chips);
-  const records = await measureChips(cache, { ...options, folder });
+  const records = await measureChips(cache, { ...options, folder, count: countLabels });
   const { shift, duplicates } = await lookAtPixels(chips, cache, options);
 
   const pixels = new Map<number, number>();

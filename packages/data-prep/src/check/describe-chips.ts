@@ -3,7 +3,9 @@
 import { type Bounds, type ClassDefinition, gridBounds, unionBounds, type WorkOptions } from "@geolearn/core";
 
 import { ChipCache } from "../chips/chip-cache.ts";
-import { openChipFolder, readFolderContent } from "../chips/folder-source.ts";
+import { countLabels } from "../chips/chip-record.ts";
+import { readFolderContent } from "../chips/folder-content.ts";
+import { openChipFolder } from "../chips/folder-source.ts";
 import { measureChips } from "../chips/measure.ts";
 import { mergeMoments, momentsToStatistics, NO_MOMENTS } from "../esri/accumulated-stats.ts";
 import { readCrsText } from "../split/footprint.ts";
@@ -55,7 +57,7 @@ export async function describeChips(folder: string, options: WorkOptions = {}): 
   const content = await readFolderContent(folder);
   const source = await openChipFolder(folder, { onWarning: options.onWarning });
   try {
-    const records = await measureChips(new ChipCache(source, 0), { ...options, folder });
+    const records = await measureChips(new ChipCache(source, 0), { ...options, folder, count: countLabels });
     const pixels = new Map<number, { pixels: number; chips: number }>();
     let labelled = 0;
     for (const { labels } of records) {

@@ -2,24 +2,24 @@
 
 import { freemem } from "node:os";
 
-import { type Chip, type ChipSource, chipBytes } from "./chip.ts";
+import { type Chip, type ChipImage, type ChipSource, chipBytes } from "./chip.ts";
 
 /** Reads chips of a source through a bounded memory. */
-export class ChipCache {
-  readonly source: ChipSource;
+export class ChipCache<C extends ChipImage = Chip> {
+  readonly source: ChipSource<C>;
   readonly limit: number;
-  readonly #held = new Map<number, Chip>();
-  readonly #pending = new Map<number, Promise<Chip>>();
+  readonly #held = new Map<number, C>();
+  readonly #pending = new Map<number, Promise<C>>();
   #bytes = 0;
 
   /** @param limit bytes of decoded chips at most; 0 keeps none */
-  constructor(source: ChipSource, limit: number = defaultCacheBytes()) {
+  constructor(source: ChipSource<C>, limit: number = defaultCacheBytes()) {
     this.source = source;
     this.limit = limit;
   }
 
   /** The chip, from memory or from its source. Two calls at once share one read. */
-  async get(index: number, signal?: AbortSignal): Promise<Chip> {
+  async get(index: number, signal?: AbortSignal): Promise<C> {
     const held = this.#held.get(index);
     if (held !== undefined) {
       this.#held.delete(index);
@@ -35,7 +35,7 @@ export class ChipCache {
     return chip;
   }
 
-  #keep(index: number, chip: Chip): void {
+  #keep(index: number, chip: C): void {
     const bytes = chipBytes(chip);
     if (bytes > this.limit || this.#held.has(index)) return;
     this.#held.set(index, chip);

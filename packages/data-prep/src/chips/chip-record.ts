@@ -3,7 +3,7 @@
 import type { Affine } from "@geolearn/core";
 
 import { type BandMoments, NO_MOMENTS } from "../esri/accumulated-stats.ts";
-import { type Chip, IGNORE_VALUE } from "./chip.ts";
+import { type Chip, type ChipImage, IGNORE_VALUE } from "./chip.ts";
 
 /** The measured content of one chip. */
 export interface ChipRecord {
@@ -14,19 +14,19 @@ export interface ChipRecord {
   readonly crs: string | null;
   /** Per band, over valid pixels. */
   readonly moments: readonly BandMoments[];
-  /** Labelled pixels per class value, ascending; ignored ones and pixels without image data are not counted. */
+  /** Labelled pixels, or objects, per class value, ascending; ignored pixels and those without image data are not counted. */
   readonly labels: readonly (readonly [value: number, pixels: number])[];
 }
 
-/** Looks at every sample of a chip once; float64 throughout. */
-export function measureChip(chip: Chip): Pick<ChipRecord, "moments" | "labels"> {
+/** Moments of every band over valid samples; float64 throughout. */
+export function measureBands(chip: Pick<ChipImage, "image" | "mask" | "nodata" | "bands" | "width" | "height">): BandMoments[] {
   const area = chip.width * chip.height;
   const moments: BandMoments[] = [];
   for (let band = 0; band < chip.bands; band++) {
     const samples = chip.image.subarray(band * area, (band + 1) * area);
     moments.push(samples instanceof Uint8Array ? histogramMoments(samples, chip.mask, chip.nodata) : streamMoments(samples, chip));
   }
-  return { moments, labels: countLabels(chip) };
+  return moments;
 }
 
 /** Exact moments of 8-bit samples from their histogram. */
@@ -74,7 +74,7 @@ function countBytes(samples: Uint8Array, mask: Uint8Array | null): Float64Array 
 }
 
 /** Two passes, so that large offsets (elevation, reflectance) lose no digits. */
-function streamMoments(samples: Chip["image"], { mask, nodata }: Chip): BandMoments {
+function streamMoments(samples: ChipImage["image"], { mask, nodata }: Pick<ChipImage, "mask" | "nodata">): BandMoments {
   let count = 0;
   let sum = 0;
   let min = Infinity;
@@ -98,7 +98,8 @@ function streamMoments(samples: Chip["image"], { mask, nodata }: Chip): BandMome
   return { min, max, mean, m2, count };
 }
 
-function countLabels({ labels, mask }: Chip): [number, number][] {
+/** Pixels per class value, ascending. */
+export function countLabels({ labels, mask }: Pick<Chip, "labels" | "mask">): [value: number, pixels: number][] {
   const ignore = IGNORE_VALUE; // a local copy: module bindings are slow in some loaders
   const low = new Uint32Array(256);
   const high = new Map<number, number>();

@@ -3,16 +3,15 @@
 import { type Affine, type ClassDefinition, type Crs, sampleBytes, samplesFrom, type SampleType, type Samples } from "@geolearn/core";
 
 import type { LabelOverlap } from "../export/where-labels-lie.ts";
+import type { ChipObject } from "../objects/chip-object.ts";
 
 /** Label value inside geolearn of pixels that no loss and no metric looks at, whatever the files write. */
 export const IGNORE_VALUE = 65535;
 
-/** One decoded chip. Its arrays lie in shared memory, so that workers see them without a copy, and are never written again. */
-export interface Chip {
+/** The picture of one decoded chip. Its arrays lie in shared memory, so that workers see them without a copy, and are never written again. */
+export interface ChipImage {
   /** Samples band after band, `(band * height + row) * width + col`. */
   readonly image: Samples;
-  /** Class value per pixel, or {@link IGNORE_VALUE}. */
-  readonly labels: Uint16Array;
   /** 1 = image valid, 0 = missing; null when every pixel is valid. */
   readonly mask: Uint8Array | null;
   readonly transform: Affine | null;
@@ -25,6 +24,17 @@ export interface Chip {
   readonly sampleType: SampleType;
 }
 
+/** A chip with a class per pixel. */
+export interface Chip extends ChipImage {
+  /** Class value per pixel, or {@link IGNORE_VALUE}. */
+  readonly labels: Uint16Array;
+}
+
+/** A chip with labelled objects. */
+export interface ObjectChip extends ChipImage {
+  readonly objects: readonly ChipObject[];
+}
+
 /** A chip that is not read yet. */
 export interface ChipEntry {
   /** Unique in its source; file stem where there is a file. */
@@ -34,7 +44,7 @@ export interface ChipEntry {
 }
 
 /** Chips of one size and one set of bands, read one by one. */
-export interface ChipSource {
+export interface ChipSource<C extends ChipImage = Chip> {
   /** For messages. */
   readonly name: string;
   readonly width: number;
@@ -50,13 +60,18 @@ export interface ChipSource {
   readonly folder: string | null;
   /** How rasters and labels meet, for sources that sample rasters. */
   readonly overlap?: LabelOverlap | null;
-  read(index: number, signal?: AbortSignal): Promise<Chip>;
+  read(index: number, signal?: AbortSignal): Promise<C>;
   close(): Promise<void>;
 }
 
+/** About what an object takes besides its mask. */
+const OBJECT_BYTES = 128;
+
 /** Bytes a decoded chip occupies. */
-export function chipBytes(chip: Chip): number {
-  return chip.image.byteLength + chip.labels.byteLength + (chip.mask?.byteLength ?? 0);
+export function chipBytes(chip: ChipImage): number {
+  const { labels, objects = [] } = chip as Partial<Chip & ObjectChip>;
+  const masks = objects.reduce((sum, { mask }) => sum + OBJECT_BYTES + (mask?.data.byteLength ?? 0), 0);
+  return chip.image.byteLength + (chip.mask?.byteLength ?? 0) + (labels?.byteLength ?? 0) + masks;
 }
 
 /** A copy of an array of samples of a known type in memory that workers share. */

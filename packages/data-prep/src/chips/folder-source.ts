@@ -1,7 +1,7 @@
 /** Chips in a folder of Esri's layout, ours or ArcGIS'. */
 
-import { readdir, readFile, stat } from "node:fs/promises";
-import { basename, extname, join } from "node:path";
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
 
 import {
   type Affine,
@@ -17,113 +17,34 @@ import {
   type Samples,
 } from "@geolearn/core";
 
-import { readAccumulatedClasses } from "../esri/accumulated-stats.ts";
-import { parseJsonObject, readTextFile } from "../esri/json.ts";
-import { type MapRow, parseMapFile } from "../esri/map-file.ts";
-import { type ModelDefinition, parseModelDefinition } from "../esri/model-definition.ts";
-import { defaultColor } from "../esri/model-definition.ts";
+import { readTextFile } from "../esri/json.ts";
+import type { MapRow } from "../esri/map-file.ts";
+import type { ModelDefinition } from "../esri/model-definition.ts";
 import { parseWorldFile, worldFileName } from "../esri/world-file.ts";
+import { FORMATS } from "../formats/formats.ts";
 import { readCrsText } from "../split/footprint.ts";
-import { type Chip, type ChipEntry, type ChipSource, IGNORE_VALUE, toShared } from "./chip.ts";
+import { type ChipEntry, type ChipImage, type ChipSource, IGNORE_VALUE, toShared } from "./chip.ts";
+import { type FolderContent, readFolderContent, stemOf } from "./folder-content.ts";
 
-/** What a folder's metadata say. */
-export interface FolderContent {
-  readonly folder: string;
-  readonly metaDataMode: string;
-  readonly rows: readonly MapRow[];
-  readonly definition: ModelDefinition;
-  /** Files that were found, for messages. */
-  readonly found: readonly string[];
-}
-
-const EMPTY_DEFINITION: ModelDefinition = { metaDataMode: null, classes: [], bandNames: [], cellSize: null, geolearn: null };
-
-/**
- * Reads the metadata of a chip folder. Numbers in `stats.txt` are not trusted: folders are copied and cut.
- *
- * @throws FILE_NOT_FOUND, CHIPS_CORRUPT saying what was looked for and found
- */
-export async function readFolderContent(folder: string): Promise<FolderContent> {
-  const listing = await readdir(folder).catch((error: Error) => {
-    throw new GeoLearnError("FILE_NOT_FOUND", `The chip folder ${folder} cannot be read: ${error.message}`, {
-      hint: "Export chips first: geolearn export-training-data --raster ... --labels ... --out chips.",
-      data: { folder },
-      cause: error,
-    });
-  });
-  const definitionPath = join(
-    folder,
-    listing.find((name) => name.toLowerCase() === "esri_model_definition.emd") ?? "esri_model_definition.emd",
-  );
-  const accumulatedPath = join(folder, "esri_accumulated_stats.json");
-  const [definitionText, accumulatedText, mapText] = await Promise.all(
-    [definitionPath, accumulatedPath, join(folder, "map.txt")].map((path) => readTextFile(path)),
-  );
-  const definition =
-    typeof definitionText === "string"
-      ? parseModelDefinition(parseJsonObject(definitionText, definitionPath), definitionPath)
-      : EMPTY_DEFINITION;
-  const accumulated =
-    typeof accumulatedText === "string"
-      ? readAccumulatedClasses(parseJsonObject(accumulatedText, accumulatedPath))
-      : { mode: null, classes: [] };
-  const rows = typeof mapText === "string" ? parseMapFile(mapText, join(folder, "map.txt")) : await pairByStem(folder);
-  if (rows.length === 0) {
-    throw new GeoLearnError(
-      "CHIPS_CORRUPT",
-      `${folder} is no chip folder: map.txt names no chip and images/ and labels/ have no common stems.`,
-      {
-        hint: `It holds ${listing.slice(0, 8).join(", ") || "nothing"}. Export chips first, or name the folder that holds images/ and labels/.`,
-        data: { folder },
-      },
-    );
-  }
-  const classes = definition.classes.length > 0 ? definition.classes : fromAccumulated(accumulated.classes);
-  return {
-    folder,
-    metaDataMode: definition.metaDataMode ?? accumulated.mode ?? modeOf(rows),
-    rows,
-    definition: { ...definition, classes },
-    found: listing,
-  };
-}
-
-/** Mode by the kind of label files, for exports that do not name it. */
-function modeOf(rows: readonly MapRow[]): string {
-  const extension = extname(rows[0]!.label).toLowerCase();
-  if (extension === ".xml") return "PASCAL_VOC_rectangles";
-  if (extension === ".txt") return "KITTI_rectangles";
-  if (rows[0]!.label.startsWith("images")) return "Export_Tiles";
-  return "Classified_Tiles";
-}
-
-function fromAccumulated(classes: readonly { readonly value: number; readonly name: string }[]): ClassDefinition[] {
-  return classes.map(({ value, name }, index) => ({ value, name, color: defaultColor(value, index) }));
-}
-
-/** Without map.txt: files of the same stem in images/ and labels/. */
-async function pairByStem(folder: string): Promise<MapRow[]> {
-  const [images, labels] = await Promise.all(["images", "labels"].map((name) => readdir(join(folder, name)).catch(() => [] as string[])));
-  const byStem = new Map<string, string>();
-  for (const label of labels!) if (/\.(tiff?|png)$/i.test(label)) byStem.set(stemOf(label), label);
-  const rows: MapRow[] = [];
-  for (const image of images!.filter((name) => /\.(tiff?|png|jpe?g)$/i.test(name)).sort()) {
-    const label = byStem.get(stemOf(image));
-    if (label !== undefined) rows.push({ image: `images/${image}`, label: `labels/${label}` });
-  }
-  return rows;
-}
-
-function stemOf(path: string): string {
-  const file = basename(path);
-  return file.slice(0, file.length - extname(file).length);
-}
-
-/** Options of {@link openChipFolder}. */
+/** Options of opening a chip folder. */
 export interface ChipFolderOptions {
   /** Put before the chips' names, for several folders. */
   readonly prefix?: string;
   readonly onWarning?: OnWarning | undefined;
+}
+
+/** One chip of a folder: its image and label files below it. */
+export interface FolderChip {
+  readonly image: string;
+  /** One file, or one per class. */
+  readonly labels: readonly string[];
+}
+
+/** How the labels of a folder are read. */
+export interface FolderLabels<C extends ChipImage> {
+  readonly classes: readonly ClassDefinition[];
+  /** Adds the labels to an image that is being read. */
+  add(image: Promise<ChipImage>, index: number, signal?: AbortSignal): Promise<C>;
 }
 
 /**
@@ -133,18 +54,45 @@ export interface ChipFolderOptions {
  */
 export async function openChipFolder(folder: string, options: ChipFolderOptions = {}): Promise<ChipSource> {
   const content = await readFolderContent(folder);
-  if (content.metaDataMode !== "Classified_Tiles") {
+  if (content.metaDataMode !== FORMATS.classifiedTiles.mode) {
     throw new GeoLearnError(
       "TASK_MISMATCH",
       `${folder} holds chips of the format ${content.metaDataMode}; pixel classification needs Classified_Tiles.`,
       { hint: 'Export the labels as `format: "classifiedTiles"`.', data: { folder, format: content.metaDataMode } },
     );
   }
-  const rows = [...content.rows].sort((a, b) => (stemOf(a.image) < stemOf(b.image) ? -1 : 1));
-  checkNames(rows, folder);
-  const entries = await Promise.all(rows.map((row) => chipEntry(folder, row, options.prefix ?? "")));
-  const reader = createReader(content, rows, options.onWarning);
-  const first = await reader.read(0);
+  const chips = singleLabels(content);
+  const ignoreValue = content.definition.geolearn?.IgnoreValue ?? null;
+  return openFolder(content, chips, options, async () => ({
+    classes: content.definition.classes,
+    async add(reading, index, signal) {
+      const path = join(folder, chips[index]!.labels[0]!);
+      const [image, label] = await Promise.all([reading, readSamples(path, "label", signal)]);
+      checkLabelSize(image, label, join(folder, chips[index]!.image), path);
+      return { ...image, labels: toLabels(label, ignoreValue, path) };
+    },
+  }));
+}
+
+/** The chips of a layout with one label file each, sorted by name. @throws CHIPS_CORRUPT for a name that occurs twice */
+export function singleLabels({ folder, rows }: FolderContent): FolderChip[] {
+  const chips = [...rows].sort((a, b) => (stemOf(a.image) < stemOf(b.image) ? -1 : 1));
+  checkNames(chips, folder);
+  return chips.map(({ image, label }) => ({ image, labels: [label] }));
+}
+
+/** Opens the chips of a folder; `labelsOf` is told how large they are. @throws CHIPS_CORRUPT, CHIPS_MISMATCH, FILE_NOT_FOUND */
+export async function openFolder<C extends ChipImage>(
+  content: FolderContent,
+  chips: readonly FolderChip[],
+  { prefix = "", onWarning }: ChipFolderOptions,
+  labelsOf: (first: ChipImage) => Promise<FolderLabels<C>>,
+): Promise<ChipSource<C>> {
+  const { folder } = content;
+  const entries = await Promise.all(chips.map((chip) => chipEntry(folder, chip, prefix)));
+  const reader = createImageReader(content, onWarning);
+  const first = await reader.read(chips[0]!.image);
+  const labels = await labelsOf(first);
   const names = content.definition.bandNames;
   return {
     name: folder,
@@ -153,12 +101,13 @@ export async function openChipFolder(folder: string, options: ChipFolderOptions 
     bands: first.bands,
     bandNames: Array.from({ length: first.bands }, (_, band) => nameOfBand(names[band], reader.bandInfo[band], band)),
     sampleType: first.sampleType,
-    classes: content.definition.classes,
+    classes: labels.classes,
     chips: entries,
     folder,
     async read(index, signal) {
-      const chip = await reader.read(index, signal);
-      checkSame(chip, first, join(folder, rows[index]!.image), join(folder, rows[0]!.image));
+      const { image } = chips[index]!;
+      const chip = await labels.add(reader.read(image, signal), index, signal);
+      checkSame(chip, first, join(folder, image), join(folder, chips[0]!.image));
       return chip;
     },
     close: async () => undefined,
@@ -180,9 +129,9 @@ function checkNames(rows: readonly MapRow[], folder: string): void {
 }
 
 /** A chip's name, and sizes and times of its files: what changes when the chip does. */
-async function chipEntry(folder: string, { image, label }: MapRow, prefix: string): Promise<ChipEntry> {
-  const [a, b] = await Promise.all([image, label].map((path) => fileVersion(join(folder, path))));
-  return { name: `${prefix}${stemOf(image)}`, version: `${a}/${b}` };
+async function chipEntry(folder: string, { image, labels }: FolderChip, prefix: string): Promise<ChipEntry> {
+  const versions = await Promise.all([image, ...labels].map((path) => fileVersion(join(folder, path))));
+  return { name: `${prefix}${stemOf(image)}`, version: versions.join("/") };
 }
 
 async function fileVersion(path: string): Promise<string> {
@@ -196,15 +145,13 @@ async function fileVersion(path: string): Promise<string> {
   return `${info.size}.${Math.round(info.mtimeMs)}`;
 }
 
-interface FolderReader {
+interface ImageReader {
   /** Bands of the first image that was read. */
   readonly bandInfo: readonly BandInfo[];
-  read(index: number, signal?: AbortSignal): Promise<Chip>;
+  read(image: string, signal?: AbortSignal): Promise<ChipImage>;
 }
 
-function createReader(content: FolderContent, rows: readonly MapRow[], onWarning: OnWarning | undefined): FolderReader {
-  const { folder, definition } = content;
-  const ignoreValue = definition.geolearn?.IgnoreValue ?? null;
+function createImageReader({ folder, definition }: FolderContent, onWarning: OnWarning | undefined): ImageReader {
   const systems = crsByIndex(definition);
   let bandInfo: readonly BandInfo[] = [];
   let warned = false;
@@ -213,21 +160,12 @@ function createReader(content: FolderContent, rows: readonly MapRow[], onWarning
     get bandInfo() {
       return bandInfo;
     },
-    async read(index, signal) {
-      const row = rows[index]!;
-      const imagePath = join(folder, row.image);
-      const labelPath = join(folder, row.label);
-      const [image, label] = await Promise.all([readSamples(imagePath, "image", signal), readSamples(labelPath, "label", signal)]);
+    async read(file, signal) {
+      const path = join(folder, file);
+      const image = await readSamples(path, "image", signal);
       bandInfo = bandInfo.length === 0 ? image.bandInfo : bandInfo;
-      if (label.width !== image.width || label.height !== image.height) {
-        throw new GeoLearnError(
-          "CHIPS_MISMATCH",
-          `${imagePath} has ${image.width} x ${image.height} pixels, its label ${label.width} x ${label.height}.`,
-          { hint: "Export the chips again.", data: { image: imagePath, label: labelPath } },
-        );
-      }
-      const place = image.transform === null ? await worldPlace(imagePath) : image.transform;
-      const crs = image.crs ?? (place === null ? null : systems(stemOf(row.image), place));
+      const place = image.transform === null ? await worldPlace(path) : image.transform;
+      const crs = image.crs ?? (place === null ? null : systems(stemOf(file), place));
       if (place !== null && crs === null && !warned) {
         warned = true;
         onWarning?.({
@@ -238,7 +176,6 @@ function createReader(content: FolderContent, rows: readonly MapRow[], onWarning
       }
       return {
         image: toShared(image.sampleType, image.data),
-        labels: toLabels(label, ignoreValue, labelPath),
         mask: image.mask === null ? null : (toShared("uint8", image.mask) as Uint8Array),
         transform: place,
         crs,
@@ -252,8 +189,23 @@ function createReader(content: FolderContent, rows: readonly MapRow[], onWarning
   };
 }
 
+/** @throws CHIPS_MISMATCH when a label raster is not as large as its image */
+export function checkLabelSize(
+  image: Pick<ChipImage, "width" | "height">,
+  label: Pick<FileSamples, "width" | "height">,
+  imagePath: string,
+  labelPath: string,
+): void {
+  if (label.width === image.width && label.height === image.height) return;
+  throw new GeoLearnError(
+    "CHIPS_MISMATCH",
+    `${imagePath} has ${image.width} x ${image.height} pixels, its label ${label.width} x ${label.height}.`,
+    { hint: "Export the chips again.", data: { image: imagePath, label: labelPath } },
+  );
+}
+
 /** A file's samples, band after band, without alpha. */
-interface FileSamples {
+export interface FileSamples {
   readonly data: Samples;
   readonly mask: Uint8Array | null;
   readonly bands: number;
@@ -270,7 +222,7 @@ interface FileSamples {
 const MAX_BYTES = 2 ** 28;
 
 /** The whole file at once: quicker for thousands of small files than looking for what may lie beside each. */
-async function readSamples(path: string, role: "image" | "label", signal: AbortSignal | undefined): Promise<FileSamples> {
+export async function readSamples(path: string, role: "image" | "label", signal: AbortSignal | undefined): Promise<FileSamples> {
   const bytes = await readFile(path).catch((error: Error) => {
     throw new GeoLearnError("FILE_NOT_FOUND", `The chip ${path} cannot be read: ${error.message}`, {
       hint: "Export the chips again.",
@@ -355,8 +307,8 @@ function toLabels(label: FileSamples, ignoreValue: number | null, path: string):
   return labels;
 }
 
-function checkSame(chip: Chip, first: Chip, path: string, firstPath: string): void {
-  const what = (c: Chip): string => `${c.width} x ${c.height} pixels, ${c.bands} bands of ${c.sampleType}`;
+function checkSame(chip: ChipImage, first: ChipImage, path: string, firstPath: string): void {
+  const what = (c: ChipImage): string => `${c.width} x ${c.height} pixels, ${c.bands} bands of ${c.sampleType}`;
   if (what(chip) === what(first)) return;
   throw new GeoLearnError("CHIPS_MISMATCH", `${path} has ${what(chip)}; ${firstPath} has ${what(first)}.`, {
     hint: "Export all chips with one size and from rasters of one kind.",

@@ -4,14 +4,17 @@ import { GeoLearnError, type WorkOptions } from "@geolearn/core";
 
 import { crsText } from "../split/footprint.ts";
 import type { ChipCache } from "./chip-cache.ts";
-import { type ChipRecord, measureChip } from "./chip-record.ts";
+import { type ChipRecord, measureBands } from "./chip-record.ts";
+import type { ChipImage } from "./chip.ts";
 import { loadRecords, storeRecords } from "./statistics-file.ts";
 
 /** Chips read at once. */
 const CONCURRENCY = 8;
 
 /** Options of {@link measureChips}. */
-export interface MeasureOptions extends WorkOptions {
+export interface MeasureOptions<C extends ChipImage> extends WorkOptions {
+  /** How much of each class value the labels of a chip hold, ascending. */
+  readonly count: (chip: C) => readonly (readonly [value: number, amount: number])[];
   /** Folder of the statistics file; null keeps none. */
   readonly folder: string | null;
 }
@@ -21,7 +24,10 @@ export interface MeasureOptions extends WorkOptions {
  *
  * @throws CHIPS_CORRUPT and what reading a chip throws
  */
-export async function measureChips(cache: ChipCache, { folder, signal, onProgress, onWarning }: MeasureOptions): Promise<ChipRecord[]> {
+export async function measureChips<C extends ChipImage>(
+  cache: ChipCache<C>,
+  { count, folder, signal, onProgress, onWarning }: MeasureOptions<C>,
+): Promise<ChipRecord[]> {
   const { chips } = cache.source;
   const known =
     folder === null ? new Map<string, ChipRecord>() : await loadRecords(folder, new Map(chips.map(({ name, version }) => [name, version])));
@@ -40,7 +46,7 @@ export async function measureChips(cache: ChipCache, { folder, signal, onProgres
       let record = known.get(name);
       if (record === undefined || record.moments.length !== cache.source.bands) {
         const chip = await cache.get(index, signal);
-        record = { name, version, transform: chip.transform, crs: crsText(chip.crs), ...measureChip(chip) };
+        record = { name, version, transform: chip.transform, crs: crsText(chip.crs), moments: measureBands(chip), labels: count(chip) };
         read++;
       }
       records[index] = record;

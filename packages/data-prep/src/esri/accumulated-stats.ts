@@ -17,17 +17,20 @@ export interface BandMoments {
   readonly count: number;
 }
 
-/** Pixels of one class over the chips. */
+/** What the labels are: a class per pixel, or objects. */
+export type LabelUnit = "pixels" | "features";
+
+/** Pixels of one class over the chips, or areas of its objects in square units of the map. */
 export interface ClassCounts {
   readonly value: number;
   readonly name: string;
-  /** Chips with at least one pixel of the class. */
+  /** Chips with at least one pixel or object of the class. */
   readonly images: number;
-  readonly pixels: number;
-  /** Fewest and most pixels in one chip, chips without the class included. */
+  readonly sum: number;
+  /** Fewest and most pixels in one chip, chips without the class included; or the smallest and largest object. */
   readonly min: number;
   readonly max: number;
-  /** Chips that were counted. */
+  /** Chips, or objects, that were counted. */
   readonly count: number;
 }
 
@@ -40,8 +43,10 @@ export interface AccumulatedStats {
   /** Index the next appended chip may have. */
   readonly nextIndex: number;
   readonly metaDataMode: string;
+  readonly unit: LabelUnit;
   readonly classes: readonly ClassCounts[];
-  readonly classesPerImage: { readonly min: number; readonly max: number; readonly sum: number };
+  /** Classes per chip, or objects. */
+  readonly perImage: { readonly min: number; readonly max: number; readonly sum: number };
   readonly minCellSize: CellSize | null;
   readonly maxCellSize: CellSize | null;
   readonly rasterCount: number;
@@ -76,7 +81,7 @@ export const NO_MOMENTS: BandMoments = { min: 0, max: 0, mean: 0, m2: 0, count: 
 
 /** The file's JSON. */
 export function accumulatedStatsJson(stats: AccumulatedStats): JsonObject {
-  const { classes, classesPerImage } = stats;
+  const { classes, unit } = stats;
   return {
     Version: 1,
     NumBands: stats.bands,
@@ -86,31 +91,12 @@ export function accumulatedStatsJson(stats: AccumulatedStats): JsonObject {
     NumTiles: stats.chips,
     NumTilesAsDouble: stats.chips,
     NextTileIndex: stats.nextIndex,
-    OutputFeatures: false,
+    OutputFeatures: unit === "features",
     MetaDataMode: stats.metaDataMode,
     ...(stats.minCellSize === null ? {} : { MinCellSize: cellSizeJson(stats.minCellSize) }),
     ...(stats.maxCellSize === null ? {} : { MaxCellSize: cellSizeJson(stats.maxCellSize) }),
     Classes: classes.map(({ value, name }) => ({ ClassValue: value, ClassName: name })),
-    ClassPixelStats: {
-      NumClasses: classes.length,
-      NumImagesTotal: stats.chips,
-      NumImagesPerClass: classes.map(({ images }) => images),
-      NumPixelsPerClass: classes.map(({ pixels }) => pixels),
-      NumClassesPerImage: {
-        Min: classesPerImage.min,
-        Max: classesPerImage.max,
-        Mean: stats.chips === 0 ? 0 : classesPerImage.sum / stats.chips,
-        Sum: classesPerImage.sum,
-        Count: stats.chips,
-      },
-      PixelsPerClass: classes.map(({ min, max, pixels, count }) => ({
-        Min: min,
-        Max: max,
-        Mean: count === 0 ? 0 : pixels / count,
-        Sum: pixels,
-        Count: count,
-      })),
-    },
+    ...(unit === "pixels" ? { ClassPixelStats: pixelStats(stats) } : { FeatureStats: featureStats(stats) }),
     InputRastersProps: { RasterCount: stats.rasterCount, SensorName: stats.sensorName, BandNames: [...stats.bandNames] },
     BandStatsState: stats.bandMoments.map(({ min, max, mean, m2, count }) => ({
       Min: min,
@@ -124,6 +110,40 @@ export function accumulatedStatsJson(stats: AccumulatedStats): JsonObject {
   };
 }
 
+function pixelStats(stats: AccumulatedStats): JsonObject {
+  const { classes } = stats;
+  return {
+    NumClasses: classes.length,
+    NumImagesTotal: stats.chips,
+    NumImagesPerClass: classes.map(({ images }) => images),
+    NumPixelsPerClass: classes.map(({ sum }) => sum),
+    NumClassesPerImage: perImageJson(stats),
+    PixelsPerClass: classes.map(amountJson),
+  };
+}
+
+function featureStats(stats: AccumulatedStats): JsonObject {
+  const { classes } = stats;
+  return {
+    NumClasses: classes.length,
+    NumImagesTotal: stats.chips,
+    NumFeaturesTotal: classes.reduce((sum, { count }) => sum + count, 0),
+    NumImagesPerClass: classes.map(({ images }) => images),
+    NumFeaturesPerClass: classes.map(({ count }) => count),
+    NumFeaturesPerImage: perImageJson(stats),
+    FeatureAreaPerClass: classes.map(amountJson),
+  };
+}
+
+function perImageJson({ perImage, chips }: AccumulatedStats): JsonObject {
+  const { min, max, sum } = perImage;
+  return { Min: min, Max: max, Mean: chips === 0 ? 0 : sum / chips, Sum: sum, Count: chips };
+}
+
+function amountJson({ min, max, sum, count }: ClassCounts): JsonObject {
+  return { Min: min, Max: max, Mean: count === 0 ? 0 : sum / count, Sum: sum, Count: count };
+}
+
 /** Class names and mode of a file, as far as they can be told; never the counts. */
 export function readAccumulatedClasses(json: JsonObject): { mode: string | null; classes: { value: number; name: string }[] } {
   const classes: { value: number; name: string }[] = [];
@@ -135,17 +155,27 @@ export function readAccumulatedClasses(json: JsonObject): { mode: string | null;
   return { mode: stringOrNull(json["MetaDataMode"]), classes };
 }
 
+/** Where the counts stand. */
+const KEYS = {
+  pixels: { block: "ClassPixelStats", perImage: "NumClassesPerImage", perClass: "PixelsPerClass" },
+  features: { block: "FeatureStats", perImage: "NumFeaturesPerImage", perClass: "FeatureAreaPerClass" },
+} as const;
+
 /**
  * The state an appending export goes on from.
  *
  * @throws CHIPS_CORRUPT when the counts are missing or do not fit together
  */
 export function parseAccumulatedStats(json: JsonObject, path: string): AccumulatedStats {
-  const pixelStats = isObject(json["ClassPixelStats"]) ? json["ClassPixelStats"] : {};
-  const perImage = isObject(pixelStats["NumClassesPerImage"]) ? pixelStats["NumClassesPerImage"] : {};
+  const unit: LabelUnit = isObject(json["FeatureStats"]) ? "features" : "pixels";
+  const keys = KEYS[unit];
+  const block = json[keys.block];
+  const counts = isObject(block) ? block : {};
+  const spread = counts[keys.perImage];
+  const perImage = isObject(spread) ? spread : {};
   const { mode, classes } = readAccumulatedClasses(json);
-  const images = numbers(pixelStats["NumImagesPerClass"]);
-  const perClass = Array.isArray(pixelStats["PixelsPerClass"]) ? (pixelStats["PixelsPerClass"] as unknown[]).filter(isObject) : [];
+  const images = numbers(counts["NumImagesPerClass"]);
+  const perClass = Array.isArray(counts[keys.perClass]) ? (counts[keys.perClass] as unknown[]).filter(isObject) : [];
   const props = isObject(json["InputRastersProps"]) ? json["InputRastersProps"] : {};
   const moments = Array.isArray(json["BandStatsState"]) ? (json["BandStatsState"] as unknown[]).filter(isObject) : [];
   const chips = whole(json["NumTiles"], "NumTiles", path);
@@ -161,16 +191,17 @@ export function parseAccumulatedStats(json: JsonObject, path: string): Accumulat
     chips,
     nextIndex: numberOrNull(json["NextTileIndex"]) ?? chips,
     metaDataMode: mode ?? "",
+    unit,
     classes: classes.map(({ value, name }, i) => ({
       value,
       name,
       images: images[i]!,
-      pixels: numberOrNull(perClass[i]!["Sum"]) ?? 0,
+      sum: numberOrNull(perClass[i]!["Sum"]) ?? 0,
       min: numberOrNull(perClass[i]!["Min"]) ?? 0,
       max: numberOrNull(perClass[i]!["Max"]) ?? 0,
       count: numberOrNull(perClass[i]!["Count"]) ?? chips,
     })),
-    classesPerImage: {
+    perImage: {
       min: numberOrNull(perImage["Min"]) ?? 0,
       max: numberOrNull(perImage["Max"]) ?? 0,
       sum: numberOrNull(perImage["Sum"]) ?? 0,

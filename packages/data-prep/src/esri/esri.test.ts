@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 
 import { sharedData, withData } from "../data-prep.testing.ts";
 import {
+  type AccumulatedStats,
   accumulatedStatsJson,
   mergeMoments,
   momentsToStatistics,
@@ -118,8 +119,9 @@ describe("statistics", () => {
       bands: 3,
       width: 400,
       height: 400,
-      classesPerImage: { min: 1, max: 2, sum: 4224 },
-      classes: [{ value: 1, name: "1", images: 3382, pixels: 531_590_974, min: 96_568, max: 160_000, count: 3382 }],
+      unit: "pixels",
+      perImage: { min: 1, max: 2, sum: 4224 },
+      classes: [{ value: 1, name: "1", images: 3382, sum: 531_590_974, min: 96_568, max: 160_000, count: 3382 }],
     });
     expect(text).toBe(
       "images = 3382 *3*400*400\nclasses = 1\nclasses per image = [min = 1, mean = 1.25, max = 2]\n" +
@@ -166,16 +168,17 @@ describe.skipIf(!withData)("files of ArcGIS", () => {
 });
 
 describe("accumulated statistics", () => {
-  it("come back as they were written", () => {
-    const stats = {
+  it.each(["pixels", "features"] as const)("of %s come back as they were written", (unit) => {
+    const stats: AccumulatedStats = {
       bands: 1,
       width: 8,
       height: 8,
       chips: 2,
       nextIndex: 5,
       metaDataMode: "Classified_Tiles",
-      classes: [{ value: 7, name: "water", images: 1, pixels: 12, min: 0, max: 12, count: 2 }],
-      classesPerImage: { min: 0, max: 1, sum: 1 },
+      unit,
+      classes: [{ value: 7, name: "water", images: 1, sum: 12, min: 0, max: 12, count: 2 }],
+      perImage: { min: 0, max: 1, sum: 1 },
       minCellSize: { x: 10, y: 10, wkid: 32633 },
       maxCellSize: { x: 10, y: 10, wkid: 32633 },
       rasterCount: 1,

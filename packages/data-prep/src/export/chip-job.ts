@@ -1,15 +1,18 @@
 /** Cuts, measures, encodes and writes chips; runs in worker threads. */
 
 import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 
-import { type Affine, type Crs, type SampleType, writeError } from "@geolearn/core";
+import { type Affine, type Crs, pixelArea, type SampleType, writeError } from "@geolearn/core";
 
-import { measureChip } from "../chips/chip-record.ts";
+import { countLabels, measureBands } from "../chips/chip-record.ts";
 import { IGNORE_VALUE } from "../chips/chip.ts";
 import type { BandMoments } from "../esri/accumulated-stats.ts";
 import { formatWorldFile, worldFileName } from "../esri/world-file.ts";
-import { cutChip } from "./cut-chip.ts";
+import { type ChipFolderFormat, FORMATS } from "../formats/formats.ts";
+import type { LabelFile } from "../formats/label-file.ts";
+import type { CutObject } from "../objects/cut-object.ts";
+import { type CutChip, cutChip } from "./cut-chip.ts";
 import { encodeImageChip, encodeLabelChip } from "./encode-chip.ts";
 import type { ChipFormat } from "./options.ts";
 import type { RowBlock } from "./row-blocks.ts";
@@ -18,6 +21,7 @@ import type { RowBlock } from "./row-blocks.ts";
 export interface ChipProfile {
   /** Folder to write, or null to measure only. */
   readonly out: string | null;
+  readonly format: ChipFolderFormat;
   readonly chipFormat: ChipFormat;
   readonly compression: "deflate" | "none";
   /** Deflate level, 1 to 9. */
@@ -32,6 +36,9 @@ export interface ChipProfile {
   readonly bandNames: readonly string[];
   readonly labelType: "uint8" | "uint16";
   readonly ignoreValue: number;
+  /** Class values of the export, ascending. */
+  readonly classValues: readonly number[];
+  readonly allTouched: boolean;
 }
 
 /** One chip to write. */
@@ -44,6 +51,8 @@ export interface ChipTask {
   readonly transform: Affine | null;
   /** Labels that stand instead of the blocks' (a chip that cuts features short). */
   readonly labels: Uint16Array | null;
+  /** What formats of objects write; null for class rasters. */
+  readonly objects: readonly CutObject[] | null;
 }
 
 /** Chips out of the same blocks. */
@@ -53,10 +62,20 @@ export interface ChipJob {
   readonly chips: readonly ChipTask[];
 }
 
+/** How much of a class one chip holds: its pixels as one amount, or the areas of its objects. */
+export interface ClassAmount {
+  readonly value: number;
+  readonly sum: number;
+  readonly min: number;
+  readonly max: number;
+  /** Amounts that were added. */
+  readonly count: number;
+}
+
 /** What one written chip holds. */
 export interface ChipOutcome {
   readonly moments: readonly BandMoments[];
-  readonly labels: readonly (readonly [value: number, pixels: number])[];
+  readonly classes: readonly ClassAmount[];
   readonly bytes: number;
 }
 
@@ -65,38 +84,47 @@ export function imagePath(stem: string, format: ChipFormat): string {
   return `images/${stem}.${{ tiff: "tif", png: "png", jpeg: "jpg" }[format]}`;
 }
 
-/** Label file of a chip below the folder, with forward slashes. */
-export function labelPath(stem: string): string {
-  return `labels/${stem}.tif`;
-}
-
 /** Makes and writes the chips of a job. @throws DISK_FULL, WRITE_FAILED; a chip is there whole or not at all */
 export async function runChipJob({ profile, blocks, chips }: ChipJob): Promise<ChipOutcome[]> {
   return Promise.all(chips.map((task) => makeChip(profile, blocks, task)));
 }
 
 async function makeChip(profile: ChipProfile, blocks: readonly RowBlock[], task: ChipTask): Promise<ChipOutcome> {
-  const { sampleType, width, height, bands, nodata, crs } = profile;
+  const { width, height, bands, nodata } = profile;
   const cut = cutChip(blocks, { col: task.col, row: task.row, width, height }, bands);
-  const labels = task.labels ?? cut.labels;
-  const measured = measureChip({
-    image: cut.image,
-    labels,
-    mask: cut.valid,
-    transform: task.transform,
-    crs,
-    nodata,
-    bands,
-    width,
-    height,
-    sampleType,
-  });
-  const [image, label] = await Promise.all([
+  const moments = measureBands({ image: cut.image, mask: cut.valid, nodata, bands, width, height });
+  const [image, { files, classes }] = await Promise.all([
     encodeImageChip(profile, cut, task.transform),
-    encodeLabelChip(profile, toLabelType(labels, profile), task.transform),
+    task.objects === null ? classRaster(profile, task, cut) : objectLabels(profile, task, task.objects),
   ]);
-  if (profile.out !== null) writeChip(profile.out, profile.chipFormat, task, image, label);
-  return { ...measured, bytes: image.byteLength + label.byteLength };
+  if (profile.out !== null) writeChip(profile.out, profile.chipFormat, task, image, files);
+  return { moments, classes, bytes: files.reduce((sum, { content }) => sum + Buffer.byteLength(content), image.byteLength) };
+}
+
+interface MadeLabels {
+  readonly files: readonly LabelFile[];
+  readonly classes: readonly ClassAmount[];
+}
+
+async function classRaster(profile: ChipProfile, { stem, labels, transform }: ChipTask, cut: CutChip): Promise<MadeLabels> {
+  const own = labels ?? cut.labels;
+  const content = await encodeLabelChip(profile, toLabelType(own, profile), transform);
+  const counts = countLabels({ labels: own, mask: cut.valid });
+  const classes = counts.map(([value, pixels]) => ({ value, sum: pixels, min: pixels, max: pixels, count: 1 }));
+  return { files: [{ path: FORMATS[profile.format].labelPath!(stem), content }], classes };
+}
+
+async function objectLabels(profile: ChipProfile, { stem, transform }: ChipTask, objects: readonly CutObject[]): Promise<MadeLabels> {
+  const imageFile = basename(imagePath(stem, profile.chipFormat));
+  const { files, objects: written } = await FORMATS[profile.format].write!({ ...profile, stem, imageFile, transform, objects });
+  // areas in square units of the map, as Esri counts them
+  const unit = transform === null ? 1 : pixelArea(transform);
+  const classes = profile.classValues.flatMap((value) => {
+    const areas = written.filter(({ classValue }) => classValue === value).map(({ area }) => area * unit);
+    const sum = areas.reduce((total, area) => total + area, 0);
+    return areas.length === 0 ? [] : [{ value, sum, min: Math.min(...areas), max: Math.max(...areas), count: areas.length }];
+  });
+  return { files, classes };
 }
 
 function toLabelType(labels: Uint16Array, { labelType, ignoreValue }: ChipProfile): Uint8Array | Uint16Array {
@@ -109,11 +137,10 @@ function toLabelType(labels: Uint16Array, { labelType, ignoreValue }: ChipProfil
   return out;
 }
 
-function writeChip(out: string, format: ChipFormat, { stem, transform }: ChipTask, image: Uint8Array, label: Uint8Array): void {
-  const imageFile = imagePath(stem, format);
-  const labelFile = labelPath(stem);
-  if (transform !== null) writeWhole(join(out, worldFileName(imageFile)), formatWorldFile(transform));
-  writeWhole(join(out, labelFile), label);
+function writeChip(out: string, format: ChipFormat, task: ChipTask, image: Uint8Array, labels: readonly LabelFile[]): void {
+  const imageFile = imagePath(task.stem, format);
+  if (task.transform !== null) writeWhole(join(out, worldFileName(imageFile)), formatWorldFile(task.transform));
+  for (const { path, content } of labels) writeWhole(join(out, path), content);
   writeWhole(join(out, imageFile), image);
 }
 

@@ -4,6 +4,14 @@ import type { Samples } from "@geolearn/core";
 
 import type { RowBlock } from "./row-blocks.ts";
 
+/** A window from the blocks' left edge and the raster's top. */
+export interface ChipWindow {
+  readonly col: number;
+  readonly row: number;
+  readonly width: number;
+  readonly height: number;
+}
+
 /** The pixels of a chip. */
 export interface CutChip {
   readonly image: Samples;
@@ -14,11 +22,7 @@ export interface CutChip {
 /**
  * Copies the window at (`col` from the blocks' left edge, `row` from the raster's top) out of consecutive blocks.
  */
-export function cutChip(
-  blocks: readonly RowBlock[],
-  window: { readonly col: number; readonly row: number; readonly width: number; readonly height: number },
-  bands: number,
-): CutChip {
+export function cutChip(blocks: readonly RowBlock[], window: ChipWindow, bands: number): CutChip {
   const { col, row, width, height } = window;
   const first = blocks[0]!;
   const Constructor = first.image.constructor as new (length: number) => Samples;
@@ -42,10 +46,30 @@ export function cutChip(
   return { image, labels, valid };
 }
 
+/** Whether all ground of a window counts (`"whole"`), some lies outside the mask, or no pixel of the image is valid (`"missing"`). */
+export function groundContent(blocks: readonly RowBlock[], window: ChipWindow, ignore: number): "whole" | "outside" | "missing" {
+  const { col, row, width, height } = window;
+  let image = false;
+  let outside = false;
+  for (const block of blocks) {
+    const to = Math.min(row + height, block.row + block.rows);
+    for (let y = Math.max(row, block.row); y < to; y++) {
+      const start = (y - block.row) * block.width + col;
+      for (let i = start; i < start + width; i++) {
+        if (block.valid !== null && block.valid[i] === 0) continue;
+        image = true;
+        outside ||= block.labels[i] === ignore;
+      }
+    }
+  }
+  if (!image) return "missing";
+  return outside ? "outside" : "whole";
+}
+
 /** What the labels of a window hold; looks no further than it must. `"missing"`: nothing, because no pixel of the image is valid. */
 export function labelContent(
   blocks: readonly RowBlock[],
-  window: { readonly col: number; readonly row: number; readonly width: number; readonly height: number },
+  window: ChipWindow,
   ignore: number,
 ): "labelled" | "background" | "ignored" | "missing" {
   const { col, row, width, height } = window;

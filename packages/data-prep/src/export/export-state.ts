@@ -15,7 +15,7 @@ export const STATE_FILE = ".geolearn-export.json";
 
 /** Position of an export: everything before (part, panel, row) is written. */
 export interface ExportState {
-  readonly version: 2;
+  readonly version: 3;
   readonly fingerprint: string;
   readonly firstIndex: number;
   readonly part: number;
@@ -36,7 +36,7 @@ export async function readState(out: string): Promise<ExportState | null> {
   try {
     const json = parseJsonObject(text, path);
     const counts = [json["firstIndex"], json["part"], json["panel"], json["row"], json["nextIndex"]];
-    if (json["version"] !== 2 || counts.some((count) => numberOrNull(count) === null) || !isObject(json["tally"])) return null;
+    if (json["version"] !== 3 || counts.some((count) => numberOrNull(count) === null) || !isObject(json["tally"])) return null;
     return json as unknown as ExportState;
   } catch {
     return null;

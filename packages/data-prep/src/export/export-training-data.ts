@@ -29,12 +29,17 @@ import { addToTally, emptyTally, type Tally } from "./tally.ts";
 const STORE_EVERY_MS = 1000;
 
 /**
- * Cuts a raster and its labels into chips for training, in the layout of ArcGIS' Classified_Tiles: `images/`, `labels/`,
- * `map.txt`, `stats.txt`, `esri_model_definition.emd` and `esri_accumulated_stats.json`.
+ * Cuts a raster and its labels into chips for training, in one of ArcGIS' layouts: `images/`, `labels/`, `map.txt`, `stats.txt`,
+ * `esri_model_definition.emd` and `esri_accumulated_stats.json`.
  *
- * Labels are burnt like `rasterio.features.rasterize` does (a pixel belongs to a polygon that holds its centre); where features
+ * `classifiedTiles`: labels are burnt like `rasterio.features.rasterize` does (a pixel belongs to a polygon that holds its centre); where features
  * overlap the later one wins. Pixels outside `mask` and pixels without image data get the ignore value, which is also the
- * nodata value of the label chips and stands in the `.emd` under `GeoLearn.IgnoreValue`. The last column and row of chips are
+ * nodata value of the label chips and stands in the `.emd` under `GeoLearn.IgnoreValue`.
+ *
+ * `rcnnMasks`, `pascalVoc`, `kitti`: the features of a chip are objects, clipped at its border; those of which less than
+ * `minOverlap` lies inside are left out. Only chips wholly inside `mask` are written.
+ *
+ * The last column and row of chips are
  * moved back to end at the raster's border.
  *
  * The work can be stopped at any time: the same call goes on where it stopped and leaves the same bytes.
@@ -87,7 +92,7 @@ async function exportInto(run: ExportRun): Promise<ExportResult> {
   let state: ExportState = resumed
     ? resumable
     : {
-        version: 2,
+        version: 3,
         fingerprint,
         firstIndex,
         part: 0,
@@ -140,8 +145,7 @@ async function writeChips(
   const pending: PendingRow[] = [];
   const settle = async (): Promise<void> => {
     const row = pending.shift()!;
-    for (const outcomes of await Promise.all(row.jobs))
-      for (const chip of outcomes) addToTally(tally, chip, (value) => value !== 0 || declared.has(0));
+    for (const outcomes of await Promise.all(row.jobs)) for (const chip of outcomes) addToTally(tally, chip, perImage(run, chip, declared));
     tally.unlabelled += row.unlabelled;
     tally.ignored += row.ignored;
     tally.missing += row.missing;
@@ -184,6 +188,12 @@ async function writeChips(
   }
   await storeState(out, state);
   return state;
+}
+
+/** Objects of a chip, or its classes: an undeclared 0 is none. */
+function perImage({ format }: ExportRun, { classes }: ChipOutcome, declared: ReadonlySet<number>): number {
+  if (format.write !== null) return classes.reduce((sum, { count }) => sum + count, 0);
+  return classes.filter(({ value }) => value !== 0 || declared.has(0)).length;
 }
 
 /** Megapixels of chips below which starting threads costs more than they save; compression has threads of its own anyway. */
@@ -242,7 +252,7 @@ function guarded<T>(promise: Promise<T>): Promise<T> {
 }
 
 function resultOf(
-  { options, resolved, inputs }: ExportRun,
+  { options, resolved, inputs, format }: ExportRun,
   folder: ExistingFolder,
   { firstIndex, nextIndex }: { readonly firstIndex: number; readonly nextIndex: number },
   skipped: { readonly unlabelled: number; readonly ignored: number },
@@ -263,7 +273,8 @@ function resultOf(
     sampleType: inputs.sampleType,
     classes: folder.definition.classes.map((entry) => ({
       ...entry,
-      pixels: counts.get(entry.value)?.pixels ?? 0,
+      pixels: format.write === null ? (counts.get(entry.value)?.sum ?? 0) : 0,
+      objects: format.write === null ? 0 : (counts.get(entry.value)?.count ?? 0),
       chips: counts.get(entry.value)?.images ?? 0,
     })),
     ignoreValue: folder.definition.geolearn?.IgnoreValue ?? 0,

@@ -1,7 +1,7 @@
 /** The folder an export writes into: what is there already, whether it fits, and the four metadata files at the end. */
 
 import { readdir, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 
 import { type ClassDefinition, GeoLearnError, writeAtomic } from "@geolearn/core";
 
@@ -10,6 +10,7 @@ import {
   accumulatedStatsJson,
   type BandMoments,
   type ClassCounts,
+  type LabelUnit,
   mergeMoments,
   momentsToStatistics,
   parseAccumulatedStats,
@@ -24,14 +25,14 @@ import {
   parseModelDefinition,
 } from "../esri/model-definition.ts";
 import { formatStatsFile } from "../esri/stats-file.ts";
+import { maskPath } from "../formats/rcnn-masks.ts";
 import { SPLIT_FILE } from "../split/split-file.ts";
 import { STATISTICS_FILE } from "../chips/statistics-file.ts";
-import { imagePath, labelPath } from "./chip-job.ts";
+import { imagePath } from "./chip-job.ts";
 import { type ExportState, STATE_FILE } from "./export-state.ts";
 import { cellSizes, type ExportRun, partCrs, stemOf } from "./run.ts";
 import type { Tally } from "./tally.ts";
 
-const MODE = "Classified_Tiles";
 const MAP = "map.txt";
 const STATS = "stats.txt";
 const DEFINITION = "esri_model_definition.emd";
@@ -113,14 +114,14 @@ function withRuns(definition: ModelDefinition, runs: readonly RunEntry[]): Model
 }
 
 function appended(run: ExportRun, existing: ExistingFolder): FolderBase {
-  const { options, resolved, inputs } = run;
+  const { options, resolved, inputs, format } = run;
   const { stats, definition, rows } = existing;
   const mismatch = (what: string, there: string, here: string): GeoLearnError =>
     new GeoLearnError("CHIPS_MISMATCH", `${options.out} holds chips with ${what} ${there}; this export has ${here}.`, {
       hint: "Append with the same chip size, bands and format, or export into another folder.",
       data: { out: options.out },
     });
-  if (stats.metaDataMode !== MODE) throw mismatch("format", stats.metaDataMode || "unknown", MODE);
+  if (stats.metaDataMode !== format.mode) throw mismatch("format", stats.metaDataMode || "unknown", format.mode);
   if (stats.width !== resolved.chipWidth || stats.height !== resolved.chipHeight) {
     throw mismatch("size", `${stats.width} x ${stats.height}`, `${resolved.chipWidth} x ${resolved.chipHeight}`);
   }
@@ -187,12 +188,11 @@ export async function writeMetadata(
   label: { readonly labelType: "uint8" | "uint16"; readonly ignoreValue: number },
   base: FolderBase,
 ): Promise<ExistingFolder> {
-  const { options, resolved, inputs } = run;
+  const { options, resolved, inputs, format } = run;
   const { out } = options;
   const { firstIndex, nextIndex } = state;
-  const own: MapRow[] = [];
-  for (let i = firstIndex; i < nextIndex; i++) own.push({ image: imagePath(stemOf(i), resolved.chipFormat), label: labelPath(stemOf(i)) });
-  const rows = [...base.rows, ...own].sort((a, b) => (a.image < b.image ? -1 : 1));
+  const own = await mapRows(run, firstIndex, nextIndex);
+  const rows = [...base.rows, ...own].sort((a, b) => (a.image < b.image ? -1 : a.image > b.image ? 1 : 0));
   const classes = mergeClasses(base.definition?.classes ?? [], inputs.classes);
   const stats = mergeStats(run, state, base.stats, classes, nextIndex);
   const runs: RunEntry[] = [...(base.definition?.geolearn?.Runs ?? []), ...runEntries(run, firstIndex, nextIndex)];
@@ -201,7 +201,7 @@ export async function writeMetadata(
   const definition = modelDefinitionJson({
     width: resolved.chipWidth,
     height: resolved.chipHeight,
-    metaDataMode: MODE,
+    metaDataMode: format.mode,
     classes,
     bandNames: stats.bandNames,
     bandStatistics: stats.bandMoments.map(momentsToStatistics),
@@ -212,14 +212,31 @@ export async function writeMetadata(
     geolearn,
   });
   await writeAtomic(join(out, MAP), formatMapFile(rows));
-  await writeAtomic(join(out, STATS), formatStatsFile({ ...stats, classes: stats.classes, classesPerImage: stats.classesPerImage }));
+  await writeAtomic(join(out, STATS), formatStatsFile(stats));
   await writeAtomic(join(out, ACCUMULATED), json(accumulatedStatsJson(stats)));
   await writeAtomic(join(out, DEFINITION), json(definition));
   return { rows, definition: { ...parseModelDefinition(definition, DEFINITION), classes }, stats };
 }
 
+/** Rows of the chips of this export: one each, or one per class a chip has a file of. */
+async function mapRows({ options, resolved, format, inputs }: ExportRun, firstIndex: number, nextIndex: number): Promise<MapRow[]> {
+  const stems = Array.from({ length: nextIndex - firstIndex }, (_, i) => stemOf(firstIndex + i));
+  const image = (stem: string): string => imagePath(stem, resolved.chipFormat);
+  const { labelPath } = format;
+  if (labelPath !== null) return stems.map((stem) => ({ image: image(stem), label: labelPath(stem) }));
+  const rows: MapRow[] = [];
+  for (const { value } of inputs.classes) {
+    const there = new Set(await readdir(join(options.out, dirname(maskPath(value, "")))).catch(() => [] as string[]));
+    for (const stem of stems) {
+      const label = maskPath(value, stem);
+      if (there.has(basename(label))) rows.push({ image: image(stem), label });
+    }
+  }
+  return rows;
+}
+
 /** Why no window became a chip. */
-export function noChips({ options, inputs }: ExportRun, tally: Tally): GeoLearnError {
+export function noChips({ options, inputs, format }: ExportRun, tally: Tally): GeoLearnError {
   if (tally.unlabelled === 0 && tally.missing > 0 && tally.missing === tally.ignored) {
     return new GeoLearnError(
       "ALL_NODATA",
@@ -229,9 +246,14 @@ export function noChips({ options, inputs }: ExportRun, tally: Tally): GeoLearnE
   }
   return new GeoLearnError(
     "LABELS_EMPTY",
-    `No chip was written: ${tally.unlabelled} windows hold no labelled pixel and ${tally.ignored} nothing but missing or masked pixels.`,
+    format.write === null
+      ? `No chip was written: ${tally.unlabelled} windows hold no labelled pixel and ${tally.ignored} nothing but missing or masked pixels.`
+      : `No chip was written: ${tally.unlabelled} windows show no object and ${tally.ignored} have no pixels or reach beyond the mask.`,
     {
-      hint: "Labels smaller than a pixel vanish (try `allTouched: true`); `allTiles: true` writes chips without labels too.",
+      hint:
+        format.write === null
+          ? "Labels smaller than a pixel vanish (try `allTouched: true`); `allTiles: true` writes chips without labels too."
+          : "A smaller `minOverlap` keeps objects that chips cut; `allTiles: true` writes chips without objects too.",
       data: { out: options.out, unlabelled: tally.unlabelled, ignored: tally.ignored },
     },
   );
@@ -259,7 +281,7 @@ function mergeClasses(before: readonly ClassDefinition[], now: readonly ClassDef
 }
 
 function mergeStats(
-  { resolved, inputs, parts }: ExportRun,
+  { resolved, inputs, parts, format }: ExportRun,
   { tally }: ExportState,
   before: AccumulatedStats | null,
   classes: readonly ClassDefinition[],
@@ -267,21 +289,23 @@ function mergeStats(
 ): AccumulatedStats {
   const chips = (before?.chips ?? 0) + tally.chips;
   const cells = cellSizes(parts);
+  const unit = format.write === null ? "pixels" : "features";
   return {
     bands: inputs.bands,
     width: resolved.chipWidth,
     height: resolved.chipHeight,
     chips,
     nextIndex: Math.max(nextIndex, before?.nextIndex ?? 0),
-    metaDataMode: MODE,
-    classes: classes.map(({ value, name }) => classCounts(value, name, tally, before)),
-    classesPerImage:
+    metaDataMode: format.mode,
+    unit,
+    classes: classes.map(({ value, name }) => classCounts(value, name, unit, tally, before)),
+    perImage:
       before === null || before.chips === 0
-        ? tally.classesPerImage
+        ? tally.perImage
         : {
-            min: Math.min(before.classesPerImage.min, tally.classesPerImage.min),
-            max: Math.max(before.classesPerImage.max, tally.classesPerImage.max),
-            sum: before.classesPerImage.sum + tally.classesPerImage.sum,
+            min: Math.min(before.perImage.min, tally.perImage.min),
+            max: Math.max(before.perImage.max, tally.perImage.max),
+            sum: before.perImage.sum + tally.perImage.sum,
           },
     minCellSize: before?.minCellSize ?? cells[0] ?? null,
     maxCellSize: cells.at(-1) ?? before?.maxCellSize ?? null,
@@ -292,21 +316,22 @@ function mergeStats(
   };
 }
 
-function classCounts(value: number, name: string, tally: Tally, before: AccumulatedStats | null): ClassCounts {
+function classCounts(value: number, name: string, unit: LabelUnit, tally: Tally, before: AccumulatedStats | null): ClassCounts {
   const own = tally.values[value];
   const old = before?.classes.find((entry) => entry.value === value);
   const chips = (before?.chips ?? 0) + tally.chips;
   const images = (old?.images ?? 0) + (own?.images ?? 0);
   // chips without the class have none of its pixels
-  const smallest = Math.min(old === undefined ? Infinity : old.min, own === undefined ? Infinity : own.min);
+  const someLack = unit === "pixels" && images < chips;
+  const smallest = Math.min(old === undefined || old.images === 0 ? Infinity : old.min, own === undefined ? Infinity : own.min);
   return {
     value,
     name,
     images,
-    pixels: (old?.pixels ?? 0) + (own?.pixels ?? 0),
-    min: images < chips || smallest === Infinity ? 0 : smallest,
+    sum: (old?.sum ?? 0) + (own?.sum ?? 0),
+    min: someLack || smallest === Infinity ? 0 : smallest,
     max: Math.max(old?.max ?? 0, own?.max ?? 0),
-    count: chips,
+    count: unit === "pixels" ? chips : (old?.count ?? 0) + (own?.count ?? 0),
   };
 }
 

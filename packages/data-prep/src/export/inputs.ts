@@ -4,7 +4,7 @@ import { type Affine, applyAffine, type ClassDefinition, type Raster } from "@ge
 
 import type { InputOptions } from "./input-options.ts";
 import { maskLayer, toRasterCrs } from "./label-layer.ts";
-import { asFeatures, featureIdentity, openLabels, rasterLabels, vectorLabels } from "./open-labels.ts";
+import { asFeatures, countAreas, featureIdentity, openLabels, rasterLabels, vectorLabels } from "./open-labels.ts";
 import { chooseBands, closeAll, onWantedGrid, openParts } from "./raster-parts.ts";
 import type { BlockSource } from "./row-blocks.ts";
 import { checkOverlap, labelOverlap, type LabelOverlap, near } from "./where-labels-lie.ts";
@@ -18,6 +18,8 @@ export interface Inputs {
   readonly sampleType: Raster["sampleType"];
   /** What identifies the labels and the mask, for fingerprints. */
   readonly labelIdentity: readonly unknown[];
+  /** Label features with and without an area, buffers included; null for a class raster. */
+  readonly areas: { readonly with: number; readonly without: number } | null;
   /** How rasters and labels meet; null where that cannot be told. */
   readonly overlap: LabelOverlap | null;
   close(): Promise<void>;
@@ -60,6 +62,7 @@ export async function openInputs(options: InputOptions): Promise<Inputs> {
       bandNames: bands.map((band) => originals[0]!.bandInfo[band]?.name ?? `band ${band + 1}`),
       sampleType: rasters[0]!.sampleType,
       labelIdentity: [prepared.identity, mask === null ? null : featureIdentity(mask)],
+      areas: "read" in labels ? null : countAreas(labels, options),
       overlap: labelOverlap(rasters, labels),
       close: () => closeAll(opened),
     };

@@ -22,7 +22,7 @@ import {
 
 import { IGNORE_VALUE } from "../chips/chip.ts";
 import { bufferGeometry } from "./buffer.ts";
-import { shareInside } from "./polygon-share.ts";
+import { type CutObject, cutObject, shareInside } from "../objects/cut-object.ts";
 
 /** The grid labels are asked for. */
 export interface LabelGrid {
@@ -40,6 +40,8 @@ export interface LabelLayer {
    * the chip's part of {@link burn} stands.
    */
   burnChip(grid: LabelGrid): Uint16Array | null;
+  /** The features a grid shows with at least the wanted share, in their order; null for a class raster, which knows no single objects. */
+  readonly objects: ((grid: LabelGrid) => CutObject[]) | null;
 }
 
 /** How vector labels are burnt. */
@@ -97,6 +99,10 @@ export function vectorLayer(features: Features, values: readonly (number | null)
       const ignored = list.filter((_, i) => cut[i]).map(({ geometry }) => ({ geometry, value: IGNORE_VALUE }));
       return burnShapes([...ignored, ...list.filter((_, i) => !cut[i])], grid);
     },
+    objects: (grid) =>
+      shapesOf(grid)
+        .map(({ geometry, value }) => cutObject(geometry!, value, grid))
+        .filter((object) => object !== null && object.share >= options.minOverlap) as CutObject[],
   };
 }
 
@@ -112,6 +118,7 @@ export function rasterLayer(labels: Raster, crs: Crs | null): LabelLayer {
       return values;
     },
     burnChip: () => null,
+    objects: null,
   };
 }
 

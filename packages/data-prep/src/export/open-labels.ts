@@ -2,6 +2,8 @@
 
 import { extname } from "node:path";
 
+import type { Geometry } from "geojson";
+
 import {
   type ClassDefinition,
   type Features,
@@ -75,6 +77,14 @@ export function vectorLabels(labels: Features, options: InputOptions): PreparedL
       );
     },
   };
+}
+
+/** Features with an area of their own or by their buffer, and the others with a geometry. */
+export function countAreas({ features }: Features, { bufferRadius }: InputOptions): { with: number; without: number } {
+  const flat = ({ type }: Geometry): boolean => type.endsWith("Point") || type.endsWith("LineString");
+  const geometries = features.map(({ geometry }) => geometry).filter((geometry) => geometry !== null);
+  const without = bufferRadius === undefined ? geometries.filter(flat).length : 0;
+  return { with: geometries.length - without, without };
 }
 
 export async function rasterLabels(labels: Raster, options: InputOptions): Promise<PreparedLabels> {

@@ -14,10 +14,9 @@ import {
   type WorkOptions,
 } from "@geolearn/core";
 
-/** Layout of the folder; the other layouts of arcgis.learn follow with their tasks. */
-export type ChipFolderFormat = "classifiedTiles";
+import { type ChipFolderFormat, chipFolderFormats } from "../formats/formats.ts";
 
-/** File format of image chips. Labels are always TIFF: they must stay exact and carry a nodata value. */
+/** File format of image chips. Label rasters are always TIFF: they must stay exact and carry a nodata value. */
 export type ChipFormat = "tiff" | "png" | "jpeg";
 
 /** Width and height in pixels; one number for both. */
@@ -39,7 +38,7 @@ export interface ExportOptions extends WorkOptions, NetworkOptions {
   readonly mask?: string | Features;
   /** Folder to write. */
   readonly out: string;
-  /** @defaultValue "classifiedTiles" */
+  /** Layout of the folder: a class per pixel, masks of objects, or their boxes. @defaultValue "classifiedTiles" */
   readonly format?: ChipFolderFormat;
   /** @defaultValue "tiff" */
   readonly chipFormat?: ChipFormat;
@@ -57,7 +56,7 @@ export interface ExportOptions extends WorkOptions, NetworkOptions {
   readonly bufferRadius?: number | string | Length;
   /** Degrees: besides each chip, copies turned by this angle, twice this angle... up to a full turn. @defaultValue 0, none */
   readonly rotation?: number;
-  /** Share of a polygon (0 to 1) that must lie in a chip; of one cut further the chip's pixels are ignored. @defaultValue 0 */
+  /** Share of a polygon (0 to 1) that must lie in a chip; one cut further is left out, its pixels in class rasters ignored. @defaultValue 0 */
   readonly minOverlap?: number;
   /** Write chips without a label too. @defaultValue false */
   readonly allTiles?: boolean;
@@ -105,8 +104,8 @@ export interface ExportResult {
   readonly chipHeight: number;
   readonly bands: number;
   readonly sampleType: string;
-  /** Classes of the folder with their pixels and chips, earlier exports included. */
-  readonly classes: readonly (ClassDefinition & { readonly pixels: number; readonly chips: number })[];
+  /** Classes of the folder with their pixels (class rasters) or objects (the other formats) and chips, earlier exports included. */
+  readonly classes: readonly (ClassDefinition & { readonly pixels: number; readonly objects: number; readonly chips: number })[];
   readonly ignoreValue: number;
   readonly megapixels: number;
   readonly seconds: number;
@@ -126,6 +125,7 @@ export interface ExportEstimate {
 
 /** Options with defaults and checked values. */
 export interface ResolvedExport {
+  readonly format: ChipFolderFormat;
   readonly chipWidth: number;
   readonly chipHeight: number;
   readonly strideX: number;
@@ -143,12 +143,12 @@ export interface ResolvedExport {
 /** Checks the numbers. @throws INVALID_ARGUMENT, UNSUPPORTED_FORMAT */
 export function resolveExport(options: ExportOptions): ResolvedExport {
   const { format = "classifiedTiles", chipFormat = "tiff", compression = "deflate" } = options;
-  if (format !== "classifiedTiles") {
+  if (!chipFolderFormats.includes(format)) {
     throw new GeoLearnError(
       "UNSUPPORTED_FORMAT",
-      `The format "${String(format)}" is not written by this version; expected "classifiedTiles".`,
+      `\`format\` is "${String(format)}"; expected ${chipFolderFormats.map((name) => `"${name}"`).join(", ")}.`,
       {
-        hint: 'Use `format: "classifiedTiles"` for pixel classification.',
+        hint: 'Use `format: "classifiedTiles"` for pixel classification, "pascalVoc" for boxes.',
       },
     );
   }
@@ -163,6 +163,7 @@ export function resolveExport(options: ExportOptions): ResolvedExport {
       ? [Math.max(1, Math.floor(chipWidth / 2)), Math.max(1, Math.floor(chipHeight / 2))]
       : pixelSize("stride", options.stride);
   return {
+    format,
     chipWidth,
     chipHeight,
     // Esri's tool reads a stride of 0 as "no overlap"

@@ -5,7 +5,7 @@ import { type Affine, composeAffine, warpRaster, windowTransform } from "@geolea
 import { IGNORE_VALUE } from "../chips/chip.ts";
 import type { Panel } from "./chip-grid.ts";
 import type { ChipTask } from "./chip-job.ts";
-import { labelContent } from "./cut-chip.ts";
+import { type ChipWindow, groundContent, labelContent } from "./cut-chip.ts";
 import { chipTransform } from "./inputs.ts";
 import { type RowBlock, type RowReader, toBlock } from "./row-blocks.ts";
 import { type ExportRun, type PlannedPart, stemOf } from "./run.ts";
@@ -33,50 +33,55 @@ export async function planRow(
   const { chipWidth: width, chipHeight: height } = resolved;
   const blocks = await reader.blocks(row, height, options.signal);
   const straight: ChipTask[] = [];
-  const groups: { blocks: readonly RowBlock[]; tasks: readonly ChipTask[] }[] = [{ blocks, tasks: straight }];
+  const groups: { blocks: readonly RowBlock[]; tasks: ChipTask[] }[] = [{ blocks, tasks: straight }];
+  const skipped = { unlabelled: 0, ignored: 0, missing: 0 };
   let index = firstIndex;
-  let unlabelled = 0;
-  let ignored = 0;
-  let missing = 0;
-
-  const wanted = (content: ReturnType<typeof labelContent>): boolean => {
-    if (content === "labelled" || (content === "background" && resolved.allTiles)) return true;
-    if (content === "background") unlabelled++;
-    else ignored++;
-    if (content === "missing") missing++;
-    return false;
+  const plan = (own: readonly RowBlock[], window: ChipWindow, transform: Affine | null): ChipTask | null => {
+    const labels = labelsOfChip(run, part, own, window, transform);
+    if (typeof labels !== "string") return { stem: stemOf(index++), col: window.col, row: window.row, transform, ...labels };
+    if (labels === "unlabelled") skipped.unlabelled++;
+    else skipped.ignored++;
+    if (labels === "missing") skipped.missing++;
+    return null;
   };
 
   for (const col of panel.origins) {
     const transform = chipTransform(part.input.raster, col, row);
-    const window = { col: col - panel.col, row, width, height };
-    if (wanted(labelContent(blocks, window, IGNORE_VALUE))) {
-      straight.push({ stem: stemOf(index++), col: window.col, row, transform, labels: cutShort(part, blocks, window, transform) });
-    }
+    const task = plan(blocks, { col: col - panel.col, row, width, height }, transform);
+    if (task !== null) straight.push(task);
     for (const angle of angles.slice(1)) {
-      const block = await turnedBlock(
-        part,
-        transform ?? windowTransform([1, 0, 0, 0, 1, 0], col, row),
-        width,
-        height,
-        angle,
-        options.signal,
-      );
-      if (!wanted(labelContent([block.block], { col: 0, row: 0, width, height }, IGNORE_VALUE))) continue;
-      const labels = cutShort(part, [block.block], { col: 0, row: 0, width, height }, block.transform);
-      groups.push({ blocks: [block.block], tasks: [{ stem: stemOf(index++), col: 0, row: 0, transform: block.transform, labels }] });
+      const upright = transform ?? windowTransform([1, 0, 0, 0, 1, 0], col, row);
+      const { block, transform: turned } = await turnedBlock(part, upright, width, height, angle, options.signal);
+      const copy = plan([block], { col: 0, row: 0, width, height }, turned);
+      if (copy !== null) groups.push({ blocks: [block], tasks: [copy] });
     }
   }
-  return { groups, chips: index - firstIndex, windows: panel.origins.length * angles.length, unlabelled, ignored, missing };
+  return { groups, chips: index - firstIndex, windows: panel.origins.length * angles.length, ...skipped };
+}
+
+/** The labels of a window that becomes a chip, or why it does not. */
+function labelsOfChip(
+  { resolved, format }: ExportRun,
+  part: PlannedPart,
+  blocks: readonly RowBlock[],
+  window: ChipWindow,
+  transform: Affine | null,
+): Pick<ChipTask, "labels" | "objects"> | "unlabelled" | "ignored" | "missing" {
+  if (format.write === null) {
+    const content = labelContent(blocks, window, IGNORE_VALUE);
+    if (content === "ignored" || content === "missing") return content;
+    if (content === "background" && !resolved.allTiles) return "unlabelled";
+    return { labels: cutShort(part, blocks, window, transform), objects: null };
+  }
+  const ground = groundContent(blocks, window, IGNORE_VALUE);
+  // label files of objects cannot say "not surveyed": a chip that reaches beyond the mask would teach that nothing is there
+  if (ground !== "whole") return ground === "missing" ? "missing" : "ignored";
+  const objects = part.input.labels.objects!({ transform: transform!, width: window.width, height: window.height });
+  return objects.length === 0 && !resolved.allTiles ? "unlabelled" : { labels: null, objects };
 }
 
 /** Labels of a chip that cuts features shorter than wanted, with the blocks' ignored pixels; else null. */
-function cutShort(
-  part: PlannedPart,
-  blocks: readonly RowBlock[],
-  window: { readonly col: number; readonly row: number; readonly width: number; readonly height: number },
-  transform: Affine | null,
-): Uint16Array | null {
+function cutShort(part: PlannedPart, blocks: readonly RowBlock[], window: ChipWindow, transform: Affine | null): Uint16Array | null {
   if (transform === null) return null;
   const { width, height } = window;
   const own = part.input.labels.burnChip({ transform, width, height });

@@ -3,13 +3,16 @@
 import { type BandMoments, mergeMoments, NO_MOMENTS } from "../esri/accumulated-stats.ts";
 import type { ChipOutcome } from "./chip-job.ts";
 
-/** Pixels of one class value. */
+/** Amounts of one class value: pixels chip by chip, or areas object by object. */
 export interface ValueTally {
+  /** Chips that hold the class. */
   images: number;
-  pixels: number;
-  /** Fewest and most pixels in chips that hold the class. */
+  sum: number;
+  /** Smallest and largest amount. */
   min: number;
   max: number;
+  /** Amounts that were added. */
+  count: number;
 }
 
 /** Running counts; plain data, so that they can be written down and read again. */
@@ -23,7 +26,8 @@ export interface Tally {
   bands: BandMoments[];
   /** By class value. */
   values: Record<string, ValueTally>;
-  classesPerImage: { min: number; max: number; sum: number };
+  /** Classes, or objects, per chip. */
+  perImage: { min: number; max: number; sum: number };
 }
 
 /** Nothing counted yet. */
@@ -36,25 +40,25 @@ export function emptyTally(bands: number): Tally {
     bytes: 0,
     bands: Array.from({ length: bands }, () => NO_MOMENTS),
     values: {},
-    classesPerImage: { min: 0, max: 0, sum: 0 },
+    perImage: { min: 0, max: 0, sum: 0 },
   };
 }
 
-/** Adds one chip. `counted` tells which values are classes of their own (an undeclared 0 is not). */
-export function addToTally(tally: Tally, chip: ChipOutcome, counted: (value: number) => boolean): void {
+/** Adds one chip. `own` is what counts of it: its classes, or its objects. */
+export function addToTally(tally: Tally, chip: ChipOutcome, own: number): void {
   tally.bytes += chip.bytes;
   tally.bands = tally.bands.map((moments, band) => mergeMoments(moments, chip.moments[band]!));
-  const classes = chip.labels.filter(([value]) => counted(value)).length;
-  const { classesPerImage } = tally;
-  classesPerImage.min = tally.chips === 0 ? classes : Math.min(classesPerImage.min, classes);
-  classesPerImage.max = Math.max(classesPerImage.max, classes);
-  classesPerImage.sum += classes;
+  const { perImage } = tally;
+  perImage.min = tally.chips === 0 ? own : Math.min(perImage.min, own);
+  perImage.max = Math.max(perImage.max, own);
+  perImage.sum += own;
   tally.chips++;
-  for (const [value, pixels] of chip.labels) {
-    const own = (tally.values[value] ??= { images: 0, pixels: 0, min: pixels, max: pixels });
-    own.images++;
-    own.pixels += pixels;
-    own.min = Math.min(own.min, pixels);
-    own.max = Math.max(own.max, pixels);
+  for (const { value, sum, min, max, count } of chip.classes) {
+    const known = (tally.values[value] ??= { images: 0, sum: 0, min, max, count: 0 });
+    known.images++;
+    known.sum += sum;
+    known.min = Math.min(known.min, min);
+    known.max = Math.max(known.max, max);
+    known.count += count;
   }
 }

@@ -1,28 +1,35 @@
 /** `geolearn export-training-data`: chips and labels in Esri's layout. */
 
-import { type ExportEstimate, type ExportOptions, type ExportResult, exportTrainingData } from "@geolearn/data-prep";
+import {
+  type ChipFolderFormat,
+  chipFolderFormats,
+  type ExportEstimate,
+  type ExportOptions,
+  type ExportResult,
+  exportTrainingData,
+} from "@geolearn/data-prep";
 import { Command, Option } from "commander";
 import type { CommandContext } from "../context.ts";
-import { bands, bounds, camelCase, crs, integer, length, nextOrInteger, number, several, withNetwork } from "../options.ts";
+import { bands, bounds, camelCase, crs, integer, kebabCase, length, nextOrInteger, number, several, withNetwork } from "../options.ts";
 import { list, table } from "../table.ts";
 
 type Options = Omit<ExportOptions, "format" | "raster"> & { readonly raster: string[]; readonly format: string; readonly json?: boolean };
 
 export function exportCommand(contextOf: (command: Command) => CommandContext): Command {
   const command = new Command("export-training-data")
-    .description("Cut training chips from rasters and burn the labels into label chips.")
+    .description("Cut training chips from rasters, with their labels as classes of pixels, masks or boxes of objects.")
     .requiredOption("--raster <path>", "imagery: file, folder, glob, list or VRT; may be given several times", several)
     .requiredOption("--labels <path>", "polygons, lines or points, or a class raster")
     .requiredOption("--out <folder>", "where the chips go; an unfinished export there is continued")
     .option("--mask <path>", "polygons of the surveyed land; labels outside are ignored")
-    .addOption(new Option("--format <name>", "layout of the folder").choices(["classified-tiles"]).default("classified-tiles"))
+    .addOption(new Option("--format <name>", "layout of the folder").choices(chipFolderFormats.map(kebabCase)).default("classified-tiles"))
     .addOption(new Option("--chip-format <name>", "file type of the images").choices(["tiff", "png", "jpeg"]))
     .option("--chip-size <pixels>", "side of a chip (default: 256)", integer(1))
     .option("--stride <pixels>", "step between chips (default: half the chip)", integer(0))
     .option("--class-field <name>", "field of the labels that holds the class")
     .option("--buffer-radius <metres>", 'buffer around points and lines, on the ground, or e.g. "2 crs"', length)
     .option("--rotation <degrees>", "further copies of each chip, turned by this step", number)
-    .option("--min-overlap <share>", "share of a polygon that must lie in a chip, 0 to 1", number)
+    .option("--min-overlap <share>", "share of an object that must lie in a chip, 0 to 1", number)
     .option("--all-tiles", "keep chips without labels, too")
     .option("--all-touched", "burn every pixel a polygon touches, not only those whose centre it covers")
     .option("--cell-size <metres>", 'ground size of a pixel to resample to, or e.g. "0.3 crs"', length)
@@ -36,7 +43,7 @@ export function exportCommand(contextOf: (command: Command) => CommandContext): 
   return withNetwork(command).action(async () => {
     const { format, json: _json, ...options } = command.opts<Options>();
     const { signal, onProgress, onWarning, print } = contextOf(command);
-    const result = await exportTrainingData({ ...options, format: camelCase(format) as "classifiedTiles", signal, onProgress, onWarning });
+    const result = await exportTrainingData({ ...options, format: camelCase(format) as ChipFolderFormat, signal, onProgress, onWarning });
     print(result, "firstIndex" in result ? resultText(result) : estimateText(result));
   });
 }
@@ -45,8 +52,8 @@ function resultText(result: ExportResult): string {
   return [
     `${result.chips} chips of ${result.chipWidth} x ${result.chipHeight} pixels in ${result.out}`,
     table(
-      ["value", "class", "chips", "pixels"],
-      result.classes.map(({ value, name, chips, pixels }) => [value, name, chips, pixels]),
+      ["value", "class", "chips", result.classes.some(({ objects }) => objects > 0) ? "objects" : "pixels"],
+      result.classes.map(({ value, name, chips, pixels, objects }) => [value, name, chips, objects > 0 ? objects : pixels]),
     ),
   ].join("\n\n");
 }

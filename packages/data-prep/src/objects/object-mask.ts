@@ -1,0 +1,33 @@
+/** Masks of single objects: the pixels of one object inside the window around them. */
+
+/** Pixels of an object; its data lie in shared memory. */
+export interface ObjectMask {
+  /** The window in the chip. */
+  readonly col: number;
+  readonly row: number;
+  readonly width: number;
+  readonly height: number;
+  /** 1 = the object, row by row. */
+  readonly data: Uint8Array;
+}
+
+/** The mask of pixels given by their positions in a chip, row by row; not empty. */
+export function maskFromPixels(pixels: readonly number[], chipWidth: number): ObjectMask {
+  let [left, right, top, bottom] = [Infinity, -1, Infinity, -1];
+  for (const pixel of pixels) {
+    const col = pixel % chipWidth;
+    const row = (pixel - col) / chipWidth;
+    left = Math.min(left, col);
+    right = Math.max(right, col);
+    top = Math.min(top, row);
+    bottom = Math.max(bottom, row);
+  }
+  const width = right - left + 1;
+  const height = bottom - top + 1;
+  const data = new Uint8Array(new SharedArrayBuffer(width * height));
+  for (const pixel of pixels) {
+    const col = pixel % chipWidth;
+    data[((pixel - col) / chipWidth - top) * width + col - left] = 1;
+  }
+  return { col: left, row: top, width, height, data };
+}
