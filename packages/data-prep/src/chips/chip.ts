@@ -60,7 +60,9 @@ export interface ChipSource<C extends ChipImage = Chip> {
   readonly folder: string | null;
   /** How rasters and labels meet, for sources that sample rasters. */
   readonly overlap?: LabelOverlap | null;
+  /** Reads a chip, by its position in {@link chips}. */
   read(index: number, signal?: AbortSignal): Promise<C>;
+  /** Releases files. */
   close(): Promise<void>;
 }
 
