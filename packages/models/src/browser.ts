@@ -1,7 +1,18 @@
 /** The front door in a browser: networks, losses, and model packages in memory. */
 
 // networks
-export type { ForwardOptions, Network, NetworkOutputs, Parameter, SizedParameters } from "./network.ts";
+export type {
+  BaseNetwork,
+  DecodeOptions,
+  Detections,
+  ForwardOptions,
+  Network,
+  NetworkOutputs,
+  ObjectNetwork,
+  ObjectTargets,
+  Parameter,
+  SizedParameters,
+} from "./network.ts";
 export type { BandNormalization, ResolvedUNetConfig, UNetBackbone, UNetConfig } from "./unet/config.ts";
 export type { Initializer } from "./network/initializers.ts";
 export type { CreateNetworkOptions } from "./network/instantiate.ts";

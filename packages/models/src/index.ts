@@ -1,7 +1,18 @@
 /** Networks of pixel classification, their losses, their weights, and the model package they travel in. */
 
 // networks
-export type { ForwardOptions, Network, NetworkOutputs, Parameter, SizedParameters } from "./network.ts";
+export type {
+  BaseNetwork,
+  DecodeOptions,
+  Detections,
+  ForwardOptions,
+  Network,
+  NetworkOutputs,
+  ObjectNetwork,
+  ObjectTargets,
+  Parameter,
+  SizedParameters,
+} from "./network.ts";
 export type { BandNormalization, ResolvedUNetConfig, UNetBackbone, UNetConfig } from "./unet/config.ts";
 export { type BackboneAlias, type BackboneName, type Convention, backboneNamed, backboneNames } from "./backbones/backbone.ts";
 export type { Initializer } from "./network/initializers.ts";

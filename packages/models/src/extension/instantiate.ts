@@ -37,6 +37,7 @@ function build(extension: AnyModelExtension, { own, bands, classes, normalizatio
 }
 
 class OwnNetwork implements Network {
+  readonly task = "pixelClassification";
   readonly modelType: string;
   readonly config: Readonly<Record<string, unknown>>;
   readonly parameters: readonly Parameter[];

@@ -42,6 +42,7 @@ export function instantiate(blueprint: Blueprint, { seed = 0, weights }: CreateN
   let disposed = false;
 
   return {
+    task: "pixelClassification",
     modelType,
     config,
     parameters,
