@@ -21,7 +21,9 @@ interface Fixture {
   readonly std: number[];
   readonly cases: { name: string; file: string; spec: OnnxSpec; scores: number[]; shape: number[] }[];
 }
-const fixture = JSON.parse(readFileSync(new URL("./fixtures/segmentation.json", import.meta.url), "utf8")) as Fixture;
+const read = (name: string): unknown => JSON.parse(readFileSync(new URL(`./fixtures/${name}.json`, import.meta.url), "utf8"));
+const fixture = read("segmentation") as Fixture;
+const tensorflow = read("tensorflow") as { readonly segmentation: Fixture["cases"] };
 const fileOf = (name: string): Uint8Array => new Uint8Array(Buffer.from(fixture.cases.find((one) => one.name === name)!.file, "base64"));
 const general: OnnxSpec = { task: "pixelClassification", normalization: { scale: 1 / 255, mean: fixture.mean, std: fixture.std } };
 
@@ -37,8 +39,12 @@ const noise = (band: number, row: number, col: number): number =>
   (Math.imul((row >> 2) * 7919 + (col >> 1) * 104729 + band * 1299709, 2654435761) >>> 24) & 255;
 const scene = (width: number, height: number): Raster => memoryRaster({ width, height, value: noise, bandNames: ["red", "green", "blue"] });
 
-describe("networks of PyTorch", () => {
-  test.each(fixture.cases)("$name", async ({ file, spec, scores, shape }) => {
+describe("networks of others", () => {
+  const written = [
+    ...fixture.cases.map((one) => ({ by: "PyTorch", ...one })),
+    ...tensorflow.segmentation.map((one) => ({ by: "TensorFlow", ...one })),
+  ];
+  test.each(written)("$by: $name", async ({ file, spec, scores, shape }) => {
     const { side } = fixture;
     // In this thread: starting one for each case would take longer than everything else.
     const pkg = await openOnnx(new Uint8Array(Buffer.from(file, "base64")), { ...general, ...spec });

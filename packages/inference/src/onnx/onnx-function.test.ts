@@ -15,6 +15,12 @@ interface Fixture {
 }
 const fixtures = JSON.parse(readFileSync(new URL("./fixtures/objects.json", import.meta.url), "utf8")) as Record<string, Fixture>;
 const fileOf = (name: string): Uint8Array => new Uint8Array(Buffer.from(fixtures[name]!.file, "base64"));
+const tensorflow = JSON.parse(readFileSync(new URL("./fixtures/tensorflow.json", import.meta.url), "utf8")) as {
+  readonly side: number;
+  readonly mean: number[];
+  readonly std: number[];
+  readonly classification: { name: string; file: string; scores: number[] }[];
+};
 
 beforeAll(async () => {
   await startEngine({ threads: 1 });
@@ -81,6 +87,23 @@ describe("classifiers of PyTorch", () => {
     const { scores } = fixtures[name]!;
     expect(fn.manifest.classes.length).toBe(scores.length / IMAGES);
     const found = await fn.classify(block);
+    expect(found.length).toBe(scores.length);
+    scores.forEach((score, i) => expect(found[i]).toBeCloseTo(score, 5));
+    await fn.dispose();
+  });
+});
+
+describe("classifiers of TensorFlow", () => {
+  const { side, mean, std, classification } = tensorflow;
+
+  test.each(classification)("$name", async ({ file, scores }) => {
+    const spec: OnnxSpec = { task: "objectClassification", normalization: { scale: 1 / 255, mean, std } };
+    const fn = await openOnnxFunction(new Uint8Array(Buffer.from(file, "base64")), spec);
+    const [row, col, band] = [(i: number) => Math.floor(i / (3 * side)), (i: number) => Math.floor(i / 3) % side, (i: number) => i % 3];
+    // the scene of tests/oracles/onnx_segmentation.py
+    const hash = (i: number): number => Math.imul((row(i) >> 2) * 7919 + (col(i) >> 1) * 104729 + band(i) * 1299709, 2654435761) >>> 24;
+    const pixels = Float32Array.from({ length: side * side * 3 }, (_, i) => hash(i));
+    const found = await fn.classify({ pixels, mask: new Uint8Array(side * side).fill(1), size: 1, height: side, width: side, bands: 3 });
     expect(found.length).toBe(scores.length);
     scores.forEach((score, i) => expect(found[i]).toBeCloseTo(score, 5));
     await fn.dispose();
