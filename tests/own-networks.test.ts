@@ -9,8 +9,8 @@ import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { openRaster } from "@geolearn/core";
 import {
-  type Evaluation,
-  type Learner,
+  type PixelEvaluation,
+  type PixelLearner,
   type LearningData,
   type ModelExtension,
   createLearner,
@@ -49,8 +49,8 @@ describe.skipIf(!existsSync(water)).each<[string, ModelExtension<never>]>([
   const raster = join(water, "sentinel2_2020-02-02.tif");
   const at = (name: string): string => join(scratch, model.modelType, name);
   let data: LearningData<"pixelClassification">;
-  let learner: Learner<"pixelClassification">;
-  let evaluation: Evaluation;
+  let learner: PixelLearner;
+  let evaluation: PixelEvaluation;
 
   const trainFurther = async (): Promise<void> => {
     const again = await fromModel(at("model.dlpk"), { data });

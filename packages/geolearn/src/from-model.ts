@@ -6,7 +6,7 @@ import { type ClassifyOptions, type InferenceEstimate, classifyPixels, estimateC
 import { GeoLearnError } from "@geolearn/core";
 import { startEngine } from "@geolearn/engine";
 import { type ModelManifest, type ModelPackage, type SaveOnnxOptions, type SavedOnnx, readModelPackage, saveOnnx } from "@geolearn/models";
-import { Learner, type LearnerOptions } from "@geolearn/training";
+import { type LearnerOf, type LearnerOptions, type PixelLearner, createLearner } from "@geolearn/training";
 import { ClassifiedMap } from "./classified-map.ts";
 
 /** A model that gives every pixel a class. */
@@ -52,14 +52,14 @@ export async function fromModel<T extends "pixelClassification">(
 export async function fromModel<T extends "pixelClassification">(
   source: string | Uint8Array,
   options: TrainModelOptions<T>,
-): Promise<Learner<T>>;
+): Promise<LearnerOf<T>>;
 export async function fromModel(
   source: string | Uint8Array,
   options: UseModelOptions<"pixelClassification"> | TrainModelOptions<"pixelClassification">,
-): Promise<PixelClassifier | Learner<"pixelClassification">> {
+): Promise<PixelClassifier | PixelLearner> {
   if ("data" in options) {
     const { data, ...learnerOptions } = options;
-    return Learner.fromPackage(source, data, learnerOptions);
+    return createLearner(data, { ...learnerOptions, pretrained: source });
   }
   const modelPackage = await readModelPackage(source);
   if (modelPackage.manifest.task !== options.task) {

@@ -23,8 +23,8 @@ export type {
   PrepareDataOptions,
 } from "@geolearn/data-prep";
 export { type Architecture, UNet, UnetClassifier } from "./unet.ts";
-export { Learner, createLearner, evaluatePackage } from "@geolearn/training";
-export type { EpochRecord, Evaluation, FitOptions, FitResult, LearnerOptions, LrFindOptions, LrFindResult } from "@geolearn/training";
+export { Learner, PixelLearner, createLearner, evaluatePackage } from "@geolearn/training";
+export type { EpochRecord, FitOptions, FitResult, LearnerOptions, LrFindOptions, LrFindResult, PixelEvaluation } from "@geolearn/training";
 export { type ModelOf, type PixelClassifier, type TrainModelOptions, type UseModelOptions, fromModel } from "./from-model.ts";
 export { ClassifiedMap } from "./classified-map.ts";
 export { FeatureLayer } from "./feature-layer.ts";

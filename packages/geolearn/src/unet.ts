@@ -1,16 +1,16 @@
 /** Architectures by name: a network, a task and its defaults. */
 
 import type { LearningData } from "@geolearn/data-prep";
-import { type Learner, type LearnerOptions, createLearner } from "@geolearn/training";
+import { type LearnerOf, type LearnerOptions, type TrainableTask, createLearner } from "@geolearn/training";
 
 /** Makes learners of one architecture. */
-export interface Architecture<T extends "pixelClassification"> {
+export interface Architecture<T extends TrainableTask> {
   /**
    * A learner for the data.
    *
    * @throws CHIP_SIZE_NOT_DIVISIBLE when the chips do not fit the network, and what loading weights throws
    */
-  create(data: LearningData<T>, options?: Omit<LearnerOptions, "model" | "modelType" | "config">): Promise<Learner<T>>;
+  create(data: LearningData<T>, options?: Omit<LearnerOptions, "model" | "modelType" | "config">): Promise<LearnerOf<T>>;
 }
 
 /**

@@ -1,7 +1,9 @@
 /** The Learner: fit, learning rates, checkpoints, evaluation, figures and reports. Knows data and networks, nothing of scenes. */
 
 // the learner
-export { createLearner, Learner, type PerClassOptions, type ShowResultsOptions } from "./learner/learner.ts";
+export { createLearner, type LearnerOf, type Learners, type TrainableTask } from "./learner/create-learner.ts";
+export { Learner, type ShowResultsOptions } from "./learner/learner.ts";
+export { type PerClassOptions, PixelLearner } from "./tasks/pixels/pixel-learner.ts";
 export type {
   EarlyStopping,
   FitCallback,
@@ -15,7 +17,8 @@ export type {
 } from "./learner/options.ts";
 export type { EpochRecord } from "./learner/records.ts";
 export type { FitEstimate } from "./learner/estimate.ts";
-export type { ChipPrediction, Evaluation } from "./learner/evaluate.ts";
+export type { TaskEvaluation } from "./tasks/task.ts";
+export type { ChipPrediction, PixelEvaluation } from "./tasks/pixels/evaluate.ts";
 export { type EvaluatePackageOptions, evaluatePackage } from "./learner/evaluate-package.ts";
 export type { LrFindResult } from "./learner/lr-find.ts";
 
@@ -24,7 +27,7 @@ export { createSchedule, type Schedule, type ScheduleName, type ScheduleOptions,
 export { type LrPoint, suggestLr } from "./schedule/suggest-lr.ts";
 
 // figures
-export type { ResultsFigureOptions } from "./figures/results.ts";
+export type { ResultsFigureOptions } from "./tasks/task.ts";
 
 // the conformance suite for networks of one's own
 export { type DescribeModelOptions, type TestFunctions, describeModel } from "./conformance/describe-model.ts";

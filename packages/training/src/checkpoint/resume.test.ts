@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { createRng } from "@geolearn/core";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 
-import { createLearner } from "../learner/learner.ts";
+import { createLearner } from "../learner/create-learner.ts";
 import { discData } from "../testing/memory-data.ts";
 import { hashWeights } from "../testing/hash-weights.ts";
 import type { FitOptions } from "../learner/options.ts";

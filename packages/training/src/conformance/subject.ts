@@ -7,6 +7,7 @@ import { createNetwork, type ModelManifest, type ModelShape, type Network, pixel
 import type * as tf from "@tensorflow/tfjs";
 
 import { createTrainingStep, type TrainingStep } from "../learner/training-step.ts";
+import { pixelGraph } from "../tasks/pixels/graph.ts";
 
 /** Height and width of images. */
 export interface ImageSize {
@@ -110,7 +111,8 @@ export class Subject {
   step(network: Network): TrainingStep {
     const { height, width } = this.size(network);
     const shape = [IMAGES, height, width, shapeOf(network).bands] as const;
-    return createTrainingStep({ network, loss: LOSS, ignored: new Set(), shape, frozen: false }, { optimizer: "adam" });
+    const graph = pixelGraph({ network, loss: LOSS, ignored: new Set(), shape });
+    return createTrainingStep({ graph, network, frozen: false }, { optimizer: "adam" });
   }
 
   /** Losses of some steps; every step sees another batch, or all the same one. */
@@ -119,8 +121,8 @@ export class Subject {
     try {
       const losses: number[] = [];
       for (let n = 1; n <= steps; n++) {
-        const batch = this.batch(network, this.size(network), same ? 1 : n);
-        losses.push((await step.run(batch, { lr, beta1: null }, n)).loss);
+        const { names, images, targets } = this.batch(network, this.size(network), same ? 1 : n);
+        losses.push((await step.run({ names, feeds: { images, targets } }, { lr, beta1: null }, n)).loss);
       }
       return losses;
     } finally {

@@ -1,6 +1,6 @@
-/** From options and data to a network with its first weights, and to its loss. */
+/** From options and data to a network with its first weights. */
 
-import { type ClassDefinition, GeoLearnError } from "@geolearn/core";
+import { GeoLearnError } from "@geolearn/core";
 import type { LearningData } from "@geolearn/data-prep";
 import {
   adaptWeights,
@@ -14,7 +14,6 @@ import {
   loadEncoderWeights,
   type ModelPackage,
   type Network,
-  type PixelLossSpec,
   readModelPackage,
   readWeights,
 } from "@geolearn/models";
@@ -156,29 +155,4 @@ function startFromPackage(network: Network, start: ModelPackage, data: LearningD
   log?.(
     `${loaded.length} parameters were taken from ${start.source}${reinitialized.length > 0 ? `; these begin anew: ${reinitialized.join(", ")}` : ""}.`,
   );
-}
-
-/** The loss the options describe, with class weights and ignored classes filled in. */
-export function lossSpec(data: LearningData, options: LearnerOptions): PixelLossSpec {
-  const given = options.loss ?? "crossEntropy";
-  const spec: PixelLossSpec = typeof given === "string" ? { type: given } : given;
-  const weights = options.classWeights === "balanced" ? data.classWeights() : options.classWeights;
-  const ignored = ignoredPositions(data.classes, options.ignoreClasses ?? []);
-  return {
-    ...spec,
-    ...(weights !== undefined && { classWeights: weights }),
-    ...(ignored.length > 0 && { ignoredClasses: [...new Set([...(spec.ignoredClasses ?? []), ...ignored])].sort((a, b) => a - b) }),
-  };
-}
-
-function ignoredPositions(classes: readonly ClassDefinition[], ignore: readonly (string | number)[]): number[] {
-  return ignore.map((wanted) => {
-    const at = classes.findIndex(({ name, value }) =>
-      typeof wanted === "number" ? value === wanted : name === wanted || String(value) === wanted,
-    );
-    if (at >= 0) return at;
-    throw new GeoLearnError("CLASS_UNKNOWN", `There is no class ${JSON.stringify(wanted)} to ignore.`, {
-      hint: `The classes are ${classes.map(({ name, value }) => `"${name}" (${value})`).join(", ")}.`,
-    });
-  });
 }

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 
 import { discData } from "../testing/memory-data.ts";
 import { recordTable } from "./display.ts";
-import { createLearner } from "./learner.ts";
+import { createLearner } from "./create-learner.ts";
 
 afterEach(() => {
   delete (globalThis as { __tslab__?: unknown }).__tslab__;

@@ -1,7 +1,6 @@
 /** What a run of training will cost, before it is done. */
 
 import { GeoLearnError } from "@geolearn/core";
-import type { ChipSet, PixelBatch } from "@geolearn/data-prep";
 
 import type { LearnerCore } from "./core.ts";
 import { SWEEP_STEPS } from "./lr-find.ts";
@@ -29,7 +28,7 @@ const MEBIBYTE = 1024 * 1024;
 /** Runs a few batches of the work, after one to warm up, puts everything back as it was, and scales up. */
 export async function estimateFit(core: LearnerCore, options: FitOptions): Promise<FitEstimate> {
   const { epochs = 10, lr = "auto", checkpoint, signal } = options;
-  const { data, network } = core;
+  const { data, network, task } = core;
   const { train, valid } = data;
   if (train.batches < 1 || !Number.isInteger(epochs) || epochs < 1) {
     throw new GeoLearnError("INVALID_ARGUMENT", `There is nothing to train: ${epochs} epochs of ${train.batches} batches.`, {
@@ -41,8 +40,12 @@ export async function estimateFit(core: LearnerCore, options: FitOptions): Promi
   resetOptimizer(step);
   try {
     let number = 0;
-    const training = await perBatch(train, signal, (batch) => step.run(batch, { lr: 1e-6, beta1: null }, ++number));
-    const evaluation = valid.batches === 0 ? 0 : await perBatch(valid, signal, (batch) => core.evaluationContext().step.run(batch));
+    const batches = readAhead(task.batches("train", signal && { signal }));
+    const training = await perBatch(
+      each(batches, (batch) => step.run(batch, { lr: 1e-6, beta1: null }, ++number)),
+      signal,
+    );
+    const evaluation = valid.batches === 0 ? 0 : await perBatch(task.rehearse(signal), signal);
     const steps = epochs * train.batches + (lr === "auto" ? SWEEP_STEPS : 0);
     const weights = bytesOf(held);
     const slots = bytesOf(step.optimizer.slots.map(({ variable }) => ({ data: { byteLength: 4 * variable.size } })));
@@ -61,12 +64,15 @@ export async function estimateFit(core: LearnerCore, options: FitOptions): Promi
   }
 }
 
+async function* each<T>(items: AsyncIterable<T>, run: (item: T) => Promise<unknown>): AsyncGenerator {
+  for await (const item of items) yield run(item);
+}
+
 /** Seconds a batch takes, reading included; the first one is left out where there are more, because everything is compiled in it. */
-async function perBatch(chips: ChipSet, signal: AbortSignal | undefined, run: (batch: PixelBatch) => Promise<unknown>): Promise<number> {
+async function perBatch(runs: AsyncIterable<unknown>, signal: AbortSignal | undefined): Promise<number> {
   const ends: number[] = [performance.now()];
-  for await (const batch of readAhead(chips.read(signal && { signal }))) {
+  for await (const _ of runs) {
     signal?.throwIfAborted();
-    await run(batch);
     ends.push(performance.now());
     if (ends.length > MEASURED + 1) break;
   }

@@ -5,9 +5,9 @@ import type { LearningData } from "@geolearn/data-prep";
 import { type Device, FRAMED_INPUT, FRAMED_OUTPUT, openOnnxSession, startEngine } from "@geolearn/engine";
 import { checkChipSize, type ModelPackage, readModelPackage, scoreGraph } from "@geolearn/models";
 
-import { type Evaluation, evaluateChips } from "./evaluate.ts";
-import { createLearner } from "./learner.ts";
-import type { EvaluationStep } from "./training-step.ts";
+import { evaluateChips, type PixelEvaluation } from "../tasks/pixels/evaluate.ts";
+import type { EvaluationStep } from "../tasks/pixels/graph.ts";
+import { createLearner } from "./create-learner.ts";
 
 /** Options of {@link evaluatePackage}. */
 export interface EvaluatePackageOptions extends WorkOptions {
@@ -31,7 +31,7 @@ export async function evaluatePackage(
   source: string | Uint8Array | ModelPackage,
   data: LearningData<"pixelClassification">,
   { device, threads, ...work }: EvaluatePackageOptions = {},
-): Promise<Evaluation> {
+): Promise<PixelEvaluation> {
   const model = typeof source === "string" || source instanceof Uint8Array ? await readModelPackage(source) : source;
   const engineOptions = { ...(device !== undefined && { device }), ...(threads !== undefined && { threads }) };
   if (data.valid.count === 0) {
@@ -67,7 +67,7 @@ function checkData({ source, manifest }: ModelPackage, { classes, bands }: Learn
   }
 }
 
-async function evaluateGraph(model: ModelPackage, data: LearningData, signal: AbortSignal | undefined): Promise<Evaluation> {
+async function evaluateGraph(model: ModelPackage, data: LearningData, signal: AbortSignal | undefined): Promise<PixelEvaluation> {
   const { modelType, graph, classes } = model.manifest;
   const { stride, margin, batch } = graph!;
   const { batchSize, chipHeight: height, chipWidth: width, bands } = data;

@@ -3,18 +3,16 @@
 import { mkdir } from "node:fs/promises";
 
 import { GeoLearnError, lockFolder, type RgbaImage, type WorkOptions } from "@geolearn/core";
-import type { PixelBatch } from "@geolearn/data-prep";
 
-import { resultsPicture } from "../figures/results.ts";
 import { createSchedule, type Schedule } from "../schedule/schedules.ts";
 import { createSmoother } from "../schedule/suggest-lr.ts";
+import type { FedBatch } from "../tasks/task.ts";
 import { RunLog } from "../tensorboard/run-log.ts";
 import type { LearnerCore } from "./core.ts";
-import { evaluateChips, predictExamples } from "./evaluate.ts";
 import { sweepLearningRates } from "./lr-find.ts";
 import type { FitOptions, FitResult, StepReport } from "./options.ts";
 import { FitClock } from "./fit-clock.ts";
-import { epochMetrics, type EpochRecord } from "./records.ts";
+import type { EpochRecord } from "./records.ts";
 import { readAhead } from "./read-ahead.ts";
 import { RunState } from "./run-state.ts";
 import { holdNetwork, holdOptimizer, restoreNetwork, restoreOptimizer } from "./state.ts";
@@ -133,7 +131,7 @@ class Fit {
     const { train } = core.data;
     this.clock.beginEpoch();
     if (state.batch >= train.batches) return;
-    for await (const batch of readAhead(train.read({ epoch: state.epoch, from: state.batch, ...reading }))) {
+    for await (const batch of readAhead(core.task.batches("train", { epoch: state.epoch, from: state.batch, ...reading }))) {
       options.signal?.throwIfAborted();
       const rates = schedule(state.step);
       const { loss, gradientNorm } = await this.checkedStep(state, step, batch, rates);
@@ -156,7 +154,7 @@ class Fit {
   private async checkedStep(
     state: RunState,
     step: TrainingStep,
-    batch: PixelBatch,
+    batch: FedBatch,
     rates: ReturnType<Schedule>,
   ): Promise<{ loss: number; gradientNorm: number }> {
     const { network } = this.core;
@@ -181,12 +179,12 @@ class Fit {
   private async finishEpoch(state: RunState): Promise<EpochRecord> {
     const { core, options } = this;
     const { valid, train } = core.data;
-    const evaluation = valid.count === 0 ? null : await evaluateChips(core.evaluationContext(), valid, options.signal);
+    const evaluation = valid.count === 0 ? null : await core.task.evaluate(options.signal);
     const record: EpochRecord = {
       epoch: state.epoch + 1,
       trainLoss: state.lossSum / train.batches,
       validLoss: evaluation?.loss ?? null,
-      metrics: evaluation === null ? {} : epochMetrics(evaluation),
+      metrics: evaluation === null ? {} : core.task.epochMetrics(evaluation),
       seconds: this.clock.endEpoch(),
     };
     state.finishEpoch(record);
@@ -198,20 +196,19 @@ class Fit {
   private async picture(): Promise<RgbaImage | null> {
     const { core, options } = this;
     if (this.log === null || core.data.valid.count === 0) return null;
-    const examples = await predictExamples(core.evaluationContext(), core.data.valid, EXAMPLES, options.signal);
-    return resultsPicture(examples, core.data.classes);
+    return (await core.task.results("valid", EXAMPLES, options.signal)).picture();
   }
 
   /** What the log says of the run. */
   private settings(lr: number): Record<string, unknown> {
     const { core, options, epochs } = this;
-    const { data, network, describedLoss, frozen, seed, engine } = core;
+    const { data, network, task, frozen, seed, engine } = core;
     const { schedule = "oneCycle", optimizer = "adamw", weightDecay, momentum, clipNorm, monitor } = options;
     const given = Object.entries({ weightDecay, momentum, clipNorm, monitor }).filter(([, value]) => value !== undefined);
     return {
       modelType: network.modelType,
       ...network.config,
-      loss: describedLoss,
+      loss: task.describedLoss,
       epochs,
       lr,
       schedule,

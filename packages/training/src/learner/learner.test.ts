@@ -13,7 +13,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { DISC_CLASSES, discChips, discData, memoryData } from "../testing/memory-data.ts";
 import { hashWeights } from "../testing/hash-weights.ts";
-import { createLearner, Learner } from "./learner.ts";
+import { createLearner } from "./create-learner.ts";
 import type { LearnerOptions } from "./options.ts";
 
 const SMALL = { base: 4, depth: 2, threads: 1 } as const;
@@ -349,7 +349,7 @@ describe("models", () => {
     });
     expect(manifest.metrics).toMatchObject({ meanIou: evaluation.meanIou, pixelAccuracy: evaluation.pixelAccuracy });
     expect(Buffer.from(preview!.subarray(1, 4)).toString()).toBe("PNG");
-    const again = await Learner.fromPackage(path, discData(), { threads: 1 });
+    const again = await createLearner(discData(), { pretrained: path, threads: 1 });
     expect(hashWeights(again.network)).toBe(hashWeights(learner.network));
     expect((await again.evaluate()).confusion).toEqual(evaluation.confusion);
     const blank = await createLearner(discData({ seed: 4 }), SMALL);
@@ -377,7 +377,7 @@ describe("models", () => {
     await learner.save(path);
     const log: string[] = [];
     const classes = [...DISC_CLASSES, { value: 9, name: "ring", color: [0, 0, 255] as const }];
-    const tuned = await Learner.fromPackage(path, discData({ classes }), { threads: 1, log: (line) => log.push(line) });
+    const tuned = await createLearner(discData({ classes }), { pretrained: path, threads: 1, log: (line) => log.push(line) });
     expect(log.join()).toContain("head.weight");
     expect([...tuned.network.weights().get("down.0.conv1.weight")!.data]).toEqual([
       ...learner.network.weights().get("down.0.conv1.weight")!.data,
@@ -392,7 +392,7 @@ describe("models", () => {
     const path = join(folder, "constants.dlpk");
     await learner.save(path);
     const bright = discData({ train: discChips(4).map((chip) => ({ ...chip, image: chip.image.map((value) => value + 40) })) });
-    const again = await Learner.fromPackage(path, bright, { threads: 1 });
+    const again = await createLearner(bright, { pretrained: path, threads: 1 });
     expect(bright.statistics[0]!.mean).not.toBe(learner.data.statistics[0]!.mean);
     expect((await again.evaluate()).confusion).toEqual((await learner.evaluate()).confusion);
     await Promise.all([learner.dispose(), again.dispose()]);

@@ -1,8 +1,7 @@
 /** The Learner: a network, its data, and the verbs of training. */
 
-import { type ClassMetrics, type Figure, GeoLearnError, inNotebook, type PixelMetrics, type Task, type WorkOptions } from "@geolearn/core";
+import { type Figure, GeoLearnError, inNotebook, type Task, type WorkOptions } from "@geolearn/core";
 import type { LearningData } from "@geolearn/data-prep";
-import { startEngine } from "@geolearn/engine";
 import {
   type ModelManifest,
   type ModelPackage,
@@ -11,26 +10,22 @@ import {
   type SaveOnnxOptions,
   type SavedOnnx,
   packageContent,
-  pixelLoss,
   readModelPackage,
   saveOnnx,
   writeModelPackage,
 } from "@geolearn/models";
 
-import { confusionFigure } from "../figures/confusion.ts";
 import { lossesFigure } from "../figures/losses.ts";
 import { lrCurveFigure } from "../figures/lr-curve.ts";
-import { type ResultsFigureOptions, resultsFigure } from "../figures/results.ts";
 import { writeReport } from "../report/report.ts";
-import { LearnerCore } from "./core.ts";
-import { createNetworkFor, lossSpec } from "./create-network.ts";
+import type { ResultsFigureOptions, Side, TaskEvaluation } from "../tasks/task.ts";
+import type { LearnerCore } from "./core.ts";
 import { fitDisplay } from "./display.ts";
 import { estimateFit, type FitEstimate } from "./estimate.ts";
-import { type ChipPrediction, type Evaluation, evaluateChips, predictChips, predictExamples } from "./evaluate.ts";
 import { runFit } from "./fit.ts";
 import { type LrFindResult, sweepLearningRates } from "./lr-find.ts";
 import { learnerPackage } from "./model-package.ts";
-import type { FitOptions, FitResult, LearnerOptions, LrFindOptions } from "./options.ts";
+import type { FitOptions, FitResult, LrFindOptions } from "./options.ts";
 import type { EpochRecord } from "./records.ts";
 import { type Held, holdNetwork } from "./state.ts";
 
@@ -40,68 +35,19 @@ export interface ShowResultsOptions extends ResultsFigureOptions {
   readonly rows?: number;
 }
 
-/** Options of `perClassMetrics`. */
-export interface PerClassOptions {
-  /** Names of classes that are left out of the table. @defaultValue none */
-  readonly ignoreClasses?: readonly string[];
-}
-
-/**
- * A network for the data, with random or given first weights, ready to be trained.
- *
- * @throws CHIP_SIZE_NOT_DIVISIBLE, WEIGHTS_MISMATCH, MODEL_FOREIGN, MODEL_NOT_DEFINED, MODEL_INVALID, TASK_MISMATCH, CLASS_UNKNOWN, INVALID_ARGUMENT
- *
- * @example
- * const learner = await createLearner(data, { backbone: "resnet18" });
- * await learner.fit({ epochs: 10 });
- * await learner.save("buildings.dlpk");
- */
-export async function createLearner<T extends "pixelClassification">(
-  data: LearningData<T>,
-  options: LearnerOptions = {},
-): Promise<Learner<T>> {
-  if (data.task !== "pixelClassification") {
-    throw new GeoLearnError("TASK_MISMATCH", `The data are for ${String(data.task)}; this learner is for pixelClassification.`, {
-      hint: 'Prepare the data with `task: "pixelClassification"`.',
-    });
-  }
-  const { device, threads, seed = data.seed, onWarning = () => undefined } = options;
-  const engine = await startEngine({ ...(device !== undefined && { device }), ...(threads !== undefined && { threads }) });
-  const spec = lossSpec(data, options);
-  const loss = pixelLoss(spec);
-  const { network, backboneLoaded } = await createNetworkFor(data, options, seed);
-  const frozen = options.freeze ?? (backboneLoaded && network.parameters.some(({ backbone }) => backbone));
-  if (frozen) options.log?.("The backbone is held at first; unfreeze() trains it too.");
-  const lossChosen = options.loss !== undefined || options.classWeights !== undefined;
-  const core = new LearnerCore(data, network, engine, spec, loss, seed, onWarning, frozen, lossChosen);
-  return new Learner(core, data, options.name ?? network.modelType);
-}
-
-/** Trains, measures and saves a network. Made by {@link createLearner}. */
-export class Learner<T extends Task = Task> {
+/** Trains, measures and saves a network, whatever its task. Made by `createLearner`. */
+export abstract class Learner<T extends Task = Task, E extends TaskEvaluation = TaskEvaluation> {
   readonly data: LearningData<T>;
   /** Name in the model package. */
   readonly name: string;
-  private readonly core: LearnerCore;
-  private lastEvaluation: { readonly evaluation: Evaluation; readonly weights: Held } | null = null;
+  private readonly core: LearnerCore<E>;
+  private lastEvaluation: { readonly evaluation: E; readonly weights: Held } | null = null;
 
-  /** @internal Use {@link createLearner}. */
-  constructor(core: LearnerCore, data: LearningData<T>, name: string) {
+  /** @internal Use `createLearner`. */
+  constructor(core: LearnerCore<E>, data: LearningData<T>, name: string) {
     this.core = core;
     this.data = data;
     this.name = name;
-  }
-
-  /**
-   * A learner that goes on from a model package: other classes or bands begin anew in their layer only, and `log` names them.
-   * Its backbone is held at first, as always when weights were loaded; `unfreeze()` or `freeze: false` trains it too.
-   */
-  static async fromPackage<T extends "pixelClassification">(
-    path: string | Uint8Array,
-    data: LearningData<T>,
-    options: LearnerOptions = {},
-  ): Promise<Learner<T>> {
-    return createLearner(data, { ...options, pretrained: path });
   }
 
   /** The task of the data. */
@@ -178,8 +124,8 @@ export class Learner<T extends Task = Task> {
     return estimateFit(this.core, options);
   }
 
-  /** Loss, metrics and confusion matrix on the validation side. */
-  async evaluate(options: WorkOptions = {}): Promise<Evaluation> {
+  /** Loss and metrics on the validation side. */
+  async evaluate(options: WorkOptions = {}): Promise<E> {
     const { valid } = this.data;
     if (valid.count === 0) {
       throw new GeoLearnError("SPLIT_IMPOSSIBLE", "There are no validation chips to evaluate on.", {
@@ -189,43 +135,15 @@ export class Learner<T extends Task = Task> {
     // The same weights give the same figures; tables, plots and report share one evaluation.
     const weights = holdNetwork(this.core.network);
     if (this.lastEvaluation?.weights.every(({ data }, i) => data === weights[i]!.data)) return this.lastEvaluation.evaluation;
-    const evaluation = await evaluateChips(this.core.evaluationContext(), valid, options.signal);
+    const evaluation = await this.core.task.evaluate(options.signal);
     this.lastEvaluation = { evaluation, weights };
     return evaluation;
   }
 
-  /**
-   * Class values of chips given as raw pixels `[count, chipHeight, chipWidth, bands]`, in any number. For scenes of any size save
-   * the model and use `classifyPixels`.
-   *
-   * @throws INVALID_ARGUMENT when the values are no whole chips
-   */
-  async predict(images: Float32Array): Promise<ChipPrediction> {
-    return predictChips(this.core.evaluationContext(), images);
-  }
-
-  /** Share of validation pixels that are right. */
-  async accuracy(): Promise<number | null> {
-    return (await this.evaluate()).pixelAccuracy;
-  }
-
-  /** Mean intersection over union on the validation side; with `mean: false` the value of each class by name. */
-  async mIOU(options: { readonly mean: false }): Promise<Record<string, number | null>>;
-  async mIOU(options?: { readonly mean?: true }): Promise<number | null>;
-  async mIOU({ mean = true }: { readonly mean?: boolean } = {}): Promise<number | null | Record<string, number | null>> {
-    const { meanIou, classes } = await this.evaluate();
-    return mean ? meanIou : Object.fromEntries(classes.map(({ name, iou }) => [name, iou]));
-  }
-
-  /** Precision, recall, F1 and IoU of each class on the validation side. */
-  async perClassMetrics({ ignoreClasses = [] }: PerClassOptions = {}): Promise<readonly ClassMetrics[]> {
-    return (await this.evaluate()).classes.filter(({ name }) => !ignoreClasses.includes(name));
-  }
-
   /** Validation chips beside truth and prediction; saved when a path is given, shown in a notebook. */
   async showResults(path?: string, { rows = 4, ...options }: ShowResultsOptions = {}): Promise<Figure> {
-    const examples = await predictExamples(this.core.evaluationContext(), this.exampleChips(), rows);
-    return finished(await resultsFigure(examples, this.data.classes, options), path);
+    const results = await this.core.task.results(this.exampleSide(), rows);
+    return finished(await results.figure(options), path);
   }
 
   /** Losses and metrics over the epochs; saved (`.svg` or `.png`) when a path is given, shown in a notebook. */
@@ -241,18 +159,12 @@ export class Learner<T extends Task = Task> {
     return finished(await lrCurveFigure(lastSweep.curve, lastSweep.lr), path);
   }
 
-  /** The confusion matrix of the validation side. */
-  async plotConfusionMatrix(path?: string): Promise<Figure> {
-    const { confusion } = await this.evaluate();
-    return finished(await confusionFigure(confusion, this.data.classes), path);
-  }
-
   /** Writes one self-contained HTML page about model, data, training and results. */
   async report(path: string): Promise<void> {
     const { core, data, name } = this;
-    const evaluation = data.valid.count > 0 ? await this.evaluate() : null;
-    const examples = await predictExamples(core.evaluationContext(), this.exampleChips(), 4);
-    await writeReport(path, { name, core, evaluation, examples, sweep: core.lastSweep });
+    const evaluation = data.valid.count > 0 ? await core.task.reportSections(await this.evaluate()) : [];
+    const examples = await (await core.task.results(this.exampleSide(), 4)).figure();
+    await writeReport(path, { name, core, evaluation, examples: examples.png, sweep: core.lastSweep });
   }
 
   /**
@@ -271,8 +183,7 @@ export class Learner<T extends Task = Task> {
 
   /** What `save` writes, in memory. */
   async toPackage(): Promise<ModelPackageContent> {
-    const examples = await predictExamples(this.core.evaluationContext(), this.exampleChips(), 2);
-    const preview = await resultsFigure(examples, this.data.classes);
+    const preview = await (await this.core.task.results(this.exampleSide(), 2)).figure();
     return { ...packageContent(this.core.network, await this.manifest()), preview: preview.png };
   }
 
@@ -299,16 +210,18 @@ export class Learner<T extends Task = Task> {
   }
 
   private async manifest(): Promise<ModelManifest> {
-    const metrics: PixelMetrics | null = this.data.valid.count > 0 ? await this.evaluate() : null;
+    const { task } = this.core;
+    const metrics = this.data.valid.count > 0 ? task.packageMetrics(await this.evaluate()) : {};
     return learnerPackage(this.core, this.name, metrics);
   }
 
-  private exampleChips(): LearningData["valid"] {
-    return this.data.valid.count > 0 ? this.data.valid : this.data.train;
+  private exampleSide(): Side {
+    return this.data.valid.count > 0 ? "valid" : "train";
   }
 }
 
-async function finished(figure: Figure, path: string | undefined): Promise<Figure> {
+/** Saves a figure where a path is given; shows it in a notebook. */
+export async function finished(figure: Figure, path: string | undefined): Promise<Figure> {
   if (path !== undefined) await figure.save(path);
   return figure.show();
 }

@@ -1,9 +1,9 @@
 /** The learning-rate sweep (Smith 2017): one short run with exponentially growing rates. */
 
 import { GeoLearnError } from "@geolearn/core";
-import type { PixelBatch } from "@geolearn/data-prep";
 
 import { createSmoother, type LrPoint, suggestLr } from "../schedule/suggest-lr.ts";
+import type { FedBatch } from "../tasks/task.ts";
 import type { LearnerCore } from "./core.ts";
 import type { LrFindOptions } from "./options.ts";
 import { readAhead } from "./read-ahead.ts";
@@ -64,10 +64,10 @@ export async function sweepLearningRates(core: LearnerCore, options: LrFindOptio
 }
 
 /** Training batches, epoch after epoch. Reading leaves no trace: a batch is a function of seed, epoch and index. */
-async function* endless(core: LearnerCore, steps: number, signal: AbortSignal | undefined): AsyncGenerator<PixelBatch, void, undefined> {
+async function* endless(core: LearnerCore, steps: number, signal: AbortSignal | undefined): AsyncGenerator<FedBatch, void, undefined> {
   let given = 0;
   for (let epoch = 0; given < steps; epoch++) {
-    for await (const batch of core.data.train.read({ epoch, ...(signal && { signal }) })) {
+    for await (const batch of core.task.batches("train", { epoch, ...(signal && { signal }) })) {
       yield batch;
       if (++given >= steps) return;
     }

@@ -1,15 +1,14 @@
 /** What a trained model says about itself. */
 
-import type { PixelMetrics } from "@geolearn/core";
 import type { ModelManifest } from "@geolearn/models";
 
 import type { LearnerCore } from "./core.ts";
 
 /** The manifest of a learner's network. */
 export function learnerPackage(
-  { data, network, records, seed, describedLoss, engine }: LearnerCore,
+  { data, network, task, records, seed, engine }: LearnerCore,
   name: string,
-  metrics: PixelMetrics | null,
+  metrics: Readonly<Record<string, unknown>>,
 ): ModelManifest {
   const backbone = network.config["backbone"];
   return {
@@ -27,15 +26,12 @@ export function learnerPackage(
     chipWidth: data.chipWidth,
     chipHeight: data.chipHeight,
     resolution: data.resolution,
-    metrics:
-      metrics === null
-        ? {}
-        : { pixelAccuracy: metrics.pixelAccuracy, meanIou: metrics.meanIou, kappa: metrics.kappa, classes: metrics.classes },
+    metrics,
     training: {
       epochs: records.length,
       seed,
       batchSize: data.batchSize,
-      loss: describedLoss,
+      loss: task.describedLoss,
       trainingChips: data.train.count,
       validationChips: data.valid.count,
       device: engine.device,

@@ -12,7 +12,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { hashWeights } from "../testing/hash-weights.ts";
 import { DISC_CLASSES, discChips, discData, memoryData } from "../testing/memory-data.ts";
 import { evaluatePackage } from "./evaluate-package.ts";
-import { createLearner, Learner } from "./learner.ts";
+import { createLearner } from "./create-learner.ts";
 import type { FitOptions, LearnerOptions } from "./options.ts";
 
 let folder: string;
@@ -95,7 +95,7 @@ describe.each<[string, AnyModelExtension]>([
     expect(loss).toBeNull();
     // The same network through another graph: a pixel on the fence may fall to the other side.
     expect(figures.meanIou).toBeCloseTo(evaluation.meanIou!, 3);
-    const again = await Learner.fromPackage(path, data, SMALL);
+    const again = await createLearner(data, { ...SMALL, pretrained: path });
     expect(hashWeights(again.network)).toBe(hashWeights(learner.network));
     expect((await again.evaluate()).confusion).toEqual(evaluation.confusion);
     expect(again.frozen).toBe(model === layers);

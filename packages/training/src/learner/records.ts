@@ -1,7 +1,5 @@
 /** What a training run leaves behind, epoch by epoch. */
 
-import type { PixelMetrics } from "@geolearn/core";
-
 /** One epoch. Plain JSON; printed by the command line as it is. */
 export interface EpochRecord {
   /** Counted from 1 over all calls of `fit`. */
@@ -17,9 +15,4 @@ export interface EpochRecord {
   readonly metrics: Readonly<Record<string, number | null>>;
   /** Wall-clock seconds of training and validation. */
   readonly seconds: number;
-}
-
-/** The metrics of a record from an evaluation. */
-export function epochMetrics({ pixelAccuracy, meanIou, kappa, classes }: PixelMetrics): Record<string, number | null> {
-  return { pixelAccuracy, meanIou, kappa, ...Object.fromEntries(classes.map(({ name, iou }) => [`iou ${name}`, iou])) };
 }

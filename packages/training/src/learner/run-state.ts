@@ -171,7 +171,7 @@ export class RunState {
   }
 
   private fingerprint(): Fingerprint {
-    const { data, network, lossSpec, frozen, seed } = this.core;
+    const { data, network, task, frozen, seed } = this.core;
     const {
       schedule = "oneCycle",
       lr = "auto",
@@ -186,7 +186,7 @@ export class RunState {
       ...dataFingerprint(data),
       modelType: network.modelType,
       config: network.config,
-      loss: lossSpec,
+      ...task.settings,
       frozen,
       seed,
       epochs: this.epochs,

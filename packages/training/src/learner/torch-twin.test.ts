@@ -10,7 +10,7 @@ import { writeSafetensors } from "@geolearn/models";
 import { describe, expect, test } from "vitest";
 
 import { discChips, discData } from "../testing/memory-data.ts";
-import { createLearner } from "./learner.ts";
+import { createLearner } from "./create-learner.ts";
 import type { FitOptions, LearnerOptions } from "./options.ts";
 
 const root = fileURLToPath(new URL("../../../../", import.meta.url));

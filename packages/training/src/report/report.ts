@@ -5,22 +5,23 @@ import { dirname } from "node:path";
 
 import { GeoLearnError, writeAtomic } from "@geolearn/core";
 
-import { confusionFigure } from "../figures/confusion.ts";
 import { lossesFigure } from "../figures/losses.ts";
 import { lrCurveFigure } from "../figures/lr-curve.ts";
-import { type Example, resultsFigure } from "../figures/results.ts";
 import { dataUrl, escapeMarkup } from "../figures/svg.ts";
 import type { LearnerCore } from "../learner/core.ts";
 import { recordTable } from "../learner/display.ts";
-import type { Evaluation } from "../learner/evaluate.ts";
 import type { LrFindResult } from "../learner/lr-find.ts";
+import type { ReportSection } from "../tasks/task.ts";
+import { scroll } from "./html.ts";
 
 /** What a report tells of. */
 export interface ReportContent {
   readonly name: string;
   readonly core: LearnerCore;
-  readonly evaluation: Evaluation | null;
-  readonly examples: readonly Example[];
+  /** What the task says of the validation side; none without validation chips. */
+  readonly evaluation: readonly ReportSection[];
+  /** A picture of some chips, PNG. */
+  readonly examples: Uint8Array;
   readonly sweep: LrFindResult | null;
 }
 
@@ -37,18 +38,16 @@ export async function writeReport(path: string, content: ReportContent): Promise
 
 /** The page. */
 export async function reportHtml({ name, core, evaluation, examples, sweep }: ReportContent): Promise<string> {
-  const { data, network, records } = core;
-  const results = await resultsFigure(examples, data.classes);
+  const { network, records } = core;
   const sections = [
-    section("Results", evaluation === null ? "<p>There were no validation chips.</p>" : summary(evaluation)),
-    evaluation && section("Classes", classTable(core, evaluation)),
-    section("Examples", `<img src="${dataUrl(results.png)}" alt="validation chips with truth and prediction">`),
-    evaluation && section("Confusion matrix", (await confusionFigure(evaluation.confusion, data.classes)).svg!),
+    ...(evaluation.length === 0 ? [section("Results", "<p>There were no validation chips.</p>")] : []),
+    ...evaluation.map(({ title, html }) => section(title, html)),
+    section("Examples", `<img src="${dataUrl(examples)}" alt="chips with truth and prediction">`),
     records.length > 0 && section("Training", (await lossesFigure(records)).svg! + scroll(recordTable(records))),
     sweep && section("Learning rate", (await lrCurveFigure(sweep.curve, sweep.lr)).svg!),
     section("Data", pairs(dataFacts(core)) + bandTable(core)),
     section("Model", pairs(modelFacts(core, sweep))),
-    section("Settings", `<pre>${escapeMarkup(JSON.stringify({ network: network.config, loss: core.describedLoss }, null, 2))}</pre>`),
+    section("Settings", `<pre>${escapeMarkup(JSON.stringify({ network: network.config, loss: core.task.describedLoss }, null, 2))}</pre>`),
   ];
   const title = escapeMarkup(name);
   return `<!doctype html>
@@ -74,28 +73,6 @@ function section(title: string, body: string): string {
   return `<section><h2>${escapeMarkup(title)}</h2>${body}</section>`;
 }
 
-function summary({ meanIou, pixelAccuracy, kappa, loss, pixels }: Evaluation): string {
-  const figures: [string, string][] = [
-    ["mean IoU", percent(meanIou)],
-    ["pixel accuracy", percent(pixelAccuracy)],
-    ["kappa", kappa === null ? "-" : kappa.toFixed(3)],
-    ["validation loss", loss === null ? "-" : loss.toFixed(4)],
-    ["pixels compared", pixels.toLocaleString("en-US")],
-  ];
-  return `<dl class="figures">${figures.map(([name, value]) => `<div><dt>${name}</dt><dd>${value}</dd></div>`).join("")}</dl>`;
-}
-
-function classTable({ data }: LearnerCore, { classes }: Evaluation): string {
-  const rows = classes.map(({ name, value, iou, precision, recall, f1, truthPixels }, i) => {
-    const [r, g, b] = data.classes[i]!.color;
-    const cells = [iou, precision, recall, f1].map((figure) => `<td>${percent(figure)}</td>`).join("");
-    return `<tr><td><span class="swatch" style="background:rgb(${r},${g},${b})"></span>${escapeMarkup(name)}</td><td>${value}</td>${cells}<td>${truthPixels.toLocaleString("en-US")}</td></tr>`;
-  });
-  return scroll(
-    `<table><thead><tr><th>class</th><th>value</th><th>IoU</th><th>precision</th><th>recall</th><th>F1 (Dice)</th><th>true pixels</th></tr></thead><tbody>${rows.join("")}</tbody></table>`,
-  );
-}
-
 function bandTable({ data }: LearnerCore): string {
   const rows = data.statistics.map(({ min, max, mean, std }, b) => {
     const figures = [min, max, mean, std].map((value) => `<td>${Number(value.toPrecision(5))}</td>`).join("");
@@ -106,32 +83,28 @@ function bandTable({ data }: LearnerCore): string {
   );
 }
 
-function dataFacts({ data }: LearnerCore): [string, string][] {
-  const total = data.classPixels.reduce((a, b) => a + b, 0);
+function dataFacts({ data, task }: LearnerCore): (readonly [string, string])[] {
   return [
     ["training chips", String(data.train.count)],
     ["validation chips", String(data.valid.count)],
     ["chip", `${data.chipWidth} x ${data.chipHeight} pixels, ${data.bands} bands, ${data.sampleType}`],
     ["ground size of a pixel", data.resolution === null ? "unknown" : `${Number(data.resolution.toPrecision(4))} m`],
     ["batch", `${data.batchSize} chips`],
-    [
-      "labelled training pixels",
-      data.classes.map(({ name }, k) => `${name} ${total === 0 ? "-" : percent(data.classPixels[k]! / total)}`).join(", "),
-    ],
+    ...task.labelFacts(),
     ["seed of the data", String(data.seed)],
   ];
 }
 
 function modelFacts(
-  { network, engine, seed, records, frozen, describedLoss }: LearnerCore,
+  { network, engine, seed, records, frozen, task }: LearnerCore,
   sweep: LrFindResult | null,
-): [string, string][] {
+): (readonly [string, string])[] {
   const trainable = network.parameters.filter((p) => p.trainable).reduce((sum, { variable }) => sum + variable.size, 0);
   const backbone = network.config["backbone"];
   return [
     ["architecture", `${network.modelType}${typeof backbone === "string" ? ` with ${backbone}` : ", plain encoder"}`],
     ["trainable parameters", trainable.toLocaleString("en-US")],
-    ["loss", describedLoss.type],
+    ["loss", task.describedLoss.type],
     ["backbone", frozen ? "held" : "trained"],
     ["epochs", String(records.length)],
     ["training time", `${records.reduce((sum, { seconds }) => sum + seconds, 0).toFixed(1)} s`],
@@ -141,16 +114,8 @@ function modelFacts(
   ];
 }
 
-function pairs(facts: readonly [string, string][]): string {
+function pairs(facts: readonly (readonly [string, string])[]): string {
   return `<dl class="facts">${facts.map(([name, value]) => `<dt>${escapeMarkup(name)}</dt><dd>${escapeMarkup(value)}</dd>`).join("")}</dl>`;
-}
-
-function scroll(table: string): string {
-  return `<div class="scroll">${table}</div>`;
-}
-
-function percent(share: number | null): string {
-  return share === null ? "-" : `${(100 * share).toFixed(1)} %`;
 }
 
 const STYLE = `

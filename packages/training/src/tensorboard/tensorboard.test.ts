@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import type { Warning } from "@geolearn/core";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 
-import { createLearner } from "../learner/learner.ts";
+import { createLearner } from "../learner/create-learner.ts";
 import type { FitResult, StepReport } from "../learner/options.ts";
 import { discData } from "../testing/memory-data.ts";
 import { crc32c, maskedCrc32c } from "./crc32c.ts";

@@ -11,7 +11,7 @@
 import fs from "node:fs/promises";
 import { join } from "node:path";
 
-import { createLearner } from "../learner/learner.ts";
+import { createLearner } from "../learner/create-learner.ts";
 import { hashWeights } from "./hash-weights.ts";
 import { discData } from "./memory-data.ts";
 

@@ -12,7 +12,8 @@ import {
   tileImages,
 } from "@geolearn/core";
 
-import { dataUrl, escapeMarkup, FONT, INK, QUIET_INK, svgFigure } from "./svg.ts";
+import { dataUrl, escapeMarkup, FONT, INK, QUIET_INK, svgFigure } from "../../figures/svg.ts";
+import type { ResultsFigureOptions } from "../task.ts";
 
 /** One chip with its truth and its prediction, both as class indices; negative truth is ignored. */
 export interface Example {
@@ -29,12 +30,6 @@ export interface Example {
 const SIDE = 200;
 const GAP = 8;
 const HEADER = 48;
-
-/** Options of the results figure. */
-export interface ResultsFigureOptions {
-  /** Bands drawn as red, green and blue, from 0. @defaultValue the first three, or the first */
-  readonly rgb?: readonly number[];
-}
 
 /** A grid of image, truth, prediction and errors (yellow where wrong, gray where ignored), one chip a row. */
 export async function resultsFigure(

@@ -3,14 +3,13 @@
 import { type ConfusionMatrix, countPixels, createConfusionMatrix, GeoLearnError, type PixelMetrics, pixelMetrics } from "@geolearn/core";
 import type { ChipSet, LearningData, PixelBatch } from "@geolearn/data-prep";
 
-import type { Example } from "../figures/results.ts";
-import { readAhead } from "./read-ahead.ts";
-import { cutHostTargets, type EvaluationStep } from "./training-step.ts";
+import { readAhead } from "../../learner/read-ahead.ts";
+import type { TaskEvaluation } from "../task.ts";
+import { cutHostTargets, type EvaluationStep } from "./graph.ts";
+import type { Example } from "./results.ts";
 
-/** Result of an evaluation. */
-export interface Evaluation extends PixelMetrics {
-  /** Mean loss, weighted by labelled pixels; null when no pixel was labelled, or when the model is only known by its graph. */
-  readonly loss: number | null;
+/** Result of an evaluation; its loss is weighted by labelled pixels. */
+export interface PixelEvaluation extends PixelMetrics, TaskEvaluation {
   readonly confusion: ConfusionMatrix;
 }
 
@@ -24,7 +23,7 @@ export interface EvaluationContext {
 }
 
 /** Loss and metrics over a set of chips. Padding chips and ignored pixels do not count. */
-export async function evaluateChips(context: EvaluationContext, chips: ChipSet, signal?: AbortSignal): Promise<Evaluation> {
+export async function evaluateChips(context: EvaluationContext, chips: ChipSet, signal?: AbortSignal): Promise<PixelEvaluation> {
   const { data, step, margin, ignored } = context;
   const shape = [data.batchSize, data.chipHeight, data.chipWidth, data.bands] as const;
   const confusion = createConfusionMatrix(data.classes.length);
@@ -108,7 +107,7 @@ export async function predictChips({ data, step, margin }: EvaluationContext, im
     const real = Math.min(batchSize, count - from);
     const batch = new Float32Array(batchSize * perChip);
     batch.set(images.subarray(from * perChip, (from + real) * perChip));
-    const { predicted } = await step.run({ images: batch, targets, size: batchSize, real, names: [] });
+    const { predicted } = await step.run({ images: batch, targets, size: batchSize });
     for (let p = 0; p < real * height * width; p++) values[from * height * width + p] = classes[predicted[p]!]!.value;
   }
   return { values, count, height, width };
