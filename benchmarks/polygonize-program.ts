@@ -3,12 +3,13 @@
  *
  *     polygonize-program.ts make SIZE SEED FILE        a class map of blobs and speckle, one byte per pixel
  *     polygonize-program.ts run SIZE CONNECTIVITY FILE outlines it and prints {seconds, count, areas}
+ *     polygonize-program.ts write SIZE FILE SIDE OUT   repeats it to SIDE x SIDE pixels, outlines that into a file and prints {seconds, count}
  */
 
 import { readFileSync, writeFileSync } from "node:fs";
 
-import { type Raster, createRng } from "@geolearn/core";
-import { toPolygons } from "@geolearn/postprocess";
+import { type Raster, createRng, writeFeatures } from "@geolearn/core";
+import { polygonize, toPolygons } from "@geolearn/postprocess";
 
 /** Overlapping five-leaved blobs of five classes on background, then 2 % of the pixels drawn anew. */
 function makeClasses(size: number, seed: number): Uint8Array {
@@ -55,11 +56,43 @@ function asRaster(data: Uint8Array, size: number): Raster {
   };
 }
 
-async function main([command, sizeText, number, file]: readonly string[]): Promise<void> {
+/** The raster side by side and one below the other, its rows made when they are read. */
+function repeated(raster: Raster, data: Uint8Array, side: number): Raster {
+  const size = raster.width;
+  const transform = [1, 0, 0, 0, -1, side] as const;
+  return {
+    ...raster,
+    width: side,
+    height: side,
+    transform,
+    blockWidth: side,
+    async read(window) {
+      const { row, height } = window ?? { row: 0, height: side };
+      const rows = new Uint8Array(height * side);
+      for (let y = 0; y < height; y++) {
+        const from = ((row + y) % size) * size;
+        for (let x = 0; x < side; x += size) rows.set(data.subarray(from, from + Math.min(size, side - x)), y * side + x);
+      }
+      return { data: rows, bands: 1, height, width: side, mask: null, transform };
+    },
+  };
+}
+
+async function write(raster: Raster, out: string): Promise<void> {
+  const started = performance.now();
+  const count = await writeFeatures(polygonize(raster), out, { crs: null });
+  console.log(JSON.stringify({ seconds: (performance.now() - started) / 1000, count }));
+}
+
+async function main([command, sizeText, number, file, out]: readonly string[]): Promise<void> {
   const size = Number(sizeText);
   if (command === "make") {
     writeFileSync(file!, makeClasses(size, Number(number)));
     return;
+  }
+  if (command === "write") {
+    const data = new Uint8Array(readFileSync(number!));
+    return write(repeated(asRaster(data, size), data, Number(file)), out!);
   }
   const raster = asRaster(new Uint8Array(readFileSync(file!)), size);
   const started = performance.now();

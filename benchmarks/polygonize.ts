@@ -1,5 +1,6 @@
 /** Outlining a class map beside GDAL (rasterio.features.shapes): same connectivity, same polygons, one thread each. */
 
+import { rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -49,6 +50,38 @@ async function polygonizeRows({ quick, scratch, python, log }: BenchmarkContext)
         peer: results.peer.map((run) => run.seconds),
         peerName: other === undefined ? null : "rasterio.features.shapes (GDAL)",
         conditions: { size, connectivity, polygons: own.count, samePolygons, threads: 1, peakMb: Math.round(own.peakMb) },
+      }),
+    );
+  }
+  if (!quick) rows.push(...(await ceilings(file, size, scratch, log)));
+  return rows;
+}
+
+const LARGE = 20_000;
+
+/** Memory of outlining a map of 20,000 x 20,000 pixels into files that are written as a stream. */
+async function ceilings(file: string, size: number, scratch: string, log: (text: string) => void): Promise<BenchmarkRow[]> {
+  const rows: BenchmarkRow[] = [];
+  for (const format of ["fgb", "geojsonl"]) {
+    const out = join(scratch, `polygons.${format}`);
+    const measured = await ourProgram("write", String(size), file, String(LARGE), out);
+    const { seconds, count } = lastJson(measured);
+    const bytes = (await stat(out)).size;
+    await rm(out);
+    log(
+      `${LARGE} x ${LARGE} into .${format}: ${Number(seconds).toFixed(0)} s, ${String(count)} polygons, ${Math.round(measured.peakMb)} MiB`,
+    );
+    rows.push(
+      makeRow({
+        ...{
+          name: `polygonize-${LARGE}-memory-ceiling-${format}`,
+          unit: "MiB",
+          atMost: 1536,
+          ours: [measured.peakMb],
+          peer: [],
+          peerName: null,
+        },
+        conditions: { size: LARGE, polygons: Number(count), seconds: Math.round(Number(seconds)), fileMb: Math.round(bytes / 2 ** 20) },
       }),
     );
   }
