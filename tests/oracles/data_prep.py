@@ -15,6 +15,8 @@ Reads one JSON command from standard input, prints one JSON answer.
       [stem, value, box, area in map units] of every feature a chip shows, from the chips' own grids
   {"do": "masks", "chips": DIR, "features": [...], "min_overlap": 0.3}
       compares every mask of labels/<value>/ with features burnt one after another and numbered anew
+  {"do": "moved", "cases": [{"boxes": [...], "map": picture to source}], "width": w, "height": h, "min_overlap": 0.3}
+      the part inside the picture of every box of which enough lies inside
   {"do": "voc", "chips": DIR}
       [stem, name, box as written] of every object in the XML files below a folder
 """
@@ -118,6 +120,16 @@ elif c["do"] in ("objects", "masks"):
                 else:
                     wrong += len(ids)
     answer = {"rows": rows} if c["do"] == "objects" else {"wrong": wrong, "masks": masks}
+elif c["do"] == "moved":
+    from shapely.geometry import box
+    from shapely.affinity import affine_transform
+    frame, answer = box(0, 0, c["width"], c["height"]), []
+    for case in c["cases"]:
+        a, b, x, d, e, y = case["map"]
+        i = ~Affine(a, b, x, d, e, y)
+        moved = [affine_transform(box(*own), [i.a, i.b, i.d, i.e, i.c, i.f]) for own in case["boxes"]]
+        answer.append([list(m.intersection(frame).bounds) for m in moved
+                       if m.intersection(frame).area > 0 and m.intersection(frame).area >= c["min_overlap"] * m.area])
 elif c["do"] == "voc":
     import xml.etree.ElementTree as tree
     answer = []

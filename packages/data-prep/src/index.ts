@@ -9,14 +9,20 @@ export { type ChipFolderFormat, chipFolderFormats } from "./formats/formats.ts";
 export type { ChipFormat, ExportEstimate, ExportOptions, ExportResult, Extent, LabelSource, PixelSize } from "./export/options.ts";
 
 // data for a learner
-export { type DataSource, prepareData, type PrepareDataOptions } from "./prepare-data.ts";
+export { prepareData } from "./prepare-data.ts";
+export type { DataSource, PrepareDataOptions } from "./prepare/options.ts";
 export {
   type BatchesOptions,
+  type BatchFrame,
   type ChipSet,
   IGNORE_INDEX,
   type LearningData,
+  type ObjectBatch,
+  type ObjectData,
+  type ObjectTask,
   type PixelBatch,
   type PrepareDataCommon,
+  type PreparedData,
 } from "./learning-data.ts";
 export type { WindowSourceOptions } from "./chips/window-source.ts";
 export type { ClassMapping } from "./chips/class-table.ts";
@@ -37,7 +43,7 @@ export type { LabelOverlap } from "./export/where-labels-lie.ts";
 export type { ShiftEstimate } from "./check/label-shift.ts";
 
 // chips with objects
-export { openObjectChips } from "./chips/object-folder.ts";
+export { type ObjectFolderOptions, openObjectChips } from "./chips/object-folder.ts";
 export type { ChipFolderOptions } from "./chips/folder-source.ts";
 export type { ChipEntry, ChipImage, ChipSource, ObjectChip } from "./chips/chip.ts";
 export type { ChipObject } from "./objects/chip-object.ts";

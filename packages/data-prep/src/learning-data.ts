@@ -5,18 +5,38 @@ import type { BandStatistics, ClassDefinition, OnWarning, Task } from "@geolearn
 /** Class index of pixels that no loss and no metric looks at. */
 export const IGNORE_INDEX = -1;
 
-/** One batch of pixel-classification chips, raw pixel values: normalization belongs to the network. */
-export interface PixelBatch {
-  /** `[size, height, width, bands]`, row-major. Missing samples hold the band's mean. */
-  readonly images: Float32Array;
-  /** Class indices `[size, height, width]`: position in `classes`, or {@link IGNORE_INDEX}. */
-  readonly targets: Int32Array;
-  /** Chips in the arrays; always the batch size, short batches are padded with ignored chips. */
+/** What every batch tells of itself. */
+export interface BatchFrame {
+  /** Chips in the arrays; always the batch size, short batches are padded with empty chips. */
   readonly size: number;
   /** Chips that are real, counted from the first. */
   readonly real: number;
   /** Names of the real chips. */
   readonly names: readonly string[];
+}
+
+/** One batch of pixel-classification chips, raw pixel values: normalization belongs to the network. */
+export interface PixelBatch extends BatchFrame {
+  /** `[size, height, width, bands]`, row-major. Missing samples hold the band's mean. */
+  readonly images: Float32Array;
+  /** Class indices `[size, height, width]`: position in `classes`, or {@link IGNORE_INDEX}. */
+  readonly targets: Int32Array;
+}
+
+/** One batch of chips with objects, raw pixel values. */
+export interface ObjectBatch extends BatchFrame {
+  /** `[size, height, width, bands]`, row-major. Missing samples hold the band's mean. */
+  readonly images: Float32Array;
+  /** `[size, maxObjects, 4]`: xmin, ymin, xmax, ymax in pixels of the image, corner based, inside it and not empty; 0 in empty slots. */
+  readonly boxes: Float32Array;
+  /** `[size, maxObjects]`: position in `classes`, or {@link IGNORE_INDEX} in empty slots, which follow the objects of an image. */
+  readonly classIndices: Int32Array;
+  /** `[size, maxObjects, height, width]`, 1 = the object; for instance segmentation. */
+  readonly masks?: Uint8Array;
+  /** Objects per image `[size]`. */
+  readonly counts: Int32Array;
+  /** Slots per image: the most objects of an image in this batch, rounded up to a multiple of 8. */
+  readonly maxObjects: number;
 }
 
 /** Which batches to read. */
@@ -30,7 +50,7 @@ export interface BatchesOptions {
 }
 
 /** One side of the split. */
-export interface ChipSet {
+export interface ChipSet<B = PixelBatch> {
   /** Chips on this side. */
   readonly count: number;
   /** Batches per epoch: training drops a short last batch, validation pads it. */
@@ -38,13 +58,13 @@ export interface ChipSet {
   /** Names of the chips, sorted. */
   readonly names: readonly string[];
   /** The batches of an epoch; any batch is a function of (seed, epoch, index) alone, so that reading can start anywhere. */
-  read(options?: BatchesOptions): AsyncIterable<PixelBatch>;
+  read(options?: BatchesOptions): AsyncIterable<B>;
 }
 
-/** Chips of one task, split into a training and a validation side. */
-export interface LearningData<T extends Task = Task> {
+/** Chips of one task, split into a training and a validation side: what all kinds of labels have in common. */
+export interface PreparedData<T extends Task, B> {
   readonly task: T;
-  /** Classes in index order; `classes[0]` is background where there is one. */
+  /** Classes in index order; for pixels `classes[0]` is background where there is one, objects have none. */
   readonly classes: readonly ClassDefinition[];
   /** Names of classes that are read as ignored. */
   readonly ignoredClasses: readonly string[];
@@ -60,21 +80,34 @@ export interface LearningData<T extends Task = Task> {
   readonly sampleType: string;
   /** Per band, over valid pixels of the training side. */
   readonly statistics: readonly BandStatistics[];
-  /** Labelled pixels per class of the training side, in index order. */
-  readonly classPixels: readonly number[];
   /** Ground size of a pixel in metres, or null without georeference. */
   readonly resolution: number | null;
   readonly seed: number;
   /** Bytes of decoded chips kept in memory once all were read. */
   readonly cachedBytes: number;
-  readonly train: ChipSet;
-  readonly valid: ChipSet;
-  /** Inverse-frequency class weights with mean 1, in index order. */
-  classWeights(): readonly number[];
+  readonly train: ChipSet<B>;
+  readonly valid: ChipSet<B>;
   /** Draws a batch with its labels as a PNG; in a notebook it also shows inline. */
   showBatch(path?: string): Promise<Uint8Array>;
   /** Releases workers and files. */
   close(): Promise<void>;
+}
+
+/** Chips with a class per pixel. */
+export interface LearningData<T extends Task = Task> extends PreparedData<T, PixelBatch> {
+  /** Labelled pixels per class of the training side, in index order. */
+  readonly classPixels: readonly number[];
+  /** Inverse-frequency class weights with mean 1, in index order. */
+  classWeights(): readonly number[];
+}
+
+/** Tasks whose labels are objects. */
+export type ObjectTask = "objectDetection" | "instanceSegmentation";
+
+/** Chips with objects: boxes, and masks for instance segmentation. */
+export interface ObjectData<T extends ObjectTask = ObjectTask> extends PreparedData<T, ObjectBatch> {
+  /** Objects per class of the training side, in index order. */
+  readonly classObjects: readonly number[];
 }
 
 /** Options shared by the readers of chips. */

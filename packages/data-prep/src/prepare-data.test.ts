@@ -18,7 +18,8 @@ import {
 } from "./data-prep.testing.ts";
 import { exportTrainingData } from "./export/export-training-data.ts";
 import type { LearningData, PixelBatch } from "./learning-data.ts";
-import { prepareData, type PrepareDataOptions } from "./prepare-data.ts";
+import { prepareData } from "./prepare-data.ts";
+import type { PrepareDataOptions } from "./prepare/options.ts";
 
 const scratch = new Scratch();
 afterAll(() => scratch.remove());

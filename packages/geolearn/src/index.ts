@@ -19,7 +19,9 @@ export type {
   ChipSource,
   DataSource,
   LearningData,
+  ObjectBatch,
   ObjectChip,
+  ObjectData,
   PrepareDataOptions,
 } from "@geolearn/data-prep";
 export { type Architecture, UNet, UnetClassifier } from "./unet.ts";

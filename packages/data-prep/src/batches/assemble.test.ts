@@ -4,10 +4,10 @@ import { describe, expect, it } from "vitest";
 import { resolveAugmentation } from "../augment/options.ts";
 import { drawRecipe, plainRecipe, type Recipe } from "../augment/recipe.ts";
 import { IGNORE_INDEX } from "../learning-data.ts";
-import { assembleBatch, type AssembleSetup, type ChipPixels } from "./assemble.ts";
+import { assembleBatch, type AssembleSetup, type LabelledPixels } from "./assemble.ts";
 
 /** A chip whose single band holds ten times its label, so that image and label can be compared after any change. */
-function chip(width: number, height: number, changes: Partial<ChipPixels> = {}): ChipPixels {
+function chip(width: number, height: number, changes: Partial<LabelledPixels> = {}): LabelledPixels {
   const labels = Uint16Array.from({ length: width * height }, (_, i) => i % 23);
   return {
     image: Int16Array.from(labels, (value) => value * 10),
@@ -24,7 +24,7 @@ function chip(width: number, height: number, changes: Partial<ChipPixels> = {}):
 function setup(width: number, height: number, changes: Partial<AssembleSetup> = {}): AssembleSetup {
   const indexOf = new Int32Array(65536).fill(IGNORE_INDEX);
   for (let value = 0; value < 23; value++) indexOf[value] = value;
-  return { width, height, bands: [0], means: [-7], deviations: [1], indexOf, batchSize: 1, ...changes };
+  return { kind: "pixels", width, height, bands: [0], means: [-7], deviations: [1], indexOf, batchSize: 1, ...changes };
 }
 
 const square = { sourceWidth: 9, sourceHeight: 9, width: 9, height: 9 };
@@ -138,7 +138,7 @@ describe("tone", () => {
 describe("missing samples", () => {
   it("hold the band's mean; masked pixels are ignored, one missing band is not", () => {
     const labels = new Uint16Array(4).fill(2);
-    const two: ChipPixels = {
+    const two: LabelledPixels = {
       image: Float32Array.from([1, -9999, Number.NaN, 4, 5, 6, 7, Number.POSITIVE_INFINITY]),
       labels,
       mask: Uint8Array.from([1, 1, 1, 0]),

@@ -5,10 +5,9 @@ import { createRng, sampleRange, type SampleType, type Samples } from "@geolearn
 import type { Recipe } from "../augment/recipe.ts";
 import { IGNORE_INDEX } from "../learning-data.ts";
 
-/** The part of a chip that assembling needs; its arrays may lie in shared memory. */
+/** The part of a chip's picture that assembling needs; its arrays may lie in shared memory. */
 export interface ChipPixels {
   readonly image: Samples;
-  readonly labels: Uint16Array;
   readonly mask: Uint8Array | null;
   readonly width: number;
   readonly height: number;
@@ -16,8 +15,13 @@ export interface ChipPixels {
   readonly sampleType: SampleType;
 }
 
-/** What all batches of a data set have in common. */
-export interface AssembleSetup {
+/** A chip with a class value per pixel. */
+export interface LabelledPixels extends ChipPixels {
+  readonly labels: Uint16Array;
+}
+
+/** What the images of all batches of a data set have in common. */
+export interface ImageSetup {
   readonly width: number;
   readonly height: number;
   /** Bands of the stored chips that are used, in order. */
@@ -26,14 +30,19 @@ export interface AssembleSetup {
   readonly means: readonly number[];
   /** Per used band: unit of brightness and noise. */
   readonly deviations: readonly number[];
-  /** Class index per label value. */
-  readonly indexOf: Int32Array;
   readonly batchSize: number;
 }
 
-/** One batch to assemble. */
-export interface AssembleRequest {
-  readonly chips: readonly ChipPixels[];
+/** What all batches of a data set with a class per pixel have in common. */
+export interface AssembleSetup extends ImageSetup {
+  readonly kind: "pixels";
+  /** Class index per label value. */
+  readonly indexOf: Int32Array;
+}
+
+/** Chips of one batch and what happens to each. */
+export interface AssembleRequest<P extends ChipPixels = LabelledPixels> {
+  readonly chips: readonly P[];
   readonly recipes: readonly Recipe[];
 }
 
@@ -44,24 +53,44 @@ export interface AssembledBatch {
 }
 
 /** Assembles a batch; places without a chip hold the bands' means and are ignored. */
-export function assembleBatch(setup: AssembleSetup, { chips, recipes }: AssembleRequest): AssembledBatch {
+export function assembleBatch(setup: AssembleSetup, request: AssembleRequest): AssembledBatch {
+  const { width, height, indexOf, batchSize } = setup;
+  const area = width * height;
+  const targets = new Int32Array(batchSize * area).fill(IGNORE_INDEX);
+  const images = assembleImages(setup, request, (slot) => ({
+    labels: request.chips[slot]!.labels,
+    indexOf,
+    out: targets.subarray(slot * area, (slot + 1) * area),
+  }));
+  return { images, targets };
+}
+
+/** Labels of one chip on their way to class indices. */
+interface LabelTarget {
+  readonly labels: Uint16Array;
+  readonly indexOf: Int32Array;
+  /** Holds {@link IGNORE_INDEX} where nothing is written. */
+  readonly out: Int32Array;
+}
+
+/** The images of a batch; `targetOf` tells where the labels of a slot go, if it has any. */
+export function assembleImages<P extends ChipPixels>(
+  setup: ImageSetup,
+  { chips, recipes }: AssembleRequest<P>,
+  targetOf: (slot: number) => LabelTarget | null,
+): Float32Array {
   const { width, height, bands, batchSize } = setup;
   const area = width * height;
   const images = new Float32Array(batchSize * area * bands.length);
-  const targets = new Int32Array(batchSize * area).fill(IGNORE_INDEX);
   for (let slot = 0; slot < batchSize; slot++) {
     const image = images.subarray(slot * area * bands.length, (slot + 1) * area * bands.length);
     const chip = chips[slot];
     const recipe = recipes[slot];
-    if (chip === undefined || recipe === undefined) {
-      fillMeans(image, setup.means);
-      continue;
-    }
-    const target = targets.subarray(slot * area, (slot + 1) * area);
-    if (recipe.exact) placeExact(setup, chip, recipe, image, target);
-    else placeFree(setup, chip, recipe, image, target);
+    if (chip === undefined || recipe === undefined) fillMeans(image, setup.means);
+    else if (recipe.exact) placeExact(setup, chip, recipe, image, targetOf(slot));
+    else placeFree(setup, chip, recipe, image, targetOf(slot));
   }
-  return { images, targets };
+  return images;
 }
 
 function fillMeans(image: Float32Array, means: readonly number[]): void {
@@ -70,9 +99,9 @@ function fillMeans(image: Float32Array, means: readonly number[]): void {
 }
 
 /** Whole pixels moved; offsets into the source advance by constant steps. */
-function placeExact(setup: AssembleSetup, chip: ChipPixels, recipe: Recipe, image: Float32Array, target: Int32Array): void {
-  const { width, height, bands, means, indexOf } = setup;
-  const { labels, mask } = chip;
+function placeExact(setup: ImageSetup, chip: ChipPixels, recipe: Recipe, image: Float32Array, target: LabelTarget | null): void {
+  const { width, height, bands, means } = setup;
+  const { mask } = chip;
   const ignored = IGNORE_INDEX; // a local copy: module bindings are slow in some loaders
   const [a, b, c, d, e, f] = recipe.toSource;
   // centre of output pixel (0, 0) in source pixels, and the step per output column and row
@@ -80,10 +109,13 @@ function placeExact(setup: AssembleSetup, chip: ChipPixels, recipe: Recipe, imag
   const stepX = d * chip.width + a;
   const stepY = e * chip.width + b;
 
-  for (let row = 0, out = 0; row < height; row++) {
-    let from = start + row * stepY;
-    for (let col = 0; col < width; col++, out++, from += stepX) {
-      target[out] = mask !== null && mask[from] === 0 ? ignored : indexOf[labels[from]!]!;
+  if (target !== null) {
+    const { labels, indexOf, out: indices } = target;
+    for (let row = 0, out = 0; row < height; row++) {
+      let from = start + row * stepY;
+      for (let col = 0; col < width; col++, out++, from += stepX) {
+        indices[out] = mask !== null && mask[from] === 0 ? ignored : indexOf[labels[from]!]!;
+      }
     }
   }
 
@@ -109,9 +141,9 @@ function placeExact(setup: AssembleSetup, chip: ChipPixels, recipe: Recipe, imag
 }
 
 /** Bilinear samples between valid neighbours, nearest labels, ignored outside. */
-function placeFree(setup: AssembleSetup, chip: ChipPixels, recipe: Recipe, image: Float32Array, target: Int32Array): void {
-  const { width, height, bands, means, indexOf } = setup;
-  const { labels, mask, nodata } = chip;
+function placeFree(setup: ImageSetup, chip: ChipPixels, recipe: Recipe, image: Float32Array, target: LabelTarget | null): void {
+  const { width, height, bands, means } = setup;
+  const { mask, nodata } = chip;
   const [a, b, c, d, e, f] = recipe.toSource;
   const area = chip.width * chip.height;
   const tone = toneOf(setup, chip, recipe);
@@ -129,7 +161,7 @@ function placeFree(setup: AssembleSetup, chip: ChipPixels, recipe: Recipe, image
         for (let k = 0; k < planes.length; k++) image[out * planes.length + k] = means[k]!;
         continue;
       }
-      target[out] = indexOf[labels[near]!]!;
+      if (target !== null) target.out[out] = target.indexOf[target.labels[near]!]!;
 
       const left = Math.floor(x - 0.5);
       const top = Math.floor(y - 0.5);
@@ -161,7 +193,7 @@ function placeFree(setup: AssembleSetup, chip: ChipPixels, recipe: Recipe, image
 }
 
 /** Brightness, contrast and noise as one function of a valid sample, or null when there is nothing to change. */
-function toneOf(setup: AssembleSetup, chip: ChipPixels, recipe: Recipe): ((value: number, band: number) => number) | null {
+function toneOf(setup: ImageSetup, chip: ChipPixels, recipe: Recipe): ((value: number, band: number) => number) | null {
   const { brightness, contrast, noise } = recipe;
   if (brightness === 0 && contrast === 1 && noise === 0) return null;
   const { means, deviations } = setup;

@@ -4,11 +4,15 @@ import { workerData } from "node:worker_threads";
 
 import { serveRequests } from "@geolearn/core";
 
-import { assembleBatch, type AssembleRequest, type AssembleSetup, type AssembledBatch } from "./assemble.ts";
+import type { AssembleRequest, ChipPixels } from "./assemble.ts";
+import { type Assembling, assemble } from "./assemble-any.ts";
 
-const setup = workerData as AssembleSetup;
+type Kind = Assembling[keyof Assembling];
 
-serveRequests<AssembleRequest, AssembledBatch>((request) => {
-  const reply = assembleBatch(setup, request);
-  return { reply, transfer: [reply.images.buffer as ArrayBuffer, reply.targets.buffer as ArrayBuffer] };
+const setup = workerData as Kind["setup"];
+
+serveRequests<AssembleRequest<ChipPixels>, Kind["batch"]>((request) => {
+  const reply = assemble(setup, request as AssembleRequest<never>);
+  const arrays = Object.values(reply).filter((value) => ArrayBuffer.isView(value));
+  return { reply, transfer: arrays.map(({ buffer }) => buffer as ArrayBuffer) };
 });

@@ -5,23 +5,28 @@ import { createRng, GeoLearnError } from "@geolearn/core";
 import type { ResolvedAugmentation } from "../augment/options.ts";
 import { drawRecipe, plainRecipe, type Recipe, type RecipeSizes } from "../augment/recipe.ts";
 import type { ChipCache } from "../chips/chip-cache.ts";
-import type { BatchesOptions, ChipSet, PixelBatch } from "../learning-data.ts";
+import type { ChipImage } from "../chips/chip.ts";
+import type { BatchesOptions, BatchFrame, ChipSet } from "../learning-data.ts";
 import type { Assembler } from "./assembler.ts";
 
 /** What a chip set is made of. */
-export interface ChipSetSetup {
+export interface ChipSetSetup<C extends ChipImage, A extends object> extends OrderSetup {
+  readonly cache: ChipCache<C>;
+  readonly assembler: Assembler<C, A>;
+  /** Batches read ahead. */
+  readonly prefetch: number;
+}
+
+/** What decides which chips a batch holds and what happens to them. */
+interface OrderSetup {
   readonly side: "train" | "valid";
-  readonly cache: ChipCache;
   /** Positions of the chips in the source, ordered by name. */
   readonly members: readonly number[];
-  readonly assembler: Assembler;
   readonly batchSize: number;
   readonly seed: number;
   readonly sizes: RecipeSizes;
   /** Null leaves chips as they are and in order (validation). */
   readonly augment: ResolvedAugmentation | null;
-  /** Batches read ahead. */
-  readonly prefetch: number;
 }
 
 /** Streams of the random generator, so that order and augmentation do not share draws. */
@@ -29,32 +34,23 @@ const ORDER_STREAM = 1;
 const RECIPE_STREAM = 2;
 
 /** The chip set of one side. */
-export function createChipSet(setup: ChipSetSetup): ChipSet {
+export function createChipSet<C extends ChipImage, A extends object>(setup: ChipSetSetup<C, A>): ChipSet<A & BatchFrame> {
   const { cache, members, batchSize, side } = setup;
   const names = members.map((member) => cache.source.chips[member]!.name);
   const count = members.length;
   const batches = side === "train" ? Math.max(Math.floor(count / batchSize), Math.min(count, 1)) : Math.ceil(count / batchSize);
 
-  async function readBatch(plan: BatchPlan, signal: AbortSignal | undefined): Promise<PixelBatch> {
+  async function readBatch(plan: BatchPlan, signal: AbortSignal | undefined): Promise<A & BatchFrame> {
     const chips = await Promise.all(plan.members.map((member) => cache.get(member, signal)));
-    const pixels = chips.map(({ image, labels, mask, width, height, nodata, sampleType }) => ({
-      image,
-      labels,
-      mask,
-      width,
-      height,
-      nodata,
-      sampleType,
-    }));
-    const { images, targets } = await setup.assembler.run({ chips: pixels, recipes: plan.recipes }, signal);
+    const arrays = await setup.assembler.run(chips, plan.recipes, signal);
     const real = plan.members.length;
-    return { images, targets, size: batchSize, real, names: plan.members.map((member) => cache.source.chips[member]!.name) };
+    return { ...arrays, size: batchSize, real, names: plan.members.map((member) => cache.source.chips[member]!.name) };
   }
 
-  async function* read({ epoch = 0, from = 0, signal }: BatchesOptions = {}): AsyncGenerator<PixelBatch> {
+  async function* read({ epoch = 0, from = 0, signal }: BatchesOptions = {}): AsyncGenerator<A & BatchFrame> {
     checkPosition("epoch", epoch);
     checkPosition("from", from);
-    const ahead: Promise<PixelBatch>[] = [];
+    const ahead: Promise<A & BatchFrame>[] = [];
     const order = epochOrder(setup, epoch);
     let next = from;
     const fill = (): void => {
@@ -83,7 +79,7 @@ interface BatchPlan {
 }
 
 /** Positions in `members`, shuffled for training; repeated from the front when there are fewer chips than a batch holds. */
-function epochOrder({ side, members, seed, batchSize }: ChipSetSetup, epoch: number): Uint32Array {
+function epochOrder({ side, members, seed, batchSize }: OrderSetup, epoch: number): Uint32Array {
   const count = members.length;
   if (side === "valid") return Uint32Array.from({ length: count }, (_, i) => i);
   const permutation = createRng([seed, ORDER_STREAM, epoch]).permutation(count);
@@ -91,7 +87,7 @@ function epochOrder({ side, members, seed, batchSize }: ChipSetSetup, epoch: num
   return Uint32Array.from({ length: batchSize }, (_, i) => permutation[i % count]!);
 }
 
-function planBatch(setup: ChipSetSetup, order: Uint32Array, epoch: number, batch: number): BatchPlan {
+function planBatch(setup: OrderSetup, order: Uint32Array, epoch: number, batch: number): BatchPlan {
   const { batchSize, augment, sizes, seed } = setup;
   const first = batch * batchSize;
   const slots = Array.from(order.subarray(first, Math.min(first + batchSize, order.length)));

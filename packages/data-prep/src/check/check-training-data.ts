@@ -5,9 +5,9 @@ import { createHash } from "node:crypto";
 import type { ClassDefinition, WorkOptions } from "@geolearn/core";
 
 import { ChipCache } from "../chips/chip-cache.ts";
-import { countLabels } from "../chips/chip-record.ts";
-import { type Chip, type ChipSource, IGNORE_VALUE } from "../chips/chip.ts";
-import { openChipFolder } from "../chips/folder-source.ts";
+import { type LabelledChips, pixelChips, withChipFolder } from "../chips/any-folder.ts";
+import { type ChipImage, type ChipSource, IGNORE_VALUE } from "../chips/chip.ts";
+import type { LabelUnit } from "../chips/class-table.ts";
 import { measureChips } from "../chips/measure.ts";
 import { openWindowSource, type WindowSourceOptions } from "../chips/window-source.ts";
 import { chipFootprints } from "../split/footprint.ts";
@@ -38,12 +38,14 @@ export interface Finding {
 /** What {@link checkTrainingData} tells. */
 export interface TrainingDataCheck {
   readonly chips: number;
-  readonly classes: readonly (ClassDefinition & { readonly pixels: number; readonly share: number })[];
+  /** What is counted per class. */
+  readonly unit: LabelUnit;
+  readonly classes: readonly (ClassDefinition & { readonly pixels: number; readonly objects: number; readonly share: number })[];
   /** Share of pixels whose image is missing or whose label is ignored, 0 to 1. */
   readonly ignoredShare: number;
-  /** Chips without any class but background. */
+  /** Chips without any class but background, or without an object. */
   readonly unlabelledChips: number;
-  /** Estimated shift of the labels, or null when there are too few edges. */
+  /** Estimated shift of the labels, or null when there are too few edges or labels are objects. */
   readonly labelShift: LabelShift | null;
   /** Groups of chips with the same pixels. */
   readonly duplicates: readonly (readonly string[])[];
@@ -68,45 +70,53 @@ const SHIFT_CHIPS = 64;
  * const { findings } = await checkTrainingData({ raster: "scene.tif", labels: "buildings.geojson" });
  */
 export async function checkTrainingData(source: CheckSource, options: WorkOptions = {}): Promise<TrainingDataCheck> {
-  const folder = "chips" in source ? source.chips : null;
-  const chips =
-    "chips" in source
-      ? await openChipFolder(source.chips, { onWarning: options.onWarning })
-      : await openWindowSource({ ...source, stride: source.stride ?? source.chipSize ?? 256, allTiles: true }, { ...options, seed: 0 });
+  if ("chips" in source) {
+    return withChipFolder(source.chips, { onWarning: options.onWarning }, (opened) => check(opened, source.chips, options));
+  }
+  const windows = { ...source, stride: source.stride ?? source.chipSize ?? 256, allTiles: true };
+  const chips = await openWindowSource(windows, { ...options, seed: 0 });
   try {
-    return await check(chips, folder, options);
+    return await check(pixelChips(chips), null, options);
   } finally {
     await chips.close();
   }
 }
 
-async function check(chips: ChipSource, folder: string | null, options: WorkOptions): Promise<TrainingDataCheck> {
+async function check<C extends ChipImage>(
+  opened: LabelledChips<C>,
+  folder: string | null,
+  options: WorkOptions,
+): Promise<TrainingDataCheck> {
+  const { chips, unit, count } = opened;
   const cache = new ChipCache(chips);
-  const records = await measureChips(cache, { ...options, folder, count: countLabels });
-  const { shift, duplicates } = await lookAtPixels(chips, cache, options);
+  const records = await measureChips(cache, { ...options, folder, count });
+  const { shift, duplicates } = await lookAtPixels(opened, cache, options);
 
-  const pixels = new Map<number, number>();
-  for (const { labels } of records) for (const [value, count] of labels) pixels.set(value, (pixels.get(value) ?? 0) + count);
-  const labelled = [...pixels.values()].reduce((sum, count) => sum + count, 0);
+  const amounts = new Map<number, number>();
+  for (const { labels } of records) for (const [value, amount] of labels) amounts.set(value, (amounts.get(value) ?? 0) + amount);
+  const labelled = [...amounts.values()].reduce((sum, amount) => sum + amount, 0);
   const all = records.length * chips.width * chips.height;
-  const declared = pixels.has(0) && !chips.classes.some(({ value }) => value === 0) ? [BACKGROUND, ...chips.classes] : chips.classes;
+  const bare = unit === "pixels" && amounts.has(0) && !chips.classes.some(({ value }) => value === 0);
+  const declared = bare ? [BACKGROUND, ...chips.classes] : chips.classes;
   const classes = declared.map((entry) => {
-    const count = pixels.get(entry.value) ?? 0;
-    return { ...entry, pixels: count, share: labelled === 0 ? 0 : count / labelled };
+    const amount = amounts.get(entry.value) ?? 0;
+    const share = labelled === 0 ? 0 : amount / labelled;
+    return { ...entry, pixels: unit === "pixels" ? amount : 0, objects: unit === "objects" ? amount : 0, share };
   });
-  const unlabelledChips = records.filter(({ labels }) => !labels.some(([value]) => value !== 0)).length;
+  const unlabelledChips = records.filter(({ labels }) => !labels.some(([value]) => value !== 0 || unit !== "pixels")).length;
   const leakage = folder === null ? null : await storedLeakage(folder, records, chips);
   const result = {
     chips: records.length,
+    unit,
     classes,
-    ignoredShare: all === 0 ? 0 : 1 - labelled / all,
+    ignoredShare: all === 0 || unit !== "pixels" ? 0 : 1 - labelled / all,
     unlabelledChips,
     labelShift: shift,
     duplicates,
     leakage,
     overlap: chips.overlap ?? null,
   };
-  const undeclared = [...pixels.keys()].filter((value) => !declared.some((entry) => entry.value === value));
+  const undeclared = [...amounts.keys()].filter((value) => !declared.some((entry) => entry.value === value));
   const findings = findingsOf(result, undeclared);
   return { ...result, findings, good: findings.every(({ severity }) => severity !== "warning") };
 }
@@ -114,15 +124,15 @@ async function check(chips: ChipSource, folder: string | null, options: WorkOpti
 const BACKGROUND: ClassDefinition = { value: 0, name: "background", color: [0, 0, 0] };
 
 /** Label shift over chips spread evenly, and digests of all chips. */
-async function lookAtPixels(
-  chips: ChipSource,
-  cache: ChipCache,
+async function lookAtPixels<C extends ChipImage>(
+  { chips, pixelLabels }: LabelledChips<C>,
+  cache: ChipCache<C>,
   { signal }: WorkOptions,
 ): Promise<{ shift: LabelShift | null; duplicates: string[][] }> {
   const estimator = new ShiftEstimator();
   const every = Math.max(1, Math.floor(chips.chips.length / SHIFT_CHIPS));
   const byDigest = new Map<string, string[]>();
-  let sample: Chip | null = null;
+  let sample: C | null = null;
   for (const [index, { name }] of chips.chips.entries()) {
     signal?.throwIfAborted();
     const chip = await cache.get(index, signal);
@@ -135,9 +145,10 @@ async function lookAtPixels(
       if (same === undefined) byDigest.set(digest, [name]);
       else same.push(name);
     }
-    if (index % every !== 0) continue;
+    if (index % every !== 0 || pixelLabels === null) continue;
     sample ??= chip;
-    estimator.add(brightness(chip), chip.labels, usable(chip), chip.width, chip.height);
+    const labels = pixelLabels(chip);
+    estimator.add(brightness(chip), labels, usable(labels, chip.mask), chip.width, chip.height);
   }
   const estimate = estimator.estimate();
   const shift = estimate === null || sample === null ? null : judgeShift(estimate, sample);
@@ -145,7 +156,7 @@ async function lookAtPixels(
 }
 
 /** Mean of up to three bands: where they agree is an edge. */
-function brightness({ image, bands, width, height }: Chip): Float32Array {
+function brightness({ image, bands, width, height }: ChipImage): Float32Array {
   const area = width * height;
   const used = Math.min(3, bands);
   const out = new Float32Array(area);
@@ -153,7 +164,7 @@ function brightness({ image, bands, width, height }: Chip): Float32Array {
   return out;
 }
 
-function usable({ labels, mask }: Chip): Uint8Array | null {
+function usable(labels: Uint16Array, mask: Uint8Array | null): Uint8Array | null {
   const ignore = IGNORE_VALUE; // a local copy: module bindings are slow in some loaders
   const out = Uint8Array.from(labels, (value, i) => (value === ignore || (mask !== null && mask[i] === 0) ? 0 : 1));
   return out.includes(0) ? out : null;
@@ -162,7 +173,7 @@ function usable({ labels, mask }: Chip): Uint8Array | null {
 async function storedLeakage(
   folder: string,
   records: Parameters<typeof chipFootprints>[0],
-  { width, height }: ChipSource,
+  { width, height }: Pick<ChipSource, "width" | "height">,
 ): Promise<SplitOverlap | null> {
   const sides = await loadStoredSides(
     folder,
@@ -176,7 +187,7 @@ function findingsOf(result: Omit<TrainingDataCheck, "findings" | "good">, undecl
   const findings: Finding[] = [];
   const warn = (code: Finding["code"], message: string, severity: Finding["severity"] = "warning"): number =>
     findings.push({ code, severity, message });
-  const { labelShift, classes, chips, unlabelledChips, duplicates, leakage, ignoredShare, overlap } = result;
+  const { labelShift, classes, unit, chips, unlabelledChips, duplicates, leakage, ignoredShare, overlap } = result;
   if (overlap !== null && overlap.features !== null && overlap.inside !== null && overlap.inside < overlap.features) {
     warn(
       "LABELS_BEYOND",
@@ -189,7 +200,7 @@ function findingsOf(result: Omit<TrainingDataCheck, "findings" | "good">, undecl
   if (unlabelledChips > 0) {
     warn(
       "UNLABELLED",
-      `${unlabelledChips} of ${chips} chips hold background alone: not labelled, or nothing there?`,
+      `${unlabelledChips} of ${chips} chips hold ${unit === "pixels" ? "background alone" : "no object"}: not labelled, or nothing there?`,
       unlabelledChips * 2 > chips ? "warning" : "note",
     );
   }
@@ -209,11 +220,11 @@ function findingsOf(result: Omit<TrainingDataCheck, "findings" | "good">, undecl
       `${leakage.chips} validation chips share ground with training chips (${(leakage.share * 100).toFixed(1)} % of the validation ground).`,
     );
   }
-  const rare = classes.filter(({ share, pixels }) => pixels > 0 && share < 0.01);
+  const rare = classes.filter(({ share }) => share > 0 && share < 0.01);
   if (rare.length > 0) {
     warn(
       "CLASS_IMBALANCE",
-      `${rare.map(({ name, share }) => `${name} (${(share * 100).toFixed(2)} %)`).join(", ")} hold less than a hundredth of the labelled pixels.`,
+      `${rare.map(({ name, share }) => `${name} (${(share * 100).toFixed(2)} %)`).join(", ")} hold less than a hundredth of the labelled ${unit}.`,
       "note",
     );
   }

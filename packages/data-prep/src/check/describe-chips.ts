@@ -3,9 +3,8 @@
 import { type Bounds, type ClassDefinition, gridBounds, unionBounds, type WorkOptions } from "@geolearn/core";
 
 import { ChipCache } from "../chips/chip-cache.ts";
-import { countLabels } from "../chips/chip-record.ts";
-import { readFolderContent } from "../chips/folder-content.ts";
-import { openChipFolder } from "../chips/folder-source.ts";
+import { withChipFolder } from "../chips/any-folder.ts";
+import type { LabelUnit } from "../chips/class-table.ts";
 import { measureChips } from "../chips/measure.ts";
 import { mergeMoments, momentsToStatistics, NO_MOMENTS } from "../esri/accumulated-stats.ts";
 import { readCrsText } from "../split/footprint.ts";
@@ -21,10 +20,13 @@ export interface BandDescription {
 
 /** One class of a chip folder. */
 export interface ClassDescription extends ClassDefinition {
+  /** Labelled pixels, in class rasters. */
   readonly pixels: number;
-  /** Share of the labelled pixels, 0 to 1. */
+  /** Labelled objects, in the other formats. */
+  readonly objects: number;
+  /** Share of all labelled pixels or objects, 0 to 1. */
   readonly share: number;
-  /** Chips with at least one pixel of the class. */
+  /** Chips with at least one pixel or object of the class. */
   readonly chips: number;
 }
 
@@ -32,6 +34,8 @@ export interface ClassDescription extends ClassDefinition {
 export interface ChipsDescription {
   readonly folder: string;
   readonly format: string;
+  /** What is counted per class. */
+  readonly unit: LabelUnit;
   readonly chips: number;
   readonly width: number;
   readonly height: number;
@@ -42,6 +46,8 @@ export interface ChipsDescription {
   readonly undeclared: readonly number[];
   /** Pixels nothing is learnt from. */
   readonly ignoredPixels: number;
+  /** Chips with background alone, or without an object. */
+  readonly unlabelledChips: number;
   /** Reference systems of the chips: EPSG codes or names. */
   readonly crs: readonly string[];
   /** Ground covered per reference system, in its units. */
@@ -54,27 +60,28 @@ export interface ChipsDescription {
  * @throws FILE_NOT_FOUND, CHIPS_CORRUPT, CHIPS_MISMATCH, TASK_MISMATCH
  */
 export async function describeChips(folder: string, options: WorkOptions = {}): Promise<ChipsDescription> {
-  const content = await readFolderContent(folder);
-  const source = await openChipFolder(folder, { onWarning: options.onWarning });
-  try {
-    const records = await measureChips(new ChipCache(source, 0), { ...options, folder, count: countLabels });
-    const pixels = new Map<number, { pixels: number; chips: number }>();
+  return withChipFolder(folder, { onWarning: options.onWarning }, async (opened, format) => {
+    const { chips: source, unit, count } = opened;
+    const records = await measureChips(new ChipCache(source, 0), { ...options, folder, count });
+    const amounts = new Map<number, { amount: number; chips: number }>();
     let labelled = 0;
     for (const { labels } of records) {
-      for (const [value, count] of labels) {
-        const own = pixels.get(value) ?? { pixels: 0, chips: 0 };
-        pixels.set(value, { pixels: own.pixels + count, chips: own.chips + 1 });
-        labelled += count;
+      for (const [value, amount] of labels) {
+        const own = amounts.get(value) ?? { amount: 0, chips: 0 };
+        amounts.set(value, { amount: own.amount + amount, chips: own.chips + 1 });
+        labelled += amount;
       }
     }
-    const declared = source.classes.some(({ value }) => value === 0) || !pixels.has(0) ? source.classes : [BACKGROUND, ...source.classes];
+    const bare = unit === "pixels" && amounts.has(0) && !source.classes.some(({ value }) => value === 0);
+    const declared = bare ? [BACKGROUND, ...source.classes] : source.classes;
     const known = new Set(declared.map(({ value }) => value));
     const moments = source.bandNames.map((_, band) =>
       records.reduce((sum, record) => mergeMoments(sum, record.moments[band]!), NO_MOMENTS),
     );
     return {
       folder,
-      format: content.metaDataMode,
+      format,
+      unit,
       chips: records.length,
       width: source.width,
       height: source.height,
@@ -84,23 +91,21 @@ export async function describeChips(folder: string, options: WorkOptions = {}): 
         return { name: source.bandNames[band]!, min, max, mean, std };
       }),
       classes: declared.map((entry) => {
-        const own = pixels.get(entry.value) ?? { pixels: 0, chips: 0 };
-        return { ...entry, ...own, share: labelled === 0 ? 0 : own.pixels / labelled };
+        const { amount, chips } = amounts.get(entry.value) ?? { amount: 0, chips: 0 };
+        const share = labelled === 0 ? 0 : amount / labelled;
+        return { ...entry, pixels: unit === "pixels" ? amount : 0, objects: unit === "objects" ? amount : 0, share, chips };
       }),
-      undeclared: [...pixels.keys()].filter((value) => !known.has(value)).sort((a, b) => a - b),
-      ignoredPixels: records.length * source.width * source.height - labelled,
+      undeclared: [...amounts.keys()].filter((value) => !known.has(value)).sort((a, b) => a - b),
+      ignoredPixels: unit === "pixels" ? records.length * source.width * source.height - labelled : 0,
+      unlabelledChips: records.filter(({ labels }) => !labels.some(([value]) => value !== 0 || unit !== "pixels")).length,
       ...placesOf(records, source.width, source.height),
     };
-  } finally {
-    await source.close();
-  }
+  });
 }
 
 /** Names of the bands of a chip folder, in order. @throws FILE_NOT_FOUND, CHIPS_CORRUPT, TASK_MISMATCH */
 export async function chipBandNames(folder: string, options: WorkOptions = {}): Promise<readonly string[]> {
-  const source = await openChipFolder(folder, { onWarning: options.onWarning });
-  await source.close();
-  return source.bandNames;
+  return withChipFolder(folder, { onWarning: options.onWarning }, async ({ chips }) => chips.bandNames);
 }
 
 const BACKGROUND: ClassDefinition = { value: 0, name: "background", color: [0, 0, 0] };

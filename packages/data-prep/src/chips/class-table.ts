@@ -10,12 +10,21 @@ import { IGNORE_VALUE } from "./chip.ts";
 /** Names for class values; values that share a name become one class under the lowest of them. */
 export type ClassMapping = Readonly<Record<number, string>>;
 
+/** What labels are counted in. */
+export type LabelUnit = "pixels" | "objects" | "chips";
+
 /** What decides the classes of a data set. */
 export interface ClassTableOptions {
   /** Classes the files declare. */
   readonly declared: readonly ClassDefinition[];
-  /** Pixels per value that occur in the labels. */
+  /** Pixels, objects or chips per value that occur in the labels. */
   readonly present: ReadonlyMap<number, number>;
+  /** What was counted. @defaultValue "pixels" */
+  readonly unit?: LabelUnit;
+  /** Whether value 0 is the ground between the labels, even if nothing declares it. @defaultValue true */
+  readonly background?: boolean;
+  /** Fewest classes that can be learnt. @defaultValue 2 */
+  readonly fewest?: number;
   readonly mapping?: ClassMapping | undefined;
   /** Names or values that are read as ignored. */
   readonly ignore?: readonly (string | number)[] | undefined;
@@ -39,9 +48,9 @@ export interface ClassTable {
  *   nothing but background is left or fewer than two classes can be told apart
  */
 export function buildClassTable(options: ClassTableOptions): ClassTable {
-  const { present, mapping = {}, source } = options;
+  const { present, mapping = {}, source, unit = "pixels", background = true, fewest = 2 } = options;
   const byValue = new Map(options.declared.map((entry) => [entry.value, entry]));
-  if (present.has(0) && !byValue.has(0)) byValue.set(0, { value: 0, name: "background", color: BACKGROUND_COLOR });
+  if (background && present.has(0) && !byValue.has(0)) byValue.set(0, { value: 0, name: "background", color: BACKGROUND_COLOR });
   for (const [key, name] of Object.entries(mapping)) {
     const value = Number(key);
     checkClassValue(value, "classMapping");
@@ -50,8 +59,8 @@ export function buildClassTable(options: ClassTableOptions): ClassTable {
 
   const ignoredValues = resolveIgnored(options.ignore ?? [], byValue, present);
   const unknown = [...present.keys()].filter((value) => !byValue.has(value) && !ignoredValues.has(value)).sort((a, b) => a - b);
-  if (unknown.length > 0) throw unknownClasses(unknown, present, byValue, source);
-  if (![...present.keys()].some((value) => value !== 0)) throw emptyLabels(source);
+  if (unknown.length > 0) throw unknownClasses(unknown, present, byValue, source, unit);
+  if (![...present.keys()].some((value) => value !== 0 || !background)) throw emptyLabels(source, unit);
 
   const ordered = [...byValue.values()].filter(({ value }) => !ignoredValues.has(value)).sort((a, b) => a.value - b.value);
   const classes: ClassDefinition[] = [];
@@ -60,17 +69,17 @@ export function buildClassTable(options: ClassTableOptions): ClassTable {
     const same = classes.findIndex(({ name }) => name === entry.name);
     indexOf[entry.value] = same >= 0 ? same : classes.push(entry) - 1;
   }
-  if (classes.length < 2) {
-    throw new GeoLearnError("LABELS_EMPTY", `${source}: only ${classes.length} class is left to learn; expected at least two.`, {
-      hint: "Do not ignore the background, or label a second class.",
+  if (classes.length < fewest) {
+    throw new GeoLearnError("LABELS_EMPTY", `${source}: only ${classes.length} class is left to learn; expected at least ${fewest}.`, {
+      hint: background ? "Do not ignore the background, or label a second class." : "Ignore fewer classes, or label another one.",
       data: { classes: classes.map(({ name }) => name) },
     });
   }
   const absent = classes.filter((_, index) => ![...present.keys()].some((value) => indexOf[value] === index));
   if (absent.length > 0) {
     options.onWarning?.({
-      code: "CLASS_WITHOUT_PIXELS",
-      message: `${source}: no pixel is labelled ${absent.map(({ name, value }) => `${name} (${value})`).join(", ")}.`,
+      code: `CLASS_WITHOUT_${unit.toUpperCase()}`,
+      message: `${source}: no ${SINGULAR[unit]} is labelled ${absent.map(({ name, value }) => `${name} (${value})`).join(", ")}.`,
       hint: "The network cannot learn these classes; label some, or leave them out of the class list.",
     });
   }
@@ -105,8 +114,9 @@ function unknownClasses(
   present: ReadonlyMap<number, number>,
   byValue: ReadonlyMap<number, ClassDefinition>,
   source: string,
+  unit: LabelUnit,
 ): GeoLearnError {
-  const shown = unknown.slice(0, 8).map((value) => `${value} (${present.get(value)} pixels)`);
+  const shown = unknown.slice(0, 8).map((value) => `${value} (${present.get(value)} ${unit})`);
   return new GeoLearnError(
     "CLASS_UNKNOWN",
     `${source}: the labels hold ${shown.join(", ")}${unknown.length > 8 ? ` and ${unknown.length - 8} more` : ""}; the class list has ${listClasses(byValue)}.`,
@@ -117,8 +127,11 @@ function unknownClasses(
   );
 }
 
-function emptyLabels(source: string): GeoLearnError {
-  return new GeoLearnError("LABELS_EMPTY", `${source}: no pixel of the chips carries a class other than background.`, {
+const SINGULAR: Readonly<Record<LabelUnit, string>> = { pixels: "pixel", objects: "object", chips: "chip" };
+
+function emptyLabels(source: string, unit: LabelUnit): GeoLearnError {
+  const what = unit === "pixels" ? "no pixel of the chips carries a class other than background" : "the chips hold no labelled object";
+  return new GeoLearnError("LABELS_EMPTY", `${source}: ${what}.`, {
     hint: "Check that the labels lie on the raster: `geolearn check --raster ... --labels ...`.",
   });
 }

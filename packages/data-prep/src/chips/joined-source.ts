@@ -2,17 +2,17 @@
 
 import { type ClassDefinition, GeoLearnError } from "@geolearn/core";
 
-import type { ChipSource } from "./chip.ts";
+import type { ChipImage, ChipSource } from "./chip.ts";
 
 /**
  * Joins sources of one chip size and one kind of raster; names already differ by folder.
  *
  * @throws CHIPS_MISMATCH for other sizes, bands or class names
  */
-export function joinSources(sources: readonly ChipSource[]): ChipSource {
+export function joinSources<C extends ChipImage>(sources: readonly ChipSource<C>[]): ChipSource<C> {
   const first = sources[0]!;
   for (const source of sources) {
-    const what = ({ width, height, bands, sampleType }: ChipSource): string =>
+    const what = ({ width, height, bands, sampleType }: ChipSource<C>): string =>
       `${width} x ${height} pixels, ${bands} bands of ${sampleType}`;
     if (what(source) === what(first)) continue;
     throw new GeoLearnError("CHIPS_MISMATCH", `${source.name} has chips of ${what(source)}; ${first.name} of ${what(first)}.`, {
@@ -39,7 +39,7 @@ export function joinSources(sources: readonly ChipSource[]): ChipSource {
   };
 }
 
-function joinClasses(sources: readonly ChipSource[]): ClassDefinition[] {
+function joinClasses(sources: readonly Pick<ChipSource, "classes" | "name">[]): ClassDefinition[] {
   const all = new Map<number, ClassDefinition>();
   for (const { classes, name } of sources) {
     for (const entry of classes) {

@@ -23,6 +23,12 @@ import {
 } from "./folder-source.ts";
 import { labelNames } from "./label-names.ts";
 
+/** Options of {@link openObjectChips}. */
+export interface ObjectFolderOptions extends ChipFolderOptions {
+  /** Masks must be there. @defaultValue false */
+  readonly masks?: boolean;
+}
+
 /**
  * Opens a folder of chips with objects; `read(index)` gives a chip's image and its objects. The layout is told by the folder's
  * metadata or, without them, by its label files; numbers in `stats.txt` are never trusted.
@@ -35,7 +41,7 @@ import { labelNames } from "./label-names.ts";
  * const chips = await openObjectChips("palms");
  * const { image, objects } = await chips.read(0); // objects: { classValue: 1, box: [244.95, 341.68, 320.21, 416.94], mask: null }
  */
-export async function openObjectChips(folder: string, options: ChipFolderOptions = {}): Promise<ChipSource<ObjectChip>> {
+export async function openObjectChips(folder: string, options: ObjectFolderOptions = {}): Promise<ChipSource<ObjectChip>> {
   const content = await readFolderContent(folder);
   const format = Object.values(FORMATS).find(({ mode }) => mode === content.metaDataMode);
   if (format === FORMATS.rcnnMasks) {
@@ -49,6 +55,12 @@ export async function openObjectChips(folder: string, options: ChipFolderOptions
       `${folder} holds chips of the format ${content.metaDataMode}; objects need RCNN_Masks, ${named.map(({ mode }) => mode).join(" or ")}.`,
       { hint: 'Export the labels as `format: "rcnnMasks"` or `"pascalVoc"`.', data: { folder, format: content.metaDataMode } },
     );
+  }
+  if (options.masks === true) {
+    throw new GeoLearnError("TASK_MISMATCH", `${folder} holds boxes (${content.metaDataMode}); instance segmentation needs masks.`, {
+      hint: 'Export the labels as `format: "rcnnMasks"`, or use `task: "objectDetection"`.',
+      data: { folder, format: content.metaDataMode },
+    });
   }
   const { readBoxes } = format;
   const chips = singleLabels(content);

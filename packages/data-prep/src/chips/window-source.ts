@@ -1,13 +1,18 @@
 /** Chips straight out of a raster with labels, without a folder in between. */
 
-import { type Affine, createRng, GeoLearnError, type WorkOptions } from "@geolearn/core";
+import { type Affine, createRng, GeoLearnError, rasterize, windowTransform, type WorkOptions } from "@geolearn/core";
 
 import { chipOrigins } from "../export/chip-grid.ts";
 import { fingerprintOf, rasterIdentity } from "../export/export-state.ts";
 import type { InputOptions } from "../export/input-options.ts";
-import { chipTransform, type InputPart, openInputs } from "../export/inputs.ts";
-import { readBlock } from "../export/row-blocks.ts";
-import { type ChipEntry, type ChipSource, IGNORE_VALUE } from "./chip.ts";
+import { chipTransform, type InputPart, type Inputs, openInputs } from "../export/inputs.ts";
+import { type LabelGrid, withoutBurning } from "../export/label-layer.ts";
+import { requireObjects } from "../export/require-objects.ts";
+import { readBlock, type RowBlock } from "../export/row-blocks.ts";
+import type { ChipObject } from "../objects/chip-object.ts";
+import type { CutObject } from "../objects/cut-object.ts";
+import { maskBox, maskFromPixels } from "../objects/object-mask.ts";
+import { type ChipEntry, type ChipImage, type ChipSource, IGNORE_VALUE, type ObjectChip } from "./chip.ts";
 import { drawWindows, type PartWindow } from "./draw-windows.ts";
 
 /** Raster and labels to sample chips from; the same options as in `exportTrainingData` mean the same. */
@@ -26,32 +31,113 @@ export interface WindowSourceOptions extends Omit<InputOptions, "onWarning" | "s
   readonly allTiles?: boolean;
 }
 
-/** Opens raster and labels as a source of chips. @throws as exportTrainingData does for its inputs */
-export async function openWindowSource(options: WindowSourceOptions, work: WorkOptions & { readonly seed: number }): Promise<ChipSource> {
-  const { signal, onWarning } = work;
-  const inputs = await openInputs({
-    ...options,
-    ...(signal === undefined ? {} : { signal }),
-    ...(onWarning === undefined ? {} : { onWarning }),
+type Work = WorkOptions & { readonly seed: number };
+
+/** Opens raster and labels as a source of chips with a class per pixel. @throws as exportTrainingData does for its inputs */
+export async function openWindowSource(options: WindowSourceOptions, work: Work): Promise<ChipSource> {
+  return openWindows(await openInputs(inputOptions(options, work)), options, work, {
+    keeps: async (input, grid) => (options.allTiles ?? false) || showsLabel(input, grid, work.signal),
+    complete: (image, { labels }) => ({ ...image, labels }),
   });
+}
+
+/** Options of {@link openObjectWindows} besides those of windows. */
+export interface ObjectWindowOptions extends Work {
+  readonly masks: boolean;
+  /** Share of an object that a window must hold. */
+  readonly minOverlap: number;
+}
+
+/**
+ * Opens raster and labels as a source of chips with objects: those of a window, clipped at its border. Windows lie wholly inside `mask`.
+ *
+ * @throws as exportTrainingData does for its inputs; UNSUPPORTED_FORMAT for a class raster
+ */
+export async function openObjectWindows(options: WindowSourceOptions, work: ObjectWindowOptions): Promise<ChipSource<ObjectChip>> {
+  const { masks, minOverlap, onWarning } = work;
+  if (options.mask !== undefined && isRandom(options)) {
+    throw new GeoLearnError("INVALID_ARGUMENT", "Windows at random cannot heed a `mask` when labels are objects.", {
+      hint: 'Use `sampling: "grid"`: windows wholly inside the mask are taken.',
+    });
+  }
+  const inputs = await openInputs({ ...inputOptions(options, work), minOverlap });
+  try {
+    requireObjects(inputs, { what: "a task of objects", onWarning });
+  } catch (error) {
+    await inputs.close();
+    throw error;
+  }
+  const allTouched = options.allTouched ?? false;
+  return openWindows(inputs, options, work, {
+    async keeps(input, grid) {
+      const inside = input.inside === null ? undefined : input.inside(grid);
+      if (inside === null || inside?.includes(0) === true) return false;
+      return (options.allTiles ?? false) || input.labels.objects!(grid).length > 0;
+    },
+    complete(image, _, input) {
+      const grid = { transform: image.transform!, width: image.width, height: image.height };
+      return { ...image, objects: input.labels.objects!(grid).flatMap((object) => chipObject(object, grid, masks, allTouched)) };
+    },
+    reads: withoutBurning,
+  });
+}
+
+/** A cut object with the mask of its pixels, where that is wanted; none when it holds no pixel. */
+function chipObject({ classValue, box, geometry }: CutObject, grid: LabelGrid, masks: boolean, allTouched: boolean): ChipObject[] {
+  if (!masks) return [{ classValue, box, mask: null }];
+  const col = Math.max(0, Math.floor(box[0]) - 1);
+  const row = Math.max(0, Math.floor(box[1]) - 1);
+  const width = Math.min(grid.width, Math.ceil(box[2]) + 1) - col;
+  const height = Math.min(grid.height, Math.ceil(box[3]) + 1) - row;
+  const near = rasterize([{ geometry, value: 1 }], { transform: windowTransform(grid.transform, col, row), width, height, allTouched });
+  const pixels: number[] = [];
+  near.forEach((value, i) => value === 1 && pixels.push((row + Math.floor(i / width)) * grid.width + col + (i % width)));
+  if (pixels.length === 0) return [];
+  const mask = maskFromPixels(pixels, grid.width);
+  return [{ classValue, box: maskBox(mask), mask }];
+}
+
+function inputOptions(options: WindowSourceOptions, { signal, onWarning }: WorkOptions): InputOptions {
+  return { ...options, ...(signal === undefined ? {} : { signal }), ...(onWarning === undefined ? {} : { onWarning }) };
+}
+
+function isRandom({ sampling, samples }: WindowSourceOptions): boolean {
+  return (sampling ?? (samples === undefined ? "grid" : "random")) === "random";
+}
+
+/** What tells one kind of labels from another. */
+interface WindowKind<C extends ChipImage> {
+  /** Whether a window of the grid is taken. */
+  keeps(input: InputPart, grid: LabelGrid): Promise<boolean>;
+  /** Adds the labels to the image of a window. */
+  complete(image: ChipImage, block: RowBlock, input: InputPart): C;
+  /** The part as windows are read from it. @defaultValue as it is */
+  readonly reads?: (input: InputPart) => InputPart;
+}
+
+async function openWindows<C extends ChipImage>(
+  inputs: Inputs,
+  options: WindowSourceOptions,
+  { signal, seed }: Work,
+  kind: WindowKind<C>,
+): Promise<ChipSource<C>> {
   try {
     const [width, height] = sides("chipSize", options.chipSize ?? 256);
     const [strideX, strideY] =
       options.stride === undefined ? [Math.ceil(width / 2), Math.ceil(height / 2)] : sides("stride", options.stride);
     const grid = gridWindows(inputs.parts, width, height, strideX, strideY);
-    const random = (options.sampling ?? (options.samples === undefined ? "grid" : "random")) === "random";
-    const windows = random
+    const windows = isRandom(options)
       ? await drawWindows(inputs.parts, {
           width,
           height,
           count: count(options.samples ?? grid.length),
           balanced: options.balanced ?? false,
-          rng: createRng([work.seed, 5]),
+          rng: createRng([seed, 5]),
           signal,
         })
-      : await withLabels(inputs.parts, grid, { width, height, allTiles: options.allTiles ?? false, signal });
+      : await keptWindows(inputs.parts, grid, { width, height, signal }, kind);
     if (windows.length === 0) {
-      throw new GeoLearnError("LABELS_EMPTY", `No window of ${inputs.parts[0]!.raster.name} holds a labelled pixel.`, {
+      throw new GeoLearnError("LABELS_EMPTY", `No window of ${inputs.parts[0]!.raster.name} holds a label.`, {
         hint: "Check that the labels lie on the raster: `geolearn check --raster ... --labels ...`.",
       });
     }
@@ -65,6 +151,7 @@ export async function openWindowSource(options: WindowSourceOptions, work: WorkO
       name: String(index).padStart(9, "0"),
       version: `${identity}/${window.part}/${window.col}/${window.row}/${width}/${height}`,
     }));
+    const parts = inputs.parts.map(kind.reads ?? ((input) => input));
     return {
       name: inputs.parts.map(({ raster }) => raster.name).join(", "),
       width,
@@ -78,11 +165,12 @@ export async function openWindowSource(options: WindowSourceOptions, work: WorkO
       overlap: inputs.overlap,
       async read(index, readSignal) {
         const { part, col, row } = windows[index]!;
-        const input = inputs.parts[part]!;
-        const { image, labels, valid } = await readBlock(input, { col, row, width, height }, readSignal);
+        const input = parts[part]!;
+        const block = await readBlock(input, { col, row, width, height }, readSignal);
         const transform: Affine | null = chipTransform(input.raster, col, row);
         const { crs, nodata, sampleType } = input.raster;
-        return { image, labels, mask: valid, transform, crs, nodata, bands: inputs.bands, width, height, sampleType };
+        const image = { image: block.image, mask: block.valid, transform, crs, nodata, bands: inputs.bands, width, height, sampleType };
+        return kind.complete(image, block, input);
       },
       close: () => inputs.close(),
     };
@@ -100,25 +188,28 @@ function gridWindows(parts: readonly InputPart[], width: number, height: number,
   );
 }
 
-/** Windows of a grid that hold a label. */
-async function withLabels(
+/** Windows of a grid that are taken. */
+async function keptWindows<C extends ChipImage>(
   parts: readonly InputPart[],
   windows: readonly PartWindow[],
-  { width, height, allTiles, signal }: { width: number; height: number; allTiles: boolean; signal: AbortSignal | undefined },
+  { width, height, signal }: { width: number; height: number; signal: AbortSignal | undefined },
+  kind: WindowKind<C>,
 ): Promise<PartWindow[]> {
-  if (allTiles) return [...windows];
   const kept: PartWindow[] = [];
   for (const window of windows) {
     signal?.throwIfAborted();
     const input = parts[window.part]!;
     const transform = chipTransform(input.raster, window.col, window.row) ?? [1, 0, window.col, 0, 1, window.row];
-    const grid = { transform, width, height };
-    const labels = await input.labels.burn(grid, signal);
-    const inside = input.inside === null ? undefined : input.inside(grid);
-    if (inside === null) continue;
-    if (labels.some((value, i) => value !== 0 && value !== IGNORE_VALUE && (inside === undefined || inside[i] === 1))) kept.push(window);
+    if (await kind.keeps(input, { transform, width, height })) kept.push(window);
   }
   return kept;
+}
+
+async function showsLabel(input: InputPart, grid: LabelGrid, signal: AbortSignal | undefined): Promise<boolean> {
+  const labels = await input.labels.burn(grid, signal);
+  const inside = input.inside === null ? undefined : input.inside(grid);
+  if (inside === null) return false;
+  return labels.some((value, i) => value !== 0 && value !== IGNORE_VALUE && (inside === undefined || inside[i] === 1));
 }
 
 function sides(name: string, size: number | { readonly width: number; readonly height: number }): [number, number] {

@@ -122,6 +122,11 @@ export function rasterLayer(labels: Raster, crs: Crs | null): LabelLayer {
   };
 }
 
+/** The same part without burning: labels of objects come one by one, and blocks mark only land outside the mask and missing pixels. */
+export function withoutBurning<P extends { readonly labels: LabelLayer }>(part: P): P {
+  return { ...part, labels: { ...part.labels, burn: async ({ width, height }) => new Uint16Array(width * height) } };
+}
+
 /** Surveyed land: 1 inside, 0 outside. Null when nothing of the grid lies inside. */
 export function maskLayer(mask: Features): (grid: LabelGrid) => Uint8Array | null {
   const geometries = mask.features.map(({ geometry }) => geometry).filter((geometry) => geometry !== null);

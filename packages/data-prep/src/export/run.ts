@@ -1,6 +1,6 @@
 /** What an export works through: grids of chips, their description, and the digest that tells one export from another. */
 
-import { GeoLearnError, sampleBytes } from "@geolearn/core";
+import { sampleBytes } from "@geolearn/core";
 
 import { type FolderFormat, FORMATS } from "../formats/formats.ts";
 import { crsText } from "../split/footprint.ts";
@@ -9,8 +9,9 @@ import type { ChipProfile } from "./chip-job.ts";
 import { checkChipFormat } from "./encode-chip.ts";
 import { fingerprintOf, rasterIdentity } from "./export-state.ts";
 import type { InputPart, Inputs } from "./inputs.ts";
-import type { LabelGrid } from "./label-layer.ts";
+import { withoutBurning } from "./label-layer.ts";
 import type { ExportOptions, ResolvedExport } from "./options.ts";
+import { requireObjects } from "./require-objects.ts";
 
 /** Memory one panel of chip columns may take; fixed, because it decides how chips are numbered. */
 const PANEL_BYTES = 192 * 2 ** 20;
@@ -41,9 +42,9 @@ export async function planRun(inputs: Inputs, options: ExportOptions, resolved: 
   const angles = copyAngles(rotation);
   for (const { raster } of inputs.parts) checkChipFormat(resolved.chipFormat, inputs.bands, raster.sampleType, raster.name);
   const format = FORMATS[resolved.format];
-  if (format.write !== null) requireObjects(inputs, options);
+  if (format.write !== null) requireObjects(inputs, { what: `\`format: "${resolved.format}"\``, onWarning: options.onWarning });
   const parts = inputs.parts.map((part) => {
-    const input = format.write === null ? part : { ...part, labels: { ...part.labels, burn: blankLabels } };
+    const input = format.write === null ? part : withoutBurning(part);
     const { width, height, sampleType, blockHeight } = input.raster;
     const held = chipHeight + Math.min(1024, Math.max(128, blockHeight));
     const bytesPerColumn = held * (inputs.bands * sampleBytes(sampleType) + 3);
@@ -95,36 +96,6 @@ export function chipProfile(
     classValues: inputs.classes.map(({ value }) => value),
     allTouched: resolved.allTouched,
   };
-}
-
-/** Formats of objects burn no labels; only land outside the mask and missing pixels are marked in their blocks. */
-function blankLabels({ width, height }: LabelGrid): Promise<Uint16Array> {
-  return Promise.resolve(new Uint16Array(width * height));
-}
-
-/** @throws UNSUPPORTED_FORMAT for a class raster, LABELS_EMPTY for points and lines without a radius */
-function requireObjects({ areas, classes }: Inputs, { format, onWarning }: ExportOptions): void {
-  if (areas === null) {
-    throw new GeoLearnError("UNSUPPORTED_FORMAT", `\`format: "${format}"\` needs single objects; a class raster knows none.`, {
-      hint: "Make polygons of it first: geolearn to-polygons --raster labels.tif --out labels.gpkg.",
-    });
-  }
-  if (areas.with === 0 || classes.length === 0) {
-    throw new GeoLearnError(
-      "LABELS_EMPTY",
-      `None of the ${areas.without} label features has an area, and \`format: "${format}"\` needs objects.`,
-      {
-        hint: "Points and lines become areas with `bufferRadius: 2`, metres on the ground.",
-      },
-    );
-  }
-  if (areas.without > 0) {
-    onWarning?.({
-      code: "FEATURES_WITHOUT_AREA",
-      message: `${areas.without} of ${areas.with + areas.without} label features have no area and are left out.`,
-      hint: "Points and lines become areas with `bufferRadius`.",
-    });
-  }
 }
 
 /** File stem of a chip. */

@@ -8,7 +8,7 @@ import { encodeGeoTiff, rasterize } from "@geolearn/core";
 import { corruptChips } from "../esri/common.ts";
 import type { Samples } from "@geolearn/core";
 import type { ChipObject } from "../objects/chip-object.ts";
-import { maskFromPixels } from "../objects/object-mask.ts";
+import { maskBox, maskFromPixels } from "../objects/object-mask.ts";
 import type { LabelFile, LabelledChip, WrittenLabels } from "./label-file.ts";
 
 /** The mask of a class in a chip, with forward slashes. */
@@ -73,6 +73,6 @@ export function readMask(ids: Samples, width: number, classValue: number, path: 
     .sort(([a], [b]) => a - b)
     .map(([, own]) => {
       const mask = maskFromPixels(own, width);
-      return { classValue, box: [mask.col, mask.row, mask.col + mask.width, mask.row + mask.height], mask };
+      return { classValue, box: maskBox(mask), mask };
     });
 }

@@ -12,3 +12,10 @@ export interface ChipObject {
   /** Its pixels; null where the labels are boxes. */
   readonly mask: ObjectMask | null;
 }
+
+/** Objects per class value, ascending. */
+export function countObjects({ objects }: { readonly objects: readonly ChipObject[] }): [value: number, count: number][] {
+  const counts = new Map<number, number>();
+  for (const { classValue } of objects) counts.set(classValue, (counts.get(classValue) ?? 0) + 1);
+  return [...counts].sort(([a], [b]) => a - b);
+}

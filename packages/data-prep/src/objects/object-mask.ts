@@ -1,5 +1,7 @@
 /** Masks of single objects: the pixels of one object inside the window around them. */
 
+import type { Box } from "./box.ts";
+
 /** Pixels of an object; its data lie in shared memory. */
 export interface ObjectMask {
   /** The window in the chip. */
@@ -9,6 +11,11 @@ export interface ObjectMask {
   readonly height: number;
   /** 1 = the object, row by row. */
   readonly data: Uint8Array;
+}
+
+/** The box around a mask. */
+export function maskBox({ col, row, width, height }: ObjectMask): Box {
+  return [col, row, col + width, row + height];
 }
 
 /** The mask of pixels given by their positions in a chip, row by row; not empty. */

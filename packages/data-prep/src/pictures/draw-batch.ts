@@ -1,4 +1,4 @@
-/** `showBatch`: training chips as the network gets them, with their labels laid over, names below and a legend. */
+/** `showBatch`: training chips as the network gets them, under each the same chip with its labels, names below and a legend. */
 
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
@@ -10,16 +10,16 @@ import {
   encodePng,
   Figure,
   GeoLearnError,
-  overlayClasses,
   pasteImage,
   renderBands,
   type Rgb,
   type RgbaImage,
   scaleNearest,
+  type Task,
   writeAtomic,
 } from "@geolearn/core";
 
-import type { LearningData, PixelBatch } from "../learning-data.ts";
+import type { BatchFrame, LearningData, PreparedData } from "../learning-data.ts";
 import { drawText, fillRectangle, fitText, GLYPH_HEIGHT, textWidth } from "./pixel-font.ts";
 
 const GAP = 8;
@@ -30,17 +30,26 @@ const LARGEST = 320;
 const INK: Rgb = [33, 37, 41];
 const PAPER: Rgb = [255, 255, 255];
 /** Colour of pixels nothing is learnt from. */
-const IGNORED: Rgb = [128, 128, 128];
+export const IGNORED: Rgb = [128, 128, 128];
+
+/** How the labels of one kind are drawn. */
+export interface Overlay<B> {
+  /** The picture of a chip with its labels, in the size of a cell. */
+  draw(image: RgbaImage, batch: B, slot: number, cell: { readonly width: number; readonly height: number }): RgbaImage;
+  /** Whether gray for ignored pixels stands in the legend. */
+  ignored(batch: B, shown: number): boolean;
+}
+
+type Drawable = BatchFrame & { readonly images: Float32Array };
 
 /**
- * Draws the first training batch: each chip, and under it the same chip with its classes in colour (background uncovered, ignored
- * pixels gray).
+ * Draws the first training batch.
  *
  * @param path where to write the PNG; without one it is only returned, and shown inline in a notebook
  */
-export async function drawBatch(data: LearningData, path?: string): Promise<Uint8Array> {
+export async function drawBatch<B extends Drawable>(data: PreparedData<Task, B>, overlay: Overlay<B>, path?: string): Promise<Uint8Array> {
   const batch = await firstBatch(data);
-  const picture = drawChips(batch, data);
+  const picture = drawChips(batch, data, overlay);
   const png = encodePng(picture);
   if (path !== undefined) {
     await mkdir(dirname(path), { recursive: true });
@@ -50,12 +59,12 @@ export async function drawBatch(data: LearningData, path?: string): Promise<Uint
   return png;
 }
 
-async function firstBatch(data: LearningData): Promise<PixelBatch> {
+async function firstBatch<B>(data: PreparedData<Task, B>): Promise<B> {
   for await (const batch of data.train.read({ epoch: 0 })) return batch;
   throw new GeoLearnError("INVALID_ARGUMENT", "There is no training batch to show.", { hint: "Use a smaller `valSplit`." });
 }
 
-function drawChips(batch: PixelBatch, data: LearningData): RgbaImage {
+function drawChips<B extends Drawable>(batch: B, data: PreparedData<Task, B>, overlay: Overlay<B>): RgbaImage {
   const { chipWidth: width, chipHeight: height, classes } = data;
   const shown = Math.min(batch.real, 8);
   const columns = Math.min(4, shown);
@@ -64,8 +73,7 @@ function drawChips(batch: PixelBatch, data: LearningData): RgbaImage {
   const cellHeight = Math.round(height * factor);
   const rowHeight = 2 * cellHeight + GAP / 2 + CAPTION + GAP;
   const rows = Math.ceil(shown / columns);
-  const ignored = batch.targets.subarray(0, shown * width * height).includes(-1);
-  const legend = layoutLegend(classes, ignored, columns * (cellWidth + GAP) - GAP);
+  const legend = layoutLegend(classes, overlay.ignored(batch, shown), columns * (cellWidth + GAP) - GAP);
   const canvas = createImage(columns * (cellWidth + GAP) + GAP, GAP + rows * rowHeight + legend.height + GAP, PAPER);
   const ranges = commonRanges(batch, data);
 
@@ -81,11 +89,9 @@ function drawChips(batch: PixelBatch, data: LearningData): RgbaImage {
       layout: "pixels" as const,
     };
     const image = renderBands(pixels, { bands: shownBands(data), ranges });
-    const targets = batch.targets.subarray(slot * area, (slot + 1) * area);
-    const background = classes[0]?.value === 0 ? { skip: 0 } : {};
-    const overlay = overlayClasses(image, targets, classes, 0.55, { ignoredColor: IGNORED, ...background });
+    const labelled = overlay.draw(image, batch, slot, { width: cellWidth, height: cellHeight });
     pasteImage(canvas, scaleNearest(image, cellWidth, cellHeight), left, top);
-    pasteImage(canvas, scaleNearest(overlay, cellWidth, cellHeight), left, top + cellHeight + GAP / 2);
+    pasteImage(canvas, labelled, left, top + cellHeight + GAP / 2);
     drawText(canvas, fitText(batch.names[slot] ?? "", cellWidth, 2), left, top + 2 * cellHeight + GAP / 2 + 4, INK, 2);
   }
   legend.draw(canvas, GAP, GAP + rows * rowHeight);
@@ -98,14 +104,14 @@ function scaleFor(side: number): number {
 }
 
 /** Red, green and blue by name where bands bear names, else the first three, else the first. */
-function shownBands({ bandNames, bands }: LearningData): number[] {
+function shownBands({ bandNames, bands }: Pick<LearningData, "bandNames" | "bands">): number[] {
   const named = ["red", "green", "blue"].map((color) => bandNames.findIndex((name) => name.toLowerCase() === color));
   if (named.every((band) => band >= 0)) return named;
   return bands >= 3 ? [0, 1, 2] : [0];
 }
 
 /** One stretch for all chips, so that they can be compared. */
-function commonRanges(batch: PixelBatch, data: LearningData): [number, number][] {
+function commonRanges<B extends Drawable>(batch: B, data: PreparedData<Task, B>): [number, number][] {
   const height = data.chipHeight * batch.real;
   const images = batch.images.subarray(0, data.chipWidth * height * data.bands);
   return bandRanges({ data: images, bands: data.bands, width: data.chipWidth, height, layout: "pixels" }, { bands: shownBands(data) });

@@ -17,7 +17,7 @@ export type SplitChoice = "blocks" | "random" | (string & {});
 
 /** What a split is made with. */
 export interface MakeSplitOptions {
-  readonly chips: ChipSource;
+  readonly chips: Pick<ChipSource, "name" | "width" | "height">;
   /** Folder of `split.json`, or null to store nothing. */
   readonly folder: string | null;
   readonly choice: SplitChoice;

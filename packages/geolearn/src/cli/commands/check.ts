@@ -53,8 +53,8 @@ function resultText(check: TrainingDataCheck): string {
       ["leak", leakage && (leakage.chips === 0 ? "none" : `${leakage.chips} validation chips share ground with training chips`)],
     ]),
     table(
-      ["value", "class", "pixels", "share"],
-      check.classes.map((entry) => [entry.value, entry.name, entry.pixels, share(entry.share)]),
+      ["value", "class", check.unit, "share"],
+      check.classes.map((entry) => [entry.value, entry.name, entry.pixels + entry.objects, share(entry.share)]),
     ),
     ...(findings.length === 0 ? [] : [findings.map(({ severity, code, message }) => `${severity}: ${code}: ${message}`).join("\n")]),
     verdictText(check),

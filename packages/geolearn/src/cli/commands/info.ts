@@ -91,12 +91,13 @@ function chipsText(info: ChipsInfo): string {
       ["chip", `${info.width} x ${info.height} pixels, ${info.bands.length} bands, ${info.sampleType}`],
       ["CRS", info.crs.join(", ") || "none"],
       ...info.extents.map(({ bounds }) => ["extent", bounds.join(", ")] as const),
-      ["ignored pixels", pixels === 0 ? null : share(info.ignoredPixels / pixels)],
+      ["ignored pixels", pixels === 0 || info.unit !== "pixels" ? null : share(info.ignoredPixels / pixels)],
+      ["without objects", info.unit === "objects" ? `${info.unlabelledChips} chips` : null],
       ["values without a class", info.undeclared.join(", ") || null],
     ]),
     table(
-      ["value", "class", "pixels", "share", "chips"],
-      info.classes.map((entry) => [entry.value, entry.name, entry.pixels, share(entry.share), entry.chips]),
+      ["value", "class", info.unit, "share", "chips"],
+      info.classes.map((entry) => [entry.value, entry.name, entry.pixels + entry.objects, share(entry.share), entry.chips]),
     ),
     table(
       ["band", "name", "min", "max", "mean", "std"],

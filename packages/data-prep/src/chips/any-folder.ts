@@ -1,0 +1,47 @@
+/** A chip folder of any layout, for those who only look at it. */
+
+import { type Chip, type ChipImage, type ChipSource, type ObjectChip } from "./chip.ts";
+import { countLabels } from "./chip-record.ts";
+import type { LabelUnit } from "./class-table.ts";
+import { FORMATS } from "../formats/formats.ts";
+import { countObjects } from "../objects/chip-object.ts";
+import { readFolderContent } from "./folder-content.ts";
+import { type ChipFolderOptions, openChipFolder } from "./folder-source.ts";
+import { openObjectChips } from "./object-folder.ts";
+
+/** Chips with one kind of labels. */
+export interface LabelledChips<C extends ChipImage> {
+  readonly chips: ChipSource<C>;
+  /** What {@link count} counts. */
+  readonly unit: LabelUnit;
+  readonly count: (chip: C) => readonly (readonly [value: number, amount: number])[];
+  /** A class value per pixel, where labels are such. */
+  readonly pixelLabels: ((chip: C) => Uint16Array) | null;
+}
+
+/** Chips with a class per pixel as labelled chips. */
+export function pixelChips(chips: ChipSource): LabelledChips<Chip> {
+  return { chips, unit: "pixels", count: countLabels, pixelLabels: ({ labels }) => labels };
+}
+
+function objectChips(chips: ChipSource<ObjectChip>): LabelledChips<ObjectChip> {
+  return { chips, unit: "objects", count: countObjects, pixelLabels: null };
+}
+
+/** Opens a folder, does some work on its chips and closes it. @throws FILE_NOT_FOUND, CHIPS_CORRUPT, CHIPS_MISMATCH, TASK_MISMATCH */
+export async function withChipFolder<R>(
+  folder: string,
+  options: ChipFolderOptions,
+  work: <C extends ChipImage>(opened: LabelledChips<C>, format: string) => Promise<R>,
+): Promise<R> {
+  const { metaDataMode } = await readFolderContent(folder);
+  const using = async <C extends ChipImage>(opened: LabelledChips<C>): Promise<R> => {
+    try {
+      return await work(opened, metaDataMode);
+    } finally {
+      await opened.chips.close();
+    }
+  };
+  if (metaDataMode === FORMATS.classifiedTiles.mode) return using(pixelChips(await openChipFolder(folder, options)));
+  return using(objectChips(await openObjectChips(folder, options)));
+}
