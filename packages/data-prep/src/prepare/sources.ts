@@ -12,8 +12,8 @@ import type { DataSource, PrepareDataOptions } from "./options.ts";
 
 /** How one kind of chips is opened. */
 export interface Openers<C extends ChipImage> {
-  folder(folder: string, options: ChipFolderOptions): Promise<ChipSource<C>>;
-  windows(options: WindowSourceOptions, work: WorkOptions & { readonly seed: number }): Promise<ChipSource<C>>;
+  readonly folder: (folder: string, options: ChipFolderOptions) => Promise<ChipSource<C>>;
+  readonly windows: (options: WindowSourceOptions, work: WorkOptions & { readonly seed: number }) => Promise<ChipSource<C>>;
 }
 
 /** Opens a data source. @throws INVALID_ARGUMENT, CHIPS_MISMATCH, and what the openers throw */
