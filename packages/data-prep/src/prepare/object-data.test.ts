@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -54,6 +55,20 @@ function objectsOf(batch: ObjectBatch): Shown[] {
     }
   }
   return all;
+}
+
+/** Digest of the mask of the `nth` object of a batch. */
+function digest({ masks, counts, maxObjects, size }: ObjectBatch, nth: number): string {
+  if (masks === undefined) return "";
+  const slots = Array.from({ length: size }, (_, slot) => Array.from({ length: counts[slot]! }, (_, i) => slot * maxObjects + i)).flat();
+  const area = masks.length / (size * maxObjects);
+  return createHash("sha256")
+    .update(masks.subarray(slots[nth]! * area, (slots[nth]! + 1) * area))
+    .digest("hex");
+}
+
+function byText(a: unknown, b: unknown): number {
+  return JSON.stringify(a) < JSON.stringify(b) ? -1 : 1;
 }
 
 /** 96 x 96 pixels whose single band holds the number of the object that lies there; objects do not overlap. */
@@ -174,7 +189,13 @@ describe("batches of objects", () => {
         const all = await batchesOf(data, "valid");
         expect(all.every(({ masks }) => (masks !== undefined) === (task === "instanceSegmentation"))).toBe(true);
         await data.close();
-        return all;
+        // mask folders hold objects class by class
+        return all.map((batch) => ({
+          images: batch.images,
+          objects: objectsOf(batch)
+            .map((shown, i) => [shown, digest(batch, i)])
+            .toSorted(byText),
+        }));
       };
       expect(await of(options)).toEqual(await of(out));
     }
