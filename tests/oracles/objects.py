@@ -1,9 +1,10 @@
 """Answers of others about objects, for tests that ask while they run: a request as JSON on stdin, the answer on stdout.
 
-python tests/oracles/objects.py masks|coco|voc|confusion|topk|scenes < request.json
+python tests/oracles/objects.py masks|coco|voc|confusion|topk|areas|scenes < request.json
 
 masks and coco call pycocotools; voc and confusion follow the VOC development kit's Python version (without its "+ 1") and plain
-loops; topk is NumPy; scenes overlays polygons with shapely.
+loops; topk is NumPy; areas and scenes overlay polygons with
+shapely.
 """
 import base64
 import contextlib
@@ -185,6 +186,57 @@ def topk(request):
     return [float((order[:, :k] == truth).any(1).mean()) for k in range(1, scores.shape[1] + 1)]
 
 
-COMMANDS = {f.__name__: f for f in (masks, coco, voc, confusion, topk)}
+def areas(request):
+    """Area of each geometry and of what each pair shares; invalid rings are made valid, even-odd."""
+    import shapely
+    from shapely.geometry import shape
+
+    def repaired(geometry):
+        parts = [geometry["coordinates"]] if geometry["type"] == "Polygon" else geometry["coordinates"]
+        return shapely.union_all([shapely.make_valid(shape({"type": "Polygon", "coordinates": rings})) for rings in parts])
+
+    pairs = [(repaired(a), repaired(b)) for a, b in request["pairs"]]
+    return [[a.area, b.area, a.intersection(b).area] for a, b in pairs]
+
+
+def scenes(request):
+    """Brute force over all pairs of polygons: right, wrong and missed objects and the AP of each class."""
+    from shapely.geometry import shape
+
+    answers = []
+    for case in request["cases"]:
+        found, true = ([(shape(f["geometry"]), f["properties"]) for f in case[side]] for side in ("predicted", "truth"))
+        scored = case["scored"]
+        iou = np.zeros((len(found), len(true)))
+        for d, (a, pa) in enumerate(found):
+            for g, (b, pb) in enumerate(true):
+                if pa.get("class") == pb.get("class"):
+                    shared = a.intersection(b).area
+                    iou[d, g] = shared / (a.area + b.area - shared)
+        match, taken = {}, set()
+        if scored:
+            for d in sorted(range(len(found)), key=lambda d: -found[d][1]["score"]):
+                free = [g for g in range(len(true)) if g not in taken and iou[d, g] >= case["minIou"]]
+                if free:
+                    match[d] = max(free, key=lambda g: (iou[d, g], -g))
+                    taken.add(match[d])
+        else:
+            for _, d, g in sorted((-iou[d, g], d, g) for d in range(len(found)) for g in range(len(true)) if iou[d, g] >= case["minIou"]):
+                if d not in match and g not in taken:
+                    match[d] = g
+                    taken.add(g)
+        aps = {}
+        for name in sorted({p.get("class") or "" for _, p in true}):
+            order = [d for d in sorted(range(len(found)), key=lambda d: -found[d][1].get("score", 0)) if (found[d][1].get("class") or "") == name]
+            hits = np.array([d in match for d in order], float)
+            positives = sum((p.get("class") or "") == name for _, p in true)
+            tp = np.cumsum(hits)
+            aps[name] = voc_ap(tp / positives, tp / np.arange(1, len(order) + 1), False) if scored else None
+        answers.append({"truePositives": len(match), "falsePositives": len(found) - len(match), "falseNegatives": len(true) - len(match), "aps": aps,
+                        "matches": sorted([d, float(iou[d, g])] for d, g in match.items())})
+    return answers
+
+
+COMMANDS = {f.__name__: f for f in (masks, coco, voc, confusion, topk, areas, scenes)}
 if __name__ == "__main__":
     json.dump(COMMANDS[sys.argv[1]](json.load(sys.stdin)), sys.stdout)

@@ -54,6 +54,9 @@ export { placeFeatures, reprojectFeatures } from "./features/reproject.ts";
 export { bringAround, cutAtAntimeridian } from "./features/antimeridian.ts";
 export { boundsMeet, geometryBounds, unionBounds } from "./features/bounds.ts";
 export { geometryArea, planarArea } from "./features/area.ts";
+export { toEqualArea } from "./features/equal-area.ts";
+export { type Surface, sharedArea, surfaceOf } from "./features/surface.ts";
+export { type SurfaceOverlap, surfaceOverlaps } from "./features/surface-overlaps.ts";
 export { type Validity, requireValid, validGeometry } from "./features/valid.ts";
 export { rightHanded, ringArea } from "./features/winding.ts";
 
@@ -102,6 +105,7 @@ export {
   type DetectionCounts,
   type DetectionMetrics,
   countDetections,
+  countsOf,
   createDetectionConfusion,
   detectionCounts,
 } from "./metrics/detection-confusion.ts";

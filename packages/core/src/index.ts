@@ -62,6 +62,9 @@ export { placeFeatures, reprojectFeatures } from "./features/reproject.ts";
 export { bringAround, cutAtAntimeridian } from "./features/antimeridian.ts";
 export { boundsMeet, geometryBounds, unionBounds } from "./features/bounds.ts";
 export { geometryArea, planarArea } from "./features/area.ts";
+export { toEqualArea } from "./features/equal-area.ts";
+export { type Surface, sharedArea, surfaceOf } from "./features/surface.ts";
+export { type SurfaceOverlap, surfaceOverlaps } from "./features/surface-overlaps.ts";
 export { type Validity, requireValid, validGeometry } from "./features/valid.ts";
 export { rightHanded, ringArea } from "./features/winding.ts";
 export { type FeatureFormat, isFeaturePath } from "./features/formats.ts";
@@ -111,6 +114,7 @@ export {
   type DetectionCounts,
   type DetectionMetrics,
   countDetections,
+  countsOf,
   createDetectionConfusion,
   detectionCounts,
 } from "./metrics/detection-confusion.ts";
@@ -130,6 +134,9 @@ export {
 export { type BandArray, type RenderBandsOptions, bandRanges, renderBands } from "./image/render-bands.ts";
 export { Figure } from "./image/figure.ts";
 export { type NotebookOutput, inNotebook, notebookOutput } from "./image/notebook.ts";
+
+// reports
+export { type ReportPage, escapeMarkup, requireReportPath, writeReportPage } from "./report/page.ts";
 
 // files and workers
 export { type AtomicFile, isSystemError, openAtomic, temporaryPath, writeAtomic, writeError, writeFully } from "./files/atomic.ts";

@@ -33,6 +33,8 @@ export { FeatureLayer } from "./feature-layer.ts";
 
 // the verbs on their own
 export { classifyPixels, fromOnnx, openOnnxFunction, pixelClassifier, runInference } from "@geolearn/inference";
+export { accuracyTable, objectAccuracy, pixelAccuracy, writeAccuracyReport, writeAccuracyTable } from "@geolearn/inference";
+export type { AccuracyTableRow, ObjectAccuracy, ObjectAccuracyOptions, PixelAccuracy, PixelAccuracyOptions } from "@geolearn/inference";
 export type { OnnxDetection, OnnxFunction } from "@geolearn/inference";
 export type { ClassifyOptions, InferenceConfiguration, InferenceFunction, ParameterInfo, PixelBlock, SceneInfo } from "@geolearn/inference";
 export { polygonize, toPolygons } from "@geolearn/postprocess";

@@ -21,3 +21,5 @@ export type { Merge } from "./blend/accumulator.ts";
 
 // accuracy
 export { type PixelAccuracy, type PixelAccuracyOptions, type Truth, pixelAccuracy } from "./accuracy/pixel-accuracy.ts";
+export { type ObjectAccuracy, type ObjectAccuracyOptions, type ObjectClassAccuracy, objectAccuracy } from "./accuracy/object-accuracy.ts";
+export { type AccuracyTableRow, accuracyTable, writeAccuracyReport, writeAccuracyTable } from "./accuracy/object-report.ts";

@@ -83,7 +83,7 @@ function stripHeight(from: number, to: number, a: number, es: number): number {
 }
 
 /** q of Snyder 1987, eq. 3-12. */
-function authalic(lat: number, es: number): number {
+export function authalic(lat: number, es: number): number {
   const sin = Math.sin(lat);
   if (es === 0) return 2 * sin;
   const e = Math.sqrt(es);

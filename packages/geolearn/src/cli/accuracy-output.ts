@@ -1,11 +1,12 @@
-/** Pixel accuracy as the command line prints it. */
+/** Accuracy of pixels and of objects as the command line prints it. */
 
 import type { PixelMetrics } from "@geolearn/core";
+import { type ObjectAccuracy, accuracyTable } from "@geolearn/inference";
 import type { z } from "zod";
-import type { pixelAccuracyResult } from "./results.ts";
+import type { objectAccuracyResult, pixelAccuracyResult } from "./results.ts";
 import { list, table } from "./table.ts";
 
-/** The published JSON of `evaluate` and `accuracy`. */
+/** The published JSON of `evaluate` and of `accuracy` on pixels. */
 export function accuracyJson({ pixelAccuracy, meanIou, kappa, classes }: PixelMetrics): z.infer<typeof pixelAccuracyResult> {
   return {
     pixelAccuracy,
@@ -28,5 +29,40 @@ export function accuracyText(metrics: PixelMetrics): string {
       ["value", "class", "IoU", "precision", "recall", "F1"],
       metrics.classes.map(({ value, name, iou, precision, recall, f1 }) => [value, name, iou, precision, recall, f1]),
     ),
+  ].join("\n\n");
+}
+
+/** The published JSON of `accuracy` on objects. */
+export function objectAccuracyJson(accuracy: ObjectAccuracy): z.infer<typeof objectAccuracyResult> {
+  const { truePositives, falsePositives, falseNegatives, precision, recall, f1, ap } = accuracy;
+  return { truePositives, falsePositives, falseNegatives, precision, recall, f1, ap };
+}
+
+/** The same as a table, class by class. */
+export function objectAccuracyText(accuracy: ObjectAccuracy): string {
+  const { minIou, meanAp, scoreField, ignored } = accuracy;
+  return [
+    table(
+      ["class", "precision", "recall", "F1", "AP", "right", "wrong", "missed"],
+      accuracyTable(accuracy).map((row) => [
+        row.Class === "All Classes" ? "all" : row.Class,
+        row.Precision,
+        row.Recall,
+        row.F1_Score,
+        row.AP,
+        row.True_Positive,
+        row.False_Positive,
+        row.False_Negative,
+      ]),
+    ),
+    list([
+      ["right from IoU", minIou],
+      ["mAP, IoU 0.50 to 0.95", meanAp],
+      ["scores", scoreField ?? "none"],
+      [
+        "left out by the mask",
+        ignored.predicted + ignored.truth === 0 ? null : `${ignored.predicted} detections, ${ignored.truth} objects`,
+      ],
+    ]),
   ].join("\n\n");
 }

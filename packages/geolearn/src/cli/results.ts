@@ -24,6 +24,17 @@ export const pixelAccuracyResult = z.strictObject({
   classes: z.array(classMetrics),
 });
 
+/** Result of `accuracy` on objects; null where a figure has no meaning, `ap` also without scores. */
+export const objectAccuracyResult = z.strictObject({
+  truePositives: z.int().min(0),
+  falsePositives: z.int().min(0),
+  falseNegatives: z.int().min(0),
+  precision: fraction.nullable(),
+  recall: fraction.nullable(),
+  f1: fraction.nullable(),
+  ap: fraction.nullable(),
+});
+
 /** Result of `train`. */
 export const trainResult = z.strictObject({
   model: z.string(),
@@ -108,7 +119,7 @@ export const importOnnxResult = z.strictObject({
 export const resultSchemas: Readonly<Record<string, z.ZodType>> = {
   train: trainResult,
   evaluate: pixelAccuracyResult,
-  accuracy: pixelAccuracyResult,
+  accuracy: z.union([pixelAccuracyResult, objectAccuracyResult]),
   "classify-pixels": classifyPixelsResult,
   "export-training-data": exportResult,
   "to-polygons": polygonsResult,

@@ -235,6 +235,46 @@ describe("results", () => {
     expect(JSON.parse(out)).toMatchObject({ pixelAccuracy: 1, meanIou: 1, kappa: 1 });
   });
 
+  test("accuracy of objects: features on both sides; table, report and marked features", async () => {
+    const path = (name: string): string => join(folder, name);
+    const box = (x: number, properties: object): object => ({
+      type: "Feature",
+      properties,
+      geometry: { type: "Polygon", coordinates: [[[x, 0], [x + 0.001, 0], [x + 0.001, 0.001], [x, 0.001], [x, 0]]] }, // prettier-ignore
+    });
+    const collection = (...features: object[]): string => JSON.stringify({ type: "FeatureCollection", features });
+    writeFileSync(path("true.geojson"), collection(box(0, { kind: "house" }), box(0.01, { kind: "house" }), box(0.02, { kind: "tree" })));
+    writeFileSync(
+      path("found.geojson"),
+      collection(box(0.0002, { Class: "house", Confidence: 0.9 }), box(0.02, { Class: "house", Confidence: 0.5 })),
+    );
+    const sides = ["accuracy", "--predicted", path("found.geojson"), "--truth", path("true.geojson")];
+    const { out } = await run(...sides, "--json");
+    expect(JSON.parse(out)).toEqual({
+      truePositives: 2,
+      falsePositives: 0,
+      falseNegatives: 1,
+      precision: 1,
+      recall: 2 / 3,
+      f1: 0.8,
+      ap: expect.closeTo(2 / 3, 12),
+    });
+    const files = ["--out", path("checked.geojson"), "--table", path("accuracy.csv"), "--report", path("accuracy.html")];
+    const classes = await run(...sides, "--class-field", "kind", "--predicted-class-field", "Class", "--min-iou", "0.6", ...files);
+    expect(classes.out).toMatch(/^class .*\nhouse +0\.5 +0\.5 +0\.5 +0\.5 +1 +1 +1\ntree +- +0 +0 +0 +0 +0 +1\nall /);
+    expect(readFileSync(path("accuracy.csv"), "utf8")).toContain("house,0.5,0.5,0.5,0.5,1,1,1\n");
+    expect(readFileSync(path("accuracy.html"), "utf8")).toContain("Accuracy report");
+    const marked = JSON.parse(readFileSync(path("checked.geojson"), "utf8")) as { features: { properties: { accuracy: string } }[] };
+    expect(marked.features.map(({ properties }) => properties.accuracy)).toEqual(["TP", "FP", "FN", "FN"]);
+    expect(JSON.parse((await run(...sides, "--min-iou", "0.9", "--json")).out)).toMatchObject({ truePositives: 1, falsePositives: 1 });
+    // a raster is no list of objects, and pixels have no IoU to choose
+    expect(await run("accuracy", "--predicted", path("found.geojson"), "--truth", scene)).toMatchObject({ status: 1 });
+    const pixels = await run("accuracy", "--predicted", scene, "--truth", scene, "--min-iou", "0.5");
+    expect(pixels.status).toBe(1);
+    expect(pixels.err).toContain("--min-iou");
+    for (const name of ["true.geojson", "found.geojson", "checked.geojson", "accuracy.csv", "accuracy.html"]) rmSync(path(name));
+  });
+
   test("check needs a folder or a raster with labels, not both", async () => {
     writeFileSync(join(folder, "x"), "");
     expect((await run("check", folder, "--raster", scene, "--labels", scene)).status).toBe(2);

@@ -4,6 +4,8 @@ import { createRequire } from "node:module";
 
 import { Figure } from "@geolearn/core";
 
+export { escapeMarkup } from "@geolearn/core";
+
 /** Fonts of every figure; the first is packed with geolearn. */
 export const FONT = "DejaVu Sans, Verdana, sans-serif";
 
@@ -31,11 +33,6 @@ export async function rasterizeSvg(svg: string, zoom: number): Promise<Uint8Arra
     },
   });
   return new Uint8Array(image.asPng());
-}
-
-/** Text safe inside SVG and HTML, as content or as an attribute. */
-export function escapeMarkup(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
 /** A PNG as an address that needs no file. */
