@@ -1,0 +1,35 @@
+/** How outlines are regularized, in the units of the coordinates at hand. */
+
+import type { WallRules } from "./runs.ts";
+
+/** Ways to regularize. */
+export type RegularizeMethod = "rightAngles" | "rightAnglesAndDiagonals" | "anyAngles" | "circle";
+
+/** The options of the work, with lengths in the units of the coordinates. */
+export interface Settings {
+  readonly method: RegularizeMethod;
+  readonly tolerance: number;
+  readonly densification: number;
+  /** Walls lie on a grid of this spacing, in the building's own directions; 0 for none. */
+  readonly precision: number;
+  readonly diagonalPenalty: number;
+  readonly minRadius: number;
+  readonly maxRadius: number;
+  /** Least compactness of an outline that is tried as a circle first. */
+  readonly circleCompactness: number;
+}
+
+/** Cost of a wall in cubed tolerances. */
+const WALL_PRICE = 0.6;
+
+/** Rules for walls; `thrift` makes walls dearer (fewer of them) or cheaper. */
+export function wallRules({ method, tolerance, diagonalPenalty }: Settings, base: number, thrift = 1): WallRules {
+  const price = WALL_PRICE * thrift * tolerance ** 3;
+  return {
+    directions: method === "rightAngles" ? 4 : method === "rightAnglesAndDiagonals" ? 8 : 0,
+    base,
+    price,
+    diagonalPrice: price * (1 + diagonalPenalty),
+    shortest: tolerance,
+  };
+}
