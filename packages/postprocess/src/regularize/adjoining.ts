@@ -15,7 +15,12 @@ export function ringBox(ring: Float64Array): readonly [number, number, number, n
 /** True when edges of two rings come within `reach` of each other's boxes and meet: cross, touch, or run along each other. */
 export function ringsMeet(one: Float64Array, other: Float64Array, reach: number): boolean {
   const [a, b] = [ringBox(one), ringBox(other)];
-  const box = [Math.max(a[0], b[0]) - reach, Math.max(a[1], b[1]) - reach, Math.min(a[2], b[2]) + reach, Math.min(a[3], b[3]) + reach] as const;
+  const box = [
+    Math.max(a[0], b[0]) - reach,
+    Math.max(a[1], b[1]) - reach,
+    Math.min(a[2], b[2]) + reach,
+    Math.min(a[3], b[3]) + reach,
+  ] as const;
   if (box[0] > box[2] || box[1] > box[3]) return false;
   const near = edgesIn(other, box);
   return edgesIn(one, box).some((i) => near.some((j) => edgesMeet(one, i, other, j, reach)));
@@ -63,7 +68,9 @@ export function sharedArea(one: readonly Float64Array[], other: readonly Float64
   let area = 0;
   for (let k = 1; k < heights.length; k++) {
     const height = heights[k]! - heights[k - 1]!;
-    if (height > 0) area += height * sharedWidth(crossings(one, (heights[k]! + heights[k - 1]!) / 2), crossings(other, (heights[k]! + heights[k - 1]!) / 2));
+    if (height > 0)
+      area +=
+        height * sharedWidth(crossings(one, (heights[k]! + heights[k - 1]!) / 2), crossings(other, (heights[k]! + heights[k - 1]!) / 2));
   }
   return area;
 }

@@ -34,41 +34,59 @@ interface Building {
  * Regularizes polygons in plane coordinates near the origin; `neighbours` lists the pairs that may adjoin. Null for those without a
  * solution. Buildings that adjoin take common directions and share their walls.
  */
-export function regularizeBuildings(polygons: readonly Rings[], pairs: readonly (readonly [number, number])[], settings: Settings, angles: readonly (number | null)[]): (Rings | null)[] {
-  const buildings = polygons.map((input, i) => makeBuilding(input, settings, angles[i] ?? null));
+export function regularizeBuildings(
+  polygons: readonly Rings[],
+  pairs: readonly (readonly [number, number])[],
+  settings: Settings,
+): (Rings | null)[] {
+  const buildings = polygons.map((input) => makeBuilding(input, settings));
   const meeting = pairs.filter(([a, b]) => polygonsMeet(polygons[a]!, polygons[b]!, settings.tolerance * 1e-6));
   const results = buildings.map((building) => building.circles);
   const frames = commonAngles(buildings, meeting);
   const plans = buildings.map((building, i) => (building.circles === null ? firstPlan(building, frames[i]!, settings) : null));
-  const joined = joinPlans(buildings, plans, meeting, settings);
+  const joined = joinPlans(plans, meeting, settings);
   for (const [i, building] of buildings.entries()) {
     const plan = plans[i]!;
     if (plan === null || building.footprint === null) continue;
     const together = joined[i] ?? null;
-    results[i] = (together && finish(building.footprint, together, plan.angle, settings)) ?? finish(building.footprint, plan.walls, plan.angle, settings);
+    results[i] =
+      (together && finish(building.footprint, together, plan.angle, settings)) ??
+      finish(building.footprint, plan.walls, plan.angle, settings);
   }
   copyConflicts(polygons, results, meeting, settings);
   return results;
 }
 
-function makeBuilding(input: Rings, settings: Settings, angle: number | null): Building {
-  const { method, circleCompactness, tolerance } = settings;
+function makeBuilding(input: Rings, settings: Settings): Building {
   const footprint = prepareFootprint(input, settings);
   if (footprint === null) return { input, footprint, alignments: [], circles: null };
-  if (method === "circle") return { input, footprint, alignments: [], circles: circlesOf(footprint, settings) };
-  const own = angle === null ? alignments(footprint.outlines[0]!, settings) : [{ angle, pull: [Math.cos(2 * angle), Math.sin(2 * angle)] as const, cost: 0 }];
-  const [shell] = footprint.outlines;
-  const isRound = method !== "anyAngles" && footprint.outlines.length === 1 && smoothCompactness(shell!, tolerance) >= circleCompactness;
-  return { input, footprint, alignments: own, circles: isRound ? circlesOf(footprint, settings) : null };
+  if (settings.method === "circle") return { input, footprint, alignments: [], circles: circlesOf(footprint, settings) };
+  const own = alignments(footprint.outlines[0]!, settings);
+  return {
+    input,
+    footprint,
+    alignments: own,
+    circles: isRound(footprint, own[0]?.cost ?? Infinity, settings) ? circlesOf(footprint, settings) : null,
+  };
+}
+
+/** Round and without a hole, and no division into walls is better than the circle at the price of four. */
+function isRound({ outlines }: Footprint, cost: number, settings: Settings): boolean {
+  const { method, tolerance, circleCompactness } = settings;
+  const [shell] = outlines;
+  if (method === "anyAngles" || shell === undefined || outlines.length > 1) return false;
+  if (smoothCompactness(shell, Math.min(tolerance, shell.perimeter / 40)) < circleCompactness) return false;
+  const circle = fitCircle(shell, tolerance / 4);
+  return circle !== null && circle.cost + 4 * wallRules(settings, 0).price <= cost;
 }
 
 /** A circle for each ring, or null when one does not fit. */
 function circlesOf({ outlines, bands }: Footprint, { tolerance, minRadius, maxRadius }: Settings): Rings | null {
   const rings: Float64Array[] = [];
   for (const [k, outline] of outlines.entries()) {
-    const circle = fitCircle(outline);
+    const circle = fitCircle(outline, tolerance / 4);
     if (circle === null || circle.radius < minRadius || circle.radius > maxRadius) return null;
-    const ring = circleRing(circle, tolerance);
+    const ring = circleRing(circle);
     if (!bands[k]!.holds(ring)) return null;
     rings.push(ring);
   }
@@ -140,21 +158,15 @@ function firstPlan({ footprint, alignments: own }: Building, common: number | nu
 }
 
 /** Copies of the plans with shared walls joined; nothing for buildings that share none. */
-function joinPlans(buildings: readonly Building[], plans: readonly (WallPlan | null)[], meeting: readonly (readonly [number, number])[], settings: Settings): (Wall[][] | undefined)[] {
-  const joined = new Array<Wall[][] | undefined>(buildings.length);
-  const pairs = new Set<string>();
-  for (const [a, b] of meeting) {
-    const [one, other] = [plans[a], plans[b]];
-    if (!one || !other || one.angle !== other.angle) continue;
-    pairs.add(`${a} ${b}`).add(`${b} ${a}`);
-    for (const [i, plan] of [
-      [a, one],
-      [b, other],
-    ] as const)
-      joined[i] ??= plan.walls.map((ring) => ring.map((wall) => ({ ...wall })));
-  }
-  const rings = joined.flatMap((walls, building) => (walls ?? []).map((ring, k) => ({ walls: ring, building, hole: k > 0 })));
-  if (rings.length > 0) joinSharedWalls(rings, (a, b) => pairs.has(`${a} ${b}`), settings.tolerance);
+function joinPlans(
+  plans: readonly (WallPlan | null)[],
+  meeting: readonly (readonly [number, number])[],
+  { tolerance }: Settings,
+): (Wall[][] | undefined)[] {
+  const joined = new Array<Wall[][] | undefined>(plans.length);
+  const pairs = meeting.filter(([a, b]) => plans[a] && plans[b] && plans[a].angle === plans[b].angle);
+  for (const i of pairs.flat()) joined[i] ??= plans[i]!.walls.map((ring) => ring.map((wall) => ({ ...wall })));
+  joinSharedWalls(joined, pairs, tolerance);
   return joined;
 }
 
@@ -207,12 +219,19 @@ function verified(footprint: Footprint, walls: readonly (readonly Wall[])[], ang
 }
 
 function isValid(rings: Rings): boolean {
-  const coordinates = rings.map((ring) => Array.from({ length: ring.length / 2 + 1 }, (_, i) => [ring[(2 * i) % ring.length]!, ring[(2 * i + 1) % ring.length]!]));
+  const coordinates = rings.map((ring) =>
+    Array.from({ length: ring.length / 2 + 1 }, (_, i) => [ring[(2 * i) % ring.length]!, ring[(2 * i + 1) % ring.length]!]),
+  );
   return validGeometry({ type: "Polygon", coordinates }).valid;
 }
 
 /** Leaves those as they were that would overlap their neighbours more than before. */
-function copyConflicts(polygons: readonly Rings[], results: (Rings | null)[], meeting: readonly (readonly [number, number])[], { tolerance }: Settings): void {
+function copyConflicts(
+  polygons: readonly Rings[],
+  results: (Rings | null)[],
+  meeting: readonly (readonly [number, number])[],
+  { tolerance }: Settings,
+): void {
   for (let changed = true; changed;) {
     changed = false;
     for (const [a, b] of meeting) {

@@ -47,60 +47,83 @@ export function smoothCompactness({ count, px, py, length, perimeter }: Outline,
   return around > 0 && perimeter > 0 ? (4 * Math.PI * Math.abs(ringArea(smooth))) / around ** 2 : 0;
 }
 
-/** The circle with the outline's area around the point from which its distances differ least (Gauss-Newton); null without one. */
-export function fitCircle(outline: Outline): Circle | null {
-  const { count, px, py, length, x, y, area } = outline;
-  const total = length[count]!;
-  let [cx, cy] = [x[count]! / total, y[count]! / total];
-  for (let round = 0; round < 20; round++) {
-    let [radius, ux, uy, a, b, c] = [0, 0, 0, 0, 0, 0];
-    let [e, f] = [0, 0];
-    for (let k = 0; k < count; k++) {
-      const weight = length[k + 1]! - length[k]!;
-      const dx = (px[k]! + px[k + 1]!) / 2 - cx;
-      const dy = (py[k]! + py[k + 1]!) / 2 - cy;
+/** Rounds of reweighting. */
+const ROUNDS = 30;
+
+/**
+ * The circle from which the outline's distances sum up to the least: absolute distances, so that a bump the imagery or the
+ * network added to a part of the outline does not drag the circle along. By least squares reweighted with 1 / distance (Gauss-Newton);
+ * null when there is none.
+ */
+export function fitCircle(outline: Outline, spacing: number): Circle | null {
+  const { x, y, weight } = samplesOf(outline, spacing);
+  const total = outline.length[outline.count]!;
+  let [cx, cy] = [outline.x[outline.count]! / total, outline.y[outline.count]! / total];
+  let radius = Math.sqrt(outline.area / Math.PI);
+  const least = radius / 500;
+  for (let round = 0; round < ROUNDS; round++) {
+    let [sum, ux, uy, d, a, b, c, e, f] = [0, 0, 0, 0, 0, 0, 0, 0, 0];
+    for (let k = 0; k < x.length; k++) {
+      const [dx, dy] = [x[k]! - cx, y[k]! - cy];
       const distance = Math.hypot(dx, dy);
       if (!(distance > 0)) return null;
+      const w = weight[k]! / Math.max(round === 0 ? radius : least, Math.abs(distance - radius));
       const [nx, ny] = [dx / distance, dy / distance];
-      radius += weight * distance;
-      ux += weight * nx;
-      uy += weight * ny;
-      a += weight * nx * nx;
-      b += weight * nx * ny;
-      c += weight * ny * ny;
-      e += weight * distance * nx;
-      f += weight * distance * ny;
+      sum += w;
+      ux += w * nx;
+      uy += w * ny;
+      d += w * distance;
+      a += w * nx * nx;
+      b += w * nx * ny;
+      c += w * ny * ny;
+      e += w * distance * nx;
+      f += w * distance * ny;
     }
-    // normal equations of distance = radius + shift . n, the radius taken out
-    const [A, B, C] = [a - (ux * ux) / total, b - (ux * uy) / total, c - (uy * uy) / total];
-    const [E, F] = [e - (radius * ux) / total, f - (radius * uy) / total];
+    // normal equations of distance = radius + shift . n, with the radius taken out
+    const [A, B, C] = [a - (ux * ux) / sum, b - (ux * uy) / sum, c - (uy * uy) / sum];
+    const [E, F] = [e - (d * ux) / sum, f - (d * uy) / sum];
     const determinant = A * C - B * B;
-    if (!(Math.abs(determinant) > 1e-12 * total * total)) return null;
+    if (!(determinant > 1e-9 * sum * sum)) return null;
     const [sx, sy] = [(E * C - F * B) / determinant, (A * F - B * E) / determinant];
+    radius = (d - sx * ux - sy * uy) / sum;
     cx += sx;
     cy += sy;
-    if (!Number.isFinite(cx + cy)) return null;
-    if (Math.hypot(sx, sy) < 1e-9 * Math.sqrt(area)) break;
+    if (!Number.isFinite(cx + cy + radius)) return null;
+    if (Math.hypot(sx, sy) < 1e-9 * radius) break;
   }
-  const radius = Math.sqrt(area / Math.PI);
+  if (!(radius > 0)) return null;
   let cost = 0;
-  for (let k = 0; k < count; k++) {
-    const distance = Math.hypot((px[k]! + px[k + 1]!) / 2 - cx, (py[k]! + py[k + 1]!) / 2 - cy);
-    cost += (length[k + 1]! - length[k]!) * (distance - radius) ** 2;
-  }
+  for (let k = 0; k < x.length; k++) cost += weight[k]! * (Math.hypot(x[k]! - cx, y[k]! - cy) - radius) ** 2;
   return { x: cx, y: cy, radius, cost };
 }
 
-/**
- * The circle as a ring of x, y pairs, counter-clockwise: a regular polygon of the same area with 16 to 64 corners, a multiple of
- * four, and as many as leave no edge shorter than `shortest`.
- */
-export function circleRing({ x, y, radius }: Circle, shortest: number): Float64Array {
-  const corners = Math.min(64, Math.max(16, 4 * Math.floor((2 * Math.PI * radius) / shortest / 4)));
-  const reach = radius * Math.sqrt((2 * Math.PI) / (corners * Math.sin((2 * Math.PI) / corners)));
-  const ring = new Float64Array(2 * corners);
-  for (let k = 0; k < corners; k++) {
-    const angle = (2 * Math.PI * k) / corners;
+/** Points along the ring's edges, each for a piece no longer than `spacing`. */
+function samplesOf({ ring }: Outline, spacing: number): { x: number[]; y: number[]; weight: number[] } {
+  const samples = { x: [] as number[], y: [] as number[], weight: [] as number[] };
+  for (let i = 0; i < ring.length; i += 2) {
+    const next = (i + 2) % ring.length;
+    const [ax, ay, dx, dy] = [ring[i]!, ring[i + 1]!, ring[next]! - ring[i]!, ring[next + 1]! - ring[i + 1]!];
+    const long = Math.hypot(dx, dy);
+    const parts = Math.max(1, Math.ceil(long / spacing));
+    for (let part = 0; part < parts; part++) {
+      const at = (part + 0.5) / parts;
+      samples.x.push(ax + at * dx);
+      samples.y.push(ay + at * dy);
+      samples.weight.push(long / parts);
+    }
+  }
+  return samples;
+}
+
+/** Corners of a circle's ring. */
+const CORNERS = 64;
+
+/** The circle as a ring of x, y pairs, counter-clockwise: a regular polygon with 64 corners and the circle's area. */
+export function circleRing({ x, y, radius }: Circle): Float64Array {
+  const reach = radius * Math.sqrt((2 * Math.PI) / (CORNERS * Math.sin((2 * Math.PI) / CORNERS)));
+  const ring = new Float64Array(2 * CORNERS);
+  for (let k = 0; k < CORNERS; k++) {
+    const angle = (2 * Math.PI * k) / CORNERS;
     ring[2 * k] = x + reach * Math.cos(angle);
     ring[2 * k + 1] = y + reach * Math.sin(angle);
   }

@@ -41,7 +41,9 @@ export interface Division {
 export function divideRing(outline: Outline, rules: WallRules): Division | null {
   const first = search(outline, rules, farthestEnd(outline), -1);
   if (first === null) return null;
-  const middle = first.runs.reduce((best, run) => (nearMiddle(run, first.runs, outline) < nearMiddle(best, first.runs, outline) ? run : best));
+  const middle = first.runs.reduce((best, run) =>
+    nearMiddle(run, first.runs, outline) < nearMiddle(best, first.runs, outline) ? run : best,
+  );
   return search(outline, rules, middle.from % outline.count, middle.direction) ?? first;
 }
 

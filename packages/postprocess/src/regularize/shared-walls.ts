@@ -3,19 +3,11 @@
 import { joinMoments, lineAngle } from "./moments.ts";
 import { type Wall, cornersOf, meanOffset } from "./walls.ts";
 
-/** A ring of walls of one of several adjoining buildings. */
-export interface WallRing {
-  readonly walls: Wall[];
-  readonly building: number;
-  readonly hole: boolean;
-}
-
 /** Lines of walls anywhere are one when they differ by less than this: 10 degrees. */
 const ALMOST_PARALLEL = Math.cos(Math.PI / 18);
 
 interface Side {
   readonly wall: Wall;
-  readonly building: number;
   readonly ax: number;
   readonly ay: number;
   readonly bx: number;
@@ -23,25 +15,24 @@ interface Side {
   readonly long: number;
 }
 
-/** Moves walls of neighbours that stand against each other, no farther apart than `reach`, onto common lines. */
-export function joinSharedWalls(rings: readonly WallRing[], areNeighbours: (a: number, b: number) => boolean, reach: number): void {
-  const sides = rings.flatMap(sidesOf);
-  const parent = sides.map((_, i) => i);
-  const find = (i: number): number => {
-    while (parent[i] !== i) i = parent[i] = parent[parent[i]!]!;
-    return i;
-  };
-  for (let i = 0; i < sides.length; i++) {
-    for (let j = i + 1; j < sides.length; j++) {
-      const [one, other] = [sides[i]!, sides[j]!];
-      if (one.building === other.building || !areNeighbours(one.building, other.building)) continue;
-      if (faces(one, other, reach)) parent[find(i)] = find(j);
-    }
+/**
+ * Moves walls of neighbours that stand against each other, no farther apart than `reach`, onto common lines.
+ *
+ * @param buildings - the rings of each, the shell first; the walls are changed
+ * @param pairs - neighbours
+ */
+export function joinSharedWalls(
+  buildings: readonly (readonly (readonly Wall[])[] | undefined)[],
+  pairs: readonly (readonly [number, number])[],
+  reach: number,
+): void {
+  const sides = buildings.map((rings) => (rings ?? []).flatMap((walls, k) => sidesOf(walls, k > 0)));
+  const lineOf = new Map<Wall, Set<Wall>>();
+  for (const [a, b] of pairs) {
+    for (const one of sides[a]!) for (const other of sides[b]!) if (faces(one, other, reach)) join(lineOf, one.wall, other.wall);
   }
-  const groups = new Map<number, Wall[]>();
-  for (let i = 0; i < sides.length; i++) groups.set(find(i), [...(groups.get(find(i)) ?? []), sides[i]!.wall]);
-  for (const walls of groups.values()) {
-    if (walls.length < 2) continue;
+  for (const line of new Set(lineOf.values())) {
+    const walls = [...line];
     const moments = walls.map((wall) => wall.moments).reduce(joinMoments);
     const angle = walls[0]!.direction === -1 ? lineAngle(moments) : walls[0]!.angle;
     const offset = meanOffset(moments, angle);
@@ -49,14 +40,20 @@ export function joinSharedWalls(rings: readonly WallRing[], areNeighbours: (a: n
   }
 }
 
+function join(lineOf: Map<Wall, Set<Wall>>, one: Wall, other: Wall): void {
+  const [first, second] = [lineOf.get(one) ?? new Set([one]), lineOf.get(other) ?? new Set([other])];
+  for (const wall of second) first.add(wall);
+  for (const wall of first) lineOf.set(wall, first);
+}
+
 /** Sides with their building on the left. */
-function sidesOf({ walls, building, hole }: WallRing): Side[] {
+function sidesOf(walls: readonly Wall[], hole: boolean): Side[] {
   const corners = cornersOf(walls);
   return walls.map((wall, k) => {
     const next = (2 * k + 2) % corners.length;
     const [ax, ay, bx, by] = [corners[2 * k]!, corners[2 * k + 1]!, corners[next]!, corners[next + 1]!];
     const long = Math.hypot(bx - ax, by - ay);
-    return hole ? { wall, building, ax: bx, ay: by, bx: ax, by: ay, long } : { wall, building, ax, ay, bx, by, long };
+    return hole ? { wall, ax: bx, ay: by, bx: ax, by: ay, long } : { wall, ax, ay, bx, by, long };
   });
 }
 

@@ -1,0 +1,118 @@
+/** What users may ask of regularizing, checked. */
+
+import { GeoLearnError, type Length, type WorkOptions, parseLength } from "@geolearn/core";
+
+import type { Frame } from "./frame.ts";
+import type { RegularizeMethod, Settings } from "./settings.ts";
+
+/** Options of {@link regularize} and {@link regularizeFeatures}. Lengths are metres on the ground, or text such as `"20 crs"` in units of the reference system. */
+export interface RegularizeOptions extends WorkOptions {
+  /**
+   * `"rightAngles"`: all walls at right angles. `"rightAnglesAndDiagonals"`: also at 45 degrees to them. `"anyAngles"`: straight walls
+   * in any direction. `"circle"`: circles, for silos and tanks. @defaultValue "rightAngles"
+   */
+  readonly method?: RegularizeMethod;
+  /** Farthest that the result may lie from the outline it came from; no wall is shorter than this. */
+  readonly tolerance: number | string;
+  /** Length of the pieces the outline is cut into, at most the tolerance. @defaultValue the tolerance */
+  readonly densification?: number | string;
+  /** Walls lie on a grid of this spacing in the building's own directions, at most a quarter of the tolerance; 0 for none. @defaultValue 0 */
+  readonly precision?: number | string;
+  /** How much dearer a diagonal wall is than another: with 0 it costs the same, with 1.5 as much as 2.5 others. @defaultValue 1.5 */
+  readonly diagonalPenalty?: number;
+  /** Least radius of a circle. @defaultValue 0.1 */
+  readonly minRadius?: number | string;
+  /** Greatest radius of a circle. @defaultValue 1,000,000 */
+  readonly maxRadius?: number | string;
+  /**
+   * Outlines that are at least so compact (4 π area / perimeter², once bumps are smoothed; 1 is a circle, 0.79 a square) become circles
+   * first with the two right-angle methods, where no walls fit them better. Above 1 none does. @defaultValue 0.92
+   */
+  readonly circleCompactness?: number;
+}
+
+/** The options with their defaults. */
+export interface RegularizePlan {
+  readonly method: RegularizeMethod;
+  readonly tolerance: Length;
+  readonly densification: Length;
+  readonly precision: Length;
+  readonly diagonalPenalty: number;
+  readonly minRadius: Length;
+  readonly maxRadius: Length;
+  readonly circleCompactness: number;
+}
+
+const METHODS: readonly string[] = ["rightAngles", "rightAnglesAndDiagonals", "anyAngles", "circle"] satisfies RegularizeMethod[];
+
+/** @throws INVALID_ARGUMENT */
+export function makeRegularizePlan(options: RegularizeOptions): RegularizePlan {
+  const { method = "rightAngles", diagonalPenalty = 1.5, circleCompactness = 0.92 } = options;
+  if (!METHODS.includes(method))
+    throw wrong(`\`method\` is "${String(method)}"; no such method is known.`, `Use one of ${METHODS.join(", ")}.`);
+  const tolerance = lengthOf("tolerance", options.tolerance);
+  if (!(tolerance.value > 0))
+    throw wrong(
+      `\`tolerance\` is ${String(options.tolerance)}; expected a length above 0.`,
+      "Use about the size of two or three pixels, such as `tolerance: 1`.",
+    );
+  const densification = lengthOf("densification", options.densification ?? tolerance);
+  const precision = lengthOf("precision", options.precision ?? { value: 0, unit: "m" });
+  if (!(densification.value > 0) || exceeds(densification, tolerance))
+    throw wrong(
+      `\`densification\` is ${String(options.densification)}; expected a length above 0, at most the tolerance.`,
+      "Leave it out, or use half of the tolerance.",
+    );
+  if (exceeds(precision, { ...tolerance, value: tolerance.value / 4 }))
+    throw wrong(
+      `\`precision\` is ${String(options.precision)}; expected at most a quarter of the tolerance.`,
+      "Leave it out for none, or use 0.05.",
+    );
+  if (!(diagonalPenalty >= 0 && Number.isFinite(diagonalPenalty)))
+    throw wrong(`\`diagonalPenalty\` is ${diagonalPenalty}; expected a number of at least 0.`, "Leave it out for 1.5.");
+  if (!(circleCompactness > 0))
+    throw wrong(
+      `\`circleCompactness\` is ${circleCompactness}; expected a number above 0.`,
+      "Leave it out for 0.92, or use 2 for no circles.",
+    );
+  const minRadius = lengthOf("minRadius", options.minRadius ?? 0.1);
+  const maxRadius = lengthOf("maxRadius", options.maxRadius ?? 1_000_000);
+  if (exceeds(minRadius, maxRadius))
+    throw wrong(
+      `\`minRadius\` ${String(options.minRadius ?? 0.1)} is above \`maxRadius\` ${String(options.maxRadius)}.`,
+      "Give the smaller one first.",
+    );
+  return { method, tolerance, densification, precision, diagonalPenalty, minRadius, maxRadius, circleCompactness };
+}
+
+/** The plan in the units of a plane. */
+export function settingsIn({ size }: Frame, plan: RegularizePlan): Settings {
+  const tolerance = size(plan.tolerance);
+  return {
+    method: plan.method,
+    tolerance,
+    densification: Math.min(tolerance, size(plan.densification)),
+    precision: Math.min(tolerance / 4, size(plan.precision)),
+    diagonalPenalty: plan.diagonalPenalty,
+    minRadius: size(plan.minRadius),
+    maxRadius: size(plan.maxRadius),
+    circleCompactness: plan.circleCompactness,
+  };
+}
+
+function lengthOf(name: string, input: number | string | Length): Length {
+  if (input === undefined) throw wrong(`\`${name}\` is missing; expected a length.`, `Give metres on the ground, such as \`${name}: 1\`.`);
+  const length = parseLength(input);
+  if (length.value < 0)
+    throw wrong(`\`${name}\` is ${String(length.value)}; expected a length of at least 0.`, "Use metres on the ground.");
+  return length;
+}
+
+/** Lengths by different rulers are compared where the ground is known: when the work begins. */
+function exceeds(one: Length, other: Length): boolean {
+  return one.unit === other.unit && one.value > other.value;
+}
+
+function wrong(message: string, hint: string): GeoLearnError {
+  return new GeoLearnError("INVALID_ARGUMENT", message, { hint });
+}

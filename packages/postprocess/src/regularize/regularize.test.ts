@@ -1,0 +1,365 @@
+/** Regularized footprints: against known truths by shapely, on rings that are hard or broken, and over reference systems. */
+
+import { type Feature, type Features, type Warning, parseCrs, reprojectFeatures } from "@geolearn/core";
+import { describe, expect, test } from "vitest";
+import {
+  type KnownFootprint,
+  asFeatures,
+  judgeFootprints,
+  madeFootprints,
+  referenceFootprints,
+  withPeers,
+  withReference,
+} from "./footprints.testing.ts";
+import type { RegularizeOptions } from "./options.ts";
+import { regularize, regularizeFeatures } from "./regularize.ts";
+
+type Judged = ReturnType<typeof judgeFootprints>["footprints"][number] & { kind: string; status: unknown };
+
+function run(known: readonly KnownFootprint[], options: RegularizeOptions): { judged: Judged[]; overlap: number } {
+  const { features } = regularizeFeatures(asFeatures(known), options);
+  const { footprints, overlap } = judgeFootprints(known, features);
+  return { judged: footprints.map((one, i) => ({ ...one, kind: known[i]!.kind, status: features[i]!.properties["STATUS"] })), overlap };
+}
+
+function meanIou(judged: readonly Judged[], ...kinds: string[]): number {
+  const chosen = judged.filter(({ kind }) => kinds.includes(kind));
+  expect(chosen.length).toBeGreaterThan(0);
+  return chosen.reduce((sum, { iou }) => sum + iou, 0) / chosen.length;
+}
+
+/** What holds for every set of footprints and every method with walls. */
+function expectRegular(judged: readonly Judged[], tolerance: number): void {
+  const solved = judged.filter(({ status }) => status === 0);
+  expect(solved.length / judged.length).toBeGreaterThanOrEqual(0.95);
+  for (const one of judged) expect(one.valid).toBe(true);
+  for (const one of solved) {
+    expect(one.distance).toBeLessThanOrEqual(tolerance * (1 + 1e-9));
+    expect(Math.abs(one.areaChange)).toBeLessThan(0.02);
+    if (one.kind !== "circle") expect(one.shortest).toBeGreaterThanOrEqual(tolerance * (1 - 1e-9));
+    if (one.kind === "courtyard") expect(one.holes).toBe(1);
+  }
+  const sum = (field: "vertices" | "truthVertices"): number =>
+    solved.reduce((all, one) => all + (one.kind === "circle" ? 0 : one[field]), 0);
+  expect(sum("vertices") / sum("truthVertices")).toBeLessThanOrEqual(1.3);
+}
+
+describe.runIf(withPeers && withReference)("the reference footprints", () => {
+  const known = withReference ? referenceFootprints() : [];
+
+  test("right angles: exact, near the truth, round ones as circles, terraces without overlap", () => {
+    const { judged, overlap } = run(known, { tolerance: 1 });
+    expectRegular(judged, 1);
+    expect(overlap).toBeLessThanOrEqual(0.01);
+    for (const one of judged) if (one.kind !== "circle") expect(one.offRight).toBeLessThan(1e-6);
+    for (const kind of ["rect", "L", "T", "U"]) expect(meanIou(judged, kind), kind).toBeGreaterThanOrEqual(0.93);
+    expect(meanIou(judged, "circle")).toBeGreaterThanOrEqual(0.985);
+  });
+
+  test("diagonals where there are some", () => {
+    const { judged, overlap } = run(known, { method: "rightAnglesAndDiagonals", tolerance: 1 });
+    expectRegular(judged, 1);
+    expect(overlap).toBeLessThanOrEqual(0.01);
+    for (const one of judged) if (one.kind !== "circle") expect(one.offDiagonal).toBeLessThan(1e-6);
+    expect(meanIou(judged, "diagonal")).toBeGreaterThanOrEqual(0.95);
+    expect(meanIou(judged, "rect", "L", "T", "U")).toBeGreaterThanOrEqual(0.93);
+  });
+
+  test("any angles", () => {
+    const { judged } = run(known, { method: "anyAngles", tolerance: 1 });
+    expectRegular(judged, 1);
+    expect(meanIou(judged, "rect", "L", "T", "U", "diagonal", "courtyard")).toBeGreaterThanOrEqual(0.93);
+  });
+
+  test("circles; what is none is copied", () => {
+    const { judged } = run(known, { method: "circle", tolerance: 1 });
+    expect(meanIou(judged, "circle")).toBeGreaterThanOrEqual(0.985);
+    for (const one of judged)
+      if (one.kind !== "rect" && one.kind !== "rows" && one.kind !== "diagonal") expect(one.status).toBe(one.kind === "circle" ? 0 : 1);
+  });
+
+  test("a grid for walls keeps every rule", () => {
+    const { judged } = run(known, { tolerance: 1, precision: 0.25, densification: 0.5 });
+    expectRegular(judged, 1);
+    expect(meanIou(judged, "rect", "L", "T", "U")).toBeGreaterThanOrEqual(0.93);
+  });
+});
+
+describe.runIf(withPeers)("footprints made from seeds", () => {
+  test.each([1, 2, 3])("seed %i", (seed) => {
+    const known = madeFootprints(seed);
+    const right = run(known, { tolerance: 1 });
+    expectRegular(right.judged, 1);
+    expect(right.overlap).toBeLessThanOrEqual(0.01);
+    for (const one of right.judged) if (one.kind !== "circle" && one.status === 0) expect(one.offRight).toBeLessThan(1e-6);
+    expect(meanIou(right.judged, "rect", "L", "T", "U")).toBeGreaterThanOrEqual(0.93);
+    const diagonal = run(known, { method: "rightAnglesAndDiagonals", tolerance: 1 });
+    expectRegular(diagonal.judged, 1);
+    expect(meanIou(diagonal.judged, "diagonal")).toBeGreaterThanOrEqual(0.95);
+  });
+});
+
+function feature(...rings: number[][][]): Feature {
+  return { geometry: { type: "Polygon", coordinates: rings }, properties: { name: "a" } };
+}
+
+function layer(features: Feature[], crs: number | null = null): Features {
+  return { name: "layer", crs: crs === null ? null : parseCrs(crs), features };
+}
+
+function box(x: number, y: number, width: number, height: number): number[][] {
+  return [
+    [x, y],
+    [x + width, y],
+    [x + width, y + height],
+    [x, y + height],
+    [x, y],
+  ];
+}
+
+/** A box turned by an angle around its corner. */
+function turned(ring: number[][], angle: number): number[][] {
+  const [x0, y0] = ring[0]! as [number, number];
+  const [c, s] = [Math.cos(angle), Math.sin(angle)];
+  return ring.map(([x, y]) => [x0 + c * (x! - x0) - s * (y! - y0), y0 + s * (x! - x0) + c * (y! - y0)]);
+}
+
+function corners({ geometry }: Feature): number[][] {
+  expect(geometry?.type).toBe("Polygon");
+  return (geometry as { coordinates: number[][][] }).coordinates[0]!.slice(0, -1);
+}
+
+function farthestFrom(points: readonly number[][], others: readonly number[][]): number {
+  return Math.max(...points.map(([x, y]) => Math.min(...others.map(([p, q]) => Math.hypot(x! - p!, y! - q!)))));
+}
+
+describe("what is regular already", () => {
+  test.each([0, 0.2, 0.7, 1.3])("a box turned by %f stays where it is", (angle) => {
+    const ring = turned(box(1000, 2000, 12, 7), angle);
+    const { features } = regularizeFeatures(layer([feature(ring)]), { tolerance: 1 });
+    expect(features[0]!.properties).toEqual({ name: "a", STATUS: 0 });
+    expect(corners(features[0]!)).toHaveLength(4);
+    // rounding of coordinates around 2000: 1e-12
+    expect(farthestFrom(corners(features[0]!), ring)).toBeLessThan(1e-9);
+  });
+
+  test("neither where the ring starts nor which way it runs matters", () => {
+    const ring = [
+      [0, 0],
+      [6, 0.3],
+      [12, -0.2],
+      [12.3, 4],
+      [12, 8],
+      [5, 8.2],
+      [0.2, 7.9],
+      [0, 0],
+    ];
+    const open = ring.slice(0, -1);
+    const expected = regularizeFeatures(layer([feature(ring)]), { tolerance: 1 }).features[0]!.geometry;
+    for (let start = 1; start < open.length; start++) {
+      const again = [...open.slice(start), ...open.slice(0, start + 1)];
+      expect(regularizeFeatures(layer([feature(again)]), { tolerance: 1 }).features[0]!.geometry).toEqual(expected);
+      expect(regularizeFeatures(layer([feature(again.toReversed())]), { tolerance: 1 }).features[0]!.geometry).toEqual(expected);
+    }
+  });
+
+  test("small squares and clean octagons are no circles", () => {
+    for (const side of [2.5, 4, 6])
+      expect(corners(regularizeFeatures(layer([feature(box(0, 0, side, side))]), { tolerance: 1 }).features[0]!)).toHaveLength(4);
+  });
+});
+
+describe("shared walls", () => {
+  test("a zigzag wall between two buildings becomes one straight wall", () => {
+    const zigzag = Array.from({ length: 21 }, (_, k) => [10 + (k % 2 === 0 ? 0.3 : -0.3), k / 2]);
+    const left = feature([[0, 0], ...zigzag, [0, 10], [0, 0]]);
+    const right = feature([[20, 10], ...zigzag.toReversed(), [20, 0], [20, 10]]);
+    const { features } = regularizeFeatures(layer([left, right]), { tolerance: 1 });
+    expect(features.map(({ properties }) => properties["STATUS"])).toEqual([0, 0]);
+    const [one, other] = features.map((each) => corners(each).map(([x, y]) => `${x} ${y}`));
+    expect(one).toHaveLength(4);
+    expect(one!.filter((corner) => other!.includes(corner))).toHaveLength(2);
+  });
+
+  test("streamed, neighbours far apart in the file share them all the same", async () => {
+    const between = Array.from({ length: 50 }, (_, k) => feature(box(100 + 20 * k, 0, 10, 8)));
+    const features = [feature(box(0, 0, 10, 8)), ...between, feature(box(9.8, 0.1, 10, 8))];
+    const whole = regularizeFeatures(layer(features), { tolerance: 1 }).features;
+    const warnings: Warning[] = [];
+    const streamed: Feature[] = [];
+    for await (const one of regularize(layer(features), { tolerance: 1, onWarning: (warning) => warnings.push(warning) }))
+      streamed.push(one);
+    expect(streamed).toEqual(whole);
+    expect(warnings).toEqual([]);
+    const edge = Math.max(...corners(whole[0]!).map(([x]) => x!));
+    expect(Math.min(...corners(whole.at(-1)!).map(([x]) => x!))).toBe(edge);
+    expect(edge).toBeCloseTo(9.9, 6);
+  });
+});
+
+describe("reference systems", () => {
+  const ring = turned(box(500_000, 5_200_000, 12, 7), 0.3);
+  const noisy = ring.flatMap(([x, y], i) =>
+    i === 4
+      ? [[x!, y!]]
+      : [
+          [x!, y!],
+          [(x! + ring[i + 1]![0]!) / 2 + 0.2, (y! + ring[i + 1]![1]!) / 2 - 0.1],
+        ],
+  );
+  const utm = layer([feature(noisy)], 32633);
+  const expected = corners(regularizeFeatures(utm, { tolerance: 1 }).features[0]!);
+
+  // the same building in three systems; what differs is the scale of UTM (0.9996), 5 mm on 12 m, which tolerances follow
+  test.each([4326, 3857, 3035])("EPSG:%i gives the building of UTM", (code) => {
+    const there = reprojectFeatures(utm, parseCrs(code));
+    const regular = reprojectFeatures(regularizeFeatures(there, { tolerance: 1 }), parseCrs(32633));
+    expect(regular.features[0]!.properties["STATUS"]).toBe(0);
+    expect(farthestFrom(corners(regular.features[0]!), expected)).toBeLessThan(0.01);
+  });
+
+  test("lengths in units of the system", () => {
+    const there = reprojectFeatures(utm, parseCrs(3857));
+    // at 46.95 degrees north a metre on the ground is 1.465 units of web mercator
+    const metres = regularizeFeatures(there, { tolerance: 1 }).features[0]!;
+    const units = regularizeFeatures(there, { tolerance: "1.465 crs" }).features[0]!;
+    expect(farthestFrom(corners(units), corners(metres))).toBeLessThan(0.01);
+  });
+
+  test("longitudes across 180 degrees stay together", () => {
+    const east = layer([feature(turned(box(179.9999, -17, 0.0003, 0.0001), 0))], 4326);
+    const { features } = regularizeFeatures(east, { tolerance: 1 });
+    expect(features[0]!.properties["STATUS"]).toBe(0);
+    expect(farthestFrom(corners(features[0]!), corners(east.features[0]!))).toBeLessThan(1e-7);
+  });
+});
+
+describe("rings that are hard or broken", () => {
+  const broken: Record<string, Feature> = {
+    "on one line": feature([
+      [0, 0],
+      [5, 5],
+      [10, 10],
+      [0, 0],
+    ]),
+    "of one point": feature([
+      [1, 1],
+      [1, 1],
+      [1, 1],
+      [1, 1],
+    ]),
+    empty: feature([]),
+    "a bow tie": feature([
+      [0, 0],
+      [10, 10],
+      [10, 0],
+      [0, 10],
+      [0, 0],
+    ]),
+    "a hole outside": feature(box(0, 0, 10, 10), box(30, 0, 5, 5)),
+    "smaller than the tolerance": feature(box(0, 0, 0.5, 0.4)),
+    "not finite": feature([
+      [0, 0],
+      [Number.NaN, 0],
+      [5, 5],
+      [0, 0],
+    ]),
+    "beyond all digits": feature(box(1e17, 1e17, 1e3, 1e3)),
+    "too large to square": feature(box(1e200, 1e200, 1e190, 1e190)),
+    "a point": { geometry: { type: "Point", coordinates: [1, 2] }, properties: {} },
+    "no geometry": { geometry: null, properties: {} },
+  };
+
+  test.each(Object.entries(broken))("%s is copied", (_, one) => {
+    for (const method of ["rightAngles", "rightAnglesAndDiagonals", "anyAngles", "circle"] as const) {
+      const { features } = regularizeFeatures(layer([one]), { method, tolerance: 1 });
+      expect(features).toEqual([{ ...one, properties: { ...one.properties, STATUS: 1 } }]);
+    }
+  });
+
+  test("a ring that touches itself, and a spike, come out valid or as they were", () => {
+    const touching = feature([
+      [0, 0],
+      [10, 0],
+      [10, 10],
+      [5, 0],
+      [0, 10],
+      [0, 0],
+    ]);
+    const spike = feature([
+      [0, 0],
+      [10, 0],
+      [10, 5],
+      [30, 5],
+      [10, 5.0001],
+      [10, 10],
+      [0, 10],
+      [0, 0],
+    ]);
+    const { features } = regularizeFeatures(layer([touching, spike]), { tolerance: 1 });
+    expect([0, 1]).toContain(features[0]!.properties["STATUS"]);
+    if (features[0]!.properties["STATUS"] === 1) expect(features[0]!.geometry).toEqual(touching.geometry);
+    expect(features[1]!.properties["STATUS"]).toBe(0);
+    expect(corners(features[1]!)).toHaveLength(4);
+  });
+
+  test("places outside of the system, and large coordinates", () => {
+    const outside = regularizeFeatures(layer([feature(box(10, 95, 1, 1)), feature(box(500, 500, 1, 1))], 4326), { tolerance: 1 });
+    expect(outside.features.map(({ properties }) => properties["STATUS"])).toEqual([1, 1]);
+    const far = regularizeFeatures(layer([feature(box(5e6, 2e7, 12, 7))]), { tolerance: 1 });
+    expect(far.features[0]!.properties["STATUS"]).toBe(0);
+    // a unit in the last place at 2e7 is 4e-9
+    expect(farthestFrom(corners(far.features[0]!), box(5e6, 2e7, 12, 7))).toBeLessThan(1e-8);
+  });
+
+  test("parts of one feature are regularized each; when one has no solution the feature is copied", () => {
+    const multi = (second: number[][]): Feature => ({
+      geometry: { type: "MultiPolygon", coordinates: [[box(0, 0, 10, 8)], [second]] },
+      properties: {},
+    });
+    expect(regularizeFeatures(layer([multi(box(20, 0, 10, 8))]), { tolerance: 1 }).features[0]!.properties["STATUS"]).toBe(0);
+    const one = multi(box(20, 0, 0.1, 0.1));
+    expect(regularizeFeatures(layer([one]), { tolerance: 1 }).features[0]).toEqual({ geometry: one.geometry, properties: { STATUS: 1 } });
+  });
+});
+
+describe("options", () => {
+  const features = layer([feature(box(0, 0, 10, 8))]);
+
+  test.each<Partial<RegularizeOptions>>([
+    { tolerance: 0 },
+    { tolerance: -1 },
+    { tolerance: "wide" },
+    { tolerance: Number.NaN },
+    { densification: 2 },
+    { densification: 0 },
+    { precision: 0.5 },
+    { precision: -0.1 },
+    { diagonalPenalty: -1 },
+    { diagonalPenalty: Number.NaN },
+    { minRadius: 5, maxRadius: 2 },
+    { circleCompactness: 0 },
+    { method: "squares" as "circle" },
+  ])("%o is refused with a hint", (options) => {
+    expect(() => regularizeFeatures(features, { tolerance: 1, ...options })).toThrow(
+      expect.objectContaining({ code: "INVALID_ARGUMENT", hint: expect.any(String) as string }),
+    );
+  });
+
+  test("radii outside the limits are no circles", () => {
+    const round = feature(
+      Array.from({ length: 65 }, (_, k) => [5 * Math.cos((2 * Math.PI * (k % 64)) / 64), 5 * Math.sin((2 * Math.PI * (k % 64)) / 64)]),
+    );
+    const status = (options: Partial<RegularizeOptions>): unknown =>
+      regularizeFeatures(layer([round]), { method: "circle", tolerance: 1, ...options }).features[0]!.properties["STATUS"];
+    expect(status({})).toBe(0);
+    expect(status({ minRadius: 6 })).toBe(1);
+    expect(status({ maxRadius: 4 })).toBe(1);
+  });
+
+  test("cancelled work ends with the signal's reason", async () => {
+    const signal = AbortSignal.abort(new Error("enough"));
+    await expect(regularize(features, { tolerance: 1, signal }).next()).rejects.toThrow("enough");
+    expect(() => regularizeFeatures(features, { tolerance: 1, signal })).toThrow("enough");
+  });
+});
