@@ -37,8 +37,8 @@ export { accuracyTable, objectAccuracy, pixelAccuracy, writeAccuracyReport, writ
 export type { AccuracyTableRow, ObjectAccuracy, ObjectAccuracyOptions, PixelAccuracy, PixelAccuracyOptions } from "@geolearn/inference";
 export type { OnnxDetection, OnnxFunction } from "@geolearn/inference";
 export type { ClassifyOptions, InferenceConfiguration, InferenceFunction, ParameterInfo, PixelBlock, SceneInfo } from "@geolearn/inference";
-export { polygonize, toPolygons } from "@geolearn/postprocess";
-export type { PolygonizeOptions } from "@geolearn/postprocess";
+export { polygonize, regularize, regularizeFeatures, toPolygons } from "@geolearn/postprocess";
+export type { PolygonizeOptions, RegularizeMethod, RegularizeOptions } from "@geolearn/postprocess";
 export { type ModelDescription, type ModelManifest, describeModelPackage } from "@geolearn/models";
 export { type SaveOnnxOptions, type SavedOnnx, openOnnx, saveOnnx, toOnnx } from "@geolearn/models";
 export type { OnnxExport, OnnxNormalization, OnnxSpec, StacItem, ToOnnxOptions } from "@geolearn/models";

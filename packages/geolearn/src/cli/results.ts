@@ -91,6 +91,14 @@ export const exportResult = z.strictObject({
 /** Result of `to-polygons`. */
 export const polygonsResult = z.strictObject({ out: z.string(), count: z.int().min(0), classes: z.record(z.string(), z.int().min(0)) });
 
+/** Result of `regularize`: how many features, and how many of them were regularized and copied. */
+export const regularizeResult = z.strictObject({
+  out: z.string(),
+  count: z.int().min(0),
+  regularized: z.int().min(0),
+  copied: z.int().min(0),
+});
+
 const onnxShape = z.array(z.union([z.int().min(1), z.string()]));
 
 /** Result of `export-onnx`. */
@@ -123,6 +131,7 @@ export const resultSchemas: Readonly<Record<string, z.ZodType>> = {
   "classify-pixels": classifyPixelsResult,
   "export-training-data": exportResult,
   "to-polygons": polygonsResult,
+  regularize: regularizeResult,
   "export-onnx": exportOnnxResult,
   "import-onnx": importOnnxResult,
 };

@@ -12,6 +12,7 @@ import { exportOnnxCommand } from "./commands/export-onnx.ts";
 import { exportCommand } from "./commands/export-training-data.ts";
 import { importOnnxCommand } from "./commands/import-onnx.ts";
 import { infoCommand } from "./commands/info.ts";
+import { regularizeCommand } from "./commands/regularize.ts";
 import { toPolygonsCommand } from "./commands/to-polygons.ts";
 import { trainCommand } from "./commands/train.ts";
 import { type CommandContext, UsageError } from "./context.ts";
@@ -39,6 +40,7 @@ const commands = [
   evaluateCommand,
   classifyPixelsCommand,
   toPolygonsCommand,
+  regularizeCommand,
   accuracyCommand,
   exportOnnxCommand,
   importOnnxCommand,

@@ -85,7 +85,7 @@ function circlesOf({ outlines, bands }: Footprint, { tolerance, minRadius, maxRa
   const rings: Float64Array[] = [];
   for (const [k, outline] of outlines.entries()) {
     const circle = fitCircle(outline, tolerance / 4);
-    if (circle === null || circle.radius < minRadius || circle.radius > maxRadius) return null;
+    if (circle === null || circle.radius < Math.max(minRadius, tolerance) || circle.radius > maxRadius) return null;
     const ring = circleRing(circle);
     if (!bands[k]!.holds(ring)) return null;
     rings.push(ring);

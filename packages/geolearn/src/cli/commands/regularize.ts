@@ -1,0 +1,62 @@
+/** `geolearn regularize`: building footprints with straight walls. */
+
+import { mkdir } from "node:fs/promises";
+import { dirname } from "node:path";
+import { type Feature, openFeatures, writeFeatures } from "@geolearn/core";
+import { type RegularizeMethod, type RegularizeOptions, regularize } from "@geolearn/postprocess";
+import { Command, Option } from "commander";
+import type { CommandContext } from "../context.ts";
+import { camelCase, length, number } from "../options.ts";
+
+interface Options {
+  readonly in: string;
+  readonly out: string;
+  readonly layer?: string;
+  readonly method: string;
+  readonly tolerance: number | string;
+  readonly densification?: number | string;
+  readonly precision?: number | string;
+  readonly diagonalPenalty?: number;
+  readonly minRadius?: number | string;
+  readonly maxRadius?: number | string;
+  readonly circleCompactness?: number;
+}
+
+export function regularizeCommand(contextOf: (command: Command) => CommandContext): Command {
+  const command = new Command("regularize")
+    .description("Give building footprints straight walls. STATUS 0: done; 1: no solution within the tolerance, copied.")
+    .requiredOption("--in <path>", "footprints: .gpkg, .geojson, .geojsonl, .fgb, .parquet, .shp or .zip")
+    .requiredOption("--out <path>", "where the regular ones go, in any of these formats")
+    .option("--layer <name>", "layer of a GeoPackage or Shapefile archive with several")
+    .addOption(
+      new Option("--method <method>", "how walls may run")
+        .choices(["right-angles", "right-angles-and-diagonals", "any-angles", "circle"])
+        .default("right-angles"),
+    )
+    .requiredOption("--tolerance <metres>", 'farthest from the former outline; metres on the ground, or e.g. "20 crs"', length)
+    .option("--densification <metres>", "pieces the outline is cut into, at most the tolerance (default: the tolerance)", length)
+    .option("--precision <metres>", "grid that walls lie on, at most a quarter of the tolerance (default: none)", length)
+    .option("--diagonal-penalty <number>", "how much dearer diagonal walls are (default: 1.5)", number)
+    .option("--min-radius <metres>", "least radius of a circle (default: 0.1)", length)
+    .option("--max-radius <metres>", "greatest radius of a circle (default: 1000000)", length)
+    .option("--circle-compactness <number>", "outlines so compact become circles first; above 1 none (default: 0.92)", number);
+  return command.action(async () => {
+    const { in: source, out, layer, method, ...rest } = command.opts<Options & { json?: boolean }>();
+    const { signal, onProgress, onWarning, print } = contextOf(command);
+    const { json: _json, ...lengths } = rest;
+    const options: RegularizeOptions = { ...lengths, method: camelCase(method) as RegularizeMethod, signal, onProgress, onWarning };
+    const features = await openFeatures(source, { signal, onWarning, ...(layer === undefined ? {} : { layer }) });
+    await mkdir(dirname(out), { recursive: true });
+    const counts = { regularized: 0, copied: 0 };
+    const count = await writeFeatures(counted(regularize(features, options), counts), out, { crs: features.crs, signal, onWarning });
+    print({ out, count, ...counts }, `${count} footprints in ${out}: ${counts.regularized} regularized, ${counts.copied} copied`);
+  });
+}
+
+async function* counted(features: AsyncIterable<Feature>, counts: { regularized: number; copied: number }): AsyncGenerator<Feature> {
+  for await (const feature of features) {
+    if (feature.properties["STATUS"] === 0) counts.regularized++;
+    else counts.copied++;
+    yield feature;
+  }
+}

@@ -1,0 +1,75 @@
+/** `geolearn regularize` and the method on a layer. */
+
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { FeatureLayer } from "../feature-layer.ts";
+import { regularizeResult } from "./results.ts";
+import { runCli } from "./run.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "geolearn-regularize-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** A ragged building of about 22 by 11 m near the equator, and one too small for the tolerance, in degrees. */
+const path = join(folder, "in.geojson");
+const polygon = (coordinates: number[][]): object => ({
+  type: "Feature",
+  properties: {},
+  geometry: { type: "Polygon", coordinates: [coordinates] },
+});
+writeFileSync(
+  path,
+  JSON.stringify({
+    type: "FeatureCollection",
+    features: [
+      polygon([
+        [15, 0],
+        [15.0001, 0.000002],
+        [15.0002, 0],
+        [15.000199, 0.0001],
+        [15.0001, 0.000098],
+        [15, 0.0001],
+        [15, 0],
+      ]),
+      polygon([
+        [15.001, 0],
+        [15.001001, 0],
+        [15.001001, 0.000001],
+        [15.001, 0],
+      ]),
+    ],
+  }),
+);
+
+async function run(...args: string[]): Promise<{ status: number; out: string; err: string }> {
+  let [out, err] = ["", ""];
+  const surroundings = {
+    signal: new AbortController().signal,
+    out: (text: string) => (out += text),
+    err: { write: (text: string) => (err += text) },
+  };
+  const status = await runCli(["regularize", ...args], surroundings);
+  return { status, out, err };
+}
+
+test("regularizes a file, counts what it copied, and agrees with the method on a layer", async () => {
+  const target = join(folder, "out.gpkg");
+  const { status, out } = await run("--in", path, "--out", target, "--tolerance", "1", "--json");
+  expect(status).toBe(0);
+  expect(regularizeResult.parse(JSON.parse(out))).toEqual({ out: target, count: 2, regularized: 1, copied: 1 });
+  const written = await FeatureLayer.open(target);
+  const layer = (await FeatureLayer.open(path)).regularize({ method: "rightAngles", tolerance: 1 });
+  expect(written.features.map(({ geometry, properties }) => ({ geometry, properties }))).toEqual(
+    layer.features.map(({ geometry, properties }) => ({ geometry, properties })),
+  );
+  expect((written.features[0]!.geometry as { coordinates: number[][][] }).coordinates[0]).toHaveLength(5);
+});
+
+test("wrong usage ends with 2, bad lengths with 1 and a hint of flags", async () => {
+  expect((await run("--in", path, "--out", join(folder, "a.gpkg"))).status).toBe(2);
+  expect((await run("--in", path, "--out", join(folder, "a.gpkg"), "--tolerance", "1", "--method", "squares")).status).toBe(2);
+  const { status, err } = await run("--in", path, "--out", join(folder, "a.gpkg"), "--tolerance", "1", "--densification", "2");
+  expect(status).toBe(1);
+  expect(err).toContain("INVALID_ARGUMENT: --densification is 2");
+});
