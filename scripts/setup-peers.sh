@@ -10,7 +10,7 @@ zoo=
 dir=${1:-${GEOLEARN_PEERS:-../.venv-peers}}
 [ -x "$dir/bin/python" ] || python3 -m venv "$dir"
 "$dir/bin/pip" install -q --disable-pip-version-check torch==2.13.0 numpy
-"$dir/bin/pip" install -q --disable-pip-version-check rasterio shapely scikit-learn onnx onnxruntime rio-cogeo pyproj pyogrio geopandas pyarrow tensorboard safetensors stac-model nbclient nbformat pycocotools
+"$dir/bin/pip" install -q --disable-pip-version-check rasterio shapely scikit-learn onnx onnxruntime rio-cogeo pyproj pyogrio geopandas pyarrow tensorboard safetensors stac-model nbclient nbformat pycocotools buildingregulariser==0.2.5
 # Apart from the others, without what they depend on (another PyTorch, TensorFlow): see tests/oracles/zoo.py.
 [ -z "$zoo" ] || "$dir/bin/pip" install -q --disable-pip-version-check --no-deps --upgrade --target "$dir/zoo" torchvision==0.28.0 timm==1.0.31 \
   segmentation-models-pytorch==0.6.0 tensorflowjs==4.22.0 pillow "huggingface_hub<1" tqdm requests urllib3 idna charset_normalizer pyyaml ensemble-boxes==1.0.9
