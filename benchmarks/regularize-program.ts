@@ -1,0 +1,73 @@
+/**
+ * Our side of the benchmark of regularizing footprints, as a program of its own:
+ *
+ *     regularize-program.ts make COUNT SEED FILE   ragged outlines of L-shaped buildings of about 200 points, as newline GeoJSON in metres
+ *     regularize-program.ts run FILE               regularizes them and prints {seconds, count, solved}
+ */
+
+import { readFileSync, writeFileSync } from "node:fs";
+
+import { type Feature, type Features, createRng } from "@geolearn/core";
+import { regularizeFeatures } from "@geolearn/postprocess";
+
+const CELL = 0.4;
+
+/** An L of two boxes, turned, its corners every 0.3 m, each moved by noise and put on a grid of 0.4 m without diagonal steps. */
+function makeOutline(x: number, y: number, seed: number): number[][] {
+  const rng = createRng([seed, 1]);
+  const [w, h, angle] = [11 + 4 * rng.next(), 11 + 4 * rng.next(), Math.PI * rng.next()];
+  const corners = [
+    [0, 0],
+    [w, 0],
+    [w, h / 2],
+    [w / 2, h / 2],
+    [w / 2, h],
+    [0, h],
+    [0, 0],
+  ] as const;
+  const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
+  const cells: [number, number][] = [];
+  for (let k = 0; k < 6; k++) {
+    const [[ax, ay], [bx, by]] = [corners[k]!, corners[k + 1]!];
+    const parts = Math.ceil(Math.hypot(bx - ax, by - ay) / 0.3);
+    for (let part = 0; part < parts; part++) {
+      const [px, py] = [ax + (part / parts) * (bx - ax) + 0.12 * rng.normal(), ay + (part / parts) * (by - ay) + 0.12 * rng.normal()];
+      const cell: [number, number] = [Math.round((cos * px - sin * py) / CELL), Math.round((sin * px + cos * py) / CELL)];
+      const last = cells.at(-1);
+      if (last !== undefined && last[0] !== cell[0] && last[1] !== cell[1]) cells.push([cell[0], last[1]]);
+      if (last === undefined || last[0] !== cell[0] || last[1] !== cell[1]) cells.push(cell);
+    }
+  }
+  cells.push(cells[0]!);
+  return cells.map(([col, row]) => [x + CELL * col, y + CELL * row]);
+}
+
+function make(count: number, seed: number, file: string): void {
+  const side = Math.ceil(Math.sqrt(count));
+  const lines = Array.from({ length: count }, (_, k) =>
+    JSON.stringify({
+      type: "Feature",
+      properties: {},
+      geometry: { type: "Polygon", coordinates: [makeOutline(40 * (k % side), 40 * Math.floor(k / side), seed + k)] },
+    }),
+  );
+  writeFileSync(file, `${lines.join("\n")}\n`);
+}
+
+function run(file: string): void {
+  const features = readFileSync(file, "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Feature);
+  const layer: Features = { name: "footprints", crs: null, features };
+  const started = performance.now();
+  const regular = regularizeFeatures(layer, { method: "rightAngles", tolerance: 1 });
+  const seconds = (performance.now() - started) / 1000;
+  const solved = regular.features.filter(({ properties }) => properties["STATUS"] === 0).length;
+  const vertices = features.reduce((sum, { geometry }) => sum + (geometry as { coordinates: number[][][] }).coordinates[0]!.length - 1, 0);
+  console.log(JSON.stringify({ seconds, count: features.length, solved, vertices: vertices / features.length }));
+}
+
+const [task, ...args] = process.argv.slice(2);
+if (task === "make") make(Number(args[0]), Number(args[1]), args[2]!);
+else run(args[0]!);
