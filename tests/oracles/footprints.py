@@ -90,7 +90,7 @@ def judge_one(known, geometry):
     truth = Polygon(known["truth"][0], known["truth"][1:])
     result = shape(geometry)
     rings = [result.exterior, *result.interiors]
-    dense = numpy.vstack([numpy.array(segmentize(ring, 0.02).coords) for ring in rings])
+    dense = numpy.vstack([numpy.array(segmentize(ring, 0.05).coords) for ring in rings])
     lengths, turns = (numpy.concatenate(parts) for parts in zip(*(corners(ring) for ring in rings)))
     off = lambda step: float(numpy.abs(turns - step * numpy.round(turns / step)).max())
     valid = bool(result.is_valid)

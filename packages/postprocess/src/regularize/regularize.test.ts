@@ -29,13 +29,13 @@ function meanIou(judged: readonly Judged[], ...kinds: string[]): number {
 }
 
 /** What holds for every set of footprints and every method with walls. */
-function expectRegular(judged: readonly Judged[], tolerance: number): void {
+function expectRegular(judged: readonly Judged[], tolerance: number, areaChange = 0.02): void {
   const solved = judged.filter(({ status }) => status === 0);
   expect(solved.length / judged.length).toBeGreaterThanOrEqual(0.95);
   for (const one of judged) expect(one.valid).toBe(true);
   for (const one of solved) {
     expect(one.distance).toBeLessThanOrEqual(tolerance * (1 + 1e-9));
-    expect(Math.abs(one.areaChange)).toBeLessThan(0.02);
+    expect(Math.abs(one.areaChange)).toBeLessThan(areaChange);
     if (one.kind !== "circle") expect(one.shortest).toBeGreaterThanOrEqual(tolerance * (1 - 1e-9));
     if (one.kind === "courtyard") expect(one.holes).toBe(1);
   }
@@ -80,7 +80,8 @@ describe.runIf(withPeers && withReference)("the reference footprints", () => {
 
   test("a grid for walls keeps every rule", () => {
     const { judged } = run(known, { tolerance: 1, precision: 0.25, densification: 0.5 });
-    expectRegular(judged, 1);
+    // the grid moves each wall by up to 0.125 m, which is 5 % of the narrowest wings
+    expectRegular(judged, 1, 0.05);
     expect(meanIou(judged, "rect", "L", "T", "U")).toBeGreaterThanOrEqual(0.93);
   });
 });
