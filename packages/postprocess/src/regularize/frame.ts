@@ -4,10 +4,10 @@ import { type Crs, type Length, createTransformer, localMetricCrs, metresPerUnit
 
 /** A plane and the way there and back. */
 export interface Frame {
-  toPlane(x: number, y: number): readonly [number, number];
-  fromPlane(x: number, y: number): readonly [number, number];
+  readonly toPlane: (x: number, y: number) => readonly [number, number];
+  readonly fromPlane: (x: number, y: number) => readonly [number, number];
   /** A length in units of the plane. */
-  size(length: Length): number;
+  readonly size: (length: Length) => number;
 }
 
 /** Degrees between the middles of planes: on an eleventh of a degree the scale changes by less than 1e-6. */
