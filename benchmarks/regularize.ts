@@ -28,8 +28,8 @@ async function regularizeRows({ quick, scratch, python, log }: BenchmarkContext)
   const made = await ourProgram("make", String(count), String(SEED), file);
   if (made.code !== 0) throw new Error(made.stderr.slice(-2000));
   log(`${count} footprints`);
-  const peer = python === null ? null : async (): Promise<Run> => lastJson(await measureProcess(python, [PEER, file])) as Run;
-  const results = await alternate(runs, async () => lastJson(await ourProgram("run", file)) as Run, peer);
+  const peer = python === null ? null : async (): Promise<Run> => lastJson(await measureProcess(python, [PEER, file])) as unknown as Run;
+  const results = await alternate(runs, async () => lastJson(await ourProgram("run", file)) as unknown as Run, peer);
   const own = results.ours[0]!;
   return [
     makeRow({

@@ -66,6 +66,28 @@ test("regularizes a file, counts what it copied, and agrees with the method on a
   expect((written.features[0]!.geometry as { coordinates: number[][][] }).coordinates[0]).toHaveLength(5);
 });
 
+test("walls follow lines of a file, or an angle", async () => {
+  const roads = join(folder, "roads.geojson");
+  // a road two degrees off the building: 0.0003 degrees are 33.4 m to the east and, at the equator, 33.2 m to the north
+  const geometry = { type: "LineString", coordinates: [0, 0.0003].map((east) => [15 + east, -0.00005 + east * Math.tan(Math.PI / 90)]) };
+  writeFileSync(roads, JSON.stringify({ type: "Feature", geometry, properties: {} }));
+  for (const alignment of [roads, "2"]) {
+    const target = join(folder, "aligned.gpkg");
+    expect((await run("--in", path, "--out", target, "--tolerance", "1", "--alignment", alignment)).status).toBe(0);
+    const { features } = (await FeatureLayer.open(target)).reproject(32633);
+    const [[ax, ay], [bx, by]] = (features[0]!.geometry as { coordinates: [number, number][][] }).coordinates[0]!.slice(0, 2) as [
+      [number, number],
+      [number, number],
+    ];
+    const degrees = ((Math.atan2(by - ay, bx - ax) * 180) / Math.PI + 360) % 90;
+    // degrees of longitude and latitude differ in length by 0.7 % at the equator
+    expect(Math.abs(degrees - 2)).toBeLessThan(0.05);
+  }
+  const { status, err } = await run("--in", path, "--out", join(folder, "a.gpkg"), "--tolerance", "1", "--alignment", path);
+  expect(status).toBe(1);
+  expect(err).toContain("INVALID_ARGUMENT: --alignment");
+});
+
 test("wrong usage ends with 2, bad lengths with 1 and a hint of flags", async () => {
   expect((await run("--in", path, "--out", join(folder, "a.gpkg"))).status).toBe(2);
   expect((await run("--in", path, "--out", join(folder, "a.gpkg"), "--tolerance", "1", "--method", "squares")).status).toBe(2);

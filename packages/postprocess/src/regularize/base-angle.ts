@@ -39,12 +39,13 @@ export function candidateAngles({ count, px, py, length }: Outline, chord: numbe
 }
 
 /**
- * The angle at which the squared distances of all runs from their lines are least, near `base`: every run is turned back by its
+ * The angle at which the squared distances of all runs with a direction from their lines are least: every run is turned back by its
  * direction, then one line's angle fits them all. `pull` sums up cos and sin of twice that angle, so that outlines can share it.
  */
 export function runScatter(outline: Outline, runs: readonly Run[], directions: number): readonly [cos: number, sin: number] {
   let [cos, sin] = [0, 0];
   for (const { from, to, direction } of runs) {
+    if (direction === -1) continue;
     const [xx, xy, yy] = scatter(runMoments(outline, from, to));
     const turn = (2 * (direction * 2 * Math.PI)) / directions;
     const [c, s] = [xx - yy, 2 * xy];
@@ -54,8 +55,9 @@ export function runScatter(outline: Outline, runs: readonly Run[], directions: n
   return [cos, sin];
 }
 
-/** The angle of summed {@link runScatter}s, the one of its half turns that is nearest to `base`. */
+/** The angle of summed {@link runScatter}s, the one of its half turns that is nearest to `base`; `base` where they say nothing. */
 export function scatterAngle([cos, sin]: readonly [number, number], base: number): number {
+  if (cos === 0 && sin === 0) return base;
   const angle = Math.atan2(sin, cos) / 2;
   return angle + Math.PI * Math.round((base - angle) / Math.PI);
 }

@@ -3,9 +3,10 @@
 import { validGeometry } from "@geolearn/core";
 
 import { ringsMeet, sharedArea } from "./adjoining.ts";
-import { scatterAngle } from "./base-angle.ts";
+import type { LineDirection } from "./alignment-lines.ts";
 import { circleRing, fitCircle, smoothCompactness } from "./circle.ts";
-import { type Alignment, type Footprint, alignments, planWalls, prepareFootprint } from "./footprint.ts";
+import { type Directed, type WallAngles, chooseLine, wallAngles } from "./directions.ts";
+import { type Footprint, alignments, planWalls, prepareFootprint } from "./footprint.ts";
 import { ringArea } from "./outline.ts";
 import { type Settings, wallRules } from "./settings.ts";
 import { joinSharedWalls } from "./shared-walls.ts";
@@ -14,36 +15,37 @@ import { type Wall, cornersOf, withoutShortWalls } from "./walls.ts";
 /** Rings of a polygon as x, y pairs, not closed, the shell first. */
 export type Rings = readonly Float64Array[];
 
-/** Directions of buildings that share walls differ by less than this: 10 degrees. */
-const SAME_DIRECTION = Math.PI / 18;
-const QUARTER = Math.PI / 2;
 /** How dear walls are made, one after the other, until a building is within the tolerance of its outline. */
 const THRIFT = [1, 0.5, 0.25, 0.1, 2];
 
+/** A polygon in plane coordinates near the origin, and the lines nearby that its walls are to follow one of. */
+export interface Outlined {
+  readonly rings: Rings;
+  readonly lines: readonly LineDirection[];
+}
+
 /** A building on its way. */
-interface Building {
-  readonly input: Rings;
+interface Building extends Directed {
   readonly footprint: Footprint | null;
-  /** Its own directions, the best first. */
-  readonly alignments: readonly Alignment[];
   /** Finished as circles. */
-  circles: Rings | null;
+  readonly circles: Rings | null;
 }
 
 /**
- * Regularizes polygons in plane coordinates near the origin; `neighbours` lists the pairs that may adjoin. Null for those without a
- * solution. Buildings that adjoin take common directions and share their walls.
+ * Regularizes polygons; `pairs` lists those that may adjoin. Null for those without a solution. Buildings that adjoin take common
+ * directions and share their walls.
  */
 export function regularizeBuildings(
-  polygons: readonly Rings[],
+  outlined: readonly Outlined[],
   pairs: readonly (readonly [number, number])[],
   settings: Settings,
 ): (Rings | null)[] {
-  const buildings = polygons.map((input) => makeBuilding(input, settings));
+  const polygons = outlined.map(({ rings }) => rings);
+  const buildings = outlined.map((one) => makeBuilding(one, settings));
   const meeting = pairs.filter(([a, b]) => polygonsMeet(polygons[a]!, polygons[b]!, settings.tolerance * 1e-6));
   const results = buildings.map((building) => building.circles);
-  const frames = commonAngles(buildings, meeting);
-  const plans = buildings.map((building, i) => (building.circles === null ? firstPlan(building, frames[i]!, settings) : null));
+  const angles = wallAngles(buildings, meeting);
+  const plans = buildings.map(({ footprint, circles }, i) => (circles === null ? planFootprint(footprint, angles[i]!, settings) : null));
   const joined = joinPlans(plans, meeting, settings);
   for (const [i, building] of buildings.entries()) {
     const plan = plans[i]!;
@@ -57,17 +59,14 @@ export function regularizeBuildings(
   return results;
 }
 
-function makeBuilding(input: Rings, settings: Settings): Building {
-  const footprint = prepareFootprint(input, settings);
-  if (footprint === null) return { input, footprint, alignments: [], circles: null };
-  if (settings.method === "circle") return { input, footprint, alignments: [], circles: circlesOf(footprint, settings) };
+function makeBuilding({ rings, lines }: Outlined, settings: Settings): Building {
+  const footprint = prepareFootprint(rings, settings);
+  const undirected = { footprint, alignments: [], line: null };
+  if (footprint === null) return { ...undirected, circles: null };
+  if (settings.method === "circle") return { ...undirected, circles: circlesOf(footprint, settings) };
   const own = alignments(footprint.outlines[0]!, settings);
-  return {
-    input,
-    footprint,
-    alignments: own,
-    circles: isRound(footprint, own[0]?.cost ?? Infinity, settings) ? circlesOf(footprint, settings) : null,
-  };
+  const circles = isRound(footprint, own[0]?.cost ?? Infinity, settings) ? circlesOf(footprint, settings) : null;
+  return circles === null ? { footprint, alignments: own, line: chooseLine(lines, own[0]), circles } : { ...undirected, circles };
 }
 
 /** Round and without a hole, and no division into walls is better than the circle at the price of four. */
@@ -85,9 +84,9 @@ function circlesOf({ outlines, bands }: Footprint, { tolerance, minRadius, maxRa
   const rings: Float64Array[] = [];
   for (const [k, outline] of outlines.entries()) {
     const circle = fitCircle(outline, tolerance / 4);
-    if (circle === null || circle.radius < Math.max(minRadius, tolerance) || circle.radius > maxRadius) return null;
-    const ring = circleRing(circle);
-    if (!bands[k]!.holds(ring)) return null;
+    if (circle === null || circle.radius < minRadius || circle.radius > maxRadius) return null;
+    const ring = circleRing(circle, tolerance);
+    if (ring === null || !bands[k]!.holds(ring)) return null;
     rings.push(ring);
   }
   return isValid(rings) ? rings : null;
@@ -97,51 +96,22 @@ function polygonsMeet(one: Rings, other: Rings, reach: number): boolean {
   return one.some((ring) => other.some((against) => ringsMeet(ring, against, reach)));
 }
 
-/** One angle for buildings that adjoin and run in nearly the same directions; null for those that stand alone. */
-function commonAngles(buildings: readonly Building[], meeting: readonly (readonly [number, number])[]): (number | null)[] {
-  const parent = buildings.map((_, i) => i);
-  const find = (i: number): number => {
-    while (parent[i] !== i) i = parent[i] = parent[parent[i]!]!;
-    return i;
-  };
-  const first = (i: number): Alignment | undefined => (buildings[i]!.circles === null ? buildings[i]!.alignments[0] : undefined);
-  for (const [a, b] of meeting) {
-    const [one, other] = [first(a), first(b)];
-    if (one === undefined || other === undefined || Math.abs(quarterDifference(one.angle, other.angle)) > SAME_DIRECTION) continue;
-    parent[find(a)] = find(b);
-  }
-  const pulls = new Map<number, [number, number]>();
-  for (const i of buildings.keys()) {
-    const [root, own] = [find(i), first(i)];
-    const reference = first(root);
-    if (own === undefined || reference === undefined) continue;
-    const turned = Math.round((own.angle - reference.angle) / QUARTER) % 2 === 0 ? 1 : -1;
-    const [cos, sin] = pulls.get(root) ?? [0, 0];
-    pulls.set(root, [cos + turned * own.pull[0], sin + turned * own.pull[1]]);
-  }
-  const members = new Map<number, number>();
-  for (const i of buildings.keys()) members.set(find(i), (members.get(find(i)) ?? 0) + 1);
-  return buildings.map((_, i) => {
-    const pull = pulls.get(find(i));
-    if (members.get(find(i)) === 1 || pull === undefined) return null;
-    return scatterAngle(pull, first(find(i))!.angle);
-  });
-}
-
-function quarterDifference(a: number, b: number): number {
-  return a - b - QUARTER * Math.round((a - b) / QUARTER);
-}
-
 interface WallPlan {
   readonly angle: number;
   readonly walls: readonly Wall[][];
 }
 
-/** The first division of a building that stays within the tolerance: at the common angle, else at its own. */
-function firstPlan({ footprint, alignments: own }: Building, common: number | null, settings: Settings): WallPlan | null {
+/** Walls along a line where there are no more of them that way, else at the building's own angles. */
+function planFootprint(footprint: Footprint | null, { line, own }: WallAngles, settings: Settings): WallPlan | null {
   if (footprint === null) return null;
-  const angles = own.map(({ angle }) => angle);
-  for (const angle of common === null ? angles : [common, ...angles]) {
+  const plan = firstPlan(footprint, own, settings);
+  const along = line === null ? null : firstPlan(footprint, [line], settings);
+  return along !== null && (plan === null || along.walls.flat().length <= plan.walls.flat().length) ? along : plan;
+}
+
+/** The first division of a building that stays within the tolerance, at one angle after the other. */
+function firstPlan(footprint: Footprint, angles: readonly number[], settings: Settings): WallPlan | null {
+  for (const angle of angles) {
     for (const thrift of THRIFT) {
       const walls: Wall[][] = [];
       for (const outline of footprint.outlines) {
@@ -150,8 +120,7 @@ function firstPlan({ footprint, alignments: own }: Building, common: number | nu
         walls.push(ring);
       }
       if (walls.length < footprint.outlines.length) continue;
-      const plan = { angle, walls };
-      if (verified(footprint, walls, angle, settings) !== null) return plan;
+      if (verified(footprint, walls, angle, settings) !== null) return { angle, walls };
     }
   }
   return null;
@@ -161,10 +130,10 @@ function firstPlan({ footprint, alignments: own }: Building, common: number | nu
 function joinPlans(
   plans: readonly (WallPlan | null)[],
   meeting: readonly (readonly [number, number])[],
-  { tolerance }: Settings,
+  { method, tolerance }: Settings,
 ): (Wall[][] | undefined)[] {
   const joined = new Array<Wall[][] | undefined>(plans.length);
-  const pairs = meeting.filter(([a, b]) => plans[a] && plans[b] && plans[a].angle === plans[b].angle);
+  const pairs = meeting.filter(([a, b]) => plans[a] && plans[b] && (method === "anyAngles" || plans[a].angle === plans[b].angle));
   for (const i of pairs.flat()) joined[i] ??= plans[i]!.walls.map((ring) => ring.map((wall) => ({ ...wall })));
   joinSharedWalls(joined, pairs, tolerance);
   return joined;

@@ -115,17 +115,33 @@ function samplesOf({ ring }: Outline, spacing: number): { x: number[]; y: number
   return samples;
 }
 
-/** Corners of a circle's ring. */
-const CORNERS = 64;
+/** Most corners of a circle's ring. */
+const MOST_CORNERS = 64;
 
-/** The circle as a ring of x, y pairs, counter-clockwise: a regular polygon with 64 corners and the circle's area. */
-export function circleRing({ x, y, radius }: Circle): Float64Array {
-  const reach = radius * Math.sqrt((2 * Math.PI) / (CORNERS * Math.sin((2 * Math.PI) / CORNERS)));
-  const ring = new Float64Array(2 * CORNERS);
-  for (let k = 0; k < CORNERS; k++) {
-    const angle = (2 * Math.PI * k) / CORNERS;
+/**
+ * The circle as a ring of x, y pairs, counter-clockwise: the regular polygon of the circle's area with the most corners, up to 64, that
+ * has no side shorter than `shortest`. Null for circles of a smaller radius than that.
+ */
+export function circleRing({ x, y, radius }: Circle, shortest: number): Float64Array | null {
+  let corners = MOST_CORNERS;
+  // six sides of a radius of at least `shortest` are long enough
+  while (corners > 6 && sideOf(radius, corners) < shortest) corners--;
+  if (radius < shortest) return null;
+  const reach = cornerRadius(radius, corners);
+  const ring = new Float64Array(2 * corners);
+  for (let k = 0; k < corners; k++) {
+    const angle = (2 * Math.PI * k) / corners;
     ring[2 * k] = x + reach * Math.cos(angle);
     ring[2 * k + 1] = y + reach * Math.sin(angle);
   }
   return ring;
+}
+
+/** Distance of the corners from the middle of a regular polygon that has the area of a circle. */
+function cornerRadius(radius: number, corners: number): number {
+  return radius * Math.sqrt((2 * Math.PI) / (corners * Math.sin((2 * Math.PI) / corners)));
+}
+
+function sideOf(radius: number, corners: number): number {
+  return 2 * cornerRadius(radius, corners) * Math.sin(Math.PI / corners);
 }

@@ -2,10 +2,10 @@
 
 import { type Feature, GeoLearnError } from "@geolearn/core";
 import { ringBox } from "./adjoining.ts";
+import type { LineDirection } from "./alignment-lines.ts";
 import { type Rings, regularizeBuildings } from "./buildings.ts";
 import type { Frame, Frames } from "./frame.ts";
 import { type RegularizePlan, settingsIn } from "./options.ts";
-import type { Settings } from "./settings.ts";
 
 type Geometry = NonNullable<Feature["geometry"]>;
 type Position = number[];
@@ -38,11 +38,10 @@ function solve(features: readonly Feature[], frames: Frames, plan: RegularizePla
     const place = firstPosition(features);
     if (place === null) return none;
     const frame = frames.at(place[0]!, place[1]!);
-    const settings = settingsIn(frame, plan);
-    const parts = features.flatMap((feature, i) => partsOf(feature, i, frame, settings));
+    const parts = features.flatMap((feature, i) => partsOf(feature, i, frame, frame.size(plan.tolerance)));
     const pairs = meetingBoxes(parts);
     const results = new Array<Rings | null>(parts.length).fill(null);
-    for (const group of groupsOf(parts.length, pairs)) solveGroup(group, parts, pairs, settings, results);
+    for (const group of groupsOf(parts.length, pairs)) solveGroup(group, parts, pairs, frame, plan, results);
     return geometriesOf(features, parts, results, frame);
   } catch (error) {
     // a place outside of the system has no metres
@@ -71,7 +70,7 @@ function polygonsOf(geometry: Geometry | null): readonly (readonly (readonly Pos
   return geometry?.type === "MultiPolygon" ? geometry.coordinates : [];
 }
 
-function partsOf({ geometry }: Feature, feature: number, frame: Frame, { tolerance }: Settings): Part[] {
+function partsOf({ geometry }: Feature, feature: number, frame: Frame, tolerance: number): Part[] {
   return polygonsOf(geometry).map((polygon) => {
     const rings = polygon.map((line) => {
       const ring = new Float64Array(2 * line.length);
@@ -122,17 +121,29 @@ function solveGroup(
   group: readonly number[],
   parts: readonly Part[],
   pairs: readonly (readonly [number, number])[],
-  settings: Settings,
+  frame: Frame,
+  plan: RegularizePlan,
   results: (Rings | null)[],
 ): void {
+  const settings = settingsIn(frame, plan);
   const usable = group.filter((i) => parts[i]!.rings.length > 0);
   if (usable.length === 0) return;
   const position = new Map(usable.map((i, k) => [i, k]));
   const [x0, y0] = [Math.min(...usable.map((i) => parts[i]!.box[0])), Math.min(...usable.map((i) => parts[i]!.box[1]))];
-  const polygons = usable.map((i) => parts[i]!.rings.map((ring) => moved(ring, -x0, -y0)));
+  const outlined = usable.map((i) => ({
+    rings: parts[i]!.rings.map((ring) => moved(ring, -x0, -y0)),
+    lines: linesNear(parts[i]!.rings[0]!, frame, plan),
+  }));
   const own = pairs.filter(([a]) => position.has(a)).map(([a, b]) => [position.get(a)!, position.get(b)!] as const);
-  const solved = regularizeBuildings(polygons, own, settings);
+  const solved = regularizeBuildings(outlined, own, settings);
   for (const [k, rings] of solved.entries()) results[usable[k]!] = rings === null ? null : rings.map((ring) => moved(ring, x0, y0));
+}
+
+/** Distances of an outline are known to the tolerance: a line farther by less is as near. */
+function linesNear(shell: Float64Array, frame: Frame, { alignment, alignmentTolerance, tolerance }: RegularizePlan): LineDirection[] {
+  if (alignment === null) return [];
+  if (typeof alignment === "number") return [{ angle: alignment, distance: 0 }];
+  return alignment.near(shell, frame, alignmentTolerance === null ? Infinity : frame.size(alignmentTolerance), frame.size(tolerance));
 }
 
 function moved(ring: Float64Array, x: number, y: number): Float64Array {

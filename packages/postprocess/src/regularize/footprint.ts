@@ -39,7 +39,7 @@ export interface Alignment {
 
 /** Angles that the walls of an outline may follow, the best first; none when it cannot be divided at all. */
 export function alignments(outline: Outline, settings: Settings): Alignment[] {
-  if (settings.method === "anyAngles" || settings.method === "circle") return [{ angle: 0, pull: [1, 0], cost: 0 }];
+  if (wallRules(settings, 0).directions === 0) return [{ angle: 0, pull: [1, 0], cost: 0 }];
   const chord = Math.min(4 * settings.tolerance, outline.perimeter / 8);
   const found: Alignment[] = [];
   for (const candidate of candidateAngles(outline, chord, 3)) {

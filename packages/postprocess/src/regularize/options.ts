@@ -1,7 +1,8 @@
 /** What users may ask of regularizing, checked. */
 
-import { GeoLearnError, type Length, type WorkOptions, parseLength } from "@geolearn/core";
+import { type Crs, type Features, GeoLearnError, type Length, type WorkOptions, parseLength } from "@geolearn/core";
 
+import { AlignmentLines, inQuarter } from "./alignment-lines.ts";
 import type { Frame } from "./frame.ts";
 import type { RegularizeMethod, Settings } from "./settings.ts";
 
@@ -9,7 +10,7 @@ import type { RegularizeMethod, Settings } from "./settings.ts";
 export interface RegularizeOptions extends WorkOptions {
   /**
    * `"rightAngles"`: all walls at right angles. `"rightAnglesAndDiagonals"`: also at 45 degrees to them. `"anyAngles"`: straight walls
-   * in any direction. `"circle"`: circles, for silos and tanks. @defaultValue "rightAngles"
+   * in any direction, at right angles where that fits about as well. `"circle"`: circles, for silos and tanks. @defaultValue "rightAngles"
    */
   readonly method?: RegularizeMethod;
   /** Farthest that the result may lie from the outline it came from; no wall is shorter than this. */
@@ -18,12 +19,22 @@ export interface RegularizeOptions extends WorkOptions {
   readonly densification?: number | string;
   /** Walls lie on a grid of this spacing in the building's own directions, at most a quarter of the tolerance; 0 for none. @defaultValue 0 */
   readonly precision?: number | string;
-  /** How much dearer a diagonal wall is than another: with 0 it costs the same, with 1.5 as much as 2.5 others. @defaultValue 1.5 */
+  /**
+   * How much dearer a diagonal wall (with `anyAngles` one that runs neither along nor across the building) is than another: with 0 it costs
+   * the same, with 1.5 as much as 2.5 others. With `anyAngles` and 0 there are no such directions at all. @defaultValue 1.5
+   */
   readonly diagonalPenalty?: number;
   /** Least radius of a circle. @defaultValue 0.1 */
   readonly minRadius?: number | string;
   /** Greatest radius of a circle. @defaultValue 1,000,000 */
   readonly maxRadius?: number | string;
+  /**
+   * What walls run along or across: the nearest of these lines, such as roads, or an angle in degrees, counter-clockwise from east (from
+   * the x axis of the reference system). Footprints that would need more walls that way, or would leave the tolerance, keep their own directions. Not for circles, nor for `anyAngles` without a diagonal penalty. @defaultValue none: each building has its own directions
+   */
+  readonly alignment?: Features | number;
+  /** Greatest distance of a line that is followed; footprints without one keep their own directions. @defaultValue any distance */
+  readonly alignmentTolerance?: number | string;
   /**
    * Outlines that are at least so compact (4 π area / perimeter², once bumps are smoothed; 1 is a circle, 0.79 a square) become circles
    * first with the two right-angle methods, where no walls fit them better. Above 1 none does. @defaultValue 0.92
@@ -40,13 +51,17 @@ export interface RegularizePlan {
   readonly diagonalPenalty: number;
   readonly minRadius: Length;
   readonly maxRadius: Length;
+  /** Lines, an angle in radians, or null. */
+  readonly alignment: AlignmentLines | number | null;
+  /** Null for any distance. */
+  readonly alignmentTolerance: Length | null;
   readonly circleCompactness: number;
 }
 
 const METHODS: readonly string[] = ["rightAngles", "rightAnglesAndDiagonals", "anyAngles", "circle"] satisfies RegularizeMethod[];
 
-/** @throws INVALID_ARGUMENT */
-export function makeRegularizePlan(options: RegularizeOptions): RegularizePlan {
+/** @param crs - of the footprints @throws INVALID_ARGUMENT; CRS_MISSING when footprints and lines cannot be brought together */
+export function makeRegularizePlan(options: RegularizeOptions, crs: Crs | null): RegularizePlan {
   const { method = "rightAngles", diagonalPenalty = 1.5, circleCompactness = 0.92 } = options;
   if (!METHODS.includes(method))
     throw wrong(`\`method\` is "${String(method)}"; no such method is known.`, `Use one of ${METHODS.join(", ")}.`);
@@ -82,7 +97,20 @@ export function makeRegularizePlan(options: RegularizeOptions): RegularizePlan {
       `\`minRadius\` ${String(options.minRadius ?? 0.1)} is above \`maxRadius\` ${String(options.maxRadius)}.`,
       "Give the smaller one first.",
     );
-  return { method, tolerance, densification, precision, diagonalPenalty, minRadius, maxRadius, circleCompactness };
+  const alignmentTolerance = options.alignmentTolerance === undefined ? null : lengthOf("alignmentTolerance", options.alignmentTolerance);
+  const alignment = alignmentOf(options, crs);
+  return {
+    method,
+    tolerance,
+    densification,
+    precision,
+    diagonalPenalty,
+    minRadius,
+    maxRadius,
+    alignment,
+    alignmentTolerance,
+    circleCompactness,
+  };
 }
 
 /** The plan in the units of a plane. */
@@ -98,6 +126,18 @@ export function settingsIn({ size }: Frame, plan: RegularizePlan): Settings {
     maxRadius: size(plan.maxRadius),
     circleCompactness: plan.circleCompactness,
   };
+}
+
+function alignmentOf({ alignment, method, diagonalPenalty }: RegularizeOptions, crs: Crs | null): AlignmentLines | number | null {
+  if (alignment === undefined) return null;
+  if (method === "circle" || (method === "anyAngles" && diagonalPenalty === 0))
+    throw wrong(
+      `\`alignment\` has no meaning for the method "${method}"${method === "circle" ? "" : " without a diagonal penalty"}.`,
+      "Use it with rightAngles or rightAnglesAndDiagonals.",
+    );
+  if (typeof alignment !== "number") return new AlignmentLines(alignment, crs);
+  if (!Number.isFinite(alignment)) throw wrong(`\`alignment\` is ${alignment}; expected degrees or lines.`, "Give an angle such as 30.");
+  return inQuarter((alignment * Math.PI) / 180);
 }
 
 function lengthOf(name: string, input: number | string | Length): Length {

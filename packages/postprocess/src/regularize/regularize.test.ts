@@ -36,7 +36,7 @@ function expectRegular(judged: readonly Judged[], tolerance: number, areaChange 
   for (const one of solved) {
     expect(one.distance).toBeLessThanOrEqual(tolerance * (1 + 1e-9));
     expect(Math.abs(one.areaChange)).toBeLessThan(areaChange);
-    if (one.kind !== "circle") expect(one.shortest).toBeGreaterThanOrEqual(tolerance * (1 - 1e-9));
+    expect(one.shortest).toBeGreaterThanOrEqual(tolerance * (1 - 1e-9));
     if (one.kind === "courtyard") expect(one.holes).toBe(1);
   }
   const sum = (field: "vertices" | "truthVertices"): number =>
@@ -199,6 +199,194 @@ describe("shared walls", () => {
     const edge = Math.max(...corners(whole[0]!).map(([x]) => x!));
     expect(Math.min(...corners(whole.at(-1)!).map(([x]) => x!))).toBeCloseTo(edge, 9);
     expect(edge).toBeCloseTo(9.9, 6);
+  });
+});
+
+/** A line feature. */
+function line(...coordinates: number[][]): Feature {
+  return { geometry: { type: "LineString", coordinates }, properties: {} };
+}
+
+/** A box with a ragged outline, turned by degrees. */
+function ragged(x: number, y: number, degrees: number): Feature {
+  const ring = turned(box(x, y, 14, 9), (degrees * Math.PI) / 180);
+  const between = ring.slice(0, -1).flatMap(([ax, ay], i) => {
+    const [bx, by] = ring[i + 1]! as [number, number];
+    return [0, 1, 2, 3, 4, 5].map((part) => [
+      ax! + (part / 6) * (bx - ax!) + 0.1 * (part % 2),
+      ay! + (part / 6) * (by - ay!) - 0.1 * (part % 2),
+    ]);
+  });
+  return feature([...between, between[0]!]);
+}
+
+/** Degrees, from 0 to 90, that a result's first wall runs at; all its walls are checked to be at right angles to it or along it. */
+function wallDegrees(one: Feature): number {
+  expect(one.properties["STATUS"]).toBe(0);
+  const points = corners(one);
+  const angles = points.map(([x, y], i) => {
+    const [nx, ny] = points[(i + 1) % points.length]! as [number, number];
+    return ((Math.atan2(ny - y!, nx - x!) * 180) / Math.PI + 360) % 90;
+  });
+  // rounding of corners around 1000: 1e-13 / 1 m
+  for (const angle of angles) expect(Math.abs(Math.sin(((angle - angles[0]!) * Math.PI) / 90))).toBeLessThan(1e-10);
+  return angles[0]!;
+}
+
+describe("alignment", () => {
+  const near = line([-50, -10], [80, -10 + 130 * Math.tan((5 * Math.PI) / 180)]);
+  const far = line([-50, 60], [80, 60]);
+  const roads = layer([far, near]);
+
+  test("walls follow the nearest line, along it or across", () => {
+    const own = regularizeFeatures(layer([ragged(0, 0, 8)]), { tolerance: 1 }).features[0]!;
+    expect(wallDegrees(own)).toBeGreaterThan(7);
+    for (const degrees of [1, 5, 8, 95]) {
+      const { features } = regularizeFeatures(layer([ragged(0, 0, degrees)]), { tolerance: 1, alignment: roads });
+      expect(wallDegrees(features[0]!)).toBeCloseTo(5, 9);
+    }
+    const between = regularizeFeatures(layer([ragged(0, 44, 2)]), { tolerance: 1, alignment: roads });
+    expect(Math.sin((wallDegrees(between.features[0]!) * Math.PI) / 90)).toBeCloseTo(0, 9);
+  });
+
+  test("with every method that has directions; not where that takes more walls", () => {
+    for (const method of ["rightAngles", "rightAnglesAndDiagonals", "anyAngles"] as const) {
+      const { features } = regularizeFeatures(layer([ragged(0, 0, 3)]), { method, tolerance: 1, alignment: roads });
+      expect(wallDegrees(features[0]!)).toBeCloseTo(5, 9);
+      expect(corners(features[0]!)).toHaveLength(4);
+    }
+    const across = regularizeFeatures(layer([ragged(0, 0, 25)]), { tolerance: 1, alignment: roads }).features[0]!;
+    expect(Math.abs(wallDegrees(across) - 25)).toBeLessThan(1);
+    expect(corners(across)).toHaveLength(4);
+  });
+
+  test("lines beyond the alignment tolerance are not followed", () => {
+    const degrees = (alignmentTolerance: number | string): number =>
+      wallDegrees(regularizeFeatures(layer([ragged(0, 0, 8)]), { tolerance: 1, alignment: roads, alignmentTolerance }).features[0]!);
+    // the near line passes (0, 0) at 5.6 m, 5.6 cos(5 degrees) across
+    expect(degrees(5.7)).toBeCloseTo(5, 9);
+    expect(degrees(5.5)).toBeGreaterThan(7);
+  });
+
+  test("at a corner of a line the part counts that turns the building least", () => {
+    const bent = layer([line([-40, -35], [-5, -3], [60, -3])]);
+    const { features } = regularizeFeatures(layer([ragged(0, 0, 2)]), { tolerance: 1, alignment: bent });
+    expect(Math.sin((wallDegrees(features[0]!) * Math.PI) / 90)).toBeCloseTo(0, 9);
+  });
+
+  test("an angle", () => {
+    for (const [alignment, expected] of [
+      [7, 7],
+      [-83, 7],
+      [187, 7],
+    ] as const) {
+      const { features } = regularizeFeatures(layer([ragged(0, 0, 5)]), { tolerance: 1, alignment });
+      expect(wallDegrees(features[0]!)).toBeCloseTo(expected, 9);
+    }
+  });
+
+  test("neighbours follow one line and share their wall", () => {
+    const bent = layer([line([-40, -6], [10, -6], [60, -6 + 50 * Math.tan((4 * Math.PI) / 180)])]);
+    const { features } = regularizeFeatures(layer([feature(box(0, 0, 10, 8)), feature(box(10, 0, 12, 8))]), {
+      tolerance: 1,
+      alignment: bent,
+    });
+    expect(features.map(wallDegrees)).toEqual([0, 0]);
+    const [left, right] = features.map(corners) as [number[][], number[][]];
+    expect(Math.max(...left.map(([x]) => x!))).toBeCloseTo(Math.min(...right.map(([x]) => x!)), 9);
+  });
+
+  test("lines in another system, footprints in degrees", () => {
+    const utm = layer([ragged(500_000, 5_200_000, 8)], 32633);
+    const road = layer([line([499_950, 5_199_990], [500_080, 5_199_990 + 130 * Math.tan((5 * Math.PI) / 180)])], 32633);
+    const there = reprojectFeatures(road, parseCrs(4326));
+    expect(wallDegrees(regularizeFeatures(utm, { tolerance: 1, alignment: road }).features[0]!)).toBeCloseTo(5, 6);
+    // the ends of the line went to degrees and back: 1e-9 m on 130 m
+    expect(wallDegrees(regularizeFeatures(utm, { tolerance: 1, alignment: there }).features[0]!)).toBeCloseTo(5, 6);
+    const degrees = reprojectFeatures(utm, parseCrs(4326));
+    const back = reprojectFeatures(regularizeFeatures(degrees, { tolerance: 1, alignment: road }), parseCrs(32633)).features[0]!;
+    const [[ax, ay], [bx, by]] = corners(back) as [[number, number], [number, number]];
+    // straight in the plane of the work is straight in UTM to 1e-6 over 130 m
+    expect((((Math.atan2(by - ay, bx - ax) * 180) / Math.PI + 360) % 90) - 5).toBeCloseTo(0, 3);
+  });
+
+  test("what cannot be followed is refused", () => {
+    const features = layer([ragged(0, 0, 0)]);
+    const placed = layer([ragged(0, 0, 0)], 32633);
+    const refused = (code: string, input: Features, options: Partial<RegularizeOptions>): void =>
+      expect(() => regularizeFeatures(input, { tolerance: 1, ...options })).toThrow(
+        expect.objectContaining({ code, hint: expect.any(String) as string }),
+      );
+    refused("INVALID_ARGUMENT", features, { alignment: layer([]) });
+    refused("INVALID_ARGUMENT", features, { alignment: layer([line([1, 1], [1, 1]), feature(box(0, 0, 1, 1))]) });
+    refused("INVALID_ARGUMENT", features, { alignment: Number.NaN });
+    refused("INVALID_ARGUMENT", features, { alignment: roads, method: "circle" });
+    refused("INVALID_ARGUMENT", features, { alignment: roads, method: "anyAngles", diagonalPenalty: 0 });
+    refused("INVALID_ARGUMENT", features, { alignment: roads, alignmentTolerance: -1 });
+    refused("CRS_MISSING", placed, { alignment: roads });
+    refused("CRS_MISSING", features, { alignment: layer([near], 32633) });
+  });
+
+  test("a line on the other side of the Earth is the nearest all the same", () => {
+    const degrees = layer([feature(box(15, 50, 0.0002, 0.0001))], 4326);
+    const { features } = regularizeFeatures(degrees, { tolerance: 1, alignment: layer([line([-165, -50], [-164, -50])], 4326) });
+    expect(features[0]!.properties["STATUS"]).toBe(0);
+  });
+});
+
+describe("any angles", () => {
+  /** A box with a wing at 30 degrees, its outline ragged. */
+  const house = feature([
+    [0, 0],
+    [20, 0.1],
+    [20.1, 8],
+    [14, 8 + 6.1 * Math.tan(Math.PI / 6)],
+    [0, 8 + 20.1 * Math.tan(Math.PI / 6)],
+    [0.1, 9],
+    [0, 0],
+  ]);
+
+  test("right angles where they fit, other walls where they must", () => {
+    const points = corners(regularizeFeatures(layer([house]), { method: "anyAngles", tolerance: 1 }).features[0]!);
+    expect(points).toHaveLength(4);
+    const turns = points.map(([x, y], i) => {
+      const [[px, py], [nx, ny]] = [points.at(i - 1)!, points[(i + 1) % 4]!] as [[number, number], [number, number]];
+      return ((Math.atan2(ny - y!, nx - x!) - Math.atan2(y! - py, x! - px)) * 180) / Math.PI;
+    });
+    expect(turns.filter((turn) => Math.abs(Math.cos((turn * Math.PI) / 180)) < 1e-9)).toHaveLength(2);
+  });
+
+  test("without a diagonal penalty no direction is preferred", () => {
+    const points = corners(regularizeFeatures(layer([house]), { method: "anyAngles", tolerance: 1, diagonalPenalty: 0 }).features[0]!);
+    expect(points).toHaveLength(4);
+    const [[ax, ay], [bx, by], [cx, cy]] = points as [[number, number], [number, number], [number, number]];
+    expect(Math.abs((bx - ax) * (cx - bx) + (by - ay) * (cy - by))).toBeGreaterThan(1e-6);
+  });
+});
+
+describe("circles", () => {
+  test.each([1.2, 2, 3, 5, 8, 12])("of a radius of %f m have the most sides that are long enough, and the area", (radius) => {
+    const round = feature(
+      Array.from({ length: 129 }, (_, k) => [
+        radius * Math.cos((2 * Math.PI * (k % 128)) / 128),
+        radius * Math.sin((2 * Math.PI * (k % 128)) / 128),
+      ]),
+    );
+    const result = regularizeFeatures(layer([round]), { method: "circle", tolerance: 1 }).features[0]!;
+    expect(result.properties["STATUS"]).toBe(0);
+    const points = corners(result);
+    const sides = points.map(([x, y], i) =>
+      Math.hypot(points[(i + 1) % points.length]![0]! - x!, points[(i + 1) % points.length]![1]! - y!),
+    );
+    expect(Math.min(...sides)).toBeGreaterThanOrEqual(1);
+    // one side more would be too short, or there are 64
+    expect(points.length === 64 || (Math.min(...sides) * points.length) / (points.length + 1) < 1.01).toBe(true);
+    const area = points.reduce((sum, [x, y], i) => {
+      const [nx, ny] = points[(i + 1) % points.length]! as [number, number];
+      return sum + (x! * ny - nx * y!) / 2;
+    }, 0);
+    // the circle through 128 corners is fitted by its radius, not by its area
+    expect(area / (Math.PI * radius ** 2)).toBeCloseTo(1, 2);
   });
 });
 

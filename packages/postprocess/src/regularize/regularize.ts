@@ -31,7 +31,7 @@ const BREATH = 64;
  */
 export async function* regularize(features: Features | FeatureStream, options: RegularizeOptions): AsyncGenerator<Feature> {
   const { signal, onProgress, onWarning } = options;
-  const plan = makeRegularizePlan(options);
+  const plan = makeRegularizePlan(options, features.crs);
   const boxes: (Bounds | null)[] = [];
   for await (const { geometry } of each(features)) {
     signal?.throwIfAborted();
@@ -93,7 +93,7 @@ export async function* regularize(features: Features | FeatureStream, options: R
  */
 export function regularizeFeatures(features: Features, options: RegularizeOptions): Features {
   const { signal, onProgress } = options;
-  const plan = makeRegularizePlan(options);
+  const plan = makeRegularizePlan(options, features.crs);
   const clusters = new Clusters(features.features.map(({ geometry }) => geometryBounds(geometry)));
   const frames = new Frames(features.crs);
   const total = features.features.length;

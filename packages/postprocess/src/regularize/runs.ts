@@ -4,27 +4,29 @@
  *     sum over runs of  ∫ d² ds  +  price
  *
  * where d is the distance from the run's best line, found by dynamic programming over the ends of pieces (the compression of
- * polylines of Gribov and Bodansky 2004 and Gribov 2015, with squared deviations along the whole outline). Walls either run in
- * given directions, or in any.
+ * polylines of Gribov and Bodansky 2004 and Gribov 2015, with squared deviations along the whole outline). Walls run in given
+ * directions, in any, or in any at a higher price.
  */
 
 import type { Outline } from "./outline.ts";
 
 /** Directions walls may have, and what a wall costs. */
 export interface WallRules {
-  /** Directions around the circle: 4 for right angles, 8 with diagonals, 0 for any. */
+  /** Directions around the circle: 4 for right angles, 8 with diagonals, 0 when there are none. */
   readonly directions: 0 | 4 | 8;
-  /** Angle of the first direction, in radians; of no meaning for any. */
+  /** Angle of the first direction, in radians. */
   readonly base: number;
   /** Cost of a wall. */
   readonly price: number;
   /** Cost of a diagonal wall. */
   readonly diagonalPrice: number;
+  /** Cost of a wall in a direction of its own; infinite when there is to be none. */
+  readonly freePrice: number;
   /** Least distance between the ends of a run. */
   readonly shortest: number;
 }
 
-/** Pieces `from` up to but not including `to` (counted beyond the ring's end in the second turn), and the wall's direction (-1 for any). */
+/** Pieces `from` up to but not including `to` (counted beyond the ring's end in the second turn), and the wall's direction (-1 for its own). */
 export interface Run {
   readonly from: number;
   readonly to: number;
@@ -39,7 +41,7 @@ export interface Division {
 
 /** Divides a closed outline; null when no division keeps the rules. The start given to the search does not matter much: the ring is cut at a corner found by a first search. */
 export function divideRing(outline: Outline, rules: WallRules): Division | null {
-  const first = search(outline, rules, farthestEnd(outline), -1);
+  const first = divisionFrom(outline, rules);
   if (first === null) return null;
   const middle = first.runs.reduce((best, run) =>
     nearMiddle(run, first.runs, outline) < nearMiddle(best, first.runs, outline) ? run : best,
@@ -70,31 +72,27 @@ function farthestEnd({ count, px, py, x, y, length }: Outline): number {
   return far;
 }
 
-/** Best division of the turn from `start`; its first run has the direction `wanted` (-1: any), its last one can turn into that. */
+/** Best division of the turn from `start`; its first run has the direction `wanted` (-1: whichever), its last one can turn into that. */
 function search(outline: Outline, rules: WallRules, start: number, wanted: number): Division | null {
-  return rules.directions === 0 ? searchFree(outline, rules, start) : searchDirected(outline, rules, start, wanted);
-}
-
-function searchDirected(outline: Outline, rules: WallRules, start: number, wanted: number): Division | null {
-  const { directions, base, price, diagonalPrice, shortest } = rules;
+  const { directions, base, price, diagonalPrice, freePrice, shortest } = rules;
   const { count, px, py, length } = outline;
   const half = directions / 2;
+  // walls with a direction of their own are one more state behind the directions
+  const states = directions + (freePrice < Infinity ? 1 : 0);
   const size = count + 1;
-  const cost = new Float64Array(size * directions).fill(Infinity);
-  const cameFrom = new Int32Array(size * directions).fill(-1);
+  const cost = new Float64Array(size * states).fill(Infinity);
+  const cameFrom = new Int32Array(size * states).fill(-1);
   // best cost before a run of a direction begins, and the direction before it
-  const ready = new Float64Array(size * directions).fill(Infinity);
-  const before = new Int8Array(size * directions).fill(-1);
-  for (let d = 0; d < directions; d++) if (wanted === -1 || d === wanted) ready[d] = 0;
-  const least = new Float64Array(size).fill(Infinity);
-  least[0] = 0;
+  const ready = new Float64Array(size * states).fill(Infinity);
+  const before = new Int8Array(size * states).fill(-1);
+  for (let d = 0; d < states; d++) if (wanted === -1 || d === wanted) ready[d] = 0;
   const axes = Array.from({ length: half }, (_, o) => axisSums(outline, base + (o * 2 * Math.PI) / directions));
   for (let j = 1; j <= count; j++) {
     const end = start + j;
     for (let o = 0; o < half; o++) {
       const { cos, sin, v, vv } = axes[o]!;
       const fixed = directions === 8 && o % 2 === 1 ? diagonalPrice : price;
-      const [forth, back] = [j * directions + o, j * directions + o + half];
+      const [forth, back] = [j * states + o, j * states + o + half];
       const along = cos * px[end]! + sin * py[end]!;
       let [bestForth, bestBack] = [Infinity, Infinity];
       for (let i = j - 1; i >= 0; i--) {
@@ -106,13 +104,13 @@ function searchDirected(outline: Outline, rules: WallRules, start: number, wante
         if (own >= bestForth && own >= bestBack) break;
         const step = along - cos * px[begin]! - sin * py[begin]!;
         if (step >= shortest) {
-          const total = ready[i * directions + o]! + own;
+          const total = ready[i * states + o]! + own;
           if (total < bestForth) {
             bestForth = total;
             cameFrom[forth] = i;
           }
         } else if (-step >= shortest) {
-          const total = ready[i * directions + o + half]! + own;
+          const total = ready[i * states + o + half]! + own;
           if (total < bestBack) {
             bestBack = total;
             cameFrom[back] = i;
@@ -123,32 +121,57 @@ function searchDirected(outline: Outline, rules: WallRules, start: number, wante
       cost[forth] = bestForth;
       cost[back] = bestBack;
     }
-    for (let d = 0; d < directions; d++) {
-      for (let e = 0; e < directions; e++) {
+    if (states > directions) endFree(j);
+    for (let d = 0; d < states; d++) {
+      for (let e = 0; e < states; e++) {
         if (!canTurn(e, d, directions)) continue;
-        const total = cost[j * directions + e]!;
-        if (total >= ready[j * directions + d]!) continue;
-        ready[j * directions + d] = total;
-        before[j * directions + d] = e;
+        const total = cost[j * states + e]!;
+        if (total >= ready[j * states + d]!) continue;
+        ready[j * states + d] = total;
+        before[j * states + d] = e;
       }
     }
   }
   return trace();
 
+  /** The best run that ends with piece j and has the direction of its own best line. */
+  function endFree(j: number): void {
+    const { x, y, xx, xy, yy } = outline;
+    const [end, state] = [start + j, j * states + directions];
+    let best = Infinity;
+    for (let i = j - 1; i >= 0; i--) {
+      const begin = start + i;
+      const long = length[end]! - length[begin]!;
+      const [sx, sy] = [x[end]! - x[begin]!, y[end]! - y[begin]!];
+      const a = xx[end]! - xx[begin]! - (sx * sx) / long;
+      const b = xy[end]! - xy[begin]! - (sx * sy) / long;
+      const c = yy[end]! - yy[begin]! - (sy * sy) / long;
+      const spread = (a + c) / 2 - Math.sqrt(((a - c) / 2) ** 2 + b * b);
+      const own = freePrice + (spread > 0 ? spread : 0);
+      if (own >= best || own > 4 * freePrice + spreadLimit(rules)) break;
+      if ((px[end]! - px[begin]!) ** 2 + (py[end]! - py[begin]!) ** 2 < shortest * shortest) continue;
+      const total = ready[i * states + directions]! + own;
+      if (total >= best) continue;
+      best = total;
+      cameFrom[state] = i;
+    }
+    cost[state] = best;
+  }
+
   function trace(): Division | null {
     let [last, total] = [-1, Infinity];
-    for (let d = 0; d < directions; d++) {
+    for (let d = 0; d < states; d++) {
       if (wanted !== -1 && !canTurn(d, wanted, directions)) continue;
-      if (cost[count * directions + d]! >= total) continue;
-      total = cost[count * directions + d]!;
+      if (cost[count * states + d]! >= total) continue;
+      total = cost[count * states + d]!;
       last = d;
     }
     if (last === -1) return null;
     const runs: Run[] = [];
     for (let j = count, d = last; j > 0;) {
-      const i = cameFrom[j * directions + d]!;
-      runs.push({ from: start + i, to: start + j, direction: d });
-      d = before[i * directions + d]!;
+      const i = cameFrom[j * states + d]!;
+      runs.push({ from: start + i, to: start + j, direction: d === directions ? -1 : d });
+      d = before[i * states + d]!;
       j = i;
     }
     return { cost: total, runs: runs.reverse() };
@@ -160,8 +183,9 @@ function spreadLimit({ price, diagonalPrice }: WallRules): number {
   return 8 * (price + diagonalPrice);
 }
 
-/** Whether a wall of direction `to` may follow one of direction `from`: neither straight on nor straight back. */
+/** Whether a wall of direction `to` may follow one of direction `from`: neither straight on nor straight back, unless one has its own. */
 function canTurn(from: number, to: number, directions: number): boolean {
+  if (from === directions || to === directions) return true;
   const turn = (to - from + directions) % directions;
   return directions === 4 ? turn === 1 || turn === 3 : turn !== 0 && turn !== 4;
 }
@@ -176,36 +200,4 @@ function axisSums({ count, x, y, xx, xy, yy }: Outline, angle: number): { cos: n
     vv[k] = sin * sin * xx[k]! - 2 * sin * cos * xy[k]! + cos * cos * yy[k]!;
   }
   return { cos, sin, v, vv };
-}
-
-function searchFree(outline: Outline, rules: WallRules, start: number): Division | null {
-  const { price, shortest } = rules;
-  const { count, px, py, length, x, y, xx, xy, yy } = outline;
-  const cost = new Float64Array(count + 1).fill(Infinity);
-  const cameFrom = new Int32Array(count + 1).fill(-1);
-  cost[0] = 0;
-  const square = shortest * shortest;
-  for (let j = 1; j <= count; j++) {
-    const end = start + j;
-    for (let i = j - 1; i >= 0; i--) {
-      const begin = start + i;
-      const long = length[end]! - length[begin]!;
-      const [sx, sy] = [x[end]! - x[begin]!, y[end]! - y[begin]!];
-      const a = xx[end]! - xx[begin]! - (sx * sx) / long;
-      const b = xy[end]! - xy[begin]! - (sx * sy) / long;
-      const c = yy[end]! - yy[begin]! - (sy * sy) / long;
-      const spread = (a + c) / 2 - Math.sqrt(((a - c) / 2) ** 2 + b * b);
-      const own = price + (spread > 0 ? spread : 0);
-      if (own >= cost[j]! || own > 4 * price + spreadLimit(rules)) break;
-      if ((px[end]! - px[begin]!) ** 2 + (py[end]! - py[begin]!) ** 2 < square) continue;
-      const total = cost[i]! + own;
-      if (total >= cost[j]!) continue;
-      cost[j] = total;
-      cameFrom[j] = i;
-    }
-  }
-  if (cost[count] === Infinity) return null;
-  const runs: Run[] = [];
-  for (let j = count; j > 0; j = cameFrom[j]!) runs.push({ from: start + cameFrom[j]!, to: start + j, direction: -1 });
-  return { cost: cost[count]!, runs: runs.reverse() };
 }

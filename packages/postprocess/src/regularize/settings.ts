@@ -25,11 +25,8 @@ const WALL_PRICE = 0.6;
 /** Rules for walls; `thrift` makes walls dearer (fewer of them) or cheaper. */
 export function wallRules({ method, tolerance, diagonalPenalty }: Settings, base: number, thrift = 1): WallRules {
   const price = WALL_PRICE * thrift * tolerance ** 3;
-  return {
-    directions: method === "rightAngles" ? 4 : method === "rightAnglesAndDiagonals" ? 8 : 0,
-    base,
-    price,
-    diagonalPrice: price * (1 + diagonalPenalty),
-    shortest: tolerance,
-  };
+  const diagonalPrice = price * (1 + diagonalPenalty);
+  const rules = { base, price, diagonalPrice, shortest: tolerance };
+  if (method === "anyAngles") return { ...rules, directions: diagonalPenalty === 0 ? 0 : 4, freePrice: diagonalPrice };
+  return { ...rules, directions: method === "rightAngles" ? 4 : 8, freePrice: Infinity };
 }

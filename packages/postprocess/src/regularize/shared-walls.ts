@@ -34,7 +34,7 @@ export function joinSharedWalls(
   for (const line of new Set(lineOf.values())) {
     const walls = [...line];
     const moments = walls.map((wall) => wall.moments).reduce(joinMoments);
-    const angle = walls[0]!.direction === -1 ? lineAngle(moments) : walls[0]!.angle;
+    const angle = walls.find(({ direction }) => direction !== -1)?.angle ?? lineAngle(moments);
     const offset = meanOffset(moments, angle);
     for (const wall of walls) Object.assign(wall, { moments, angle, offset, shared: true });
   }

@@ -8,7 +8,7 @@ import type { Run, WallRules } from "./runs.ts";
 export interface Wall {
   /** What it was fitted to. */
   moments: Moments;
-  /** Direction of travel, counter-clockwise around the ring; -1 where walls run anywhere. */
+  /** Direction of travel, counter-clockwise around the ring; -1 for a direction of its own. */
   readonly direction: number;
   /** Angle of the line in radians: the same for walls there and back. */
   angle: number;
@@ -76,7 +76,7 @@ export function cornersOf(walls: readonly Wall[]): Float64Array {
 export function withoutShortWalls(walls: readonly Wall[], rules: WallRules): Wall[] | null {
   let left = [...walls];
   for (;;) {
-    const least = rules.directions === 4 ? 4 : 3;
+    const least = rules.directions === 4 && rules.freePrice === Infinity ? 4 : 3;
     if (left.length < least) return null;
     const corners = cornersOf(left);
     let [worst, shortest] = [-1, rules.shortest];
@@ -110,7 +110,7 @@ function withoutWall(walls: readonly Wall[], k: number, rules: WallRules): Wall[
   const before = walls[(k + count - 1) % count]!;
   const after = walls[(k + 1) % count]!;
   const half = rules.directions / 2;
-  const sameLine = rules.directions > 0 && before.direction % half === after.direction % half;
+  const sameLine = before.direction !== -1 && after.direction !== -1 && before.direction % half === after.direction % half;
   if (!sameLine || count < 4) return walls.filter((_, i) => i !== k);
   if (before.direction !== after.direction) {
     // a spike: there and back again

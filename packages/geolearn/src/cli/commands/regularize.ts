@@ -2,7 +2,7 @@
 
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
-import { type Feature, openFeatures, writeFeatures } from "@geolearn/core";
+import { type Feature, openFeatures, readFeatures, writeFeatures } from "@geolearn/core";
 import { type RegularizeMethod, type RegularizeOptions, regularize } from "@geolearn/postprocess";
 import { Command, Option } from "commander";
 import type { CommandContext } from "../context.ts";
@@ -19,6 +19,8 @@ interface Options {
   readonly diagonalPenalty?: number;
   readonly minRadius?: number | string;
   readonly maxRadius?: number | string;
+  readonly alignment?: number | string;
+  readonly alignmentTolerance?: number | string;
   readonly circleCompactness?: number;
 }
 
@@ -39,12 +41,27 @@ export function regularizeCommand(contextOf: (command: Command) => CommandContex
     .option("--diagonal-penalty <number>", "how much dearer diagonal walls are (default: 1.5)", number)
     .option("--min-radius <metres>", "least radius of a circle (default: 0.1)", length)
     .option("--max-radius <metres>", "greatest radius of a circle (default: 1000000)", length)
+    .option(
+      "--alignment <lines>",
+      "lines that walls run along or across, such as roads: a path, or an angle in degrees from east",
+      pathOrAngle,
+    )
+    .option("--alignment-tolerance <metres>", "greatest distance of a line that is followed (default: any)", length)
     .option("--circle-compactness <number>", "outlines so compact become circles first; above 1 none (default: 0.92)", number);
   return command.action(async () => {
-    const { in: source, out, layer, method, ...rest } = command.opts<Options & { json?: boolean }>();
+    const { in: source, out, layer, method, alignment, ...rest } = command.opts<Options & { json?: boolean }>();
     const { signal, onProgress, onWarning, print } = contextOf(command);
     const { json: _json, ...lengths } = rest;
-    const options: RegularizeOptions = { ...lengths, method: camelCase(method) as RegularizeMethod, signal, onProgress, onWarning };
+    const options: RegularizeOptions = {
+      ...lengths,
+      method: camelCase(method) as RegularizeMethod,
+      ...(alignment === undefined
+        ? {}
+        : { alignment: typeof alignment === "number" ? alignment : await readFeatures(alignment, { signal, onWarning }) }),
+      signal,
+      onProgress,
+      onWarning,
+    };
     const features = await openFeatures(source, { signal, onWarning, ...(layer === undefined ? {} : { layer }) });
     await mkdir(dirname(out), { recursive: true });
     const counts = { regularized: 0, copied: 0 };
@@ -59,4 +76,9 @@ async function* counted(features: AsyncIterable<Feature>, counts: { regularized:
     else counts.copied++;
     yield feature;
   }
+}
+
+function pathOrAngle(text: string): number | string {
+  const angle = Number(text);
+  return text.trim() !== "" && Number.isFinite(angle) ? angle : text;
 }
