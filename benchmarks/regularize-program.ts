@@ -2,13 +2,14 @@
  * Our side of the benchmark of regularizing footprints, as a program of its own:
  *
  *     regularize-program.ts make COUNT SEED FILE   ragged outlines of L-shaped buildings of about 200 points, as newline GeoJSON in metres
- *     regularize-program.ts run FILE               regularizes them and prints {seconds, count, solved}
+ *     regularize-program.ts run FILE               regularizes them in memory and prints {seconds, count, solved, vertices}
+ *     regularize-program.ts stream FILE OUT        from file to file; prints {seconds, count}
  */
 
-import { readFileSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
 
-import { type Feature, type Features, createRng } from "@geolearn/core";
-import { regularizeFeatures } from "@geolearn/postprocess";
+import { type Feature, type Features, createRng, openFeatures, writeFeatures } from "@geolearn/core";
+import { regularize, regularizeFeatures } from "@geolearn/postprocess";
 
 const CELL = 0.4;
 
@@ -44,14 +45,14 @@ function makeOutline(x: number, y: number, seed: number): number[][] {
 
 function make(count: number, seed: number, file: string): void {
   const side = Math.ceil(Math.sqrt(count));
-  const lines = Array.from({ length: count }, (_, k) =>
-    JSON.stringify({
-      type: "Feature",
-      properties: {},
-      geometry: { type: "Polygon", coordinates: [makeOutline(40 * (k % side), 40 * Math.floor(k / side), seed + k)] },
-    }),
-  );
-  writeFileSync(file, `${lines.join("\n")}\n`);
+  const out = openSync(file, "w");
+  for (let k = 0; k < count; k++) {
+    const outline = makeOutline(40 * (k % side), 40 * Math.floor(k / side), seed + k).map((position) =>
+      position.map((v) => Math.round(10 * v) / 10),
+    );
+    writeSync(out, `${JSON.stringify({ type: "Feature", properties: {}, geometry: { type: "Polygon", coordinates: [outline] } })}\n`);
+  }
+  closeSync(out);
 }
 
 function run(file: string): void {
@@ -68,6 +69,15 @@ function run(file: string): void {
   console.log(JSON.stringify({ seconds, count: features.length, solved, vertices: vertices / features.length }));
 }
 
+async function stream(file: string, out: string): Promise<void> {
+  const started = performance.now();
+  // metres, whatever the file may say: newline GeoJSON is in degrees otherwise
+  const footprints = await openFeatures(file, { crs: 32633 });
+  const count = await writeFeatures(regularize(footprints, { tolerance: 1 }), out, { crs: footprints.crs });
+  console.log(JSON.stringify({ seconds: (performance.now() - started) / 1000, count }));
+}
+
 const [task, ...args] = process.argv.slice(2);
 if (task === "make") make(Number(args[0]), Number(args[1]), args[2]!);
-else run(args[0]!);
+else if (task === "run") run(args[0]!);
+else await stream(args[0]!, args[1]!);

@@ -64,10 +64,11 @@ export async function mapBuildings({
   await unet.dispose();
   await data.close();
 
-  // 4. The map of the whole scene, and its polygons.
+  // 4. The map of the whole scene, and its buildings with straight walls.
   const model = await fromModel(join(out, "buildings.dlpk"), { task: "pixelClassification" });
   const map = await model.classifyPixels(raster, { out: join(out, "map.tif"), ...corner, ...work });
-  const footprints = await map.toPolygons({ classes: ["building"], minArea: 8, ...work });
+  const outlines = await map.toPolygons({ classes: ["building"], minArea: 8, ...work });
+  const footprints = outlines.regularize({ method: "rightAngles", tolerance: 1, ...work });
   await footprints.save(join(out, "footprints.gpkg"));
   return { buildingIou: metrics.classes.find(({ name }) => name === "building")?.iou ?? null, footprints: footprints.count };
 }

@@ -2,9 +2,10 @@
 
 import { validGeometry } from "@geolearn/core";
 
-import { ringsMeet, sharedArea } from "./adjoining.ts";
+import { ringsMeet } from "./adjoining.ts";
 import type { LineDirection } from "./alignment-lines.ts";
 import { circleRing, fitCircle, smoothCompactness } from "./circle.ts";
+import { overlapsMore, withoutConflicts } from "./conflicts.ts";
 import { type Directed, type WallAngles, chooseLine, wallAngles } from "./directions.ts";
 import { type Footprint, alignments, planWalls, prepareFootprint } from "./footprint.ts";
 import { ringArea } from "./outline.ts";
@@ -31,32 +32,24 @@ interface Building extends Directed {
   readonly circles: Rings | null;
 }
 
+type Pair = readonly [number, number];
+
 /**
- * Regularizes polygons; `pairs` lists those that may adjoin. Null for those without a solution. Buildings that adjoin take common
- * directions and share their walls.
+ * Regularizes polygons; `pairs` lists those no farther apart than twice the tolerance. Null for those without a solution. Buildings
+ * that touch take common directions and share their walls, as do others that would overlap otherwise.
  */
-export function regularizeBuildings(
-  outlined: readonly Outlined[],
-  pairs: readonly (readonly [number, number])[],
-  settings: Settings,
-): (Rings | null)[] {
+export function regularizeBuildings(outlined: readonly Outlined[], pairs: readonly Pair[], settings: Settings): (Rings | null)[] {
+  const { tolerance } = settings;
   const polygons = outlined.map(({ rings }) => rings);
   const buildings = outlined.map((one) => makeBuilding(one, settings));
-  const meeting = pairs.filter(([a, b]) => polygonsMeet(polygons[a]!, polygons[b]!, settings.tolerance * 1e-6));
-  const results = buildings.map((building) => building.circles);
-  const angles = wallAngles(buildings, meeting);
-  const plans = buildings.map(({ footprint, circles }, i) => (circles === null ? planFootprint(footprint, angles[i]!, settings) : null));
-  const joined = joinPlans(plans, meeting, settings);
-  for (const [i, building] of buildings.entries()) {
-    const plan = plans[i]!;
-    if (plan === null || building.footprint === null) continue;
-    const together = joined[i] ?? null;
-    results[i] =
-      (together && finish(building.footprint, together, plan.angle, settings)) ??
-      finish(building.footprint, plan.walls, plan.angle, settings);
-  }
-  copyConflicts(polygons, results, meeting, settings);
-  return results;
+  const touching = new Set(pairs.filter(([a, b]) => polygonsMeet(polygons[a]!, polygons[b]!, tolerance * 1e-6)));
+  const plans = planBuildings(buildings, [...touching], settings);
+  const results = finishBuildings(buildings, plans, [...touching], settings);
+  const clashing = pairs.filter((pair) => !touching.has(pair) && overlapsMore(polygons, results, pair, tolerance));
+  if (clashing.length === 0) return withoutConflicts(polygons, results, [...touching], tolerance);
+  const meeting = [...touching, ...clashing];
+  const again = finishBuildings(buildings, planBuildings(buildings, meeting, settings, plans), meeting, settings);
+  return withoutConflicts(polygons, again, pairs, tolerance);
 }
 
 function makeBuilding({ rings, lines }: Outlined, settings: Settings): Building {
@@ -101,9 +94,37 @@ interface WallPlan {
   readonly walls: readonly Wall[][];
 }
 
+/** Plans of buildings, with the angles they were made for. */
+interface Plans {
+  readonly angles: readonly WallAngles[];
+  readonly plans: readonly (WallPlan | null)[];
+}
+
+/** Plans for buildings of which some meet; those of `before` are kept where the angles are the same. */
+function planBuildings(buildings: readonly Building[], meeting: readonly Pair[], settings: Settings, before?: Plans): Plans {
+  const angles = wallAngles(buildings, meeting);
+  const plans = buildings.map(({ footprint, circles }, i) => {
+    if (footprint === null || circles !== null) return null;
+    const [now, then] = [angles[i]!, before?.angles[i]];
+    const same = now.line === then?.line && now.own.length === then.own.length && now.own.every((angle, k) => angle === then.own[k]);
+    return same ? before!.plans[i]! : planFootprint(footprint, now, settings);
+  });
+  return { angles, plans };
+}
+
+/** Rings of the plans, with shared walls where that keeps the rules. */
+function finishBuildings(buildings: readonly Building[], { plans }: Plans, meeting: readonly Pair[], settings: Settings): (Rings | null)[] {
+  const joined = joinPlans(plans, meeting, settings);
+  return buildings.map(({ footprint, circles }, i) => {
+    const plan = plans[i]!;
+    if (plan === null || footprint === null) return circles;
+    const together = joined[i] === undefined ? null : finish(footprint, joined[i], plan.angle, settings);
+    return together ?? finish(footprint, plan.walls, plan.angle, settings);
+  });
+}
+
 /** Walls along a line where there are no more of them that way, else at the building's own angles. */
-function planFootprint(footprint: Footprint | null, { line, own }: WallAngles, settings: Settings): WallPlan | null {
-  if (footprint === null) return null;
+function planFootprint(footprint: Footprint, { line, own }: WallAngles, settings: Settings): WallPlan | null {
   const plan = firstPlan(footprint, own, settings);
   const along = line === null ? null : firstPlan(footprint, [line], settings);
   return along !== null && (plan === null || along.walls.flat().length <= plan.walls.flat().length) ? along : plan;
@@ -129,7 +150,7 @@ function firstPlan(footprint: Footprint, angles: readonly number[], settings: Se
 /** Copies of the plans with shared walls joined; nothing for buildings that share none. */
 function joinPlans(
   plans: readonly (WallPlan | null)[],
-  meeting: readonly (readonly [number, number])[],
+  meeting: readonly Pair[],
   { method, tolerance }: Settings,
 ): (Wall[][] | undefined)[] {
   const joined = new Array<Wall[][] | undefined>(plans.length);
@@ -192,25 +213,4 @@ function isValid(rings: Rings): boolean {
     Array.from({ length: ring.length / 2 + 1 }, (_, i) => [ring[(2 * i) % ring.length]!, ring[(2 * i + 1) % ring.length]!]),
   );
   return validGeometry({ type: "Polygon", coordinates }).valid;
-}
-
-/** Leaves those as they were that would overlap their neighbours more than before. */
-function copyConflicts(
-  polygons: readonly Rings[],
-  results: (Rings | null)[],
-  meeting: readonly (readonly [number, number])[],
-  { tolerance }: Settings,
-): void {
-  for (let changed = true; changed;) {
-    changed = false;
-    for (const [a, b] of meeting) {
-      const [one, other] = [results[a], results[b]];
-      if (!one && !other) continue;
-      const after = sharedArea(one ?? polygons[a]!, other ?? polygons[b]!);
-      if (after <= 1e-6 * tolerance ** 2 || after <= sharedArea(polygons[a]!, polygons[b]!)) continue;
-      results[a] = null;
-      results[b] = null;
-      changed = true;
-    }
-  }
 }

@@ -1,6 +1,6 @@
 /** Features that may adjoin, from coordinates to a plane, through the regularizing, and back. */
 
-import { type Feature, GeoLearnError } from "@geolearn/core";
+import { type Feature, GeoLearnError, validGeometry } from "@geolearn/core";
 import { ringBox } from "./adjoining.ts";
 import type { LineDirection } from "./alignment-lines.ts";
 import { type Rings, regularizeBuildings } from "./buildings.ts";
@@ -39,7 +39,7 @@ function solve(features: readonly Feature[], frames: Frames, plan: RegularizePla
     if (place === null) return none;
     const frame = frames.at(place[0]!, place[1]!);
     const parts = features.flatMap((feature, i) => partsOf(feature, i, frame, frame.size(plan.tolerance)));
-    const pairs = meetingBoxes(parts);
+    const pairs = pairsWithin(parts, 2 * frame.size(plan.tolerance));
     const results = new Array<Rings | null>(parts.length).fill(null);
     for (const group of groupsOf(parts.length, pairs)) solveGroup(group, parts, pairs, frame, plan, results);
     return geometriesOf(features, parts, results, frame);
@@ -82,17 +82,18 @@ function partsOf({ geometry }: Feature, feature: number, frame: Frame, tolerance
   });
 }
 
-/** Pairs of parts of different features whose boxes meet, found along x. */
-function meetingBoxes(parts: readonly Part[]): [number, number][] {
+/** Pairs of parts of different features whose boxes are no farther apart than `reach`, found along x. */
+function pairsWithin(parts: readonly Part[], reach: number): [number, number][] {
   const order = Array.from(parts.keys()).sort((a, b) => parts[a]!.box[0] - parts[b]!.box[0] || a - b);
   const pairs: [number, number][] = [];
   let active: number[] = [];
   for (const i of order) {
     const { box, feature } = parts[i]!;
-    active = active.filter((j) => parts[j]!.box[2] >= box[0]);
+    active = active.filter((j) => parts[j]!.box[2] + reach >= box[0]);
     for (const j of active) {
       const other = parts[j]!;
-      if (other.feature !== feature && other.box[1] <= box[3] && other.box[3] >= box[1]) pairs.push(i < j ? [i, j] : [j, i]);
+      if (other.feature !== feature && other.box[1] <= box[3] + reach && other.box[3] + reach >= box[1])
+        pairs.push(i < j ? [i, j] : [j, i]);
     }
     active.push(i);
   }
@@ -165,8 +166,8 @@ function geometriesOf(
   const geometries = new Map<number, Geometry>();
   for (const [i, coordinates] of polygons.entries()) {
     if (coordinates === null || coordinates.length === 0) continue;
-    const single = features[i]!.geometry?.type === "Polygon";
-    geometries.set(i, single ? { type: "Polygon", coordinates: coordinates[0]! } : { type: "MultiPolygon", coordinates });
+    if (features[i]!.geometry?.type === "Polygon") geometries.set(i, { type: "Polygon", coordinates: coordinates[0]! });
+    else if (validGeometry({ type: "MultiPolygon", coordinates }).valid) geometries.set(i, { type: "MultiPolygon", coordinates });
   }
   return geometries;
 }

@@ -1,6 +1,6 @@
 /** The plane in which footprints are regularized: metres on the ground where the coordinates are none. */
 
-import { type Crs, type Length, createTransformer, localMetricCrs, metresPerUnit } from "@geolearn/core";
+import { type Bounds, type Crs, GeoLearnError, type Length, createTransformer, localMetricCrs, metresPerUnit } from "@geolearn/core";
 
 /** A plane and the way there and back. */
 export interface Frame {
@@ -38,6 +38,20 @@ export class Frames {
       this.#made.set(key, frame);
     }
     return frame;
+  }
+
+  /** A box with a margin on all sides; as it is where the system has no metres. */
+  around(box: Bounds, margin: Length): Bounds {
+    if (!box.every(Number.isFinite)) return box;
+    try {
+      const { toPlane, fromPlane, size } = this.at(box[0], box[1]);
+      const far = size(margin);
+      const [low, high] = [toPlane(box[0], box[1]), toPlane(box[2], box[3])];
+      return [...fromPlane(low[0] - far, low[1] - far), ...fromPlane(high[0] + far, high[1] + far)];
+    } catch (error) {
+      if (GeoLearnError.is(error, "CRS_OUT_OF_RANGE")) return box;
+      throw error;
+    }
   }
 }
 

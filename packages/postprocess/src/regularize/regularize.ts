@@ -8,7 +8,7 @@ import { type Bounds, type Feature, type FeatureStream, type Features, geometryB
 import { regularizeCluster } from "./cluster.ts";
 import { Clusters } from "./clusters.ts";
 import { Frames } from "./frame.ts";
-import { type RegularizeOptions, makeRegularizePlan } from "./options.ts";
+import { type RegularizeOptions, type RegularizePlan, makeRegularizePlan } from "./options.ts";
 
 /** Positions of features that wait for their neighbours: about 200 MB. */
 const MAX_WAITING = 2_000_000;
@@ -19,7 +19,8 @@ const BREATH = 64;
  * Regularizes footprints one after another, in their order. Each keeps its properties and gets `STATUS`: 0 done, 1 no solution within
  * the tolerance (or no polygon), and then its geometry is what it was. Rings of the result are valid, have no wall shorter than the
  * tolerance and no point farther from the former outline; the area stays. Holes take the directions of the outer ring; those smaller
- * than a square of the tolerance are filled. Features that touch or overlap share their walls. Heights are dropped.
+ * than a square of the tolerance are filled. Features that touch or overlap share their walls, as do those
+ * nearby that would overlap otherwise: nothing overlaps more than it did. Heights are dropped.
  *
  * The features are read twice: for their boxes, and for the work. Memory holds the boxes (40 bytes a feature) and features that wait
  * for a neighbour further on, at most two million positions; beyond, they go on without it, with a warning `NEIGHBOURS_APART`.
@@ -33,14 +34,14 @@ export async function* regularize(features: Features | FeatureStream, options: R
   const { signal, onProgress, onWarning } = options;
   const plan = makeRegularizePlan(options, features.crs);
   const boxes: (Bounds | null)[] = [];
-  for await (const { geometry } of each(features)) {
+  const frames = new Frames(features.crs);
+  for await (const feature of each(features)) {
     signal?.throwIfAborted();
-    boxes.push(geometryBounds(geometry));
+    boxes.push(boxOf(feature, frames, plan));
   }
   const total = boxes.length;
   onProgress?.({ stage: "regularize", done: 0, total, unit: "footprints" });
   const clusters = new Clusters(boxes);
-  const frames = new Frames(features.crs);
   let waiting: (Feature | null)[] = [];
   let done = new Map<number, Feature>();
   let [first, index, positions, apart, breath] = [0, 0, 0, 0, 0];
@@ -94,8 +95,8 @@ export async function* regularize(features: Features | FeatureStream, options: R
 export function regularizeFeatures(features: Features, options: RegularizeOptions): Features {
   const { signal, onProgress } = options;
   const plan = makeRegularizePlan(options, features.crs);
-  const clusters = new Clusters(features.features.map(({ geometry }) => geometryBounds(geometry)));
   const frames = new Frames(features.crs);
+  const clusters = new Clusters(features.features.map((feature) => boxOf(feature, frames, plan)));
   const total = features.features.length;
   const regular = new Array<Feature>(total);
   for (let index = 0; index < total; index++) {
@@ -117,6 +118,12 @@ export function regularizeFeatures(features: Features, options: RegularizeOption
 async function* each(features: Features | FeatureStream): AsyncGenerator<Feature> {
   if ("features" in features) yield* features.features;
   else yield* features;
+}
+
+/** The box that a feature's result stays in. */
+function boxOf({ geometry }: Feature, frames: Frames, { tolerance }: RegularizePlan): Bounds | null {
+  const box = geometryBounds(geometry);
+  return box === null ? null : frames.around(box, tolerance);
 }
 
 function countPositions({ geometry }: Feature): number {
