@@ -75,10 +75,8 @@ test("walls follow lines of a file, or an angle", async () => {
     const target = join(folder, "aligned.gpkg");
     expect((await run("--in", path, "--out", target, "--tolerance", "1", "--alignment", alignment)).status).toBe(0);
     const { features } = (await FeatureLayer.open(target)).reproject(32633);
-    const [[ax, ay], [bx, by]] = (features[0]!.geometry as { coordinates: [number, number][][] }).coordinates[0]!.slice(0, 2) as [
-      [number, number],
-      [number, number],
-    ];
+    const { coordinates } = features[0]!.geometry as { coordinates: number[][][] };
+    const [[ax, ay], [bx, by]] = coordinates[0] as [[number, number], [number, number]];
     const degrees = ((Math.atan2(by - ay, bx - ax) * 180) / Math.PI + 360) % 90;
     // degrees of longitude and latitude differ in length by 0.7 % at the equator
     expect(Math.abs(degrees - 2)).toBeLessThan(0.05);
