@@ -19,7 +19,7 @@ const border = (raster.height * 3) / 4;
 const extent = rows(border, raster.height);
 
 const chips = join(out, "chips");
-const stride = size === "quick" ? 256 : 128;
+const stride = 256;
 await exportTrainingData({
   ...{ raster: scene, labels: join(folder, "buildings.geojson"), out: chips, classes: [{ value: 1, name: "building" }] },
   ...{ chipSize: 256, stride, extent: rows(0, border), overwrite: true },
