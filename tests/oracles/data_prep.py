@@ -15,6 +15,8 @@ Reads one JSON command from standard input, prints one JSON answer.
       [stem, value, box, area in map units] of every feature a chip shows, from the chips' own grids
   {"do": "masks", "chips": DIR, "features": [...], "min_overlap": 0.3}
       compares every mask of labels/<value>/ with features burnt one after another and numbered anew
+  {"do": "around", "chips": DIR, "raster": PATH, "features": [...], "blacken": true}
+      compares the n-th chip with the raster's pixels in its window, outside the n-th feature 0; gives the windows
   {"do": "moved", "cases": [{"boxes": [...], "map": picture to source}], "width": w, "height": h, "min_overlap": 0.3}
       the part inside the picture of every box of which enough lies inside
   {"do": "voc", "chips": DIR}
@@ -120,6 +122,19 @@ elif c["do"] in ("objects", "masks"):
                 else:
                     wrong += len(ids)
     answer = {"rows": rows} if c["do"] == "objects" else {"wrong": wrong, "masks": masks}
+elif c["do"] == "around":
+    wrong, windows = 0, []
+    with rasterio.open(c["raster"]) as src:
+        for path, feature in zip(chips(c["chips"]), c["features"], strict=True):
+            with rasterio.open(path) as f:
+                own, transform = f.read(), f.transform
+            col, row = ~src.transform * (transform.c, transform.f)
+            windows.append([round(col), round(row), own.shape[2], own.shape[1]])
+            peer = src.read(window=rasterio.windows.Window(*windows[-1]))
+            if c["blacken"]:
+                peer = peer * rasterize([feature["geometry"]], own.shape[1:], transform=transform)
+            wrong += int((peer != own).sum())
+    answer = {"wrong": wrong, "windows": windows}
 elif c["do"] == "moved":
     from shapely.geometry import box
     from shapely.affinity import affine_transform

@@ -23,6 +23,8 @@ export {
   type PixelBatch,
   type PrepareDataCommon,
   type PreparedData,
+  type TileBatch,
+  type TileData,
 } from "./learning-data.ts";
 export type { WindowSourceOptions } from "./chips/window-source.ts";
 export type { ClassMapping } from "./chips/class-table.ts";

@@ -39,6 +39,17 @@ export interface ObjectBatch extends BatchFrame {
   readonly maxObjects: number;
 }
 
+/** One batch of chips with classes of their own, raw pixel values. */
+export interface TileBatch extends BatchFrame {
+  /** `[size, height, width, bands]`, row-major. Missing samples hold the band's mean. */
+  readonly images: Float32Array;
+  /**
+   * One class a chip: positions in `classes`, Int32 `[size]`, {@link IGNORE_INDEX} for padding. Several: Uint8 `[size, classes]`, 1 where the
+   * chip has the class.
+   */
+  readonly labels: Int32Array | Uint8Array;
+}
+
 /** Which batches to read. */
 export interface BatchesOptions {
   /** Epoch, from 0: decides the order and the augmentation, together with the seed. @defaultValue 0 */
@@ -108,6 +119,16 @@ export type ObjectTask = "objectDetection" | "instanceSegmentation";
 export interface ObjectData<T extends ObjectTask = ObjectTask> extends PreparedData<T, ObjectBatch> {
   /** Objects per class of the training side, in index order. */
   readonly classObjects: readonly number[];
+}
+
+/** Chips that as a whole have a class, or several. */
+export interface TileData extends PreparedData<"objectClassification", TileBatch> {
+  /** Whether a chip may have several classes, or none. */
+  readonly multiLabel: boolean;
+  /** Chips per class of the training side, in index order. */
+  readonly classChips: readonly number[];
+  /** Inverse-frequency class weights with mean 1, in index order. */
+  classWeights(): readonly number[];
 }
 
 /** Options shared by the readers of chips. */

@@ -2,10 +2,11 @@
 
 import { GeoLearnError, type Task } from "@geolearn/core";
 
-import type { LearningData, ObjectData, ObjectTask } from "./learning-data.ts";
+import type { LearningData, ObjectData, ObjectTask, TileData } from "./learning-data.ts";
 import { prepareObjects } from "./prepare/object-data.ts";
 import type { DataSource, PrepareDataOptions } from "./prepare/options.ts";
 import { preparePixels } from "./prepare/pixel-data.ts";
+import { prepareTiles } from "./prepare/tile-data.ts";
 
 /**
  * Opens chips for training.
@@ -30,7 +31,8 @@ export function prepareData<const T extends "pixelClassification">(
   options: PrepareDataOptions<T>,
 ): Promise<LearningData<T>>;
 export function prepareData<const T extends ObjectTask>(source: DataSource, options: PrepareDataOptions<T>): Promise<ObjectData<T>>;
-export async function prepareData(source: DataSource, options: PrepareDataOptions): Promise<LearningData | ObjectData> {
+export function prepareData(source: DataSource, options: PrepareDataOptions<"objectClassification">): Promise<TileData>;
+export async function prepareData(source: DataSource, options: PrepareDataOptions): Promise<LearningData | ObjectData | TileData> {
   const prepare = KINDS[options.task];
   if (prepare !== undefined) return prepare(source, options as never);
   const known = Object.keys(KINDS).map((task) => `"${task}"`);
@@ -41,8 +43,11 @@ export async function prepareData(source: DataSource, options: PrepareDataOption
 }
 
 /** What prepares the chips of a task. */
-const KINDS: { readonly [T in Task]?: (source: DataSource, options: PrepareDataOptions<T>) => Promise<LearningData | ObjectData> } = {
+const KINDS: {
+  readonly [T in Task]?: (source: DataSource, options: PrepareDataOptions<T>) => Promise<LearningData | ObjectData | TileData>;
+} = {
   pixelClassification: preparePixels,
   objectDetection: prepareObjects,
   instanceSegmentation: prepareObjects,
+  objectClassification: prepareTiles,
 };

@@ -23,6 +23,8 @@ export type {
   ObjectChip,
   ObjectData,
   PrepareDataOptions,
+  TileBatch,
+  TileData,
 } from "@geolearn/data-prep";
 export { type Architecture, UNet, UnetClassifier } from "./unet.ts";
 export { Learner, PixelLearner, createLearner, evaluatePackage } from "@geolearn/training";

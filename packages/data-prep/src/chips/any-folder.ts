@@ -1,6 +1,6 @@
 /** A chip folder of any layout, for those who only look at it. */
 
-import { type Chip, type ChipImage, type ChipSource, type ObjectChip } from "./chip.ts";
+import { type Chip, type ChipImage, type ChipSource, type ObjectChip, type TileChip } from "./chip.ts";
 import { countLabels } from "./chip-record.ts";
 import type { LabelUnit } from "./class-table.ts";
 import { FORMATS } from "../formats/formats.ts";
@@ -8,6 +8,7 @@ import { countObjects } from "../objects/chip-object.ts";
 import { readFolderContent } from "./folder-content.ts";
 import { type ChipFolderOptions, openChipFolder } from "./folder-source.ts";
 import { openObjectChips } from "./object-folder.ts";
+import { countTiles, openTileChips } from "./tile-folder.ts";
 
 /** Chips with one kind of labels. */
 export interface LabelledChips<C extends ChipImage> {
@@ -28,6 +29,10 @@ function objectChips(chips: ChipSource<ObjectChip>): LabelledChips<ObjectChip> {
   return { chips, unit: "objects", count: countObjects, pixelLabels: null };
 }
 
+function tileChips(chips: ChipSource<TileChip>): LabelledChips<TileChip> {
+  return { chips, unit: "chips", count: countTiles, pixelLabels: null };
+}
+
 /** Opens a folder, does some work on its chips and closes it. @throws FILE_NOT_FOUND, CHIPS_CORRUPT, CHIPS_MISMATCH, TASK_MISMATCH */
 export async function withChipFolder<R>(
   folder: string,
@@ -43,5 +48,7 @@ export async function withChipFolder<R>(
     }
   };
   if (metaDataMode === FORMATS.classifiedTiles.mode) return using(pixelChips(await openChipFolder(folder, options)));
+  const format = Object.values(FORMATS).find(({ mode }) => mode === metaDataMode);
+  if (format?.holds === "class" || format?.holds === "classes") return using(tileChips(await openTileChips(folder, options)));
   return using(objectChips(await openObjectChips(folder, options)));
 }

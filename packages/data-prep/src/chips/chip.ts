@@ -35,6 +35,12 @@ export interface ObjectChip extends ChipImage {
   readonly objects: readonly ChipObject[];
 }
 
+/** A chip that as a whole has a class, or several. */
+export interface TileChip extends ChipImage {
+  /** Ascending. */
+  readonly classValues: readonly number[];
+}
+
 /** A chip that is not read yet. */
 export interface ChipEntry {
   /** Unique in its source; file stem where there is a file. */

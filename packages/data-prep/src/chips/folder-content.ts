@@ -21,7 +21,15 @@ export interface FolderContent {
   readonly found: readonly string[];
 }
 
-const EMPTY_DEFINITION: ModelDefinition = { metaDataMode: null, classes: [], bandNames: [], cellSize: null, geolearn: null };
+const EMPTY_DEFINITION: ModelDefinition = {
+  metaDataMode: null,
+  classes: [],
+  bandNames: [],
+  cellSize: null,
+  boundingBoxes: false,
+  size: null,
+  geolearn: null,
+};
 
 /**
  * Reads the metadata of a chip folder. Numbers in `stats.txt` are not trusted: folders are copied and cut.
@@ -75,11 +83,12 @@ export async function readFolderContent(folder: string): Promise<FolderContent> 
 
 /** Mode by the kind of label files, for exports that do not name it. */
 function modeOf(rows: readonly MapRow[]): string {
-  const { label } = rows[0]!;
+  const { label, image } = rows[0]!;
+  if (label === "") return image.startsWith("images/") && image.split("/").length === 2 ? FORMATS.exportTiles.mode : FORMATS.imagenet.mode;
   const extension = extname(label).toLowerCase();
   if (extension === ".xml") return FORMATS.pascalVoc.mode;
   if (extension === ".txt") return FORMATS.kitti.mode;
-  if (label.startsWith("images")) return "Export_Tiles";
+  if (label.startsWith("images")) return FORMATS.exportTiles.mode;
   return /^labels\/\d+\//.test(label) ? FORMATS.rcnnMasks.mode : FORMATS.classifiedTiles.mode;
 }
 
@@ -101,17 +110,34 @@ async function pairByStem(folder: string, listing: readonly string[]): Promise<M
     labels.filter((path) => /\.(tiff?|png|xml|txt)$/i.test(path)),
   );
   if (inFolders.length > 0) return inFolders;
-  return pairs(
+  const sideBySide = pairs(
     listing,
     listing.filter((path) => /\.(xml|txt)$/i.test(path)),
   );
+  if (sideBySide.length > 0) return sideBySide;
+  return (await classFolderImages(folder, "images/")) ?? (await classFolderImages(folder, "")) ?? [];
 }
+
+/** Images in at least two folders beside each other: one per class. Null when there are none. */
+async function classFolderImages(folder: string, below: string): Promise<MapRow[] | null> {
+  const entries = await readdir(join(folder, below), { withFileTypes: true }).catch(() => []);
+  const rows: MapRow[] = [];
+  let folders = 0;
+  for (const { name } of entries.filter((entry) => entry.isDirectory() && !["images", "labels"].includes(entry.name))) {
+    const images = (await readdir(join(folder, below, name))).filter((file) => IMAGE.test(file)).sort();
+    if (images.length > 0) folders++;
+    rows.push(...images.map((file) => ({ image: `${below}${name}/${file}`, label: "" })));
+  }
+  return folders >= 2 ? rows : null;
+}
+
+const IMAGE = /\.(tiff?|png|jpe?g)$/i;
 
 function pairs(images: readonly string[], labels: readonly string[]): MapRow[] {
   const byStem = new Map<string, string[]>();
   for (const label of labels) byStem.set(stemOf(label), [...(byStem.get(stemOf(label)) ?? []), label]);
   return images
-    .filter((path) => /\.(tiff?|png|jpe?g)$/i.test(path))
+    .filter((path) => IMAGE.test(path))
     .sort()
     .flatMap((image) => (byStem.get(stemOf(image)) ?? []).sort().map((label) => ({ image, label })));
 }

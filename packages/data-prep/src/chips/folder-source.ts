@@ -30,14 +30,18 @@ import { type FolderContent, readFolderContent, stemOf } from "./folder-content.
 export interface ChipFolderOptions {
   /** Put before the chips' names, for several folders. */
   readonly prefix?: string;
+  /** Resamples every chip to this size. @defaultValue chips stay as they are, and must be of one size */
+  readonly size?: { readonly width: number; readonly height: number } | undefined;
   readonly onWarning?: OnWarning | undefined;
 }
 
 /** One chip of a folder: its image and label files below it. */
 export interface FolderChip {
   readonly image: string;
-  /** One file, or one per class. */
+  /** One file, one per class, or none. */
   readonly labels: readonly string[];
+  /** @defaultValue the stem of the image */
+  readonly name?: string;
 }
 
 /** How the labels of a folder are read. */
@@ -85,12 +89,13 @@ export function singleLabels({ folder, rows }: FolderContent): FolderChip[] {
 export async function openFolder<C extends ChipImage>(
   content: FolderContent,
   chips: readonly FolderChip[],
-  { prefix = "", onWarning }: ChipFolderOptions,
+  options: ChipFolderOptions,
   labelsOf: (first: ChipImage) => Promise<FolderLabels<C>>,
 ): Promise<ChipSource<C>> {
   const { folder } = content;
-  const entries = await Promise.all(chips.map((chip) => chipEntry(folder, chip, prefix)));
-  const reader = createImageReader(content, onWarning);
+  const { size, onWarning } = options;
+  const entries = await Promise.all(chips.map((chip) => chipEntry(folder, chip, options)));
+  const reader = createImageReader(content, size, onWarning);
   const first = await reader.read(chips[0]!.image);
   const labels = await labelsOf(first);
   const names = content.definition.bandNames;
@@ -129,9 +134,14 @@ function checkNames(rows: readonly MapRow[], folder: string): void {
 }
 
 /** A chip's name, and sizes and times of its files: what changes when the chip does. */
-async function chipEntry(folder: string, { image, labels }: FolderChip, prefix: string): Promise<ChipEntry> {
+async function chipEntry(
+  folder: string,
+  { image, labels, name = stemOf(image) }: FolderChip,
+  { prefix = "", size }: ChipFolderOptions,
+): Promise<ChipEntry> {
   const versions = await Promise.all([image, ...labels].map((path) => fileVersion(join(folder, path))));
-  return { name: `${prefix}${stemOf(image)}`, version: versions.join("/") };
+  const resampled = size === undefined ? [] : [`${size.width}x${size.height}`];
+  return { name: `${prefix}${name}`, version: [...versions, ...resampled].join("/") };
 }
 
 async function fileVersion(path: string): Promise<string> {
@@ -151,7 +161,11 @@ interface ImageReader {
   read(image: string, signal?: AbortSignal): Promise<ChipImage>;
 }
 
-function createImageReader({ folder, definition }: FolderContent, onWarning: OnWarning | undefined): ImageReader {
+function createImageReader(
+  { folder, definition }: FolderContent,
+  size: ChipFolderOptions["size"],
+  onWarning: OnWarning | undefined,
+): ImageReader {
   const systems = crsByIndex(definition);
   let bandInfo: readonly BandInfo[] = [];
   let warned = false;
@@ -162,9 +176,10 @@ function createImageReader({ folder, definition }: FolderContent, onWarning: OnW
     },
     async read(file, signal) {
       const path = join(folder, file);
-      const image = await readSamples(path, "image", signal);
+      const image = await readSamples(path, "image", signal, size);
       bandInfo = bandInfo.length === 0 ? image.bandInfo : bandInfo;
-      const place = image.transform === null ? await worldPlace(path) : image.transform;
+      const stored = image.transform === null ? await worldPlace(path) : image.transform;
+      const place = stored === null ? null : scaled(stored, image.scale);
       const crs = image.crs ?? (place === null ? null : systems(stemOf(file), place));
       if (place !== null && crs === null && !warned) {
         warned = true;
@@ -216,13 +231,20 @@ export interface FileSamples {
   readonly crs: Crs | null;
   readonly nodata: number | null;
   readonly bandInfo: readonly BandInfo[];
+  /** Pixels of the file per pixel that was read. */
+  readonly scale: { readonly x: number; readonly y: number };
 }
 
 /** Largest file of one chip, in bytes. */
 const MAX_BYTES = 2 ** 28;
 
 /** The whole file at once: quicker for thousands of small files than looking for what may lie beside each. */
-export async function readSamples(path: string, role: "image" | "label", signal: AbortSignal | undefined): Promise<FileSamples> {
+export async function readSamples(
+  path: string,
+  role: "image" | "label",
+  signal: AbortSignal | undefined,
+  size?: { readonly width: number; readonly height: number },
+): Promise<FileSamples> {
   const bytes = await readFile(path).catch((error: Error) => {
     throw new GeoLearnError("FILE_NOT_FOUND", `The chip ${path} cannot be read: ${error.message}`, {
       hint: "Export the chips again.",
@@ -237,9 +259,18 @@ export async function readSamples(path: string, role: "image" | "label", signal:
     const raster = await openRaster(new Uint8Array(bytes), signal === undefined ? {} : { signal });
     try {
       const bands = role === "label" ? [0] : imageBands(raster);
-      const { data, mask } = await raster.read(undefined, { bands, ...(signal === undefined ? {} : { signal }) });
-      const { width, height, sampleType, transform, crs, nodata, bandInfo } = raster;
-      return { data, mask, bands: bands.length, width, height, sampleType, transform, crs, nodata, bandInfo };
+      const { width, height } = size ?? raster;
+      const scale = { x: raster.width / width, y: raster.height / height };
+      const resampling = scale.x > 1 || scale.y > 1 ? "average" : "bilinear";
+      const { data, mask } = await raster.read(undefined, {
+        bands,
+        width,
+        height,
+        resampling,
+        ...(signal === undefined ? {} : { signal }),
+      });
+      const { sampleType, transform, crs, nodata, bandInfo } = raster;
+      return { data, mask, bands: bands.length, width, height, sampleType, transform, crs, nodata, bandInfo, scale };
     } finally {
       await raster.close();
     }
@@ -251,6 +282,11 @@ export async function readSamples(path: string, role: "image" | "label", signal:
       cause: error,
     });
   }
+}
+
+/** The position of a picture that was resampled. */
+function scaled([a, b, c, d, e, f]: Affine, { x, y }: FileSamples["scale"]): Affine {
+  return [a * x, b * y, c, d * x, e * y, f];
 }
 
 async function worldPlace(imagePath: string): Promise<Affine | null> {

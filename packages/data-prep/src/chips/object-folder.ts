@@ -22,6 +22,7 @@ import {
   singleLabels,
 } from "./folder-source.ts";
 import { labelNames } from "./label-names.ts";
+import { inTurns, missingLabel } from "./label-texts.ts";
 
 /** Options of {@link openObjectChips}. */
 export interface ObjectFolderOptions extends ChipFolderOptions {
@@ -71,30 +72,6 @@ export async function openObjectChips(folder: string, options: ObjectFolderOptio
     return readBoxes(text, path);
   });
   return openFolder(content, chips, options, async (first) => boxLabels(content, boxes, first, options.onWarning));
-}
-
-/** Label files read at once. */
-const CONCURRENCY = 16;
-
-/** Maps a list by asynchronous work, a few at a time, in its order. */
-async function inTurns<T, R>(list: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = [];
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    while (next < list.length) {
-      const index = next++;
-      results[index] = await work(list[index]!);
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(CONCURRENCY, list.length) }, worker));
-  return results;
-}
-
-function missingLabel(path: string): GeoLearnError {
-  return new GeoLearnError("FILE_NOT_FOUND", `map.txt names ${path}, which is not there.`, {
-    hint: "Copy the folder whole, or remove the row from map.txt.",
-    data: { path },
-  });
 }
 
 function boxLabels(

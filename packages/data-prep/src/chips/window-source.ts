@@ -7,6 +7,7 @@ import { fingerprintOf, rasterIdentity } from "../export/export-state.ts";
 import type { InputOptions } from "../export/input-options.ts";
 import { chipTransform, type InputPart, type Inputs, openInputs } from "../export/inputs.ts";
 import { type LabelGrid, withoutBurning } from "../export/label-layer.ts";
+import type { LabelSource } from "../export/options.ts";
 import { requireObjects } from "../export/require-objects.ts";
 import { readBlock, type RowBlock } from "../export/row-blocks.ts";
 import type { ChipObject } from "../objects/chip-object.ts";
@@ -16,7 +17,9 @@ import { type ChipEntry, type ChipImage, type ChipSource, IGNORE_VALUE, type Obj
 import { drawWindows, type PartWindow } from "./draw-windows.ts";
 
 /** Raster and labels to sample chips from; the same options as in `exportTrainingData` mean the same. */
-export interface WindowSourceOptions extends Omit<InputOptions, "onWarning" | "signal" | "minOverlap"> {
+export interface WindowSourceOptions extends Omit<InputOptions, "onWarning" | "signal" | "minOverlap" | "labels"> {
+  /** Polygons, lines, points or a class raster, in any reference system. */
+  readonly labels: LabelSource;
   /** Side of a window, pixels. @defaultValue 256 */
   readonly chipSize?: number | { readonly width: number; readonly height: number };
   /** Pixels between windows of a grid. @defaultValue half the chip */

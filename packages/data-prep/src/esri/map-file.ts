@@ -10,13 +10,14 @@ import { GeoLearnError } from "@geolearn/core";
 /** One row: paths below the chip folder, with forward slashes. */
 export interface MapRow {
   readonly image: string;
+  /** Empty where chips have no label files. */
   readonly label: string;
 }
 
 /** Most rows that are read. */
 const MAX_ROWS = 5_000_000;
 
-const ROW = /^(.+?\.(?:tiff?|png|jpe?g|mrf))[ \t]+(\S.*)$/i;
+const ROW = /^(.+?\.(?:tiff?|png|jpe?g|mrf))(?:[ \t]+(\S.*))?$/i;
 
 /**
  * The rows of a `map.txt`.
@@ -42,7 +43,7 @@ export function parseMapFile(text: string, path: string): MapRow[] {
     if (rows.length >= MAX_ROWS) {
       throw new GeoLearnError("LIMIT_EXCEEDED", `${path} has more than ${MAX_ROWS} rows.`, { hint: "Split the folder.", data: { path } });
     }
-    rows.push({ image: insidePath(match[1]!, path, line), label: insidePath(match[2]!, path, line) });
+    rows.push({ image: insidePath(match[1]!, path, line), label: match[2] === undefined ? "" : insidePath(match[2], path, line) });
   }
   return rows;
 }
@@ -50,7 +51,11 @@ export function parseMapFile(text: string, path: string): MapRow[] {
 /** The rows as Esri writes them. */
 export function formatMapFile(rows: Iterable<MapRow>): string {
   let text = "";
-  for (const { image, label } of rows) text += `${image.replaceAll("/", "\\")}  ${label.replaceAll("/", "\\")} \n`;
+  for (const { image, label } of rows)
+    text += `${[image, label]
+      .filter((path) => path !== "")
+      .map((path) => path.replaceAll("/", "\\"))
+      .join("  ")} \n`;
   return text;
 }
 

@@ -40,6 +40,10 @@ export interface ModelDefinition {
   readonly classes: readonly ClassDefinition[];
   readonly bandNames: readonly string[];
   readonly cellSize: CellSize | null;
+  /** Chips are as large as their objects, not of one size. */
+  readonly boundingBoxes: boolean;
+  /** Size of the chips, where it is told. */
+  readonly size: { readonly width: number; readonly height: number } | null;
   readonly geolearn: GeoLearnSection | null;
 }
 
@@ -48,6 +52,8 @@ export interface ModelDefinitionContent {
   readonly width: number;
   readonly height: number;
   readonly metaDataMode: string;
+  readonly blacken: boolean;
+  readonly cropMode: "fixedSize" | "boundingBox";
   readonly classes: readonly ClassDefinition[];
   readonly bandNames: readonly string[];
   readonly bandStatistics: readonly BandStatistics[];
@@ -99,9 +105,9 @@ export function modelDefinitionJson(content: ModelDefinitionContent): JsonObject
     BatchSize: "e.g. 8 (optional)",
     PerProcessGPUMemoryFraction: "e.g. 0.8 (optional)",
     MetaDataMode: content.metaDataMode,
-    BlackenAroundFeature: false,
+    BlackenAroundFeature: content.blacken,
     IsMultidimensional: false,
-    CropTileMode: "Fixed_Size",
+    CropTileMode: content.cropMode === "boundingBox" ? "Bounding_Box" : "Fixed_Size",
     ImageSpaceUsed: "MAP_SPACE",
     ...(content.minCellSize === null ? {} : { MinCellSize: cellSizeJson(content.minCellSize) }),
     ...(content.maxCellSize === null ? {} : { MaxCellSize: cellSizeJson(content.maxCellSize) }),
@@ -131,11 +137,14 @@ export function parseModelDefinition(json: JsonObject, path: string): ModelDefin
   const reference = cell !== null && isObject(cell["spatialReference"]) ? cell["spatialReference"] : {};
   const x = cell === null ? null : numberOrNull(cell["x"]);
   const y = cell === null ? null : numberOrNull(cell["y"]);
+  const [width, height] = [numberOrNull(json["ImageWidth"]), numberOrNull(json["ImageHeight"])];
   return {
     metaDataMode: stringOrNull(json["MetaDataMode"]),
     classes: parseClasses(json["Classes"], path),
     bandNames: names.map((name) => (typeof name === "string" ? name : "")),
     cellSize: x === null || y === null ? null : { x, y, wkid: numberOrNull(reference["latestWkid"]) ?? numberOrNull(reference["wkid"]) },
+    boundingBoxes: stringOrNull(json["CropTileMode"])?.toLowerCase() === "bounding_box",
+    size: width === null || height === null ? null : { width, height },
     geolearn: parseGeoLearn(json["GeoLearn"], path),
   };
 }

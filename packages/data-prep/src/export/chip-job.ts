@@ -3,13 +3,14 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 
-import { type Affine, type Crs, pixelArea, type SampleType, writeError } from "@geolearn/core";
+import { type Affine, type ClassDefinition, type Crs, pixelArea, type SampleType, writeError } from "@geolearn/core";
 
 import { countLabels, measureBands } from "../chips/chip-record.ts";
 import { IGNORE_VALUE } from "../chips/chip.ts";
 import type { BandMoments } from "../esri/accumulated-stats.ts";
 import { formatWorldFile, worldFileName } from "../esri/world-file.ts";
 import { type ChipFolderFormat, FORMATS } from "../formats/formats.ts";
+import { classFolder } from "../formats/imagenet.ts";
 import type { LabelFile } from "../formats/label-file.ts";
 import type { CutObject } from "../objects/cut-object.ts";
 import { type CutChip, cutChip } from "./cut-chip.ts";
@@ -36,8 +37,8 @@ export interface ChipProfile {
   readonly bandNames: readonly string[];
   readonly labelType: "uint8" | "uint16";
   readonly ignoreValue: number;
-  /** Class values of the export, ascending. */
-  readonly classValues: readonly number[];
+  /** Classes of the export, ascending by value. */
+  readonly classes: readonly Pick<ClassDefinition, "value" | "name">[];
   readonly allTouched: boolean;
 }
 
@@ -53,6 +54,8 @@ export interface ChipTask {
   readonly labels: Uint16Array | null;
   /** What formats of objects write; null for class rasters. */
   readonly objects: readonly CutObject[] | null;
+  /** Size of a chip that is not as large as the others. */
+  readonly size?: { readonly width: number; readonly height: number };
 }
 
 /** Chips out of the same blocks. */
@@ -80,8 +83,8 @@ export interface ChipOutcome {
 }
 
 /** Image file of a chip below the folder, with forward slashes. */
-export function imagePath(stem: string, format: ChipFormat): string {
-  return `images/${stem}.${{ tiff: "tif", png: "png", jpeg: "jpg" }[format]}`;
+export function imagePath(stem: string, format: ChipFormat, folder?: string): string {
+  return `images/${folder === undefined ? "" : `${folder}/`}${stem}.${{ tiff: "tif", png: "png", jpeg: "jpg" }[format]}`;
 }
 
 /** Makes and writes the chips of a job. @throws DISK_FULL, WRITE_FAILED; a chip is there whole or not at all */
@@ -89,7 +92,8 @@ export async function runChipJob({ profile, blocks, chips }: ChipJob): Promise<C
   return Promise.all(chips.map((task) => makeChip(profile, blocks, task)));
 }
 
-async function makeChip(profile: ChipProfile, blocks: readonly RowBlock[], task: ChipTask): Promise<ChipOutcome> {
+async function makeChip(common: ChipProfile, blocks: readonly RowBlock[], task: ChipTask): Promise<ChipOutcome> {
+  const profile = task.size === undefined ? common : { ...common, ...task.size };
   const { width, height, bands, nodata } = profile;
   const cut = cutChip(blocks, { col: task.col, row: task.row, width, height }, bands);
   const moments = measureBands({ image: cut.image, mask: cut.valid, nodata, bands, width, height });
@@ -97,7 +101,7 @@ async function makeChip(profile: ChipProfile, blocks: readonly RowBlock[], task:
     encodeImageChip(profile, cut, task.transform),
     task.objects === null ? classRaster(profile, task, cut) : objectLabels(profile, task, task.objects),
   ]);
-  if (profile.out !== null) writeChip(profile.out, profile.chipFormat, task, image, files);
+  if (profile.out !== null) writeChip(profile.out, imageOf(profile, task), task, image, files);
   return { moments, classes, bytes: files.reduce((sum, { content }) => sum + Buffer.byteLength(content), image.byteLength) };
 }
 
@@ -119,7 +123,7 @@ async function objectLabels(profile: ChipProfile, { stem, transform }: ChipTask,
   const { files, objects: written } = await FORMATS[profile.format].write!({ ...profile, stem, imageFile, transform, objects });
   // areas in square units of the map, as Esri counts them
   const unit = transform === null ? 1 : pixelArea(transform);
-  const classes = profile.classValues.flatMap((value) => {
+  const classes = profile.classes.flatMap(({ value }) => {
     const areas = written.filter(({ classValue }) => classValue === value).map(({ area }) => area * unit);
     const sum = areas.reduce((total, area) => total + area, 0);
     return areas.length === 0 ? [] : [{ value, sum, min: Math.min(...areas), max: Math.max(...areas), count: areas.length }];
@@ -137,8 +141,14 @@ function toLabelType(labels: Uint16Array, { labelType, ignoreValue }: ChipProfil
   return out;
 }
 
-function writeChip(out: string, format: ChipFormat, task: ChipTask, image: Uint8Array, labels: readonly LabelFile[]): void {
-  const imageFile = imagePath(task.stem, format);
+/** Where the image of a chip goes below the folder: with the others, or into the folder of its class. */
+function imageOf({ format, chipFormat, classes }: ChipProfile, { stem, objects }: ChipTask): string {
+  if (FORMATS[format].classFolders === undefined) return imagePath(stem, chipFormat);
+  const { name } = classes.find(({ value }) => value === objects![0]!.classValue)!;
+  return imagePath(stem, chipFormat, classFolder(name));
+}
+
+function writeChip(out: string, imageFile: string, task: ChipTask, image: Uint8Array, labels: readonly LabelFile[]): void {
   if (task.transform !== null) writeWhole(join(out, worldFileName(imageFile)), formatWorldFile(task.transform));
   for (const { path, content } of labels) writeWhole(join(out, path), content);
   writeWhole(join(out, imageFile), image);

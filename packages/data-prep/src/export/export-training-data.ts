@@ -10,16 +10,9 @@ import { type ChipOutcome, imagePath } from "./chip-job.ts";
 import { type ChipPool, createChipPool } from "./chip-pool.ts";
 import { estimateExport } from "./estimate.ts";
 import { type ExportState, readState, removeState, storeState } from "./export-state.ts";
-import { chooseLabelType, type ExistingFolder, noChips, prepareFolder, readFolder, writeMetadata } from "./folder.ts";
+import { chooseLabelType, type ExistingFolder, imagesByStem, noChips, prepareFolder, readFolder, writeMetadata } from "./folder.ts";
 import { openInputs } from "./inputs.ts";
-import {
-  type ExportEstimate,
-  type ExportOptions,
-  type ExportResult,
-  type ResolvedExport,
-  resolveExport,
-  warnOfChipSize,
-} from "./options.ts";
+import { type ExportEstimate, type ExportOptions, type ExportResult, resolveExport, warnOfChipSize } from "./options.ts";
 import { planRow } from "./plan-row.ts";
 import { RowReader } from "./row-blocks.ts";
 import { chipProfile, type ExportRun, planRun, stemOf } from "./run.ts";
@@ -38,6 +31,9 @@ const STORE_EVERY_MS = 1000;
  *
  * `rcnnMasks`, `pascalVoc`, `kitti`: the features of a chip are objects, clipped at its border; those of which less than
  * `minOverlap` lies inside are left out. Only chips wholly inside `mask` are written.
+ *
+ * `labeledTiles`, `imagenet`: a chip around every feature, with its class. `multiLabeledTiles`: chips of a grid with the classes of their
+ * features. `exportTiles`: chips alone.
  *
  * The last column and row of chips are
  * moved back to end at the raster's border.
@@ -72,20 +68,20 @@ export async function exportTrainingData(options: ExportOptions): Promise<Export
 }
 
 async function exportInto(run: ExportRun): Promise<ExportResult> {
-  const { options, inputs, resolved, fingerprint } = run;
+  const { options, inputs, fingerprint } = run;
   const started = performance.now();
   const former = options.resume === false ? null : await readState(options.out);
   const existing = await readFolder(options.out);
   const finished = existing?.definition.geolearn?.Runs.find((entry) => entry.Fingerprint === fingerprint) ?? null;
   if (finished !== null && former === null && options.overwrite !== true && options.resume !== false) {
-    if (await chipsAreThere(options.out, finished.FirstIndex, finished.EndIndex, resolved)) {
+    if (await chipsAreThere(run, finished.FirstIndex, finished.EndIndex)) {
       const state = { firstIndex: finished.FirstIndex, nextIndex: finished.EndIndex };
       return resultOf(run, existing!, state, { unlabelled: 0, ignored: 0 }, started, true);
     }
   }
 
   const resumable = former !== null && former.fingerprint === fingerprint ? former : null;
-  const resumed = resumable !== null && (await chipsAreThere(options.out, resumable.firstIndex, resumable.nextIndex, resolved));
+  const resumed = resumable !== null && (await chipsAreThere(run, resumable.firstIndex, resumable.nextIndex));
   const base = await prepareFolder(run, existing, resumable);
   const labelType = chooseLabelType(inputs.classes, options.ignoreValue, base);
   const firstIndex = resumable?.firstIndex ?? base.firstIndex;
@@ -103,7 +99,7 @@ async function exportInto(run: ExportRun): Promise<ExportResult> {
         base: base.stats,
       };
   await mkdir(join(options.out, "images"), { recursive: true });
-  await mkdir(join(options.out, "labels"), { recursive: true });
+  if (run.format.labelPath?.("") !== "") await mkdir(join(options.out, "labels"), { recursive: true });
   await storeState(options.out, state);
 
   const pool = createChipPool(options.workers ?? defaultWorkers(run));
@@ -227,9 +223,16 @@ function windowsBefore({ parts, angles }: ExportRun, state: ExportState): number
 }
 
 /** True when every image of a range is there and not empty. */
-async function chipsAreThere(out: string, from: number, to: number, { chipFormat }: ResolvedExport): Promise<boolean> {
+async function chipsAreThere(
+  { options: { out }, resolved: { chipFormat }, format, inputs }: ExportRun,
+  from: number,
+  to: number,
+): Promise<boolean> {
+  const byClass = format.classFolders === undefined ? null : await imagesByStem(out, chipFormat, inputs.classes);
   for (let index = from; index < to; index++) {
-    const info = await stat(join(out, imagePath(stemOf(index), chipFormat))).catch(() => null);
+    const stem = stemOf(index);
+    const path = byClass === null ? imagePath(stem, chipFormat) : byClass.get(stem);
+    const info = path === undefined ? null : await stat(join(out, path)).catch(() => null);
     if (info === null || info.size === 0) return false;
   }
   return true;

@@ -25,11 +25,13 @@ import {
   parseModelDefinition,
 } from "../esri/model-definition.ts";
 import { formatStatsFile } from "../esri/stats-file.ts";
+import { classFolder } from "../formats/imagenet.ts";
 import { maskPath } from "../formats/rcnn-masks.ts";
 import { SPLIT_FILE } from "../split/split-file.ts";
 import { STATISTICS_FILE } from "../chips/statistics-file.ts";
 import { imagePath } from "./chip-job.ts";
 import { type ExportState, STATE_FILE } from "./export-state.ts";
+import type { ResolvedExport } from "./options.ts";
 import { cellSizes, type ExportRun, partCrs, stemOf } from "./run.ts";
 import type { Tally } from "./tally.ts";
 
@@ -202,6 +204,8 @@ export async function writeMetadata(
     width: resolved.chipWidth,
     height: resolved.chipHeight,
     metaDataMode: format.mode,
+    blacken: resolved.blacken,
+    cropMode: resolved.cropMode,
     classes,
     bandNames: stats.bandNames,
     bandStatistics: stats.bandMoments.map(momentsToStatistics),
@@ -222,7 +226,8 @@ export async function writeMetadata(
 async function mapRows({ options, resolved, format, inputs }: ExportRun, firstIndex: number, nextIndex: number): Promise<MapRow[]> {
   const stems = Array.from({ length: nextIndex - firstIndex }, (_, i) => stemOf(firstIndex + i));
   const image = (stem: string): string => imagePath(stem, resolved.chipFormat);
-  const { labelPath } = format;
+  const { labelPath, classFolders } = format;
+  if (classFolders !== undefined) return classFolderRows(stems, options.out, resolved, inputs);
   if (labelPath !== null) return stems.map((stem) => ({ image: image(stem), label: labelPath(stem) }));
   const rows: MapRow[] = [];
   for (const { value } of inputs.classes) {
@@ -233,6 +238,34 @@ async function mapRows({ options, resolved, format, inputs }: ExportRun, firstIn
     }
   }
   return rows;
+}
+
+/** Rows of images in the folders of their classes. */
+async function classFolderRows(
+  stems: readonly string[],
+  out: string,
+  { chipFormat }: ResolvedExport,
+  { classes }: Pick<ExportRun["inputs"], "classes">,
+): Promise<MapRow[]> {
+  const images = await imagesByStem(out, chipFormat, classes);
+  return stems.map((stem) => ({ image: images.get(stem)!, label: "" }));
+}
+
+/** The image of every stem in the folders of the classes. */
+export async function imagesByStem(
+  out: string,
+  chipFormat: ResolvedExport["chipFormat"],
+  classes: readonly ClassDefinition[],
+): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  const ending = imagePath("", chipFormat).slice("images/".length);
+  for (const { name } of classes) {
+    const folder = classFolder(name);
+    for (const file of await readdir(join(out, "images", folder)).catch(() => [] as string[])) {
+      if (file.endsWith(ending)) found.set(file.slice(0, -ending.length), `images/${folder}/${file}`);
+    }
+  }
+  return found;
 }
 
 /** Why no window became a chip. */

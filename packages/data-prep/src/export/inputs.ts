@@ -4,7 +4,7 @@ import { type Affine, applyAffine, type ClassDefinition, type Raster } from "@ge
 
 import type { InputOptions } from "./input-options.ts";
 import { maskLayer, toRasterCrs } from "./label-layer.ts";
-import { asFeatures, countAreas, featureIdentity, openLabels, rasterLabels, vectorLabels } from "./open-labels.ts";
+import { asFeatures, countAreas, featureIdentity, NO_LABELS, openLabels, rasterLabels, vectorLabels } from "./open-labels.ts";
 import { chooseBands, closeAll, onWantedGrid, openParts } from "./raster-parts.ts";
 import type { BlockSource } from "./row-blocks.ts";
 import { checkOverlap, labelOverlap, type LabelOverlap, near } from "./where-labels-lie.ts";
@@ -41,13 +41,13 @@ export async function openInputs(options: InputOptions): Promise<Inputs> {
   try {
     const originals = await openParts(options.raster, options);
     opened.push(...originals);
-    const labels = await openLabels(options.labels, options);
-    if ("read" in labels) opened.push(labels);
+    const labels = options.labels === undefined ? null : await openLabels(options.labels, options);
+    if (labels !== null && "read" in labels) opened.push(labels);
     const mask = options.mask === undefined ? null : await asFeatures(options.mask);
     const bands = chooseBands(originals, options.bands);
     const rasters = originals.map((raster) => onWantedGrid(raster, options));
-    checkOverlap(rasters, labels);
-    const prepared = "read" in labels ? await rasterLabels(labels, options) : vectorLabels(labels, options);
+    if (labels !== null) checkOverlap(rasters, labels);
+    const prepared = labels === null ? NO_LABELS : "read" in labels ? await rasterLabels(labels, options) : vectorLabels(labels, options);
     const parts = rasters.map((raster, i) => ({
       raster,
       original: originals[i]!,
@@ -62,8 +62,8 @@ export async function openInputs(options: InputOptions): Promise<Inputs> {
       bandNames: bands.map((band) => originals[0]!.bandInfo[band]?.name ?? `band ${band + 1}`),
       sampleType: rasters[0]!.sampleType,
       labelIdentity: [prepared.identity, mask === null ? null : featureIdentity(mask)],
-      areas: "read" in labels ? null : countAreas(labels, options),
-      overlap: labelOverlap(rasters, labels),
+      areas: labels === null || "read" in labels ? null : countAreas(labels, options),
+      overlap: labels === null ? null : labelOverlap(rasters, labels),
       close: () => closeAll(opened),
     };
   } catch (error) {

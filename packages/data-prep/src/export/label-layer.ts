@@ -42,6 +42,14 @@ export interface LabelLayer {
   burnChip(grid: LabelGrid): Uint16Array | null;
   /** The features a grid shows with at least the wanted share, in their order; null for a class raster, which knows no single objects. */
   readonly objects: ((grid: LabelGrid) => CutObject[]) | null;
+  /** All features, buffers included, in their order; null for a class raster. */
+  readonly features: readonly LabelFeature[] | null;
+}
+
+/** A label feature in the reference system of the raster. */
+export interface LabelFeature {
+  readonly geometry: Geometry;
+  readonly classValue: number;
 }
 
 /** How vector labels are burnt. */
@@ -99,6 +107,7 @@ export function vectorLayer(features: Features, values: readonly (number | null)
       const ignored = list.filter((_, i) => cut[i]).map(({ geometry }) => ({ geometry, value: IGNORE_VALUE }));
       return burnShapes([...ignored, ...list.filter((_, i) => !cut[i])], grid);
     },
+    features: shapes.map(({ geometry, value }) => ({ geometry: geometry!, classValue: value })),
     objects: (grid) =>
       shapesOf(grid)
         .map(({ geometry, value }) => cutObject(geometry!, value, grid))
@@ -119,6 +128,7 @@ export function rasterLayer(labels: Raster, crs: Crs | null): LabelLayer {
     },
     burnChip: () => null,
     objects: null,
+    features: null,
   };
 }
 

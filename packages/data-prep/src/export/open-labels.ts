@@ -44,6 +44,18 @@ export async function asFeatures(source: string | Features): Promise<Features> {
   return typeof source === "string" ? readFeatures(source) : source;
 }
 
+/** Imagery alone: no pixel has a class and no chip an object. */
+export const NO_LABELS: PreparedLabels = {
+  classes: [],
+  identity: [],
+  layer: () => ({
+    burn: async ({ width, height }) => new Uint16Array(width * height),
+    burnChip: () => null,
+    objects: () => [],
+    features: [],
+  }),
+};
+
 interface PreparedLabels {
   readonly classes: readonly ClassDefinition[];
   readonly identity: readonly unknown[];

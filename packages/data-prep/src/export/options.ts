@@ -14,7 +14,7 @@ import {
   type WorkOptions,
 } from "@geolearn/core";
 
-import { type ChipFolderFormat, chipFolderFormats } from "../formats/formats.ts";
+import { type ChipFolderFormat, chipFolderFormats, FORMATS } from "../formats/formats.ts";
 
 /** File format of image chips. Label rasters are always TIFF: they must stay exact and carry a nodata value. */
 export type ChipFormat = "tiff" | "png" | "jpeg";
@@ -32,8 +32,8 @@ export type Extent = Bounds | { readonly bounds: Bounds; readonly crs: number | 
 export interface ExportOptions extends WorkOptions, NetworkOptions {
   /** Imagery: a path, glob, folder, list, bytes or open raster. Several files of one reference system are one mosaic; others go file by file. */
   readonly raster: RasterSource | readonly RasterSource[];
-  /** Polygons, lines, points or a class raster, in any reference system. Where features overlap the later one wins. */
-  readonly labels: LabelSource;
+  /** Polygons, lines, points or a class raster, in any reference system. Where features overlap the later one wins. Only `exportTiles` goes without. */
+  readonly labels?: LabelSource;
   /** Surveyed land: polygons outside which labels say nothing. Pixels outside are written as ignored. */
   readonly mask?: string | Features;
   /** Folder to write. */
@@ -58,6 +58,10 @@ export interface ExportOptions extends WorkOptions, NetworkOptions {
   readonly rotation?: number;
   /** Share of a polygon (0 to 1) that must lie in a chip; one cut further is left out, its pixels in class rasters ignored. @defaultValue 0 */
   readonly minOverlap?: number;
+  /** Chips around features: of `chipSize` with the feature in the middle, or as large as the box around it. @defaultValue "fixedSize" */
+  readonly cropMode?: "fixedSize" | "boundingBox";
+  /** Chips around features: everything but the feature is 0. @defaultValue false */
+  readonly blacken?: boolean;
   /** Write chips without a label too. @defaultValue false */
   readonly allTiles?: boolean;
   /** Burn every pixel a polygon or line touches, not only those whose centre lies inside. @defaultValue false */
@@ -133,6 +137,8 @@ export interface ResolvedExport {
   readonly chipFormat: ChipFormat;
   readonly rotation: number;
   readonly minOverlap: number;
+  readonly cropMode: "fixedSize" | "boundingBox";
+  readonly blacken: boolean;
   readonly allTiles: boolean;
   readonly allTouched: boolean;
   readonly compression: "deflate" | "none";
@@ -157,6 +163,26 @@ export function resolveExport(options: ExportOptions): ResolvedExport {
       hint: "TIFF keeps every sample type and the reference system.",
     });
   }
+  const cropMode: string = options.cropMode ?? "fixedSize";
+  if (!["fixedSize", "boundingBox"].includes(cropMode)) {
+    throw new GeoLearnError("INVALID_ARGUMENT", `\`cropMode\` is "${cropMode}"; expected "fixedSize" or "boundingBox".`, {
+      hint: "Networks want chips of one size; those of bounding boxes are resampled when data are prepared.",
+    });
+  }
+  if (FORMATS[format].around !== "features" && (cropMode !== "fixedSize" || options.blacken === true)) {
+    throw new GeoLearnError(
+      "INVALID_ARGUMENT",
+      `\`cropMode\` and \`blacken\` are for chips around features, which "${format}" does not have.`,
+      {
+        hint: 'Use `format: "labeledTiles"` or `"imagenet"`.',
+      },
+    );
+  }
+  if (options.labels === undefined && FORMATS[format].holds !== "nothing") {
+    throw new GeoLearnError("INVALID_ARGUMENT", `\`format: "${format}"\` needs \`labels\`.`, {
+      hint: 'Without labels only `format: "exportTiles"` makes sense.',
+    });
+  }
   const [chipWidth, chipHeight] = pixelSize("chipSize", options.chipSize ?? 256);
   const [strideX, strideY] =
     options.stride === undefined
@@ -172,7 +198,9 @@ export function resolveExport(options: ExportOptions): ResolvedExport {
     chipFormat,
     rotation: numberIn("rotation", options.rotation ?? 0, 0, 359.99),
     minOverlap: numberIn("minOverlap", options.minOverlap ?? 0, 0, 1),
-    allTiles: options.allTiles ?? false,
+    cropMode: options.cropMode ?? "fixedSize",
+    blacken: options.blacken ?? false,
+    allTiles: (options.allTiles ?? false) || options.labels === undefined,
     allTouched: options.allTouched ?? false,
     compression,
     level: Math.round(numberIn("level", options.level ?? 6, 1, 9)),

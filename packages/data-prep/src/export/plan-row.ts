@@ -1,13 +1,16 @@
 /** One row of chips: reads what it needs, decides which windows become chips, and names them. */
 
-import { type Affine, composeAffine, warpRaster, windowTransform } from "@geolearn/core";
+import { type Affine, composeAffine, rasterize, warpRaster, windowTransform } from "@geolearn/core";
 
 import { IGNORE_VALUE } from "../chips/chip.ts";
+import { cutObject } from "../objects/cut-object.ts";
 import type { Panel } from "./chip-grid.ts";
 import type { ChipTask } from "./chip-job.ts";
 import { type ChipWindow, groundContent, labelContent } from "./cut-chip.ts";
+import type { FeatureWindow } from "./feature-windows.ts";
 import { chipTransform } from "./inputs.ts";
-import { type RowBlock, type RowReader, toBlock } from "./row-blocks.ts";
+import type { LabelFeature } from "./label-layer.ts";
+import { readBlock, type RowBlock, type RowReader, toBlock } from "./row-blocks.ts";
 import { type ExportRun, type PlannedPart, stemOf } from "./run.ts";
 
 /** The chips of one row of a panel. */
@@ -29,6 +32,7 @@ export async function planRow(
   reader: RowReader,
   firstIndex: number,
 ): Promise<PlannedRow> {
+  if (part.features !== null) return planFeature(run, part, part.features[row]!, firstIndex);
   const { resolved, angles, options } = run;
   const { chipWidth: width, chipHeight: height } = resolved;
   const blocks = await reader.blocks(row, height, options.signal);
@@ -59,6 +63,62 @@ export async function planRow(
   return { groups, chips: index - firstIndex, windows: panel.origins.length * angles.length, ...skipped };
 }
 
+/** The chip around one feature and its turned copies. */
+async function planFeature(
+  run: ExportRun,
+  part: PlannedPart,
+  { feature, ...window }: FeatureWindow,
+  firstIndex: number,
+): Promise<PlannedRow> {
+  const { angles, options, resolved } = run;
+  const { width, height } = window;
+  const { raster } = part.input;
+  const upright = chipTransform(raster, window.col, window.row)!;
+  const groups: { blocks: readonly RowBlock[]; tasks: ChipTask[] }[] = [];
+  const skipped = { unlabelled: 0, ignored: 0, missing: 0 };
+  let index = firstIndex;
+  for (const angle of angles) {
+    const cut =
+      angle === 0
+        ? { block: await readBlock(part.input, window, options.signal), transform: upright }
+        : await turnedBlock(part, upright, width, height, angle, options.signal);
+    // one block is one chip: it begins at its own left edge
+    const block = { ...cut.block, row: 0 };
+    const ground = groundContent([block], { col: 0, row: 0, width, height }, IGNORE_VALUE);
+    if (ground !== "whole") {
+      skipped.ignored++;
+      if (ground === "missing") skipped.missing++;
+      continue;
+    }
+    const object = cutObject(feature.geometry, feature.classValue, { transform: cut.transform, width, height });
+    if (object === null || object.share < resolved.minOverlap) {
+      skipped.unlabelled++;
+      continue;
+    }
+    const own = resolved.blacken ? blackened(block, feature, cut.transform, resolved.allTouched) : block;
+    const task = {
+      stem: stemOf(index++),
+      col: 0,
+      row: 0,
+      transform: cut.transform,
+      labels: null,
+      objects: [object],
+      size: { width, height },
+    };
+    groups.push({ blocks: [own], tasks: [task] });
+  }
+  return { groups, chips: index - firstIndex, windows: angles.length, ...skipped };
+}
+
+/** A copy of a block with 0 in every pixel outside a feature. */
+function blackened(block: RowBlock, { geometry }: LabelFeature, transform: Affine, allTouched: boolean): RowBlock {
+  const { width, rows: height } = block;
+  const inside = rasterize([{ geometry, value: 1 }], { transform, width, height, allTouched });
+  const image = block.image.slice();
+  for (let i = 0; i < image.length; i++) if (inside[i % inside.length] === 0) image[i] = 0;
+  return { ...block, image };
+}
+
 /** The labels of a window that becomes a chip, or why it does not. */
 function labelsOfChip(
   { resolved, format }: ExportRun,
@@ -76,7 +136,8 @@ function labelsOfChip(
   const ground = groundContent(blocks, window, IGNORE_VALUE);
   // label files of objects cannot say "not surveyed": a chip that reaches beyond the mask would teach that nothing is there
   if (ground !== "whole") return ground === "missing" ? "missing" : "ignored";
-  const objects = part.input.labels.objects!({ transform: transform!, width: window.width, height: window.height });
+  const { width, height } = window;
+  const objects = transform === null ? [] : part.input.labels.objects!({ transform, width, height });
   return objects.length === 0 && !resolved.allTiles ? "unlabelled" : { labels: null, objects };
 }
 

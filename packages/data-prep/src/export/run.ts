@@ -3,10 +3,12 @@
 import { sampleBytes } from "@geolearn/core";
 
 import { type FolderFormat, FORMATS } from "../formats/formats.ts";
+import { checkClassFolders } from "../formats/imagenet.ts";
 import { crsText } from "../split/footprint.ts";
 import { chipOrigins, chipPanels, copyAngles, type Panel } from "./chip-grid.ts";
 import type { ChipProfile } from "./chip-job.ts";
 import { checkChipFormat } from "./encode-chip.ts";
+import { type FeatureWindow, featureWindows } from "./feature-windows.ts";
 import { fingerprintOf, rasterIdentity } from "./export-state.ts";
 import type { InputPart, Inputs } from "./inputs.ts";
 import { withoutBurning } from "./label-layer.ts";
@@ -32,6 +34,9 @@ export interface ExportRun {
 /** A grid with its chip origins. */
 export interface PlannedPart {
   readonly input: InputPart;
+  /** Windows around features; null on a grid. */
+  readonly features: readonly FeatureWindow[] | null;
+  /** Upper edges of the rows of chips, or positions in {@link features}. */
   readonly rows: readonly number[];
   readonly panels: readonly Panel[];
 }
@@ -42,14 +47,21 @@ export async function planRun(inputs: Inputs, options: ExportOptions, resolved: 
   const angles = copyAngles(rotation);
   for (const { raster } of inputs.parts) checkChipFormat(resolved.chipFormat, inputs.bands, raster.sampleType, raster.name);
   const format = FORMATS[resolved.format];
-  if (format.write !== null) requireObjects(inputs, { what: `\`format: "${resolved.format}"\``, onWarning: options.onWarning });
-  const parts = inputs.parts.map((part) => {
+  if (format.write !== null && options.labels !== undefined)
+    requireObjects(inputs, { what: `\`format: "${resolved.format}"\``, onWarning: options.onWarning });
+  if (format.classFolders !== undefined) checkClassFolders(inputs.classes);
+  const parts = inputs.parts.map((part): PlannedPart => {
     const input = format.write === null ? part : withoutBurning(part);
     const { width, height, sampleType, blockHeight } = input.raster;
+    if (format.around === "features") {
+      const features = featureWindows(input, resolved);
+      return { input, features, rows: features.map((_, i) => i), panels: [{ col: 0, width, origins: [0] }] };
+    }
     const held = chipHeight + Math.min(1024, Math.max(128, blockHeight));
     const bytesPerColumn = held * (inputs.bands * sampleBytes(sampleType) + 3);
     return {
       input,
+      features: null,
       rows: chipOrigins(height, chipHeight, strideY),
       panels: chipPanels(chipOrigins(width, chipWidth, strideX), chipWidth, bytesPerColumn, PANEL_BYTES),
     };
@@ -93,7 +105,7 @@ export function chipProfile(
     labelType,
     ignoreValue,
     format: resolved.format,
-    classValues: inputs.classes.map(({ value }) => value),
+    classes: inputs.classes.map(({ value, name }) => ({ value, name })),
     allTouched: resolved.allTouched,
   };
 }

@@ -4,29 +4,63 @@ import { readKitti, writeKitti } from "./kitti.ts";
 import type { LabelledChip, WrittenLabels } from "./label-file.ts";
 import { readPascalVoc, writePascalVoc } from "./pascal-voc.ts";
 import type { ReadBox } from "./read-box.ts";
+import { writeLabeledTile, writeMultiLabeledTile } from "./labeled-tiles.ts";
 import { writeRcnnMasks } from "./rcnn-masks.ts";
 
 /** Layout of the folder: what the labels are and how they are written. */
-export type ChipFolderFormat = "classifiedTiles" | "rcnnMasks" | "pascalVoc" | "kitti";
+export type ChipFolderFormat =
+  | "classifiedTiles"
+  | "rcnnMasks"
+  | "pascalVoc"
+  | "kitti"
+  | "labeledTiles"
+  | "multiLabeledTiles"
+  | "imagenet"
+  | "exportTiles";
 
 /** What is known of a layout. */
 export interface FolderFormat {
   /** Name in Esri's files. */
   readonly mode: string;
+  /** What the labels say: a class per pixel, objects, the class of a chip, all classes of a chip, or nothing. */
+  readonly holds: "pixels" | "objects" | "class" | "classes" | "nothing";
+  /** Where chips are cut: on a grid, or around every feature. */
+  readonly around: "grid" | "features";
   /** Makes the label files of a chip from its objects; null where labels are a class raster. */
   readonly write: ((chip: LabelledChip) => WrittenLabels | Promise<WrittenLabels>) | null;
-  /** The boxes of a label file; null where labels are rasters. */
+  /** The boxes of a label file; null where labels are no boxes. */
   readonly readBoxes: ((text: string, path: string) => ReadBox[]) | null;
-  /** Label file of a chip below the folder; null where a chip has one per class. */
+  /** Label file of a chip below the folder, empty where there is none; null where a chip has one per class. */
   readonly labelPath: ((stem: string) => string) | null;
+  /** Whether images lie in a folder per class. */
+  readonly classFolders?: true;
 }
+
+const xml = (stem: string): string => `labels/${stem}.xml`;
+const none = (): string => "";
+/** Formats whose labels are no files. */
+const unwritten = ({ objects }: LabelledChip): WrittenLabels => ({ files: [], objects });
+
+const GRID = { around: "grid", readBoxes: null } as const;
+const FEATURES = { holds: "class", around: "features", readBoxes: null } as const;
 
 /** Every layout. */
 export const FORMATS: Readonly<Record<ChipFolderFormat, FolderFormat>> = {
-  classifiedTiles: { mode: "Classified_Tiles", write: null, readBoxes: null, labelPath: (stem) => `labels/${stem}.tif` },
-  rcnnMasks: { mode: "RCNN_Masks", write: writeRcnnMasks, readBoxes: null, labelPath: null },
-  pascalVoc: { mode: "PASCAL_VOC_rectangles", write: writePascalVoc, readBoxes: readPascalVoc, labelPath: (stem) => `labels/${stem}.xml` },
-  kitti: { mode: "KITTI_rectangles", write: writeKitti, readBoxes: readKitti, labelPath: (stem) => `labels/${stem}.txt` },
+  classifiedTiles: { ...GRID, mode: "Classified_Tiles", holds: "pixels", write: null, labelPath: (stem) => `labels/${stem}.tif` },
+  rcnnMasks: { ...GRID, mode: "RCNN_Masks", holds: "objects", write: writeRcnnMasks, labelPath: null },
+  pascalVoc: { ...GRID, mode: "PASCAL_VOC_rectangles", holds: "objects", write: writePascalVoc, readBoxes: readPascalVoc, labelPath: xml },
+  kitti: {
+    ...GRID,
+    mode: "KITTI_rectangles",
+    holds: "objects",
+    write: writeKitti,
+    readBoxes: readKitti,
+    labelPath: (stem) => `labels/${stem}.txt`,
+  },
+  labeledTiles: { ...FEATURES, mode: "Labeled_Tiles", write: writeLabeledTile, labelPath: xml },
+  multiLabeledTiles: { ...GRID, mode: "MultiLabeled_Tiles", holds: "classes", write: writeMultiLabeledTile, labelPath: xml },
+  imagenet: { ...FEATURES, mode: "Imagenet", write: unwritten, labelPath: none, classFolders: true },
+  exportTiles: { ...GRID, mode: "Export_Tiles", holds: "nothing", write: unwritten, labelPath: none },
 };
 
 /** Names of the layouts. */

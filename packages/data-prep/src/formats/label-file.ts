@@ -1,6 +1,6 @@
 /** What the modules of the object formats share when they write: one chip with its objects in, files out. */
 
-import type { Affine, Crs } from "@geolearn/core";
+import type { Affine, ClassDefinition, Crs } from "@geolearn/core";
 
 import type { CutObject } from "../objects/cut-object.ts";
 
@@ -17,8 +17,8 @@ export interface LabelledChip {
   readonly compression: "deflate" | "none";
   /** Masks take every pixel an object touches, not only those whose centre it holds. */
   readonly allTouched: boolean;
-  /** Class values of the export, ascending; never empty. */
-  readonly classValues: readonly number[];
+  /** Classes of the export, ascending by value; never empty for formats of objects. */
+  readonly classes: readonly Pick<ClassDefinition, "value" | "name">[];
   readonly objects: readonly CutObject[];
 }
 

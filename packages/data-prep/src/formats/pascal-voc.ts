@@ -11,11 +11,20 @@ import { hundredths, type LabelledChip, type WrittenLabels } from "./label-file.
 import { boxOf, type ReadBox } from "./read-box.ts";
 
 /** The XML of a chip. */
-export function writePascalVoc({ stem, imageFile, width, height, bands, objects }: LabelledChip): WrittenLabels {
+export function writePascalVoc(chip: LabelledChip): WrittenLabels {
+  const labels = chip.objects.map(({ classValue, box }) => ({ label: String(classValue), box }));
+  return { files: [{ path: `labels/${chip.stem}.xml`, content: annotation(chip, labels) }], objects: chip.objects };
+}
+
+/** An annotation with labelled boxes. */
+export function annotation(
+  { imageFile, width, height, bands }: LabelledChip,
+  labels: readonly { readonly label: string; readonly box: Box }[],
+): string {
   const lines = [
     '<?xml version="1.0"?>',
     "<annotation>",
-    `    <filename>${imageFile}</filename>`,
+    `    <filename>${escape(imageFile)}</filename>`,
     "    <source>",
     "        <annotation>geolearn</annotation>",
     "    </source>",
@@ -24,17 +33,17 @@ export function writePascalVoc({ stem, imageFile, width, height, bands, objects 
     `        <height>${height}</height>`,
     `        <depth>${bands}</depth>`,
     "    </size>",
-    ...objects.flatMap(({ classValue, box }) => objectLines(classValue, box)),
+    ...labels.flatMap(({ label, box }) => objectLines(label, box)),
     "</annotation>",
   ];
-  return { files: [{ path: `labels/${stem}.xml`, content: `${lines.join("\n")}\n` }], objects };
+  return `${lines.join("\n")}\n`;
 }
 
-function objectLines(classValue: number, box: Box): string[] {
+function objectLines(label: string, box: Box): string[] {
   const [xmin, ymin, xmax, ymax] = box.map(hundredths);
   return [
     "    <object>",
-    `        <name>${classValue}</name>`,
+    `        <name>${escape(label)}</name>`,
     "        <bndbox>",
     `            <xmin>${xmin}</xmin>`,
     `            <ymin>${ymin}</ymin>`,
@@ -43,6 +52,10 @@ function objectLines(classValue: number, box: Box): string[] {
     "        </bndbox>",
     "    </object>",
   ];
+}
+
+function escape(text: string): string {
+  return text.replace(/[&<>]/g, (sign) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[sign]!);
 }
 
 const parser = new XMLParser({

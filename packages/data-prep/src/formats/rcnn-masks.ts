@@ -19,7 +19,8 @@ export function maskPath(classValue: number, stem: string): string {
 /** The masks of a chip. Objects that hold the centre of no pixel, or lie under later ones, are in none. */
 export async function writeRcnnMasks(chip: LabelledChip): Promise<WrittenLabels> {
   const { stem, width, height, transform, allTouched } = chip;
-  const present = chip.classValues.filter((value) => chip.objects.some(({ classValue }) => classValue === value));
+  const values = chip.classes.map(({ value }) => value);
+  const present = values.filter((value) => chip.objects.some(({ classValue }) => classValue === value));
   const files: LabelFile[] = [];
   const written: WrittenLabels["objects"][number][] = [];
   for (const value of present) {
@@ -32,7 +33,7 @@ export async function writeRcnnMasks(chip: LabelledChip): Promise<WrittenLabels>
     files.push({ path: maskPath(value, stem), content: await encodeMask(ids, chip) });
   }
   if (files.length === 0) {
-    files.push({ path: maskPath(chip.classValues[0]!, stem), content: await encodeMask(new Uint8Array(width * height), chip) });
+    files.push({ path: maskPath(values[0]!, stem), content: await encodeMask(new Uint8Array(width * height), chip) });
   }
   return { files, objects: written };
 }

@@ -37,6 +37,8 @@ export interface PrepareDataOptions<T extends Task = Task> extends WorkOptions {
   readonly augment?: Augmentation | boolean;
   /** Share of an object, 0 to 1, that zoom and crop must leave in the picture; one cut further is left out. @defaultValue 0.3 */
   readonly minOverlap?: number;
+  /** Resamples every chip to this size, pixels; for `objectClassification`, where chips may be as large as their objects. */
+  readonly resizeTo?: number | { readonly width: number; readonly height: number };
   /** Batches read ahead. @defaultValue 3 */
   readonly prefetch?: number;
   /** Threads that assemble batches; 0 does it in this thread. @defaultValue 1, 2 on more than four cores */

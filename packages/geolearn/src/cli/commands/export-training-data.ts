@@ -19,7 +19,7 @@ export function exportCommand(contextOf: (command: Command) => CommandContext): 
   const command = new Command("export-training-data")
     .description("Cut training chips from rasters, with their labels as classes of pixels, masks or boxes of objects.")
     .requiredOption("--raster <path>", "imagery: file, folder, glob, list or VRT; may be given several times", several)
-    .requiredOption("--labels <path>", "polygons, lines or points, or a class raster")
+    .option("--labels <path>", "polygons, lines or points, or a class raster; only export-tiles goes without")
     .requiredOption("--out <folder>", "where the chips go; an unfinished export there is continued")
     .option("--mask <path>", "polygons of the surveyed land; labels outside are ignored")
     .addOption(new Option("--format <name>", "layout of the folder").choices(chipFolderFormats.map(kebabCase)).default("classified-tiles"))
@@ -30,6 +30,13 @@ export function exportCommand(contextOf: (command: Command) => CommandContext): 
     .option("--buffer-radius <metres>", 'buffer around points and lines, on the ground, or e.g. "2 crs"', length)
     .option("--rotation <degrees>", "further copies of each chip, turned by this step", number)
     .option("--min-overlap <share>", "share of an object that must lie in a chip, 0 to 1", number)
+    .addOption(
+      new Option("--crop-mode <mode>", "chips around features: of one size, or as large as the feature").choices([
+        "fixed-size",
+        "bounding-box",
+      ]),
+    )
+    .option("--blacken", "chips around features: everything but the feature is 0")
     .option("--all-tiles", "keep chips without labels, too")
     .option("--all-touched", "burn every pixel a polygon touches, not only those whose centre it covers")
     .option("--cell-size <metres>", 'ground size of a pixel to resample to, or e.g. "0.3 crs"', length)

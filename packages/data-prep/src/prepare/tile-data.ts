@@ -1,0 +1,80 @@
+/** Chips that as a whole have a class, or several: data for classifying objects and scenes. */
+
+import { GeoLearnError } from "@geolearn/core";
+
+import type { AssembledTiles } from "../batches/assemble-tiles.ts";
+import { createAssembler, packImage } from "../batches/assembler.ts";
+import type { ChipSource, TileChip } from "../chips/chip.ts";
+import { countTiles, openTileChips } from "../chips/tile-folder.ts";
+import { inverseFrequencyWeights } from "../class-weights.ts";
+import type { TileData } from "../learning-data.ts";
+import { drawTiles } from "../pictures/draw-tiles.ts";
+import { type DataKind, openData } from "./open-data.ts";
+import type { DataSource, PrepareDataOptions } from "./options.ts";
+import { openSource } from "./sources.ts";
+
+/** Opens chips for classifying them. */
+export async function prepareTiles(source: DataSource, options: PrepareDataOptions<"objectClassification">): Promise<TileData> {
+  if (options.mask !== undefined) {
+    throw new GeoLearnError("INVALID_ARGUMENT", "`mask` is for pixel classification: a chip has its class as a whole.", {
+      hint: "Give `mask` to exportTrainingData: only chips wholly inside are made.",
+    });
+  }
+  const kind = tileKind(options);
+  const { common, amounts } = await openData(source, options, kind);
+  const data: TileData = {
+    ...common,
+    multiLabel: kind.several(),
+    classChips: amounts,
+    classWeights: () => inverseFrequencyWeights(amounts),
+    showBatch: (path) => drawTiles(data, path),
+  };
+  return data;
+}
+
+function tileKind({ resizeTo }: PrepareDataOptions): DataKind<TileChip, AssembledTiles> & { several(): boolean } {
+  const size = resizeTo === undefined ? undefined : typeof resizeTo === "number" ? { width: resizeTo, height: resizeTo } : resizeTo;
+  if (size !== undefined && ![size.width, size.height].every((side) => Number.isInteger(side) && side >= 1 && side <= 8192)) {
+    throw new GeoLearnError("INVALID_ARGUMENT", `\`resizeTo\` is ${size.width} x ${size.height}; expected integers from 1 to 8192.`, {
+      hint: "224 is what many encoders were trained with.",
+    });
+  }
+  let several = false;
+  return {
+    several: () => several,
+    unit: "chips",
+    background: false,
+    get fewest() {
+      return several ? 1 : 2;
+    },
+    open: (source, options): Promise<ChipSource<TileChip>> =>
+      openSource(source, options, {
+        async folder(folder, own) {
+          const opened = await openTileChips(folder, { ...own, size });
+          several ||= opened.several;
+          return opened;
+        },
+        async windows() {
+          throw new GeoLearnError(
+            "UNSUPPORTED_FORMAT",
+            "Chips with a class of their own are read from folders, not straight from a raster.",
+            {
+              hint: 'Export them first: `format: "labeledTiles"`, `"multiLabeledTiles"` or `"imagenet"`.',
+            },
+          );
+        },
+      }),
+    count: countTiles,
+    useful(records, { indexOf }, name) {
+      const all = records.map((_, i) => i);
+      const useful = several ? all : all.filter((i) => records[i]!.labels.some(([value]) => indexOf[value]! >= 0));
+      if (useful.length > 0) return useful;
+      throw new GeoLearnError("LABELS_EMPTY", `${name}: no chip has a class.`, { hint: "Ignore fewer classes." });
+    },
+    assembler: (setup, { indexOf, classes }, workers) =>
+      createAssembler<"tiles", TileChip>({ ...setup, kind: "tiles", indexOf, classes: classes.length, several }, workers, (chip) => ({
+        ...packImage(chip),
+        classValues: chip.classValues,
+      })),
+  };
+}
