@@ -17,6 +17,12 @@ Reads one JSON command from standard input, prints one JSON answer.
       compares every mask of labels/<value>/ with features burnt one after another and numbered anew
   {"do": "around", "chips": DIR, "raster": PATH, "features": [...], "blacken": true}
       compares the n-th chip with the raster's pixels in its window, outside the n-th feature 0; gives the windows
+  {"do": "coco", "file": PATH}
+      what pycocotools loads: images, categories, annotations with the positions of their pixels
+  {"do": "runs", "masks": [[0, 1, ...], ...], "width": w}
+      pycocotools' run lengths, as numbers and as text
+  {"do": "burnt", "chips": DIR, "features": [...]}
+      positions of the pixels of every feature a chip shows, burnt alone
   {"do": "moved", "cases": [{"boxes": [...], "map": picture to source}], "width": w, "height": h, "min_overlap": 0.3}
       the part inside the picture of every box of which enough lies inside
   {"do": "voc", "chips": DIR}
@@ -135,6 +141,39 @@ elif c["do"] == "around":
                 peer = peer * rasterize([feature["geometry"]], own.shape[1:], transform=transform)
             wrong += int((peer != own).sum())
     answer = {"wrong": wrong, "windows": windows}
+elif c["do"] == "coco":
+    import contextlib, os
+    from pycocotools.coco import COCO
+    with contextlib.redirect_stdout(open(os.devnull, "w")):
+        coco = COCO(c["file"])
+    ids = coco.getImgIds()
+    answer = {"images": [[i["file_name"], i["width"], i["height"]] for i in coco.loadImgs(ids)],
+              "categories": [[k["id"], k["name"]] for k in coco.loadCats(coco.getCatIds())],
+              "annotations": [{"image": coco.imgs[a["image_id"]]["file_name"], "category": a["category_id"], "bbox": a["bbox"], "area": a["area"],
+                               "runs": isinstance(a["segmentation"], dict), "pixels": [int(i) for i in np.flatnonzero(coco.annToMask(a))]}
+                              for a in coco.loadAnns(coco.getAnnIds(imgIds=ids))]}
+elif c["do"] == "runs":
+    from pycocotools import mask as rle
+    answer = []
+    for flat in c["masks"]:
+        m = np.array(flat, "uint8").reshape(-1, c["width"])
+        column = m.T.reshape(-1)
+        edges = np.flatnonzero(np.diff(np.concatenate([[0], column])) != 0)
+        counts = np.diff(np.concatenate([[0], edges, [column.size]]))
+        encoded = rle.encode(np.asfortranarray(m))
+        plain = {"size": list(m.shape), "counts": [int(n) for n in counts]}
+        assert (rle.decode(rle.frPyObjects(plain, *m.shape)) == m).all()  # the numbers stand for the same mask
+        answer.append({"counts": plain["counts"], "text": encoded["counts"].decode()})
+elif c["do"] == "burnt":
+    from shapely.geometry import box, shape
+    answer = []
+    for path in chips(c["chips"]):
+        with rasterio.open(path) as f:
+            size, t = (f.height, f.width), f.transform
+            frame = box(*f.bounds)
+        for feature in c["features"]:
+            if shape(feature["geometry"]).intersection(frame).area > 0:
+                answer.append([int(i) for i in np.flatnonzero(rasterize([feature["geometry"]], size, transform=t))])
 elif c["do"] == "moved":
     from shapely.geometry import box
     from shapely.affinity import affine_transform

@@ -46,6 +46,7 @@ export type { ShiftEstimate } from "./check/label-shift.ts";
 
 // chips with objects
 export { type ObjectFolderOptions, openObjectChips } from "./chips/object-folder.ts";
+export { isChipFolder } from "./chips/folder-content.ts";
 export type { ChipFolderOptions } from "./chips/folder-source.ts";
 export type { ChipEntry, ChipImage, ChipSource, ObjectChip } from "./chips/chip.ts";
 export type { ChipObject } from "./objects/chip-object.ts";

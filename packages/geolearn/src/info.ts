@@ -1,7 +1,7 @@
 /** What a file is: raster, features, model package or chip folder, told in words and numbers. */
 
 import { stat } from "node:fs/promises";
-import { extname, join } from "node:path";
+import { extname } from "node:path";
 import {
   type BandStatistics,
   type Bounds,
@@ -18,7 +18,7 @@ import {
   rasterStatistics,
   unionBounds,
 } from "@geolearn/core";
-import { type ChipsDescription, describeChips } from "@geolearn/data-prep";
+import { type ChipsDescription, describeChips, isChipFolder } from "@geolearn/data-prep";
 import { type ModelDescription, describeModelPackage } from "@geolearn/models";
 
 /** A reference system, in short. */
@@ -99,7 +99,7 @@ export async function describe(path: string, options: WorkOptions & NetworkOptio
       hint: "Check the path; it is taken from the current folder.",
     });
   }
-  if (found?.isDirectory() && (await stat(join(path, "map.txt")).catch(() => null))) {
+  if (found?.isDirectory() && (await isChipFolder(path))) {
     return { kind: "chips", path, ...(await describeChips(path, options)) };
   }
   const extension = extname(path).toLowerCase();

@@ -79,7 +79,8 @@ function showObjects(setup: ObjectSetup, { objects }: ObjectPixels, { toSource }
   const { width, height, indexOf, minOverlap } = setup;
   const toPicture = invertAffine(toSource);
   const shown: ShownObject[] = [];
-  for (const { classValue, box, mask } of objects) {
+  for (const { classValue, box, mask: own } of objects) {
+    const mask = setup.masks ? own : null;
     const classIndex = indexOf[classValue]!;
     if (classIndex < 0) continue;
     const whole = movedBox(box, toPicture);

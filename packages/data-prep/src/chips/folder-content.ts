@@ -9,7 +9,11 @@ import { readAccumulatedClasses } from "../esri/accumulated-stats.ts";
 import { parseJsonObject, readTextFile } from "../esri/json.ts";
 import { type MapRow, parseMapFile } from "../esri/map-file.ts";
 import { defaultColor, type ModelDefinition, parseModelDefinition } from "../esri/model-definition.ts";
+import { COCO_FILE, type CocoContent, isCoco, readCoco } from "../formats/coco.ts";
 import { FORMATS } from "../formats/formats.ts";
+import { readYoloNames, YOLO_FILES } from "../formats/yolo.ts";
+import { SPLIT_FILE } from "../split/split-file.ts";
+import { STATISTICS_FILE } from "./statistics-file.ts";
 
 /** What a folder's metadata say. */
 export interface FolderContent {
@@ -17,8 +21,15 @@ export interface FolderContent {
   readonly metaDataMode: string;
   readonly rows: readonly MapRow[];
   readonly definition: ModelDefinition;
+  /** Annotations of the whole folder, where they stand in one file. */
+  readonly coco: CocoFolder | null;
   /** Files that were found, for messages. */
   readonly found: readonly string[];
+}
+
+/** A COCO file and its name below the folder. */
+interface CocoFolder extends CocoContent {
+  readonly source: string;
 }
 
 const EMPTY_DEFINITION: ModelDefinition = {
@@ -60,7 +71,15 @@ export async function readFolderContent(folder: string): Promise<FolderContent> 
     typeof accumulatedText === "string"
       ? readAccumulatedClasses(parseJsonObject(accumulatedText, accumulatedPath))
       : { mode: null, classes: [] };
-  const rows = typeof mapText === "string" ? parseMapFile(mapText, join(folder, "map.txt")) : await pairByStem(folder, listing);
+  const coco = await findCoco(folder, listing);
+  const yolo = listing.find((name) => YOLO_FILES.includes(name));
+  if (coco !== null) return cocoFolder(folder, coco, definition, listing);
+  const rows =
+    typeof mapText === "string"
+      ? parseMapFile(mapText, join(folder, "map.txt"))
+      : yolo === undefined
+        ? await pairByStem(folder, listing)
+        : await yoloRows(folder);
   if (rows.length === 0) {
     throw new GeoLearnError(
       "CHIPS_CORRUPT",
@@ -71,14 +90,87 @@ export async function readFolderContent(folder: string): Promise<FolderContent> 
       },
     );
   }
-  const classes = definition.classes.length > 0 ? definition.classes : fromAccumulated(accumulated.classes);
+  const named = yolo === undefined ? [] : readYoloNames((await readTextFile(join(folder, yolo))) ?? "", join(folder, yolo));
+  const classes = [definition.classes, fromAccumulated(accumulated.classes), named].find((list) => list.length > 0) ?? [];
   return {
     folder,
-    metaDataMode: definition.metaDataMode ?? accumulated.mode ?? modeOf(rows),
+    metaDataMode: definition.metaDataMode ?? accumulated.mode ?? (yolo === undefined ? modeOf(rows) : FORMATS.yolo.mode),
     rows,
+    coco: null,
     definition: { ...definition, classes },
     found: listing,
   };
+}
+
+/** The COCO file of a folder, or null: `annotations.json`, or the only JSON of that kind in the folder or in annotations/. */
+async function findCoco(folder: string, listing: readonly string[]): Promise<CocoFolder | null> {
+  const below = (await readdir(join(folder, "annotations")).catch(() => [] as string[])).map((name) => `annotations/${name}`);
+  const candidates = [...listing, ...below].filter((name) => name.endsWith(".json") && !OWN_JSON.has(name));
+  const named = candidates.includes(COCO_FILE) ? [COCO_FILE] : candidates;
+  const found: CocoFolder[] = [];
+  for (const name of named) {
+    const path = join(folder, name);
+    const text = await readTextFile(path);
+    const json = text === null ? null : parseJsonObject(text, path);
+    if (json !== null && isCoco(json)) found.push({ ...readCoco(json, path), source: name });
+  }
+  if (found.length <= 1) return found[0] ?? null;
+  throw new GeoLearnError("CHIPS_CORRUPT", `${folder} holds ${found.length} COCO files: ${named.join(", ")}.`, {
+    hint: `Put each into a folder of its own, or name the one to use ${COCO_FILE}.`,
+    data: { folder },
+  });
+}
+
+/** JSON files beside chips that are no annotations. */
+const OWN_JSON = new Set(["esri_accumulated_stats.json", SPLIT_FILE, STATISTICS_FILE]);
+
+/** Images of a COCO file, in the folder itself or in images/. */
+async function cocoFolder(folder: string, coco: CocoFolder, definition: ModelDefinition, found: readonly string[]): Promise<FolderContent> {
+  const inImages = new Set(await readdir(join(folder, "images")).catch(() => [] as string[]));
+  const images = coco.images.map(({ file, boxes }) => ({ file: inImages.has(file) ? `images/${file}` : file, boxes }));
+  if (images.length === 0) {
+    throw new GeoLearnError("CHIPS_CORRUPT", `${folder}: the COCO file names no image.`, {
+      hint: "Export the chips again.",
+      data: { folder },
+    });
+  }
+  return {
+    folder,
+    metaDataMode: FORMATS.coco.mode,
+    rows: images.map(({ file }) => ({ image: file, label: "" })),
+    definition: { ...definition, classes: definition.classes.length > 0 ? definition.classes : coco.classes },
+    coco: { ...coco, images },
+    found,
+  };
+}
+
+/** Images of a YOLO folder with their texts; an image without one shows no object. */
+async function yoloRows(folder: string): Promise<MapRow[]> {
+  const files = async (below: string): Promise<string[]> => {
+    const entries = await readdir(join(folder, below), { recursive: true, withFileTypes: true }).catch(() => []);
+    return entries
+      .filter((entry) => entry.isFile())
+      .map(({ parentPath, name }) =>
+        join(parentPath, name)
+          .slice(folder.length + 1)
+          .replaceAll("\\", "/"),
+      );
+  };
+  const labels = new Set(await files("labels"));
+  return (await files("images"))
+    .filter((path) => IMAGE.test(path))
+    .sort()
+    .map((image) => {
+      const label = image.replace(/^images/, "labels").replace(/\.[^.]*$/, ".txt");
+      return { image, label: labels.has(label) ? label : "" };
+    });
+}
+
+/** True for a folder whose names say that it holds chips: metadata of a layout, or images/ beside labels/. */
+export async function isChipFolder(folder: string): Promise<boolean> {
+  const listing = new Set(await readdir(folder).catch(() => [] as string[]));
+  const files = ["map.txt", "esri_model_definition.emd", COCO_FILE, "_annotations.coco.json", ...YOLO_FILES];
+  return files.some((name) => listing.has(name)) || (listing.has("images") && listing.has("labels"));
 }
 
 /** Mode by the kind of label files, for exports that do not name it. */

@@ -47,6 +47,8 @@ export interface FolderChip {
 /** How the labels of a folder are read. */
 export interface FolderLabels<C extends ChipImage> {
   readonly classes: readonly ClassDefinition[];
+  /** What the values of all chips depend on besides their own files, e.g. the order of class names; part of the chips' versions. */
+  readonly identity?: string;
   /** Adds the labels to an image that is being read. */
   add(image: Promise<ChipImage>, index: number, signal?: AbortSignal): Promise<C>;
 }
@@ -82,7 +84,7 @@ export async function openChipFolder(folder: string, options: ChipFolderOptions 
 export function singleLabels({ folder, rows }: FolderContent): FolderChip[] {
   const chips = [...rows].sort((a, b) => (stemOf(a.image) < stemOf(b.image) ? -1 : 1));
   checkNames(chips, folder);
-  return chips.map(({ image, label }) => ({ image, labels: [label] }));
+  return chips.map(({ image, label }) => ({ image, labels: label === "" ? [] : [label] }));
 }
 
 /** Opens the chips of a folder; `labelsOf` is told how large they are. @throws CHIPS_CORRUPT, CHIPS_MISMATCH, FILE_NOT_FOUND */
@@ -107,7 +109,8 @@ export async function openFolder<C extends ChipImage>(
     bandNames: Array.from({ length: first.bands }, (_, band) => nameOfBand(names[band], reader.bandInfo[band], band)),
     sampleType: first.sampleType,
     classes: labels.classes,
-    chips: entries,
+    chips:
+      labels.identity === undefined ? entries : entries.map(({ name, version }) => ({ name, version: `${version}/${labels.identity}` })),
     folder,
     async read(index, signal) {
       const { image } = chips[index]!;

@@ -1,5 +1,7 @@
 /** From what label files call a class, its value or its name, to class values. */
 
+import { createHash } from "node:crypto";
+
 import { type ClassDefinition, GeoLearnError } from "@geolearn/core";
 
 import { checkClassValue, defaultColor } from "../esri/model-definition.ts";
@@ -8,6 +10,14 @@ import { checkClassValue, defaultColor } from "../esri/model-definition.ts";
 export interface LabelNames {
   readonly classes: readonly ClassDefinition[];
   readonly valueOf: ReadonlyMap<string, number>;
+}
+
+/** Tells one assignment of values from another: names nobody declared change theirs when a new one comes before them. */
+export function namesIdentity({ valueOf }: LabelNames): string {
+  return createHash("sha256")
+    .update(JSON.stringify([...valueOf].sort(([a], [b]) => (a < b ? -1 : 1))))
+    .digest("hex")
+    .slice(0, 16);
 }
 
 /**

@@ -1,15 +1,17 @@
-/** Chips with labelled objects in a folder: boxes (PASCAL VOC, KITTI) or masks (RCNN_Masks), ours, ArcGIS' or others'. */
+/** Chips with labelled objects in a folder: boxes (PASCAL VOC, KITTI, YOLO), masks (RCNN_Masks) or both (COCO, YOLO with outlines), ours, ArcGIS' or others'. */
 
 import { join } from "node:path";
 
-import { GeoLearnError, type OnWarning } from "@geolearn/core";
+import { type Affine, applyAffine, type ClassDefinition, GeoLearnError, type OnWarning, rasterize } from "@geolearn/core";
 
 import { readTextFile } from "../esri/json.ts";
 import { FORMATS } from "../formats/formats.ts";
 import type { ReadBox } from "../formats/read-box.ts";
 import { readMask } from "../formats/rcnn-masks.ts";
+import { runPixels } from "../formats/run-lengths.ts";
 import { type Box, clipBox } from "../objects/box.ts";
 import type { ChipObject } from "../objects/chip-object.ts";
+import { maskFromPixels, type ObjectMask } from "../objects/object-mask.ts";
 import type { ChipImage, ChipSource, ObjectChip } from "./chip.ts";
 import { type FolderContent, readFolderContent, stemOf } from "./folder-content.ts";
 import {
@@ -21,7 +23,7 @@ import {
   readSamples,
   singleLabels,
 } from "./folder-source.ts";
-import { labelNames } from "./label-names.ts";
+import { type LabelNames, labelNames, namesIdentity } from "./label-names.ts";
 import { inTurns, missingLabel } from "./label-texts.ts";
 
 /** Options of {@link openObjectChips}. */
@@ -49,6 +51,7 @@ export async function openObjectChips(folder: string, options: ObjectFolderOptio
     const chips = groupedLabels(content);
     return openFolder(content, chips, options, async () => maskLabels(content, chips));
   }
+  if (content.coco !== null) return openBoxes(content, await cocoChips(content), options);
   if (format === undefined || format.readBoxes === null) {
     const named = Object.values(FORMATS).filter(({ readBoxes }) => readBoxes !== null);
     throw new GeoLearnError(
@@ -57,39 +60,74 @@ export async function openObjectChips(folder: string, options: ObjectFolderOptio
       { hint: 'Export the labels as `format: "rcnnMasks"` or `"pascalVoc"`.', data: { folder, format: content.metaDataMode } },
     );
   }
-  if (options.masks === true) {
-    throw new GeoLearnError("TASK_MISMATCH", `${folder} holds boxes (${content.metaDataMode}); instance segmentation needs masks.`, {
-      hint: 'Export the labels as `format: "rcnnMasks"`, or use `task: "objectDetection"`.',
-      data: { folder, format: content.metaDataMode },
-    });
-  }
   const { readBoxes } = format;
   const chips = singleLabels(content);
-  const boxes = await inTurns(chips, async ({ labels }) => {
-    const path = join(folder, labels[0]!);
+  const boxes = await inTurns(chips, async ({ labels: [label] }) => {
+    if (label === undefined) return [];
+    const path = join(folder, label);
     const text = await readTextFile(path);
     if (text === null) throw missingLabel(path);
     return readBoxes(text, path);
   });
-  return openFolder(content, chips, options, async (first) => boxLabels(content, boxes, first, options.onWarning));
+  return openBoxes(content, { chips, boxes, relative: format.relative === true }, options);
+}
+
+/** Chips and the labels of each as they were read. */
+interface BoxChips {
+  readonly chips: readonly FolderChip[];
+  readonly boxes: readonly (readonly ReadBox[])[];
+  /** Whether classes are positions and boxes shares of the image. */
+  readonly relative: boolean;
+  readonly crowds?: number;
+}
+
+/** The images of a COCO file by name. */
+async function cocoChips({ coco }: FolderContent): Promise<BoxChips> {
+  const images = coco!.images.toSorted((a, b) => (stemOf(a.file) < stemOf(b.file) ? -1 : 1));
+  return {
+    // the file counts for the version of every chip
+    chips: images.map(({ file }) => ({ image: file, labels: [coco!.source] })),
+    boxes: images.map(({ boxes }) => boxes),
+    relative: false,
+    crowds: coco!.crowds,
+  };
+}
+
+async function openBoxes(content: FolderContent, read: BoxChips, options: ObjectFolderOptions): Promise<ChipSource<ObjectChip>> {
+  const { folder, metaDataMode } = content;
+  const { masks, onWarning } = options;
+  if (masks === true && read.boxes.some((list) => list.some(({ rings, runs }) => rings === undefined && runs === undefined))) {
+    throw new GeoLearnError("TASK_MISMATCH", `${folder} holds boxes (${metaDataMode}); instance segmentation needs masks.`, {
+      hint: 'Export the labels as `format: "rcnnMasks"`, or use `task: "objectDetection"`.',
+      data: { folder, format: metaDataMode },
+    });
+  }
+  if (read.crowds !== undefined && read.crowds > 0) {
+    onWarning?.({
+      code: "CROWDS_LEFT_OUT",
+      message: `${folder}: ${read.crowds} annotations of crowds are no single objects and are left out.`,
+    });
+  }
+  return openFolder(content, read.chips, options, async (first) => boxLabels(content, read, first, onWarning));
 }
 
 function boxLabels(
   { folder, definition }: FolderContent,
-  boxes: readonly (readonly ReadBox[])[],
+  { boxes, relative }: BoxChips,
   { width, height }: ChipImage,
   onWarning: OnWarning | undefined,
 ): FolderLabels<ObjectChip> {
-  const { classes, valueOf } = labelNames(
-    boxes.flat().map(({ label }) => label),
-    definition.classes,
-    folder,
-  );
+  const texts = boxes.flat().map(({ label }) => label);
+  const names = relative ? classPositions(texts, definition.classes, folder) : labelNames(texts, definition.classes, folder);
+  const { classes, valueOf } = names;
   const seen = { clipped: 0, empty: 0, outside: 0 };
+  const scale: Affine = relative ? [width, 0, 0, 0, height, 0] : [1, 0, 0, 0, 1, 0];
   const objects = boxes.map((list) =>
-    list.flatMap(({ label, box }): ChipObject[] => {
+    list.flatMap((read): PlacedBox[] => {
+      const [xmin, ymin, xmax, ymax] = read.box;
+      const box: Box = [...applyAffine(scale, xmin, ymin), ...applyAffine(scale, xmax, ymax)];
       const inside = placeBox(box, width, height, seen);
-      return inside === null ? [] : [{ classValue: valueOf.get(label)!, box: inside, mask: null }];
+      return inside === null ? [] : [{ read, classValue: valueOf.get(read.label)!, box: inside }];
     }),
   );
   const total = boxes.reduce((sum, list) => sum + list.length, 0);
@@ -104,7 +142,66 @@ function boxLabels(
   warn("BOXES_CLIPPED", seen.clipped, "reach out of their chip and are clipped");
   warn("BOXES_OUTSIDE", seen.outside, "lie outside their chip and are left out");
   warn("BOXES_WITHOUT_SIZE", seen.empty, "have no size and are left out");
-  return { classes, add: async (image, index) => ({ ...(await image), objects: objects[index]! }) };
+  return {
+    classes,
+    identity: namesIdentity(names),
+    async add(image, index) {
+      const placed = objects[index]!.map(({ read, classValue, box }) => ({
+        classValue,
+        box,
+        mask: maskOf(read, scale, width, height, folder),
+      }));
+      return { ...(await image), objects: placed };
+    },
+  };
+}
+
+interface PlacedBox {
+  readonly read: ReadBox;
+  readonly classValue: number;
+  readonly box: Box;
+}
+
+/** The pixels of an outline or of run lengths; null for a box alone. @throws CHIPS_MISMATCH for run lengths of another size */
+function maskOf({ rings, runs }: ReadBox, scale: Affine, width: number, height: number, folder: string): ObjectMask | null {
+  if (runs !== undefined) {
+    if (runs.width === width && runs.height === height) return maskFromPixels(runPixels(runs), width);
+    throw new GeoLearnError(
+      "CHIPS_MISMATCH",
+      `${folder}: run lengths are of ${runs.width} x ${runs.height} pixels, the chips of ${width} x ${height}.`,
+      {
+        hint: "Export the chips again.",
+        data: { folder },
+      },
+    );
+  }
+  if (rings === undefined) return null;
+  // each ring is a part of its own, as COCO has it
+  const parts = rings.map((ring) => [[...ring, ring[0]!].map(([x, y]) => [...applyAffine(scale, x, y)])]);
+  const burnt = rasterize(
+    parts.map((coordinates) => ({ geometry: { type: "Polygon" as const, coordinates }, value: 1 })),
+    {
+      width,
+      height,
+      transform: [1, 0, 0, 0, 1, 0],
+      out: new Uint8Array(width * height),
+    },
+  );
+  const pixels: number[] = [];
+  burnt.forEach((value, i) => value === 1 && pixels.push(i));
+  return maskFromPixels(pixels, width);
+}
+
+/** Classes by their positions. @throws CLASS_UNKNOWN for a position beyond the list */
+function classPositions(texts: Iterable<string>, declared: readonly ClassDefinition[], folder: string): LabelNames {
+  const distinct = [...new Set(texts)];
+  if (declared.length === 0) return labelNames(distinct, [], folder);
+  const beyond = distinct.find((text) => Number(text) >= declared.length);
+  if (beyond === undefined) return { classes: declared, valueOf: new Map(distinct.map((text) => [text, declared[Number(text)]!.value])) };
+  throw new GeoLearnError("CLASS_UNKNOWN", `${folder}: the labels name class ${beyond}; the class list has ${declared.length}, from 0.`, {
+    hint: "Correct data.yaml or the label files.",
+    data: { class: beyond },
+  });
 }
 
 /** Annotators round to whole or half pixels beyond the border. */

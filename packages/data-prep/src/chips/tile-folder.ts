@@ -12,7 +12,7 @@ import type { ChipSource, TileChip } from "./chip.ts";
 import { type FolderContent, readFolderContent } from "./folder-content.ts";
 import { type ChipFolderOptions, type FolderChip, openFolder, singleLabels } from "./folder-source.ts";
 import { inTurns, missingLabel } from "./label-texts.ts";
-import { labelNames } from "./label-names.ts";
+import { labelNames, namesIdentity } from "./label-names.ts";
 
 /** Chips with classes. */
 export interface TileSource extends ChipSource<TileChip> {
@@ -46,11 +46,13 @@ export async function openTileChips(folder: string, options: ChipFolderOptions =
           return onlyIf(!several, readTileClasses(text, path, several), path);
         })
       : chips.map(({ image }) => [image.split("/").at(-2)!]);
-  const { classes, valueOf } = labelNames(texts.flat(), namedAsFolders(content, format.classFolders !== undefined), folder);
+  const names = labelNames(texts.flat(), namedAsFolders(content, format.classFolders !== undefined), folder);
+  const { classes, valueOf } = names;
   const values = texts.map((list) => [...new Set(list.map((text) => valueOf.get(text)!))].sort((a, b) => a - b));
   const own = { ...options, size: options.size ?? (content.definition.boundingBoxes ? sizeOf(content) : undefined) };
   const source = await openFolder(content, chips, own, async () => ({
     classes: content.definition.classes.length > 0 ? content.definition.classes : classes,
+    identity: namesIdentity(names),
     add: async (image, index) => ({ ...(await image), classValues: values[index]! }),
   }));
   return { ...source, several };

@@ -60,7 +60,7 @@ export function formatMapFile(rows: Iterable<MapRow>): string {
 }
 
 /** A path from a file, with forward slashes. @throws CHIPS_CORRUPT when it leads out of the folder */
-function insidePath(written: string, path: string, line: number): string {
+export function insidePath(written: string, path: string, line: number): string {
   const forward = written.trim().replaceAll("\\", "/");
   const normal = posix.normalize(forward);
   const escapes = normal.startsWith("/") || normal === ".." || normal.startsWith("../") || /^[a-z]:/i.test(normal) || normal.includes("\0");

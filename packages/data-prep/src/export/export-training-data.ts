@@ -4,7 +4,7 @@ import { mkdir, rmdir, stat } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 
-import { lockFolder } from "@geolearn/core";
+import { type ClassDefinition, lockFolder } from "@geolearn/core";
 
 import { type ChipOutcome, imagePath } from "./chip-job.ts";
 import { type ChipPool, createChipPool } from "./chip-pool.ts";
@@ -104,7 +104,7 @@ async function exportInto(run: ExportRun): Promise<ExportResult> {
 
   const pool = createChipPool(options.workers ?? defaultWorkers(run));
   try {
-    state = await writeChips(run, pool, state, labelType);
+    state = await writeChips(run, pool, state, labelType, base.definition?.classes ?? []);
   } finally {
     await pool.close();
   }
@@ -125,6 +125,7 @@ async function writeChips(
   pool: ChipPool,
   start: ExportState,
   label: { readonly labelType: "uint8" | "uint16"; readonly ignoreValue: number },
+  earlier: readonly ClassDefinition[],
 ): Promise<ExportState> {
   const { options, inputs } = run;
   const { signal, onProgress, out } = options;
@@ -157,7 +158,7 @@ async function writeChips(
   try {
     for (let p = start.part; p < run.parts.length; p++) {
       const part = run.parts[p]!;
-      const profile = chipProfile(run, part, label);
+      const profile = chipProfile(run, part, label, earlier);
       for (let q = p === start.part ? start.panel : 0; q < part.panels.length; q++) {
         const panel = part.panels[q]!;
         const firstRow = p === start.part && q === start.panel ? start.row : 0;

@@ -25,14 +25,16 @@ import {
   parseModelDefinition,
 } from "../esri/model-definition.ts";
 import { formatStatsFile } from "../esri/stats-file.ts";
+import { COCO_FILE } from "../formats/coco.ts";
 import { classFolder } from "../formats/imagenet.ts";
 import { maskPath } from "../formats/rcnn-masks.ts";
+import { YOLO_FILES } from "../formats/yolo.ts";
 import { SPLIT_FILE } from "../split/split-file.ts";
 import { STATISTICS_FILE } from "../chips/statistics-file.ts";
 import { imagePath } from "./chip-job.ts";
 import { type ExportState, STATE_FILE } from "./export-state.ts";
 import type { ResolvedExport } from "./options.ts";
-import { cellSizes, type ExportRun, partCrs, stemOf } from "./run.ts";
+import { cellSizes, type ExportRun, mergeClasses, partCrs, stemOf } from "./run.ts";
 import type { Tally } from "./tally.ts";
 
 const MAP = "map.txt";
@@ -132,6 +134,10 @@ function appended(run: ExportRun, existing: ExistingFolder): FolderBase {
     const same = definition.classes.find((entry) => entry.value === value);
     if (same !== undefined && same.name !== name) throw mismatch(`the name of class ${value}`, `"${same.name}"`, `"${name}"`);
   }
+  const all = mergeClasses(definition.classes, inputs.classes);
+  if (format.relative === true && definition.classes.some(({ value }, i) => all[i]!.value !== value)) {
+    throw mismatch("class positions of", listed(definition.classes), listed(all));
+  }
   const used = rows.map(({ image }) => indexOfPath(image) ?? -1);
   const next = Math.max(stats.nextIndex, ...used.map((index) => index + 1));
   const firstIndex = options.startIndex === "next" ? next : checkIndex(options.startIndex ?? 0);
@@ -143,6 +149,10 @@ function appended(run: ExportRun, existing: ExistingFolder): FolderBase {
     });
   }
   return { firstIndex, rows, definition, stats };
+}
+
+function listed(classes: readonly ClassDefinition[]): string {
+  return classes.map(({ name }) => name).join(", ");
 }
 
 /** The label type, and the value that means "ignore", which no class may have. */
@@ -215,6 +225,7 @@ export async function writeMetadata(
     sensorName: stats.sensorName,
     geolearn,
   });
+  await format.finish?.(out, rows, classes, { width: resolved.chipWidth, height: resolved.chipHeight });
   await writeAtomic(join(out, MAP), formatMapFile(rows));
   await writeAtomic(join(out, STATS), formatStatsFile(stats));
   await writeAtomic(join(out, ACCUMULATED), json(accumulatedStatsJson(stats)));
@@ -307,12 +318,6 @@ function runEntries(run: ExportRun, firstIndex: number, endIndex: number): RunEn
   ];
 }
 
-function mergeClasses(before: readonly ClassDefinition[], now: readonly ClassDefinition[]): ClassDefinition[] {
-  const all = new Map(now.map((entry) => [entry.value, entry]));
-  for (const entry of before) all.set(entry.value, entry);
-  return [...all.values()].sort((a, b) => a.value - b.value);
-}
-
 function mergeStats(
   { resolved, inputs, parts, format }: ExportRun,
   { tally }: ExportState,
@@ -374,7 +379,19 @@ function mergeBands(before: readonly BandMoments[] | null, now: readonly BandMom
 
 /** Chips and metadata of earlier exports, and files of ours made from them; nothing else in the folder is touched. */
 async function clearFolder(out: string): Promise<void> {
-  for (const name of ["images", "labels", MAP, STATS, DEFINITION, ACCUMULATED, STATE_FILE, SPLIT_FILE, STATISTICS_FILE]) {
+  for (const name of [
+    "images",
+    "labels",
+    COCO_FILE,
+    YOLO_FILES[0]!,
+    MAP,
+    STATS,
+    DEFINITION,
+    ACCUMULATED,
+    STATE_FILE,
+    SPLIT_FILE,
+    STATISTICS_FILE,
+  ]) {
     await rm(join(out, name), { recursive: true, force: true });
   }
 }

@@ -1,6 +1,6 @@
 /** What an export works through: grids of chips, their description, and the digest that tells one export from another. */
 
-import { sampleBytes } from "@geolearn/core";
+import { type ClassDefinition, sampleBytes } from "@geolearn/core";
 
 import { type FolderFormat, FORMATS } from "../formats/formats.ts";
 import { checkClassFolders } from "../formats/imagenet.ts";
@@ -87,6 +87,7 @@ export function chipProfile(
   { options, resolved, inputs }: ExportRun,
   { input }: PlannedPart,
   { labelType, ignoreValue }: { readonly labelType: "uint8" | "uint16"; readonly ignoreValue: number },
+  earlier: readonly ClassDefinition[] = [],
 ): ChipProfile {
   const { raster } = input;
   return {
@@ -105,7 +106,7 @@ export function chipProfile(
     labelType,
     ignoreValue,
     format: resolved.format,
-    classes: inputs.classes.map(({ value, name }) => ({ value, name })),
+    classes: mergeClasses(earlier, inputs.classes).map(({ value, name }) => ({ value, name })),
     allTouched: resolved.allTouched,
   };
 }
@@ -129,4 +130,11 @@ export function cellSizes(parts: readonly PlannedPart[]): { x: number; y: number
 /** Reference system of each part's chips, as the folder keeps it. */
 export function partCrs({ input }: PlannedPart): string | null {
   return crsText(input.raster.crs);
+}
+
+/** Classes of earlier exports and of this one, ascending by value; those of before keep their names. */
+export function mergeClasses(before: readonly ClassDefinition[], now: readonly ClassDefinition[]): ClassDefinition[] {
+  const all = new Map(now.map((entry) => [entry.value, entry]));
+  for (const entry of before) all.set(entry.value, entry);
+  return [...all.values()].sort((a, b) => a.value - b.value);
 }

@@ -1,11 +1,16 @@
 /** The layouts a chip folder can have: one row each. */
 
+import type { ClassDefinition } from "@geolearn/core";
+
+import type { MapRow } from "../esri/map-file.ts";
+import { finishCoco, writeCoco } from "./coco.ts";
 import { readKitti, writeKitti } from "./kitti.ts";
 import type { LabelledChip, WrittenLabels } from "./label-file.ts";
 import { readPascalVoc, writePascalVoc } from "./pascal-voc.ts";
 import type { ReadBox } from "./read-box.ts";
 import { writeLabeledTile, writeMultiLabeledTile } from "./labeled-tiles.ts";
 import { writeRcnnMasks } from "./rcnn-masks.ts";
+import { finishYolo, readYolo, writeYolo, writeYoloPolygons } from "./yolo.ts";
 
 /** Layout of the folder: what the labels are and how they are written. */
 export type ChipFolderFormat =
@@ -16,7 +21,10 @@ export type ChipFolderFormat =
   | "labeledTiles"
   | "multiLabeledTiles"
   | "imagenet"
-  | "exportTiles";
+  | "exportTiles"
+  | "coco"
+  | "yolo"
+  | "yoloPolygons";
 
 /** What is known of a layout. */
 export interface FolderFormat {
@@ -32,6 +40,15 @@ export interface FolderFormat {
   readonly readBoxes: ((text: string, path: string) => ReadBox[]) | null;
   /** Label file of a chip below the folder, empty where there is none; null where a chip has one per class. */
   readonly labelPath: ((stem: string) => string) | null;
+  /** Writes what stands once in the folder, from the rows of all its chips. */
+  readonly finish?: (
+    folder: string,
+    rows: readonly MapRow[],
+    classes: readonly ClassDefinition[],
+    size: { readonly width: number; readonly height: number },
+  ) => Promise<void>;
+  /** Whether labels name classes by their positions and give shares of the image. */
+  readonly relative?: true;
   /** Whether images lie in a folder per class. */
   readonly classFolders?: true;
 }
@@ -43,6 +60,16 @@ const unwritten = ({ objects }: LabelledChip): WrittenLabels => ({ files: [], ob
 
 const GRID = { around: "grid", readBoxes: null } as const;
 const FEATURES = { holds: "class", around: "features", readBoxes: null } as const;
+
+const YOLO = {
+  around: "grid",
+  mode: "YOLO",
+  holds: "objects",
+  readBoxes: readYolo,
+  labelPath: (stem: string) => `labels/${stem}.txt`,
+  finish: finishYolo,
+  relative: true,
+} as const;
 
 /** Every layout. */
 export const FORMATS: Readonly<Record<ChipFolderFormat, FolderFormat>> = {
@@ -60,6 +87,9 @@ export const FORMATS: Readonly<Record<ChipFolderFormat, FolderFormat>> = {
   labeledTiles: { ...FEATURES, mode: "Labeled_Tiles", write: writeLabeledTile, labelPath: xml },
   multiLabeledTiles: { ...GRID, mode: "MultiLabeled_Tiles", holds: "classes", write: writeMultiLabeledTile, labelPath: xml },
   imagenet: { ...FEATURES, mode: "Imagenet", write: unwritten, labelPath: none, classFolders: true },
+  coco: { ...GRID, mode: "COCO", holds: "objects", write: writeCoco, labelPath: (stem) => `labels/${stem}.json`, finish: finishCoco },
+  yolo: { ...YOLO, write: writeYolo },
+  yoloPolygons: { ...YOLO, write: writeYoloPolygons },
   exportTiles: { ...GRID, mode: "Export_Tiles", holds: "nothing", write: unwritten, labelPath: none },
 };
 

@@ -2,13 +2,18 @@
 
 import { corruptChips } from "../esri/common.ts";
 import type { Box } from "../objects/box.ts";
+import type { Ring } from "../objects/clip-polygon.ts";
 
 /** Class text and box of one object. */
 export interface ReadBox {
   /** A class value or a class name. */
   readonly label: string;
-  /** Pixels, as written: it may reach out of the chip or have no size. */
+  /** Pixels, or shares of the image, as written: it may reach out of the chip or have no size. */
   readonly box: Box;
+  /** Outlines of its parts in the same unit, where there are such. */
+  readonly rings?: readonly Ring[];
+  /** Pixels of the object as COCO's run lengths; where there are such. */
+  readonly runs?: { readonly counts: readonly number[]; readonly width: number; readonly height: number };
 }
 
 /** A box from four texts. @throws CHIPS_CORRUPT when one of them is not a finite number */

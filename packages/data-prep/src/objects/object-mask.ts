@@ -18,8 +18,9 @@ export function maskBox({ col, row, width, height }: ObjectMask): Box {
   return [col, row, col + width, row + height];
 }
 
-/** The mask of pixels given by their positions in a chip, row by row; not empty. */
+/** The mask of pixels given by their positions in a chip, row by row; of no size when there are none. */
 export function maskFromPixels(pixels: readonly number[], chipWidth: number): ObjectMask {
+  if (pixels.length === 0) return { col: 0, row: 0, width: 0, height: 0, data: new Uint8Array(new SharedArrayBuffer(0)) };
   let [left, right, top, bottom] = [Infinity, -1, Infinity, -1];
   for (const pixel of pixels) {
     const col = pixel % chipWidth;

@@ -360,6 +360,21 @@ describe("input that is not as it should be", () => {
     expect(await codeOf(prepareData(tiles, random))).toBe("TASK_MISMATCH");
   });
 
+  it("a new name that moves the values of others does not mix them up with what was counted before", async () => {
+    const folder = kitti("moving", { a: "tree 0 0 0 1 1 4 4\n", b: "tree 0 0 0 1 1 4 4\n" }, []);
+    const counted = async (): Promise<[string, number][]> => {
+      const data = await prepareData(folder, { ...random, valSplit: 0 });
+      await data.close();
+      return data.classes.map(({ name }, i) => [name, data.classObjects[i]!]);
+    };
+    expect(await counted()).toEqual([["tree", 2]]);
+    kitti("moving", { c: "bush 0 0 0 1 1 4 4\n" }, []);
+    expect(await counted()).toEqual([
+      ["bush", 1],
+      ["tree", 2],
+    ]);
+  });
+
   it("classes are left out and joined by name", async () => {
     const classes = [1, 2, 3].map((value) => ({ Value: value, Name: `class ${value}` }));
     const rows = "1 0 0 0 1 1 4 4\n2 0 0 0 5 5 9 9\n3 0 0 0 1 8 4 12\n";
