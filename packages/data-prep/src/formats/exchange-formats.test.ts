@@ -34,7 +34,7 @@ const things: Features = labelsOf([
   },
   { geometry: { type: "MultiPolygon", coordinates: [rings(2.3, 60.3, 9, 9), rings(33.2, 12.2, 5, 9)] }, properties: { kind: 7 } },
   square(40.3, 30.3, 25, 30, { kind: 7 }),
-  square(70.4, 5.4, 9.5, 20.1, { kind: 3 }),
+  square(70.4, 5.4, 9.4, 20.3, { kind: 3 }),
 ]);
 const options = { labels: things, classField: "kind", chipSize: 48, stride: 32, workers: 0 } as const;
 const asked = things.features.map(({ geometry, properties }) => ({ geometry, value: properties["kind"] as number }));
@@ -126,7 +126,7 @@ describe("coco", () => {
         coco.annotations.map(({ image, category }) => [image, category]),
       );
       const withHoles = coco.annotations.map(({ runs }, i) => (runs ? i : -1)).filter((i) => i >= 0);
-      expect(withHoles.length).toBeGreaterThan(2);
+      expect(withHoles).toHaveLength(2);
       for (const i of withHoles) expect(own[i]!.pixels).toEqual(coco.annotations[i]!.pixels);
       own.forEach(({ pixels }, i) => {
         // COCO paints outlines by a rule of its own, which differs from the centre rule along the border by up to a pixel
