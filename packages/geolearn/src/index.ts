@@ -34,11 +34,19 @@ export { ClassifiedMap } from "./classified-map.ts";
 export { FeatureLayer } from "./feature-layer.ts";
 
 // the verbs on their own
-export { classifyPixels, fromOnnx, openOnnxFunction, pixelClassifier, runInference } from "@geolearn/inference";
+export { classifyPixels, detectObjects, fromOnnx, openOnnxFunction, pixelClassifier, runInference } from "@geolearn/inference";
 export { accuracyTable, objectAccuracy, pixelAccuracy, writeAccuracyReport, writeAccuracyTable } from "@geolearn/inference";
 export type { AccuracyTableRow, ObjectAccuracy, ObjectAccuracyOptions, PixelAccuracy, PixelAccuracyOptions } from "@geolearn/inference";
-export type { OnnxDetection, OnnxFunction } from "@geolearn/inference";
-export type { ClassifyOptions, InferenceConfiguration, InferenceFunction, ParameterInfo, PixelBlock, SceneInfo } from "@geolearn/inference";
+export type { OnnxFunction } from "@geolearn/inference";
+export type {
+  ClassifyOptions,
+  DetectedObjects,
+  DetectOptions,
+  Detection,
+  DetectionConfiguration,
+  DetectionFunction,
+} from "@geolearn/inference";
+export type { InferenceConfiguration, InferenceFunction, ParameterInfo, PixelBlock, SceneInfo } from "@geolearn/inference";
 export { polygonize, regularize, regularizeFeatures, toPolygons } from "@geolearn/postprocess";
 export type { PolygonizeOptions, RegularizeMethod, RegularizeOptions } from "@geolearn/postprocess";
 export { type ModelDescription, type ModelManifest, describeModelPackage } from "@geolearn/models";

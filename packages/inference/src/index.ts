@@ -7,14 +7,28 @@ export { type ClassifiedImage, type ClassifyImageOptions, classifyImage } from "
 export { type NamedBands, modelBands } from "./classify/model-bands.ts";
 export { ClassifiedRaster, type ClassifiedRasterInfo } from "./output/classified-raster.ts";
 
+// finding objects on a scene
+export { type DetectedObjects, type DetectOptions, detectObjects } from "./detect/detect-objects.ts";
+
 // networks of others
 export { fromOnnx } from "./onnx/from-onnx.ts";
-export { type OnnxDetection, type OnnxFunction, openOnnxFunction } from "./onnx/onnx-function.ts";
+export { type OnnxFunction, openOnnxFunction } from "./onnx/onnx-function.ts";
 
 // any function on a scene
-export type { InferenceConfiguration, InferenceFunction, ParameterInfo, PixelBlock, SceneInfo } from "./inference-function.ts";
+export type {
+  BlockConfiguration,
+  Detection,
+  DetectionConfiguration,
+  DetectionFunction,
+  InferenceConfiguration,
+  InferenceFunction,
+  ParameterInfo,
+  PixelBlock,
+  SceneFunction,
+  SceneInfo,
+} from "./inference-function.ts";
 export { runInference } from "./run/run-inference.ts";
-export type { InferenceOptions } from "./run/options.ts";
+export type { InferenceOptions, SceneOptions } from "./run/options.ts";
 export { type InferenceEstimate, estimateInference } from "./run/estimate.ts";
 export type { Blend } from "./blend/weights.ts";
 export type { Merge } from "./blend/accumulator.ts";

@@ -1,6 +1,7 @@
 /**
- * One interface for anything that turns a block of pixels into pixels: networks, colour rules, foreign models. After the
- * raster functions of ArcGIS (`getParameterInfo`, `getConfiguration`, `updatePixels`), with a batch instead of a super-tile.
+ * One interface for anything that turns a block of pixels into pixels, and one for what turns it into objects: networks, colour rules,
+ * foreign models. After the raster functions of ArcGIS (`getParameterInfo`, `getConfiguration`, `updatePixels`), with a batch instead of
+ * a super-tile.
  */
 
 import type { BandStatistics, ClassDefinition, SampleType, Warning } from "@geolearn/core";
@@ -24,8 +25,8 @@ export interface SceneInfo {
   readonly bandsChosen?: boolean;
 }
 
-/** What the function wants. */
-export interface InferenceConfiguration {
+/** What a function wants to be fed. */
+export interface BlockConfiguration {
   /** Bands to read, from 0, in this order. */
   readonly bands: readonly number[];
   /** Size of a block in pixels, borders included. */
@@ -35,18 +36,13 @@ export interface InferenceConfiguration {
   readonly padding: number;
   /** Blocks per call. */
   readonly batchSize: number;
-  /** `"scores"`: one float per class, blended and then decided; `"values"`: pixels to be written as they are. */
-  readonly output: "scores" | "values";
-  readonly outputBands: number;
-  readonly outputType: SampleType;
-  readonly classes: readonly ClassDefinition[] | null;
   /** Blocks begin at multiples of this, so that pooling falls on the same pixels in every block. @defaultValue 1 */
   readonly stride?: number;
-  /** Pixels the result lacks at each border: it is `[size, height - 2 margin, width - 2 margin, outputBands]`. @defaultValue 0 */
+  /** Pixels at each border that have no result. @defaultValue 0 */
   readonly margin?: number;
   /** Value of missing samples, one per band read. @defaultValue 0 */
   readonly fill?: readonly number[];
-  /** Calls of `process` that may run at the same time. @defaultValue 1 */
+  /** Calls that may run at the same time. @defaultValue 1 */
   readonly concurrency?: number;
   /** Ground size of a pixel the function was made for, in metres; null or absent when it does not matter. */
   readonly resolution?: number | null;
@@ -56,6 +52,20 @@ export interface InferenceConfiguration {
   readonly bandNames?: readonly string[];
   /** What the function finds odd about the scene; passed on to the caller. */
   readonly warnings?: readonly Warning[];
+}
+
+/** What a function of pixels wants, and what it gives. */
+export interface InferenceConfiguration extends BlockConfiguration {
+  /** `"scores"`: one float per class, blended and then decided; `"values"`: pixels to be written as they are. */
+  readonly output: "scores" | "values";
+  readonly outputBands: number;
+  readonly outputType: SampleType;
+  readonly classes: readonly ClassDefinition[] | null;
+}
+
+/** What a detector wants, and the classes of what it finds. */
+export interface DetectionConfiguration extends BlockConfiguration {
+  readonly classes: readonly ClassDefinition[];
 }
 
 /** A batch of blocks, all of the configured size. */
@@ -72,8 +82,8 @@ export interface PixelBlock {
   readonly out?: Float32Array;
 }
 
-/** Turns blocks of pixels into pixels. */
-export interface InferenceFunction {
+/** Anything that works on blocks of a scene. */
+export interface SceneFunction<Configuration extends BlockConfiguration = BlockConfiguration> {
   readonly name: string;
   /**
    * Changes whenever the same block could give another result (other weights, another version of the code). With it, work that
@@ -83,9 +93,31 @@ export interface InferenceFunction {
   /** What a user may set. */
   parameters(): readonly ParameterInfo[];
   /** Called once per scene, before any block. */
-  configure(scene: SceneInfo, values?: Readonly<Record<string, number | string | boolean>>): Promise<InferenceConfiguration>;
-  /** Result `[size, height, width, outputBands]`, less the margin; must depend on each block alone, not on its neighbours in the batch. */
-  process(block: PixelBlock, signal?: AbortSignal): Promise<Float32Array>;
+  configure(scene: SceneInfo, values?: Readonly<Record<string, number | string | boolean>>): Promise<Configuration>;
   /** Releases sessions and workers. */
   dispose(): Promise<void>;
+}
+
+/** Turns blocks of pixels into pixels. */
+export interface InferenceFunction extends SceneFunction<InferenceConfiguration> {
+  /** Result `[size, height, width, outputBands]`, less the margin; must depend on each block alone, not on its neighbours in the batch. */
+  process(block: PixelBlock, signal?: AbortSignal): Promise<Float32Array>;
+}
+
+/** An object found in a block. */
+export interface Detection {
+  /** Pixels of the block, from its upper left corner. */
+  readonly box: readonly [xmin: number, ymin: number, xmax: number, ymax: number];
+  /** 0 to 1. */
+  readonly score: number;
+  /** Position in the classes of the configuration. */
+  readonly classIndex: number;
+  /** How likely each part of the box belongs to the object, 0 to 1, `[height][width]` over the box; only from detectors that outline. */
+  readonly mask?: { readonly width: number; readonly height: number; readonly scores: Float32Array } | undefined;
+}
+
+/** Turns blocks of pixels into objects. */
+export interface DetectionFunction extends SceneFunction<DetectionConfiguration> {
+  /** Objects of each block; they must depend on that block alone, not on its neighbours in the batch. */
+  detect(block: PixelBlock, signal?: AbortSignal): Promise<readonly (readonly Detection[])[]>;
 }

@@ -1,4 +1,4 @@
-/** Objects as detectors find them in windows of a scene. */
+/** Objects in pixels of a scene. */
 
 /** Which pixels of an object's box belong to it, in pixels of the scene. */
 export interface PixelMask {

@@ -37,7 +37,8 @@ function lookedAt(seen: readonly SeenMask[], left: number, top: number, width: n
   const looked = new Uint8Array(width * height);
   for (const { window } of seen) {
     const [x0, x1] = [Math.max(left, window[0]) - left, Math.min(left + width, window[2]) - left];
-    for (let y = Math.max(top, window[1]); y < Math.min(top + height, window[3]); y++) looked.fill(1, (y - top) * width + x0, (y - top) * width + x1);
+    for (let y = Math.max(top, window[1]); y < Math.min(top + height, window[3]); y++)
+      looked.fill(1, (y - top) * width + x0, (y - top) * width + x1);
   }
   return looked;
 }

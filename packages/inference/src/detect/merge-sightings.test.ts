@@ -43,7 +43,11 @@ describe("a detector without fault, seen through windows: each thing once, singl
     expect(matched).toBeGreaterThanOrEqual(0.995);
     expect(splits + merges + extras).toBeLessThanOrEqual(0.005 * town.length);
     // the boxes as the windows saw them are no answer
-    const raw = scoreTown(town, seen.flat().map(({ box }) => box), minIou);
+    const raw = scoreTown(
+      town,
+      seen.flat().map(({ box }) => box),
+      minIou,
+    );
     expect(raw.splits + raw.extras).toBeGreaterThan(0.3 * town.length);
   });
 });

@@ -40,7 +40,9 @@ interface Link {
 /** Puts what windows saw together, the best first. Sightings of windows beyond the scene's border end there. */
 export function mergeSightings(plan: WindowPlan, sightings: Sightings, { nmsOverlap, edge = 4 }: MergeOptions): SceneObject[] {
   const nodes: Node[] = [];
-  const byWindow = sightings.map((seen, window) => seen.map((sighting) => nodes.push({ window, sighting, cut: cutSides(plan, window, sighting, edge) }) - 1));
+  const byWindow = sightings.map((seen, window) =>
+    seen.map((sighting) => nodes.push({ window, sighting, cut: cutSides(plan, window, sighting, edge) }) - 1),
+  );
   const links: Link[] = [];
   for (const [one, other] of neighbours(plan)) {
     const shared = clipBox(windowBox(plan, one), windowBox(plan, other));
@@ -49,7 +51,12 @@ export function mergeSightings(plan: WindowPlan, sightings: Sightings, { nmsOver
   links.sort((x, y) => x.misfit - y.misfit || x.a - y.a || x.b - y.b);
   const groups = new Groups(nodes);
   for (const { a, b } of links) groups.join(a, b);
-  const objects = groups.all().map((members) => together(plan, members.map((i) => nodes[i]!)));
+  const objects = groups.all().map((members) =>
+    together(
+      plan,
+      members.map((i) => nodes[i]!),
+    ),
+  );
   return bestOf(objects, nmsOverlap);
 }
 

@@ -64,14 +64,22 @@ export function seeBoxes(plan: WindowPlan, boxes: readonly PixelBox[], { jitter,
     const near = new Set<number>();
     for (let x = Math.floor(left / cell); x <= right / cell; x++)
       for (let y = Math.floor(top / cell); y <= bottom / cell; y++) for (const i of cells.get(`${x} ${y}`) ?? []) near.add(i);
-    return [...near].sort((a, b) => a - b).flatMap((i): Sighting[] => {
-      const [x0, y0, x1, y1] = boxes[i]!;
-      if (Math.min(x1, right) - Math.max(x0, left) < 1 || Math.min(y1, bottom) - Math.max(y0, top) < 1) return [];
-      const off = (value: number, low: number, high: number): number => Math.min(high, Math.max(low, value + jitter * (2 * rng.next() - 1)));
-      const seen = [off(Math.max(x0, left), left, right), off(Math.max(y0, top), top, bottom), off(Math.min(x1, right), left, right), off(Math.min(y1, bottom), top, bottom)] as const;
-      if (seen[2] <= seen[0] || seen[3] <= seen[1]) return [];
-      return [{ box: seen, score: 0.5 + rng.next() / 2, classIndex: 0 }];
-    });
+    return [...near]
+      .sort((a, b) => a - b)
+      .flatMap((i): Sighting[] => {
+        const [x0, y0, x1, y1] = boxes[i]!;
+        if (Math.min(x1, right) - Math.max(x0, left) < 1 || Math.min(y1, bottom) - Math.max(y0, top) < 1) return [];
+        const off = (value: number, low: number, high: number): number =>
+          Math.min(high, Math.max(low, value + jitter * (2 * rng.next() - 1)));
+        const seen = [
+          off(Math.max(x0, left), left, right),
+          off(Math.max(y0, top), top, bottom),
+          off(Math.min(x1, right), left, right),
+          off(Math.min(y1, bottom), top, bottom),
+        ] as const;
+        if (seen[2] <= seen[0] || seen[3] <= seen[1]) return [];
+        return [{ box: seen, score: 0.5 + rng.next() / 2, classIndex: 0 }];
+      });
   });
 }
 

@@ -48,7 +48,7 @@ describe("detectors of PyTorch", () => {
     const values = [0, 1, 2, 30];
     for (const [i, { boxes, labels, scores }] of fixtures["torchvision"]!.images.entries()) {
       expect(found[i]!.flatMap(({ box }) => box)).toEqual(boxes);
-      expect(found[i]!.map(({ class: { value } }) => value)).toEqual(labels.map((label) => values[label]));
+      expect(found[i]!.map(({ classIndex }) => fn.manifest.classes[classIndex]!.value)).toEqual(labels.map((label) => values[label]));
       found[i]!.forEach(({ score }, k) => expect(score).toBeCloseTo(scores[k]!, 6));
     }
     const raw = await fn.run(block);
@@ -64,7 +64,7 @@ describe("detectors of PyTorch", () => {
     const found = await fn.detect(block);
     expect(found.length).toBe(IMAGES);
     for (const [i, { boxes, labels }] of fixtures["batch"]!.images.entries()) {
-      expect(found[i]!.map(({ class: { value } }) => value)).toEqual(labels);
+      expect(found[i]!.map(({ classIndex }) => fn.manifest.classes[classIndex]!.value)).toEqual(labels);
       for (let k = 0; k < 3; k++) {
         const [cx, cy, w, h] = boxes.slice(4 * k, 4 * k + 4) as [number, number, number, number];
         const expected = [(cx - w / 2) * WIDTH, (cy - h / 2) * HEIGHT, (cx + w / 2) * WIDTH, (cy + h / 2) * HEIGHT];

@@ -3,7 +3,7 @@
  * write. What turns them into features on a map builds on this.
  */
 
-import { type ClassDefinition, GeoLearnError } from "@geolearn/core";
+import { GeoLearnError } from "@geolearn/core";
 import {
   FRAMED_INPUT,
   type HostTensor,
@@ -16,19 +16,11 @@ import {
 } from "@geolearn/engine";
 import { type ModelManifest, type ModelPackage, type OnnxConfig, type OnnxSpec, openOnnx } from "@geolearn/models";
 
-import type { PixelBlock } from "../inference-function.ts";
-
-/** An object found in a block. */
-export interface OnnxDetection {
-  /** Pixels of the block, from its upper left corner. */
-  readonly box: readonly [xmin: number, ymin: number, xmax: number, ymax: number];
-  /** 0 to 1. */
-  readonly score: number;
-  readonly class: ClassDefinition;
-}
+import { modelBands } from "../classify/model-bands.ts";
+import type { Detection, DetectionConfiguration, DetectionFunction, ParameterInfo, PixelBlock, SceneInfo } from "../inference-function.ts";
 
 /** An ONNX network that finds or classifies objects. */
-export interface OnnxFunction {
+export interface OnnxFunction extends DetectionFunction {
   /** Task, classes, bands, chip size. */
   readonly manifest: ModelManifest;
   /**
@@ -38,7 +30,7 @@ export interface OnnxFunction {
    */
   run(block: PixelBlock, signal?: AbortSignal): Promise<readonly Readonly<Record<string, HostTensor>>[]>;
   /** Objects of each image, best first. @throws TASK_MISMATCH for a network that classifies; CLASS_UNKNOWN */
-  detect(block: PixelBlock, signal?: AbortSignal): Promise<readonly (readonly OnnxDetection[])[]>;
+  detect(block: PixelBlock, signal?: AbortSignal): Promise<readonly (readonly Detection[])[]>;
   /** Scores `[images, classes]`, 0 to 1. @throws TASK_MISMATCH for a network that detects */
   classify(block: PixelBlock, signal?: AbortSignal): Promise<Float32Array>;
   /** Releases the sessions; what is still running must have ended. */
@@ -82,6 +74,30 @@ class Runner implements OnnxFunction {
     private readonly onnx: Uint8Array,
   ) {}
 
+  get name(): string {
+    return this.manifest.name;
+  }
+
+  parameters(): readonly ParameterInfo[] {
+    return [];
+  }
+
+  configure(scene: SceneInfo): Promise<DetectionConfiguration> {
+    const { chipWidth, chipHeight, classes, statistics, bandIndices, bandNames, resolution } = this.manifest;
+    return Promise.resolve({
+      bands: scene.bandsChosen ? bandIndices : modelBands(this.manifest, scene),
+      tileWidth: chipWidth,
+      tileHeight: chipHeight,
+      padding: Math.floor(Math.min(chipWidth, chipHeight) / 4),
+      batchSize: this.config.batch ?? 4,
+      classes,
+      fill: statistics.length > 0 ? statistics.map(({ mean }) => mean) : (this.config.offset ?? bandIndices.map(() => 0)),
+      resolution,
+      ...(statistics.length > 0 ? { statistics } : {}),
+      bandNames,
+    });
+  }
+
   async run(
     { pixels, size, height, width, bands }: PixelBlock,
     signal?: AbortSignal,
@@ -108,10 +124,10 @@ class Runner implements OnnxFunction {
     return results;
   }
 
-  async detect(block: PixelBlock, signal?: AbortSignal): Promise<readonly (readonly OnnxDetection[])[]> {
+  async detect(block: PixelBlock, signal?: AbortSignal): Promise<readonly (readonly Detection[])[]> {
     const { output } = this.config;
     if (output.kind !== "objects") throw this.mismatch("detect objects");
-    const images: (readonly OnnxDetection[])[] = [];
+    const images: (readonly Detection[])[] = [];
     for (const results of await this.run(block, signal)) {
       const [boxes, scores, labels] = [output.boxes, output.scores, output.labels].map((name) => results[name]!) as [
         HostTensor,
@@ -128,7 +144,7 @@ class Runner implements OnnxFunction {
           .map((at) => ({
             box: cornersOf(boxes.data, 4 * at, output.order, output.unit === "fraction" ? [block.width, block.height] : [1, 1]),
             score: scores.data[at]!,
-            class: this.classOf(labels.data[at]!),
+            classIndex: this.classIndexOf(labels.data[at]!),
           }));
         images.push(found.toSorted((a, b) => b.score - a.score));
       }
@@ -173,9 +189,8 @@ class Runner implements OnnxFunction {
     return made;
   }
 
-  private classOf(label: number): ClassDefinition {
-    const found = this.manifest.classes[label];
-    if (found !== undefined) return found;
+  private classIndexOf(label: number): number {
+    if (this.manifest.classes[label] !== undefined) return label;
     throw new GeoLearnError(
       "CLASS_UNKNOWN",
       `${this.source} gives the label ${label}; ${this.manifest.classes.length} classes are described.`,
@@ -207,12 +222,7 @@ class Runner implements OnnxFunction {
 type Order = Extract<OnnxConfig["output"], { kind: "objects" }>["order"];
 
 /** Corners in pixels. */
-function cornersOf(
-  numbers: HostTensor["data"],
-  at: number,
-  order: Order,
-  [width, height]: readonly [number, number],
-): OnnxDetection["box"] {
+function cornersOf(numbers: HostTensor["data"], at: number, order: Order, [width, height]: readonly [number, number]): Detection["box"] {
   const [a, b, c, d] = [numbers[at]!, numbers[at + 1]!, numbers[at + 2]!, numbers[at + 3]!];
   const corners = {
     xyxy: [a, b, c, d],

@@ -5,9 +5,9 @@ import type { Bounds, Features, NetworkOptions, WorkOptions } from "@geolearn/co
 import type { Merge } from "../blend/accumulator.ts";
 import type { Blend } from "../blend/weights.ts";
 
-/** Options of {@link runInference}. */
-export interface InferenceOptions extends WorkOptions, NetworkOptions {
-  /** Polygons, or a path to some, in any reference system: land outside them becomes nodata. */
+/** Which part of a scene is worked on, and how it is cut into windows. */
+export interface SceneOptions extends WorkOptions, NetworkOptions {
+  /** Polygons, or a path to some, in any reference system: land outside them is left out. */
   readonly mask?: string | Features;
   /** Part of the scene to work on, `[xmin, ymin, xmax, ymax]` in the scene's reference system; widened to whole pixels. */
   readonly extent?: Bounds;
@@ -25,13 +25,23 @@ export interface InferenceOptions extends WorkOptions, NetworkOptions {
   readonly overlap?: number;
   /** Half of `overlap`, the word of ArcGIS. */
   readonly padding?: number;
+  /** Predict each window in its eight positions (flips and quarter turns) and merge. @defaultValue false */
+  readonly tta?: boolean;
+  /** Windows per call of the function. @defaultValue what the function asks for */
+  readonly batchSize?: number;
+  /** Values for the function's parameters. */
+  readonly parameters?: Readonly<Record<string, number | string | boolean>>;
+  /** Memory for decoded input, in MiB. @defaultValue 192 */
+  readonly inputMemoryMb?: number;
+}
+
+/** Options of {@link runInference}. */
+export interface InferenceOptions extends SceneOptions {
   /**
    * How windows meet: `"hann"` weights scores by a Hann window, `"crop"` takes each pixel from the window whose centre is nearest,
    * `"none"` merges overlapping windows by `merge` without weights. @defaultValue "hann" ("crop" for functions that give integers)
    */
   readonly blend?: Blend;
-  /** Predict each window in its eight positions (flips and quarter turns) and merge. @defaultValue false */
-  readonly tta?: boolean;
   /** How the positions of `tta`, and windows under `blend: "none"`, are merged. @defaultValue "mean" */
   readonly merge?: Merge;
   /** Also write the scores, a band per class: float32, or uint8 scaled by 254. @defaultValue false */
@@ -40,10 +50,6 @@ export interface InferenceOptions extends WorkOptions, NetworkOptions {
   readonly outOfRange?: boolean;
   /** May background (value 0) be an answer? Otherwise the best other class is. @defaultValue true */
   readonly predictBackground?: boolean;
-  /** Windows per call of the function. @defaultValue what the function asks for */
-  readonly batchSize?: number;
-  /** Values for the function's parameters. */
-  readonly parameters?: Readonly<Record<string, number | string | boolean>>;
   /** Path of the result; scores and flags go beside it (`map.scores.tif`, `map.out-of-range.tif`). @defaultValue a temporary file */
   readonly out?: string;
   /**
@@ -51,6 +57,4 @@ export interface InferenceOptions extends WorkOptions, NetworkOptions {
    * @defaultValue true when `out` is given and the function has a fingerprint
    */
   readonly resume?: boolean;
-  /** Memory for decoded input, in MiB. @defaultValue 192 */
-  readonly inputMemoryMb?: number;
 }

@@ -2,7 +2,7 @@
 
 import { GeoLearnError } from "@geolearn/core";
 
-import type { InferenceFunction } from "../inference-function.ts";
+import type { SceneFunction } from "../inference-function.ts";
 
 /** A value of a parameter. */
 export type ParameterValue = number | string | boolean;
@@ -13,7 +13,7 @@ export type ParameterValue = number | string | boolean;
  * @throws INVALID_ARGUMENT for a name the function does not have, and for a value of another type
  */
 export function parameterValues(
-  fn: InferenceFunction,
+  fn: SceneFunction,
   given: Readonly<Record<string, ParameterValue>> = {},
 ): Readonly<Record<string, ParameterValue>> {
   const known = fn.parameters();

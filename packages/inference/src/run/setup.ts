@@ -4,10 +4,10 @@ import { type Affine, type Crs, bandPositions, GeoLearnError, type OnWarning, ty
 
 import type { Merge } from "../blend/accumulator.ts";
 import type { Blend } from "../blend/weights.ts";
-import type { InferenceConfiguration, InferenceFunction } from "../inference-function.ts";
+import type { BlockConfiguration, InferenceConfiguration, InferenceFunction, SceneFunction } from "../inference-function.ts";
 import { type WindowPlan, planWindows } from "../windows/window-plan.ts";
 import { WindowReader } from "../windows/window-reader.ts";
-import type { InferenceOptions } from "./options.ts";
+import type { InferenceOptions, SceneOptions } from "./options.ts";
 import { type ParameterValue, parameterValues } from "./parameters.ts";
 import { type RegionMask, readRegionMask } from "./region-mask.ts";
 import { type Scene, cutScene, openScene, resampleScene, resolutionOf, sceneInfo } from "./scene.ts";
@@ -18,16 +18,14 @@ const RESOLUTION_TOLERANCE = 0.2;
 const RESOLUTION_LIMIT = 4;
 
 /** A scene, a function and how they meet. */
-export interface Setup {
-  readonly fn: InferenceFunction;
-  readonly config: InferenceConfiguration;
+export interface SceneSetup<Config extends BlockConfiguration, Fn extends SceneFunction<Config> = SceneFunction<Config>> {
+  readonly fn: Fn;
+  readonly config: Config;
   readonly scene: Scene;
   readonly crs: Crs | null;
   readonly transform: Affine | null;
   readonly plan: WindowPlan;
   readonly bands: readonly number[];
-  readonly blend: Blend;
-  readonly merge: Merge;
   readonly tta: boolean;
   readonly batchSize: number;
   readonly region: RegionMask | null;
@@ -37,13 +35,31 @@ export interface Setup {
   close(): Promise<void>;
 }
 
-/** Opens the scene, asks the function what it wants, checks that they fit and lays the windows. */
+/** The same for a function of pixels, with the way its results are put together. */
+export interface Setup extends SceneSetup<InferenceConfiguration, InferenceFunction> {
+  readonly blend: Blend;
+  readonly merge: Merge;
+}
+
+/** {@link prepareScene} for a function of pixels. */
 export async function prepareInference(fn: InferenceFunction, source: RasterSource, options: InferenceOptions): Promise<Setup> {
+  const setup = await prepareScene(fn, source, options, checkOutput);
+  return { ...setup, blend: chooseBlend(setup.config, options), merge: options.merge ?? "mean" };
+}
+
+/** Opens the scene, asks the function what it wants, checks that they fit and lays the windows. */
+export async function prepareScene<Config extends BlockConfiguration, Fn extends SceneFunction<Config>>(
+  fn: Fn,
+  source: RasterSource,
+  options: SceneOptions,
+  check: (config: Config, name: string) => void,
+): Promise<SceneSetup<Config, Fn>> {
   const { raster, close } = await openScene(source, options);
   try {
     const parameters = parameterValues(fn, options.parameters);
     const config = await fn.configure({ ...sceneInfo(raster), bandsChosen: options.bands !== undefined }, parameters);
-    checkConfiguration(config, fn.name);
+    checkBlocks(config, fn.name);
+    check(config, fn.name);
     for (const warning of config.warnings ?? []) options.onWarning?.(warning);
     const sized = atCellSize(raster, config, options);
     const scene = cutScene(sized, options.extent);
@@ -70,8 +86,6 @@ export async function prepareInference(fn: InferenceFunction, source: RasterSour
       transform: scene.transform,
       plan,
       bands,
-      blend: chooseBlend(config, options),
-      merge: options.merge ?? "mean",
       tta: options.tta ?? false,
       batchSize: checkBatchSize(options.batchSize ?? config.batchSize),
       region: options.mask === undefined ? null : await readRegionMask(options.mask, scene, options.onWarning),
@@ -85,18 +99,23 @@ export async function prepareInference(fn: InferenceFunction, source: RasterSour
   }
 }
 
-function checkConfiguration(config: InferenceConfiguration, name: string): void {
-  const { tileWidth, tileHeight, margin = 0, stride = 1, outputBands, classes, output } = config;
-  const sane =
-    [tileWidth, tileHeight, outputBands, stride].every((n) => Number.isInteger(n) && n >= 1) && Number.isInteger(margin) && margin >= 0;
-  if (!sane || Math.min(tileWidth, tileHeight) <= 2 * margin) {
-    throw new GeoLearnError(
-      "INVALID_ARGUMENT",
-      `The function ${name} asks for blocks of ${tileWidth} x ${tileHeight} pixels with margin ${margin}, stride ${stride} and ${outputBands} output bands.`,
-      {
-        hint: "All must be whole numbers, and a block larger than its margins.",
-      },
-    );
+function checkBlocks({ tileWidth, tileHeight, margin = 0, stride = 1 }: BlockConfiguration, name: string): void {
+  const sane = [tileWidth, tileHeight, stride].every((n) => Number.isInteger(n) && n >= 1) && Number.isInteger(margin) && margin >= 0;
+  if (sane && Math.min(tileWidth, tileHeight) > 2 * margin) return;
+  throw new GeoLearnError(
+    "INVALID_ARGUMENT",
+    `The function ${name} asks for blocks of ${tileWidth} x ${tileHeight} pixels with margin ${margin} and stride ${stride}.`,
+    {
+      hint: "All must be whole numbers, and a block larger than its margins.",
+    },
+  );
+}
+
+function checkOutput({ outputBands, classes, output }: InferenceConfiguration, name: string): void {
+  if (!Number.isInteger(outputBands) || outputBands < 1) {
+    throw new GeoLearnError("INVALID_ARGUMENT", `The function ${name} gives ${outputBands} output bands.`, {
+      hint: "Give a whole number of at least 1.",
+    });
   }
   if (output === "scores" && classes !== null && classes.length !== outputBands) {
     throw new GeoLearnError("INVALID_ARGUMENT", `The function ${name} gives ${outputBands} scores for ${classes.length} classes.`, {
@@ -105,7 +124,7 @@ function checkConfiguration(config: InferenceConfiguration, name: string): void 
   }
 }
 
-function atCellSize(raster: Raster, config: InferenceConfiguration, { cellSize, onWarning }: InferenceOptions): Raster {
+function atCellSize(raster: Raster, config: BlockConfiguration, { cellSize, onWarning }: SceneOptions): Raster {
   const wanted = config.resolution ?? null;
   if (typeof cellSize === "number") return resampleScene(raster, cellSize);
   if (cellSize === "model") {
@@ -137,7 +156,7 @@ function metres(value: number): string {
   return `${Number(value.toPrecision(3))} m`;
 }
 
-function chooseBands(wanted: readonly (number | string)[], config: InferenceConfiguration, raster: Raster): readonly number[] {
+function chooseBands(wanted: readonly (number | string)[], config: BlockConfiguration, raster: Raster): readonly number[] {
   const names = raster.bandInfo.map(({ name }) => name);
   const bands = bandPositions(wanted, names, raster.name);
   if (bands.length === config.bands.length) return bands;
@@ -152,7 +171,7 @@ function chooseBands(wanted: readonly (number | string)[], config: InferenceConf
   );
 }
 
-function chooseOverlap(config: InferenceConfiguration, { overlap, padding }: InferenceOptions): number {
+function chooseOverlap(config: BlockConfiguration, { overlap, padding }: SceneOptions): number {
   const { tileWidth, tileHeight, margin = 0, stride = 1 } = config;
   if (overlap !== undefined) return overlap;
   if (padding !== undefined) return 2 * padding;
@@ -174,7 +193,7 @@ function checkBatchSize(batchSize: number): number {
  * only where training never saw that value: 0 may be nodata and a dark pixel at once.
  */
 function fillRule(
-  config: InferenceConfiguration,
+  config: BlockConfiguration,
   bands: number,
   nodata: number | null,
 ): { fill: readonly number[]; dropNodata: readonly boolean[] } {

@@ -1,0 +1,141 @@
+/** Finding objects on a scene of any size. */
+
+import { type Feature, type Features, GeoLearnError, type RasterSource } from "@geolearn/core";
+
+import type { DetectionConfiguration, DetectionFunction } from "../inference-function.ts";
+import { readBatches } from "../run/batches.ts";
+import { mapOrdered } from "../run/map-ordered.ts";
+import type { SceneOptions } from "../run/options.ts";
+import { RangeWatch } from "../run/range-watch.ts";
+import { prepareScene, type SceneSetup } from "../run/setup.ts";
+import { detectViews } from "./detect-views.ts";
+import type { Sighting } from "./detection.ts";
+import { mergeSightings } from "./merge-sightings.ts";
+import { objectFeature } from "./object-features.ts";
+import { EDGE, sightingsOf } from "./sightings.ts";
+
+/** Options of {@link detectObjects}. */
+export interface DetectOptions extends SceneOptions {
+  /** Objects with a lower score are left out, 0 to 1. @defaultValue 0.5 */
+  readonly minScore?: number;
+  /** Of two objects of a class that overlap by more than this IoU only the better one stays, 0 to 1. @defaultValue 0.5 */
+  readonly nmsOverlap?: number;
+  /** Leaves out what a window's border cuts, instead of putting the pieces together: for objects smaller than `overlap`. @defaultValue false */
+  readonly excludeEdge?: boolean;
+  /** Straightens outlines within this tolerance, metres on the ground or `"N crs"`; for detectors that outline. @defaultValue 0 */
+  readonly simplify?: number | string;
+  /** Names the fields `Class` and `Confidence`, as Esri's tools do, instead of `class` and `score`. @defaultValue false */
+  readonly esriFields?: boolean;
+}
+
+/** Objects found on a scene. */
+export interface DetectedObjects extends Features {
+  /** Windows of the scene. */
+  readonly windows: number;
+  readonly seconds: number;
+  readonly megapixelsPerSecond: number;
+}
+
+/**
+ * Finds the objects of a scene of any size, each once: what neighbouring windows saw of one object is put together, also where it is
+ * longer than their overlap or than a window, and objects that touch stay apart. Features have boxes, or outlines where the detector
+ * gives them, in the scene's reference system, with `class`, `value`, `score` (0 to 1) and `area` (square metres on the ground; square
+ * units of the system where none is named), the surest first. The function is not disposed. Memory: some 300 bytes for each object a
+ * window saw, and its mask.
+ *
+ * @throws RASTER_NO_TRANSFORM; what reading throws; BANDS_MISMATCH, RESOLUTION_MISMATCH when scene and function do not fit; INVALID_ARGUMENT
+ * @example
+ * const trees = await detectObjects(await openOnnxFunction("trees.onnx", spec), "forest.tif", { minScore: 0.4 });
+ */
+export async function detectObjects(fn: DetectionFunction, raster: RasterSource, options: DetectOptions = {}): Promise<DetectedObjects> {
+  const started = performance.now();
+  const rules = { minScore: share("minScore", options.minScore ?? 0.5), excludeEdge: options.excludeEdge ?? false };
+  const nmsOverlap = share("nmsOverlap", options.nmsOverlap ?? 0.5);
+  options.signal?.throwIfAborted();
+  const setup = await prepareScene<DetectionConfiguration, DetectionFunction>(fn, raster, options, checkClasses);
+  try {
+    const { plan, scene, crs, transform, config } = setup;
+    if (transform === null) {
+      throw new GeoLearnError(
+        "RASTER_NO_TRANSFORM",
+        `${scene.raster.name} is not georeferenced; what is found on it would have no place.`,
+        {
+          hint: "Give the raster a transform, for example by a world file.",
+        },
+      );
+    }
+    const objects = mergeSightings(plan, await look(setup, options, rules, nmsOverlap), { nmsOverlap, edge: EDGE });
+    const { simplify = 0, esriFields = false, signal } = options;
+    const features: Feature[] = [];
+    for (const object of objects) {
+      signal?.throwIfAborted();
+      const feature = await objectFeature(object, { transform, crs, classes: config.classes, simplify, esriFields });
+      if (feature !== null) features.push(feature);
+    }
+    const seconds = (performance.now() - started) / 1000;
+    return {
+      ...{ name: scene.raster.name, crs, features, windows: plan.rows.length * plan.columns.length, seconds },
+      megapixelsPerSecond: (plan.width * plan.height) / 1e6 / seconds,
+    };
+  } finally {
+    await setup.close();
+  }
+}
+
+/** What every window shows, by its position in the plan. */
+async function look(
+  setup: SceneSetup<DetectionConfiguration, DetectionFunction>,
+  { signal, onProgress, onWarning }: DetectOptions,
+  rules: { readonly minScore: number; readonly excludeEdge: boolean },
+  nmsOverlap: number,
+): Promise<Sighting[][]> {
+  const { plan, config, fn, tta } = setup;
+  const { statistics, classes, concurrency = 1 } = config;
+  const watch = statistics === undefined ? null : new RangeWatch(statistics, config.bandNames ?? []);
+  const total = plan.rows.length * plan.columns.length;
+  const seen = Array.from({ length: total }, (): Sighting[] => []);
+  const batches = readBatches({
+    ...{ plan, reader: setup.createReader(), bands: setup.bands.length, outputBands: 0, batchSize: setup.batchSize, firstRow: 0 },
+    ...{ region: setup.region, watch, flags: false, signal },
+  });
+  let done = 0;
+  onProgress?.({ stage: "detect-objects", done, total, unit: "windows" });
+  const found = mapOrdered(batches, Math.max(1, concurrency), async ({ block }) => {
+    if (block.size === 0) return [];
+    const images = tta ? await detectViews(fn, block, nmsOverlap, signal) : await fn.detect(block, signal);
+    if (images.length === block.size) return images;
+    throw new GeoLearnError("INVALID_ARGUMENT", `The function ${fn.name} gave objects of ${images.length} blocks for ${block.size}.`, {
+      hint: "detect() must give a list for each block.",
+    });
+  });
+  for await (const [{ entries, recycle }, images] of found) {
+    for (const { row, column, slot, rows } of entries) {
+      const detections = slot < 0 ? [] : images[slot]!;
+      if (detections.some(({ classIndex }) => classes[classIndex] === undefined)) throw unknownClass(fn.name, classes.length);
+      const window = row * plan.columns.length + column;
+      seen[window] = sightingsOf(plan, window, detections, { row: plan.rows[row]!, valid: rows.valid }, rules);
+      done++;
+    }
+    recycle();
+    signal?.throwIfAborted();
+    onProgress?.({ stage: "detect-objects", done, total, unit: "windows" });
+  }
+  watch?.report(onWarning);
+  return seen;
+}
+
+function checkClasses({ classes }: DetectionConfiguration, name: string): void {
+  if (classes.length > 0) return;
+  throw new GeoLearnError("INVALID_ARGUMENT", `The function ${name} names no classes.`, { hint: "Give at least one class." });
+}
+
+function unknownClass(name: string, classes: number): GeoLearnError {
+  return new GeoLearnError("CLASS_UNKNOWN", `The function ${name} found an object of a class beyond its ${classes}.`, {
+    hint: "Let `classIndex` be a position in the classes of its configuration.",
+  });
+}
+
+function share(name: string, value: number): number {
+  if (value >= 0 && value <= 1) return value;
+  throw new GeoLearnError("INVALID_ARGUMENT", `\`${name}\` is ${value}; expected a number from 0 to 1.`);
+}
