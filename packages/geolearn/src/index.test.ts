@@ -1,7 +1,7 @@
 /** The front door: names that people coming from arcgis.learn guess, and steps that must not compile. */
 
 import { expect, test } from "vitest";
-import { Learner, type LearningData, type PixelClassifier, UNet, UnetClassifier, fromModel, prepareData } from "./index.ts";
+import { PixelLearner, type LearningData, type PixelClassifier, UNet, UnetClassifier, fromModel, prepareData } from "./index.ts";
 
 test("names of arcgis.learn lead to what they stand for", () => {
   expect(UnetClassifier).toBe(UNet);
@@ -9,7 +9,7 @@ test("names of arcgis.learn lead to what they stand for", () => {
     ...["lrFind", "fit", "freeze", "unfreeze", "showResults", "plotLosses", "mIOU", "perClassMetrics", "accuracy"],
     ...["plotConfusionMatrix", "predict", "save", "load"],
   ];
-  for (const verb of verbs) expect(Learner.prototype, verb).toHaveProperty(verb);
+  for (const verb of verbs) expect(PixelLearner.prototype, verb).toHaveProperty(verb);
 });
 
 /** Never run: each line marked so must be refused by the compiler. */
