@@ -48,7 +48,7 @@ export async function trainSteps(model: ModelPackage, scene: Raster, labels: Ras
   if (size > scene.width || size > scene.height) {
     throw new GeoLearnError("INVALID_ARGUMENT", `The scene is smaller than a piece of ${size} x ${size} pixels.`);
   }
-  const network = loadNetwork(model);
+  const network = loadNetwork(model, { task: "pixelClassification" });
   const trained = network.parameters.filter(({ trainable }) => trainable).map(({ variable }) => variable);
   const loss = pixelLoss({ type: "crossEntropy", ignoreIndex: IGNORED });
   const optimizer = createOptimizer({ type: "adamw", weightDecay: 0.01 }, trained);

@@ -2,6 +2,7 @@
 
 // networks
 export type {
+  AnyNetwork,
   BaseNetwork,
   DecodeOptions,
   Detections,
@@ -13,13 +14,17 @@ export type {
   Parameter,
   SizedParameters,
 } from "./network.ts";
-export type { BandNormalization, ResolvedUNetConfig, UNetBackbone, UNetConfig } from "./unet/config.ts";
+export type { BandNormalization } from "./network/normalization.ts";
+export type { ResolvedUNetConfig, UNetBackbone, UNetConfig } from "./unet/config.ts";
+export type { RetinaNetAnchors, RetinaNetConfig, ResolvedRetinaNetConfig } from "./retinanet/config.ts";
+export type { RetinaNetOutputs } from "./retinanet/outputs.ts";
 export { type BackboneAlias, type BackboneName, type Convention, backboneNamed, backboneNames } from "./backbones/backbone.ts";
 export type { Initializer } from "./network/initializers.ts";
 export type { CreateNetworkOptions } from "./network/instantiate.ts";
 export { type ChipSizeRule, checkChipSize } from "./network/chip-size.ts";
 export { createUNet } from "./unet/unet.ts";
-export { createNetwork, modelTypes } from "./network/registry.ts";
+export { createRetinaNet } from "./retinanet/retinanet.ts";
+export { type CreateAnyNetworkOptions, type NetworkOf, createNetwork, modelTypes } from "./network/registry.ts";
 
 // networks of one's own
 export type { AnyModelExtension, BuildOptions, ExtensionNetwork, LossContext, ModelExtension, ModelShape } from "./extension/extension.ts";
@@ -44,6 +49,7 @@ export type { ReadWeightsOptions } from "./weights/locate.ts";
 export { type WeightFile, type WeightFormat, readWeights } from "./weights/read-weights.ts";
 export type { EncoderScheme } from "./weights/encoder-names.ts";
 export { type EncoderWeightsReport, encoderConvention, loadEncoderWeights } from "./weights/encoder-weights.ts";
+export { type DetectorWeightsReport, loadDetectorWeights } from "./weights/detector-weights.ts";
 
 // model packages
 export type { ModelManifest } from "./manifest.ts";
@@ -51,12 +57,13 @@ export { type ModelDescription, describeModelPackage } from "./package/describe.
 export type { ForeignClass } from "./package/foreign.ts";
 export { type ModelPackage, readModelPackage } from "./package/read.ts";
 export { type ModelPackageContent, encodeModelPackage, writeModelPackage } from "./package/write.ts";
-export { type AdaptWeightsOptions, type AdaptWeightsReport, adaptWeights, loadNetwork } from "./package/load.ts";
+export { type AdaptWeightsOptions, type AdaptWeightsReport, type LoadNetworkOptions, adaptWeights, loadNetwork } from "./package/load.ts";
 export { packageContent } from "./package/content.ts";
 export { type BlockShape, scoreGraph } from "./onnx/score-graph.ts";
 
 // ONNX
-export { type OnnxExport, type ToOnnxOptions, toOnnx } from "./onnx/to-onnx.ts";
+export type { OnnxExport, ToOnnxOptions } from "./onnx/exported.ts";
+export { toOnnx } from "./onnx/to-onnx.ts";
 export { type SaveOnnxOptions, type SavedOnnx, saveOnnx } from "./onnx/save-onnx.ts";
 export { openOnnx } from "./onnx/open-onnx.ts";
 export type { ClassSpec } from "./onnx/classes.ts";

@@ -117,3 +117,6 @@ export interface ObjectNetwork<Outputs = unknown> extends BaseNetwork<Outputs> {
   /** Found objects, a fixed number an image. */
   decode(outputs: Outputs, options?: DecodeOptions): Detections;
 }
+
+/** A network of any task; `task` tells which. */
+export type AnyNetwork = Network | ObjectNetwork;

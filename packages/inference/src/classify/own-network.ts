@@ -53,5 +53,8 @@ async function build(setup: OwnNetworkSetup): Promise<{ readonly network: Networ
   const weights = new Map<string, HostTensor>();
   for (const { name, shape, offset, length } of model.weights)
     weights.set(name, { data: new Float32Array(model.buffer, offset, length), shape, dtype: "float32" });
-  return { network: createNetwork(model.modelType, model.config, { weights }), shape: [computeBatch, tileHeight, tileWidth, bands] };
+  return {
+    network: createNetwork(model.modelType, model.config, { weights, task: "pixelClassification" }),
+    shape: [computeBatch, tileHeight, tileWidth, bands],
+  };
 }

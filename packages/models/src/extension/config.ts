@@ -2,7 +2,7 @@
 
 import { GeoLearnError } from "@geolearn/core";
 
-import type { BandNormalization } from "../unet/config.ts";
+import type { BandNormalization } from "../network/normalization.ts";
 import type { AnyModelExtension, ModelShape } from "./extension.ts";
 
 /** A configuration as model packages keep it, taken apart. */

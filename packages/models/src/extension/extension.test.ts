@@ -27,7 +27,7 @@ afterEach(() => {
 });
 
 function network(modelType: string, config: Record<string, unknown> = SHAPE, seed = 7): Network {
-  const built = createNetwork(modelType, config, { seed });
+  const built = createNetwork(modelType, config, { seed, task: "pixelClassification" });
   made.push(built);
   return built;
 }
@@ -146,7 +146,7 @@ describe("a defined network", () => {
   test("leaves no tensor behind", () => {
     const modelType = defined(oneLayer);
     const before = tf.memory().numTensors;
-    const built = createNetwork(modelType, SHAPE);
+    const built = createNetwork(modelType, SHAPE, { task: "pixelClassification" });
     built.sizedBy();
     built.dispose();
     built.dispose();
@@ -326,7 +326,7 @@ describe("its package", () => {
     const bytes = await packageBytes(own);
     const image = images(2, 6, 10, 3);
     const expected = await scores(own, image);
-    const again = loadNetwork(await readModelPackage(bytes));
+    const again = loadNetwork(await readModelPackage(bytes), { task: "pixelClassification" });
     made.push(again);
     expect(again.config).toEqual(own.config);
     expect(await scores(again, image)).toEqual(expected);

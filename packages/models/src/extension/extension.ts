@@ -4,7 +4,7 @@ import type * as tf from "@tensorflow/tfjs";
 
 import type { PixelLoss } from "../losses/pixel-loss.ts";
 import type { ForwardOptions, NetworkOutputs } from "../network.ts";
-import type { BandNormalization } from "../unet/config.ts";
+import type { BandNormalization } from "../network/normalization.ts";
 
 /** What the data ask of a network. */
 export interface ModelShape {

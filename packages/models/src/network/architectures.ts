@@ -2,13 +2,15 @@
 
 import { GeoLearnError } from "@geolearn/core";
 
+import { retinaNetBlueprint } from "../retinanet/retinanet.ts";
 import { unetBlueprint } from "../unet/unet.ts";
-import type { Blueprint } from "./blueprint.ts";
+import type { AnyBlueprint } from "./blueprint.ts";
 
-type BlueprintOf = (config: Readonly<Record<string, unknown>>) => Blueprint;
+type BlueprintOf = (config: Readonly<Record<string, unknown>>) => AnyBlueprint;
 
 const ARCHITECTURES: ReadonlyMap<string, BlueprintOf> = new Map<string, BlueprintOf>([
   ["unet", (config) => unetBlueprint(config as never)],
+  ["retinanet", (config) => retinaNetBlueprint(config as never)],
 ]);
 
 /** Names {@link createBlueprint} knows. */
@@ -26,7 +28,7 @@ export function isBuiltIn(modelType: string): boolean {
  *
  * @throws INVALID_ARGUMENT for an unknown architecture or a configuration it cannot take
  */
-export function createBlueprint(modelType: string, config: Readonly<Record<string, unknown>>): Blueprint {
+export function createBlueprint(modelType: string, config: Readonly<Record<string, unknown>>): AnyBlueprint {
   const blueprintOf = ARCHITECTURES.get(modelType);
   if (!blueprintOf) {
     throw new GeoLearnError(

@@ -3,12 +3,15 @@
  * once, in a {@link LayerFactory}, which notes their parameters and gives back the function that applies them.
  */
 
-import type { Layer } from "./layer.ts";
-import { type Activation, batchNormLayer, convLayer, type ConvLayerOptions, groupNormLayer } from "./layers.ts";
-import type { ParameterSpec } from "./parameter-spec.ts";
+import type * as tf from "@tensorflow/tfjs";
 
-/** A network without weights. */
-export interface Blueprint {
+import type { DecodeOptions, Detections, ObjectNetwork, ObjectTargets } from "../network.ts";
+import type { Layer, LayerContext } from "./layer.ts";
+import { type Activation, batchNormLayer, convLayer, type ConvLayerOptions, groupNormLayer } from "./layers.ts";
+import type { FirstValues, ParameterSpec } from "./parameter-spec.ts";
+
+/** What every network without weights says. */
+interface BaseBlueprint {
   readonly modelType: string;
   /** Complete configuration, plain JSON. */
   readonly config: Readonly<Record<string, unknown>>;
@@ -17,14 +20,33 @@ export interface Blueprint {
   readonly classes: number;
   /** Sides of the input must be multiples of this. */
   readonly stride: number;
-  /** Pixels cut from each border of the output. */
-  readonly margin: number;
   /** First and last layer, which alone depend on bands and classes. */
   readonly bandLayer: string;
   readonly classLayer: string;
+}
+
+/** A network of pixel classification without weights. */
+export interface Blueprint extends BaseBlueprint {
+  readonly task: "pixelClassification";
+  /** Pixels cut from each border of the output. */
+  readonly margin: number;
   /** Raw pixel values to logits. */
   readonly forward: Layer;
 }
+
+/** A network that finds objects, without weights. */
+export interface ObjectBlueprint<Outputs = unknown> extends BaseBlueprint {
+  readonly task: ObjectNetwork["task"];
+  /** Raw pixel values to outputs. */
+  forward(images: tf.Tensor4D, context: LayerContext): Outputs;
+  /** As {@link ObjectNetwork.losses}. */
+  losses(outputs: Outputs, truth: ObjectTargets): Readonly<Record<string, tf.Scalar>>;
+  /** As {@link ObjectNetwork.decode}. */
+  decode(outputs: Outputs, options: Required<DecodeOptions>): Detections;
+}
+
+/** A network without weights, of any task. */
+export type AnyBlueprint = Blueprint | ObjectBlueprint;
 
 /** Shape of a convolution. */
 export interface ConvOptions {
@@ -40,6 +62,8 @@ export interface ConvOptions {
   readonly groups?: number;
   /** @defaultValue half the kernel on every side */
   readonly pad?: ConvLayerOptions["pad"];
+  /** How weight and bias begin. @defaultValue as the network's initializer says */
+  readonly first?: { readonly weight: FirstValues; readonly bias: FirstValues };
 }
 
 /** Declares layers; every call adds the layer's parameters to `parameters`. */
@@ -66,11 +90,18 @@ export function createLayerFactory(
   { norm, groups, epsilon = 1e-5, backbone }: LayerFactoryOptions,
 ): LayerFactory {
   return {
-    conv(name, { inputs, outputs, size, stride = 1, bias = false, groups: parts = 1, pad = (size - 1) / 2 }) {
+    conv(name, { inputs, outputs, size, stride = 1, bias = false, groups: parts = 1, pad = (size - 1) / 2, first }) {
       const seen = inputs / parts;
       const fanIn = seen * size * size;
-      parameters.push({ name: `${name}.weight`, shape: [outputs, seen, size, size], role: "kernel", fanIn, backbone });
-      if (bias) parameters.push({ name: `${name}.bias`, shape: [outputs], role: "bias", fanIn, backbone });
+      parameters.push({
+        name: `${name}.weight`,
+        shape: [outputs, seen, size, size],
+        role: "kernel",
+        fanIn,
+        backbone,
+        first: first?.weight,
+      });
+      if (bias) parameters.push({ name: `${name}.bias`, shape: [outputs], role: "bias", fanIn, backbone, first: first?.bias });
       return convLayer(name, { stride, pad, groups: parts, bias });
     },
     norm(name, channels, activation) {

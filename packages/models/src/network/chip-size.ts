@@ -2,17 +2,21 @@
 
 import { GeoLearnError } from "@geolearn/core";
 
-import type { Network } from "../network.ts";
-
 /** What decides about chip sizes. */
-export type ChipSizeRule = Pick<Network, "modelType" | "stride" | "margin">;
+export interface ChipSizeRule {
+  readonly modelType: string;
+  /** Sides must be multiples of this. */
+  readonly stride: number;
+  /** Pixels cut from each border of the output. @defaultValue 0 */
+  readonly margin?: number;
+}
 
 /**
  * Checks the sides of a chip: multiples of the network's stride, and larger than what its margin cuts away.
  *
  * @throws CHIP_SIZE_NOT_DIVISIBLE whose hint and `data` name the next good size
  */
-export function checkChipSize({ modelType, stride, margin }: ChipSizeRule, width: number, height: number): void {
+export function checkChipSize({ modelType, stride, margin = 0 }: ChipSizeRule, width: number, height: number): void {
   const smallest = Math.max(stride, Math.ceil((2 * margin + 1) / stride) * stride);
   const next = (side: number): number => Math.max(smallest, Math.ceil(side / stride) * stride);
   if (next(width) === width && next(height) === height) return;

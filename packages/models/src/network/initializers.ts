@@ -2,7 +2,7 @@
 
 import { createRng, type Rng } from "@geolearn/core";
 
-import { type ParameterSpec, sizeOf } from "./parameter-spec.ts";
+import { type FirstValues, type ParameterSpec, sizeOf } from "./parameter-spec.ts";
 
 /**
  * How kernels begin. `"torch"`: uniform within 1/sqrt(fan-in), kernels and biases, what PyTorch's convolutions do by
@@ -17,6 +17,7 @@ export type Initializer = "torch" | "heNormal";
  */
 export function initialValues(spec: ParameterSpec, initializer: Initializer, seed: number): Float32Array {
   const values = new Float32Array(sizeOf(spec.shape));
+  if (spec.first !== undefined) return fillFirst(values, spec.first, streamOf(spec, seed));
   switch (spec.role) {
     case "scale":
     case "runningVariance":
@@ -30,6 +31,17 @@ export function initialValues(spec: ParameterSpec, initializer: Initializer, see
       return initializer === "torch"
         ? fillUniform(values, 1 / Math.sqrt(spec.fanIn), streamOf(spec, seed))
         : fillNormal(values, Math.sqrt(2 / spec.fanIn), streamOf(spec, seed));
+  }
+}
+
+function fillFirst(values: Float32Array, first: FirstValues, rng: Rng): Float32Array {
+  switch (first.kind) {
+    case "constant":
+      return values.fill(first.value);
+    case "uniform":
+      return fillUniform(values, first.bound, rng);
+    case "normal":
+      return fillNormal(values, first.deviation, rng);
   }
 }
 

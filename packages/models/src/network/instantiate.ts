@@ -4,14 +4,14 @@ import { GeoLearnError } from "@geolearn/core";
 import { type HostTensor, readVariable, writeVariable } from "@geolearn/engine";
 import * as tf from "@tensorflow/tfjs";
 
-import type { Network, Parameter } from "../network.ts";
-import type { Blueprint } from "./blueprint.ts";
+import type { BaseNetwork, Network, ObjectNetwork, Parameter } from "../network.ts";
+import type { AnyBlueprint, Blueprint, ObjectBlueprint } from "./blueprint.ts";
 import { checkWeights } from "./check-weights.ts";
 import { initialValues, type Initializer } from "./initializers.ts";
 import { hwioShape, hwioToOihw, oihwToHwio } from "./layout.ts";
 import { isTrainable, type ParameterSpec } from "./parameter-spec.ts";
 
-/** Options of {@link createNetwork} and {@link createUNet}. */
+/** Options of {@link createNetwork} and of the functions of single architectures. */
 export interface CreateNetworkOptions {
   /** Seed of the first weights. @defaultValue 0 */
   readonly seed?: number;
@@ -24,9 +24,52 @@ interface HeldParameter {
   readonly variable: tf.Variable;
 }
 
-/** Makes the variables of a blueprint. @throws WEIGHTS_MISMATCH for weights of another network */
-export function instantiate(blueprint: Blueprint, { seed = 0, weights }: CreateNetworkOptions = {}): Network<tf.Tensor4D> {
-  const { parameters: specs, config, modelType, stride, margin } = blueprint;
+/** Makes the variables of a network of pixel classification. @throws WEIGHTS_MISMATCH for weights of another network */
+export function instantiate(blueprint: Blueprint, options: CreateNetworkOptions = {}): Network<tf.Tensor4D> {
+  const held = holdParameters(blueprint, options);
+  const { task, margin } = blueprint;
+  return {
+    ...held.network,
+    task,
+    margin,
+    ownLoss: false,
+    ownDecoder: false,
+    forward: (images, { training }) => held.run((value) => blueprint.forward(images, { training, value })),
+    decode: (logits) => tf.softmax(logits, -1),
+    loss: (logits, classIndices, pixelLoss) => pixelLoss(logits, classIndices),
+  };
+}
+
+/** Makes the variables of a network that finds objects. @throws WEIGHTS_MISMATCH for weights of another network */
+export function instantiateObjects<Outputs>(
+  blueprint: ObjectBlueprint<Outputs>,
+  options: CreateNetworkOptions = {},
+): ObjectNetwork<Outputs> {
+  const held = holdParameters(blueprint, options);
+  return {
+    ...held.network,
+    task: blueprint.task,
+    forward: (images, { training }) => held.run((value) => blueprint.forward(images, { training, value })),
+    losses: (outputs, truth) => tidied(() => blueprint.losses(outputs, truth)),
+    decode: (outputs, { minScore = 0.05, nmsOverlap = 0.5, maxDetections = 100 } = {}) =>
+      tidied(() => blueprint.decode(outputs, { minScore, nmsOverlap, maxDetections })),
+  };
+}
+
+/** `tf.tidy` for containers it has no type for. */
+function tidied<T>(body: () => T): T {
+  return tf.tidy(body as () => tf.TensorContainer) as T;
+}
+
+interface Held {
+  readonly network: Omit<BaseNetwork<unknown>, "task" | "forward">;
+  /** Runs layers on the variables. */
+  run<T>(layers: (value: (name: string) => tf.Variable) => T): T;
+}
+
+/** The variables of a blueprint, set, read and released together. */
+function holdParameters(blueprint: AnyBlueprint, { seed = 0, weights }: CreateNetworkOptions): Held {
+  const { parameters: specs, config, modelType, stride } = blueprint;
   if (weights) checkWeights(specs, weights, "The network");
   const initializer = config["initializer"] === "heNormal" ? "heNormal" : "torch";
   const held = new Map<string, HeldParameter>();
@@ -41,22 +84,12 @@ export function instantiate(blueprint: Blueprint, { seed = 0, weights }: CreateN
   const value = (name: string): tf.Variable => held.get(name)!.variable;
   let disposed = false;
 
-  return {
-    task: "pixelClassification",
+  const network: Held["network"] = {
     modelType,
     config,
     parameters,
     stride,
-    margin,
-    ownLoss: false,
-    ownDecoder: false,
-    decode: (logits) => tf.softmax(logits, -1),
-    loss: (logits, classIndices, pixelLoss) => pixelLoss(logits, classIndices),
     sizedBy: () => ({ bands: inLayer(specs, blueprint.bandLayer), classes: inLayer(specs, blueprint.classLayer) }),
-    forward(images, { training }) {
-      if (disposed) throw new GeoLearnError("INVALID_ARGUMENT", "The network was disposed.", { hint: "Build or load it again." });
-      return tf.tidy(() => blueprint.forward(images, { training, value }));
-    },
     weights() {
       const result = new Map<string, HostTensor>();
       for (const [name, { spec, variable }] of held)
@@ -71,6 +104,13 @@ export function instantiate(blueprint: Blueprint, { seed = 0, weights }: CreateN
       if (disposed) return;
       disposed = true;
       for (const { variable } of held.values()) variable.dispose();
+    },
+  };
+  return {
+    network,
+    run(layers) {
+      if (disposed) throw new GeoLearnError("INVALID_ARGUMENT", "The network was disposed.", { hint: "Build or load it again." });
+      return tidied(() => layers(value));
     },
   };
 }

@@ -3,6 +3,14 @@
 /** What a parameter does, which decides its initial value and whether it is trained. */
 export type ParameterRole = "kernel" | "bias" | "scale" | "shift" | "runningMean" | "runningVariance";
 
+/** First values a layer asks for, whatever the network's initializer. */
+export type FirstValues =
+  | { readonly kind: "constant"; readonly value: number }
+  /** Within `bound` of 0. */
+  | { readonly kind: "uniform"; readonly bound: number }
+  /** Around 0. */
+  | { readonly kind: "normal"; readonly deviation: number };
+
 /** One parameter of a network. */
 export interface ParameterSpec {
   /** Stable dotted name, e.g. `"down.0.conv1.weight"`. */
@@ -14,6 +22,8 @@ export interface ParameterSpec {
   readonly fanIn: number;
   /** True for the encoder. */
   readonly backbone: boolean;
+  /** @defaultValue what the initializer of the network gives */
+  readonly first?: FirstValues | undefined;
 }
 
 /** True for what the optimizer changes, false for running statistics. */

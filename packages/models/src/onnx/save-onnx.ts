@@ -7,11 +7,12 @@ import { parseOnnxModel } from "@geolearn/engine";
 
 import { definedModel } from "../extension/defined.ts";
 import type { ModelManifest } from "../manifest.ts";
-import type { Network } from "../network.ts";
+import type { AnyNetwork } from "../network.ts";
 import { loadNetwork } from "../package/load.ts";
 import type { ModelPackage } from "../package/read.ts";
+import type { ToOnnxOptions } from "./exported.ts";
 import { ONNX_MODEL_TYPE } from "./spec.ts";
-import { type ToOnnxOptions, toOnnx } from "./to-onnx.ts";
+import { toOnnx } from "./to-onnx.ts";
 
 /** Options of {@link saveOnnx}. */
 export interface SaveOnnxOptions extends ToOnnxOptions {
@@ -41,7 +42,7 @@ export interface SavedOnnx {
  */
 export async function saveOnnx(
   path: string,
-  model: ModelPackage | { readonly network: Network; readonly manifest: ModelManifest },
+  model: ModelPackage | { readonly network: AnyNetwork; readonly manifest: ModelManifest },
   { stac, ...options }: SaveOnnxOptions = {},
 ): Promise<SavedOnnx> {
   checkExtension(path, "onnx", "An ONNX model");

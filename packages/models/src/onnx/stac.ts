@@ -17,7 +17,7 @@ const TASKS: Readonly<Record<ModelManifest["task"], string>> = {
   objectClassification: "classification",
 };
 
-const ARCHITECTURES: Readonly<Record<string, string>> = { unet: "U-Net" };
+const ARCHITECTURES: Readonly<Record<string, string>> = { unet: "U-Net", retinanet: "RetinaNet" };
 
 /** A STAC item, plain JSON. */
 export interface StacItem {
@@ -43,7 +43,6 @@ export interface DescribedFile {
 export function stacItem(manifest: ModelManifest, { href, parameters, inputShape, outputShape }: DescribedFile): StacItem {
   const { name, modelType, backbone, task, resolution, statistics, bandNames, sampleType } = manifest;
   const architecture = ARCHITECTURES[modelType] ?? "unknown";
-  const tasks = [TASKS[task]];
   return {
     type: "Feature",
     stac_version: "1.1.0",
@@ -64,7 +63,7 @@ export function stacItem(manifest: ModelManifest, { href, parameters, inputShape
       })),
       "mlm:name": plainName(name),
       "mlm:architecture": architecture,
-      "mlm:tasks": tasks,
+      "mlm:tasks": [TASKS[task]],
       "mlm:framework": "ONNX",
       "mlm:total_parameters": parameters,
       "mlm:accelerator": null,
@@ -80,15 +79,7 @@ export function stacItem(manifest: ModelManifest, { href, parameters, inputShape
           pre_processing_function: null,
         },
       ],
-      "mlm:output": [
-        {
-          name: "output",
-          tasks,
-          result: { shape: sizes(outputShape), dim_order: ["batch", "class", "height", "width"], data_type: "float32" },
-          "classification:classes": classesOf(manifest),
-          post_processing_function: null,
-        },
-      ],
+      "mlm:output": outputsOf(manifest, outputShape),
     },
     assets: {
       model: {
@@ -103,6 +94,22 @@ export function stacItem(manifest: ModelManifest, { href, parameters, inputShape
     },
     links: [],
   };
+}
+
+/** Scores of pixels in one output, or boxes, labels and scores of objects. */
+function outputsOf(manifest: ModelManifest, shape: readonly (number | string)[]): unknown[] {
+  const shared = { tasks: [TASKS[manifest.task]], "classification:classes": classesOf(manifest), post_processing_function: null };
+  if (manifest.task === "pixelClassification") {
+    const result = { shape: sizes(shape), dim_order: ["batch", "class", "height", "width"], data_type: "float32" };
+    return [{ name: "output", ...shared, result }];
+  }
+  const list = sizes(shape).slice(0, -1);
+  const order = list.length === 1 ? ["object"] : ["batch", "object"];
+  return [
+    { name: "boxes", ...shared, result: { shape: [...list, 4], dim_order: [...order, "side"], data_type: "float32" } },
+    { name: "labels", ...shared, result: { shape: list, dim_order: order, data_type: "int32" } },
+    { name: "scores", ...shared, result: { shape: list, dim_order: order, data_type: "float32" } },
+  ];
 }
 
 const sizes = (shape: readonly (number | string)[]): number[] => shape.map((side) => (typeof side === "number" ? side : -1));

@@ -5,42 +5,13 @@ import { type ExportInput, type FreeSide, exportOnnx } from "@geolearn/engine";
 import type * as tf from "@tensorflow/tfjs";
 
 import type { ModelManifest } from "../manifest.ts";
-import type { Network } from "../network.ts";
+import type { AnyNetwork, Network } from "../network.ts";
 import { checkChipSize } from "../network/chip-size.ts";
 import { deepnessMetadata } from "./deepness.ts";
+import { checkBatch, ONNX_INPUT, ONNX_OUTPUT, type OnnxExport, type ToOnnxOptions } from "./exported.ts";
+import { objectsToOnnx } from "./objects-to-onnx.ts";
 import { OWN_METADATA_KEY, ownMetadata } from "./own-metadata.ts";
-import { type StacItem, stacItem } from "./stac.ts";
-
-/** Options of {@link toOnnx}. */
-export interface ToOnnxOptions {
-  /**
-   * `"free"`: any height and width that are multiples of the network's stride. `"chip"`: fixed to the chip size, which QGIS Deepness and
-   * other readers without support for free sizes need. @defaultValue "free"
-   */
-  readonly size?: "free" | "chip";
-  /** Images per run; `"free"` for any number. @defaultValue "free" */
-  readonly batch?: "free" | number;
-  /** `"scores"`: softmax, 0 to 1 and 1 in all. `"logits"`: what the network gives before it. @defaultValue "scores" */
-  readonly output?: "scores" | "logits";
-}
-
-/** An ONNX file, not yet written. */
-export interface OnnxExport {
-  readonly bytes: Uint8Array;
-  /** Version of ONNX's operators; only ONNX's own are used. */
-  readonly opset: number;
-  /** `[batch, bands, height, width]`; a name stands for a free side. */
-  readonly inputShape: readonly (number | string)[];
-  /** `[batch, classes, height, width]`; smaller than the input by twice the network's margin. */
-  readonly outputShape: readonly (number | string)[];
-  /** The STAC item of the Machine Learning Model extension that describes the file, lying at `href`. */
-  stac(href: string): StacItem;
-}
-
-/** Name of the file's only input. */
-export const ONNX_INPUT = "input";
-/** Name of the file's only output. */
-export const ONNX_OUTPUT = "output";
+import { stacItem } from "./stac.ts";
 
 /**
  * Writes a network as an ONNX model of standard operators. The input `input` takes raw pixel values as float32 `[batch, bands, height,
@@ -48,14 +19,22 @@ export const ONNX_OUTPUT = "output";
  * initializers under the network's parameter names. The manifest goes along: in geolearn's own key, in those of QGIS Deepness,
  * and as STAC. `startEngine` must have finished.
  *
+ * A network that finds objects is written with its decoder. Its outputs are those of torchvision's detectors: `boxes` `[objects, 4]` (xmin, ymin, xmax,
+ * ymax in pixels), int32 `labels` (position among the manifest's classes) and `scores`, the best first, with a side for images in front when
+ * `batch` is more than 1. There is room for `maxDetections`; what is left over has score 0.
+ *
  * @throws INVALID_ARGUMENT for a batch that is no whole number, for logits of a network that has none, or when the network is another one at other sizes: then `size: "chip"`
  * @example
  * const { bytes } = toOnnx(loadNetwork(pkg), pkg.manifest);
  */
-export function toOnnx(
+export function toOnnx(network: AnyNetwork, manifest: ModelManifest, options: ToOnnxOptions = {}): OnnxExport {
+  return network.task === "pixelClassification" ? pixelsToOnnx(network, manifest, options) : objectsToOnnx(network, manifest, options);
+}
+
+function pixelsToOnnx(
   network: Network,
   manifest: ModelManifest,
-  { size = "free", batch = "free", output = "scores" }: ToOnnxOptions = {},
+  { size = "free", batch = "free", output = "scores" }: ToOnnxOptions,
 ): OnnxExport {
   if (output === "logits" && network.ownDecoder) {
     throw new GeoLearnError("INVALID_ARGUMENT", `The ${network.modelType} network decodes its outputs itself and has no logits to write.`, {
@@ -86,9 +65,7 @@ export function toOnnx(
 }
 
 function inputShape(network: Network, manifest: ModelManifest, size: "free" | "chip", batch: "free" | number): ExportInput["shape"] {
-  if (batch !== "free" && !(Number.isInteger(batch) && batch >= 1 && batch <= 65536)) {
-    throw new GeoLearnError("INVALID_ARGUMENT", `\`batch\` is ${batch}; expected "free" or a whole number from 1.`);
-  }
+  if (batch !== "free") checkBatch(batch);
   const images = batch === "free" ? free("batch", 1, 2) : batch;
   const bands = manifest.bandIndices.length;
   if (size === "chip") {

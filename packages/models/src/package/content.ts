@@ -3,9 +3,10 @@
 import { GeoLearnError } from "@geolearn/core";
 
 import type { ModelManifest } from "../manifest.ts";
-import type { Network } from "../network.ts";
+import type { AnyNetwork, Network } from "../network.ts";
 import { isBuiltIn } from "../network/architectures.ts";
-import { ONNX_INPUT, ONNX_OUTPUT, type OnnxExport, type ToOnnxOptions, toOnnx } from "../onnx/to-onnx.ts";
+import { ONNX_INPUT, ONNX_OUTPUT, type OnnxExport, type ToOnnxOptions } from "../onnx/exported.ts";
+import { toOnnx } from "../onnx/to-onnx.ts";
 import type { ModelPackageContent } from "./write.ts";
 
 /**
@@ -17,9 +18,9 @@ import type { ModelPackageContent } from "./write.ts";
  * @example
  * await writeModelPackage("roads.dlpk", packageContent(network, manifest));
  */
-export function packageContent(network: Network, manifest: ModelManifest): ModelPackageContent {
+export function packageContent(network: AnyNetwork, manifest: ModelManifest): ModelPackageContent {
   const weights = network.weights();
-  if (isBuiltIn(network.modelType)) return { manifest, weights };
+  if (isBuiltIn(network.modelType) || network.task !== "pixelClassification") return { manifest, weights };
   const { exported, batch } = freest(network, manifest);
   const { stride, margin } = network;
   const channels = manifest.classes.length;

@@ -1,25 +1,34 @@
 /** From a model package to a network: as it was saved, or as the start of another one. */
 
-import { GeoLearnError, type ClassDefinition } from "@geolearn/core";
+import { type ClassDefinition, GeoLearnError, type Task } from "@geolearn/core";
 
-import type { Network } from "../network.ts";
+import type { AnyNetwork } from "../network.ts";
 import { sameShape } from "../network/check-weights.ts";
 import { encoderName } from "../network/architectures.ts";
-import { createNetwork } from "../network/registry.ts";
+import { createNetwork, type NetworkOf } from "../network/registry.ts";
 import { ONNX_MODEL_TYPE } from "../onnx/spec.ts";
 import type { ModelPackage } from "./read.ts";
+
+/** Options of {@link loadNetwork}. */
+export interface LoadNetworkOptions<T extends Task = Task> {
+  /** What the network must be made for. @defaultValue whatever it is: its `task` tells */
+  readonly task?: T;
+}
 
 /**
  * The network of a package, with its weights. `startEngine` must have finished.
  *
- * @throws INVALID_ARGUMENT, WEIGHTS_MISMATCH for a package that was not read by `readModelPackage`
+ * @throws TASK_MISMATCH for a network of another task; INVALID_ARGUMENT, WEIGHTS_MISMATCH for a package that was not read by `readModelPackage`
  *
  * @example
- * const network = loadNetwork(await readModelPackage("buildings.dlpk"));
+ * const network = loadNetwork(await readModelPackage("buildings.dlpk"), { task: "pixelClassification" });
  */
-export function loadNetwork({ source, manifest, weights }: ModelPackage): Network {
+export function loadNetwork<T extends Task = Task>(
+  { source, manifest, weights }: ModelPackage,
+  { task }: LoadNetworkOptions<T> = {},
+): NetworkOf<T> {
   refuseOnnx(source, manifest.modelType);
-  return createNetwork(manifest.modelType, manifest.config, { weights });
+  return createNetwork<T>(manifest.modelType, manifest.config, { weights, ...(task === undefined ? {} : { task }) });
 }
 
 /** What the new data has, where the count alone does not tell. */
@@ -47,7 +56,7 @@ export interface AdaptWeightsReport {
  * const { reinitialized } = adaptWeights(network, await readModelPackage("buildings.dlpk")); // ["head.weight", "head.bias"]
  */
 export function adaptWeights(
-  network: Network,
+  network: AnyNetwork,
   { source, manifest, weights }: ModelPackage,
   { classes }: AdaptWeightsOptions = {},
 ): AdaptWeightsReport {
@@ -93,7 +102,7 @@ function sameClasses(a: readonly ClassDefinition[], b: readonly ClassDefinition[
 }
 
 function otherArchitecture(
-  network: Network,
+  network: AnyNetwork,
   source: string,
   modelType: string,
   backbone: string | null,

@@ -1,7 +1,5 @@
 /** What a U-Net is made from, as a user writes it and as a model package keeps it. */
 
-import { GeoLearnError } from "@geolearn/core";
-
 import {
   type BackboneAlias,
   backboneNamed,
@@ -10,17 +8,12 @@ import {
   type Convention,
   conventionsOf,
 } from "../backbones/backbone.ts";
+import { fieldsOf } from "../network/config-fields.ts";
 import type { Initializer } from "../network/initializers.ts";
+import type { BandNormalization } from "../network/normalization.ts";
 
 /** Encoders a U-Net may borrow, by our names or torchvision's. */
 export type UNetBackbone = BackboneName | BackboneAlias;
-
-/** Constants of the input layer, one number per band. */
-export interface BandNormalization {
-  readonly mean: readonly number[];
-  /** Divisor; 0 (a constant band) counts as 1. */
-  readonly std: readonly number[];
-}
 
 /** What `createUNet` takes. */
 export interface UNetConfig {
@@ -77,11 +70,10 @@ export interface ResolvedUNetConfig extends Readonly<Record<string, unknown>> {
 }
 
 /** Limits that keep a config from a stranger's file from asking for absurd amounts of memory. */
-const MAX_BANDS = 4096;
-const MAX_CLASSES = 4096;
 const MAX_WIDTH = 4096;
 const MAX_DEPTH = 8;
 const DECODER_WIDTHS = [256, 128, 64, 32, 16];
+const { whole, oneOf, bandsOf, classesOf, normalizationOf, wrong } = fieldsOf("UNet");
 
 /**
  * Fills in the defaults and checks every field.
@@ -89,11 +81,11 @@ const DECODER_WIDTHS = [256, 128, 64, 32, 16];
  * @throws INVALID_ARGUMENT that names the field, what was given and what is expected
  */
 export function resolveUNetConfig(config: UNetConfig): ResolvedUNetConfig {
-  const bands = whole("bands", config.bands, 1, MAX_BANDS);
+  const bands = bandsOf(config.bands);
   const backbone = backboneOf(config);
   return {
     bands,
-    classes: whole("classes", config.classes, 1, MAX_CLASSES),
+    classes: classesOf(config.classes),
     backbone,
     convention: oneOf("convention", config.convention ?? "torch", backbone === null ? ["torch"] : conventionsOf(backbone)),
     widths: backbone === null ? plainWidths(config) : [],
@@ -102,7 +94,7 @@ export function resolveUNetConfig(config: UNetConfig): ResolvedUNetConfig {
     margin: whole("margin", config.margin ?? 0, 0, 65536),
     norm: oneOf("norm", config.norm ?? "batch", ["batch", "group"]),
     groups: whole("groups", config.groups ?? 8, 1, MAX_WIDTH),
-    normalization: normalizationOf(config, bands),
+    normalization: normalizationOf(config.normalization, bands),
     initializer: oneOf("initializer", config.initializer ?? "torch", ["torch", "heNormal"]),
   };
 }
@@ -134,34 +126,4 @@ function decoderWidths(config: UNetConfig): readonly number[] {
   if (!Array.isArray(widths) || widths.length !== DECODER_WIDTHS.length)
     throw wrong("decoderWidths", widths, `${DECODER_WIDTHS.length} numbers`);
   return widths.map((width: unknown) => whole("decoderWidths", width, 1, MAX_WIDTH));
-}
-
-function normalizationOf(config: UNetConfig, bands: number): BandNormalization | null {
-  const given = config.normalization ?? null;
-  if (given === null) return null;
-  for (const [field, values] of Object.entries({ mean: given.mean, std: given.std })) {
-    if (!Array.isArray(values) || values.length !== bands || !values.every((v) => Number.isFinite(v) && (field === "mean" || v >= 0))) {
-      throw wrong(`normalization.${field}`, values, `${bands} finite numbers, one per band${field === "std" ? ", none negative" : ""}`);
-    }
-  }
-  return { mean: [...given.mean], std: [...given.std] };
-}
-
-function whole(field: string, value: unknown, from: number, to: number): number {
-  if (typeof value !== "number" || !Number.isInteger(value) || value < from || value > to)
-    throw wrong(field, value, `a whole number from ${from} to ${to}`);
-  return value;
-}
-
-function oneOf<T extends string>(field: string, value: T, known: readonly T[]): T {
-  if (!known.includes(value)) throw wrong(field, value, known.map((word) => `"${word}"`).join(" or "));
-  return value;
-}
-
-function wrong(field: string, value: unknown, expected: string): GeoLearnError {
-  const given = JSON.stringify(value) ?? String(value);
-  return new GeoLearnError("INVALID_ARGUMENT", `UNet got ${field} ${given.slice(0, 80)}, expected ${expected}.`, {
-    hint: `Change ${field} in the network's configuration.`,
-    data: { field },
-  });
 }

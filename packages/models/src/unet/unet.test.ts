@@ -201,7 +201,7 @@ describe("createUNet", () => {
   it("is built again from its name and configuration", () => {
     const first = createUNet({ bands: 2, classes: 3, base: 4, depth: 2, skips: "add", norm: "group", margin: 4 }, { seed: 3 });
     const config = JSON.parse(JSON.stringify(first.config)) as Record<string, unknown>;
-    const again = createNetwork(first.modelType, config, { weights: first.weights() });
+    const again = createNetwork(first.modelType, config, { weights: first.weights(), task: "pixelClassification" });
     expect(again.config).toEqual(first.config);
     expect(weightsOf(again)).toEqual(weightsOf(first));
     first.dispose();

@@ -51,6 +51,7 @@ export function unetBlueprint(config: UNetConfig): Blueprint {
     return cutBorder(layers(pixels, context), margin);
   };
   return {
+    task: "pixelClassification",
     modelType: MODEL_TYPE,
     config: resolved,
     parameters,

@@ -4,7 +4,7 @@ import { GeoLearnError } from "@geolearn/core";
 import type { HostTensor } from "@geolearn/engine";
 
 import { backboneNamed, type Convention } from "../backbones/backbone.ts";
-import type { Network } from "../network.ts";
+import type { AnyNetwork } from "../network.ts";
 import { sameShape } from "../network/check-weights.ts";
 import { hwioShape, hwioToOihw } from "../network/layout.ts";
 import { createBlueprint, encoderName } from "../network/architectures.ts";
@@ -47,7 +47,7 @@ export interface EncoderWeightsReport {
  * const { loaded, adapted } = await loadEncoderWeights(network, "resnet18-f37072fd.pth");
  */
 export async function loadEncoderWeights(
-  network: Network,
+  network: AnyNetwork,
   source: string | WeightFile | ReadonlyMap<string, HostTensor>,
   options: ReadWeightsOptions = {},
 ): Promise<EncoderWeightsReport> {
@@ -145,7 +145,7 @@ function foundIn(
   );
 }
 
-function checkConvention({ scheme, convention }: EncoderNames, network: Network, what: string): void {
+function checkConvention({ scheme, convention }: EncoderNames, network: AnyNetwork, what: string): void {
   const own = network.config["convention"] ?? "torch";
   if (convention === null || convention === own || network.config["backbone"] === null) return;
   throw new GeoLearnError(
@@ -183,7 +183,7 @@ function fit(
   return { values: adaptBands(kernel ? hwioToOihw(values, own) : values, own, bands!), adapted: own[1] !== bands };
 }
 
-function otherEncoder(what: string, wrong: readonly string[], network: Network): GeoLearnError {
+function otherEncoder(what: string, wrong: readonly string[], network: AnyNetwork): GeoLearnError {
   const shown = wrong.slice(0, 5).join("; ");
   return new GeoLearnError(
     "WEIGHTS_MISMATCH",

@@ -272,7 +272,7 @@ async function packageKeepsIt(subject: Subject): Promise<void> {
     const pkg = await readModelPackage(bytes);
     let again: Network;
     try {
-      again = loadNetwork(pkg);
+      again = loadNetwork(pkg, { task: "pixelClassification" });
     } catch (cause) {
       throw failed(`The network cannot be built again from its package: ${messageOf(cause)}`, mend, cause);
     }

@@ -45,7 +45,11 @@ export class Subject {
   ): Promise<T> {
     await startEngine();
     const normalization = { mean: Array(shape.bands).fill(110) as number[], std: Array(shape.bands).fill(45) as number[] };
-    const network = createNetwork(this.options.modelType, { ...this.options.config, ...shape, normalization }, { seed });
+    const network = createNetwork(
+      this.options.modelType,
+      { ...this.options.config, ...shape, normalization },
+      { seed, task: "pixelClassification" },
+    );
     try {
       return await work(network);
     } finally {

@@ -42,7 +42,10 @@ export async function createNetworkFor(data: LearningData, options: LearnerOptio
   const config = networkConfig(data, options, start);
   // Names of one line of networks decide how the encoder pads and normalizes.
   const convention = file === null ? null : encoderConvention(modelType, config, file);
-  const network = createNetwork(modelType, convention === null || options.convention ? config : { ...config, convention }, { seed });
+  const network = createNetwork(modelType, convention === null || options.convention ? config : { ...config, convention }, {
+    seed,
+    task: "pixelClassification",
+  });
   try {
     checkChipSize(network, data.chipWidth, data.chipHeight);
     if (start !== null) {

@@ -1,0 +1,53 @@
+/** Boxes as a network tells them, relative to anchors: torchvision's `BoxCoder` with weights of 1 (Ren et al. 2015, https://arxiv.org/abs/1506.01497). */
+
+import { constant } from "@geolearn/engine";
+import * as tf from "@tensorflow/tfjs";
+
+import type { Grid } from "./anchors.ts";
+
+/** Largest growth of a side, as a logarithm: a side of 16 pixels to 1000. */
+const LARGEST_GROWTH = Math.log(1000 / 16);
+
+/** Centres and sides of boxes, each `[..., 2]`: x first. */
+export interface CentredBoxes {
+  readonly centre: tf.Tensor;
+  readonly size: tf.Tensor;
+}
+
+/** Anchors `[anchors, 4]` as constants of the graph. */
+export function centredAnchors(boxes: Float32Array): CentredBoxes {
+  const count = boxes.length / 4;
+  const [centre, size] = [new Float32Array(2 * count), new Float32Array(2 * count)];
+  for (let i = 0; i < count; i++) {
+    for (const axis of [0, 1]) {
+      const low = boxes[4 * i + axis]!;
+      const side = boxes[4 * i + axis + 2]! - low;
+      size[2 * i + axis] = side;
+      centre[2 * i + axis] = low + 0.5 * side;
+    }
+  }
+  return { centre: constant(centre, [count, 2]), size: constant(size, [count, 2]) };
+}
+
+/** What a network should say of boxes `[N, anchors, 4]` (xmin, ymin, xmax, ymax): shift over the anchor's side, logarithm of growth. */
+export function encodeBoxes(boxes: tf.Tensor3D, anchors: CentredBoxes): tf.Tensor3D {
+  const [low, high] = halves(boxes);
+  const size = tf.sub(high, low);
+  const centre = tf.add(low, tf.mul(size, 0.5));
+  return tf.concat([tf.div(tf.sub(centre, anchors.centre), anchors.size), tf.log(tf.div(size, anchors.size))], -1) as tf.Tensor3D;
+}
+
+/** The boxes a network means, `[N, anchors, 4]`, within the image. */
+export function decodeBoxes(told: tf.Tensor3D, anchors: CentredBoxes, { height, width }: Grid): tf.Tensor3D {
+  const [shift, growth] = halves(told);
+  const centre = tf.add(tf.mul(shift, anchors.size), anchors.centre);
+  const half = tf.mul(tf.mul(tf.exp(tf.minimum(growth, LARGEST_GROWTH)), anchors.size), 0.5);
+  const boxes = tf.concat([tf.sub(centre, half), tf.add(centre, half)], -1);
+  return tf.minimum(tf.maximum(boxes, 0), constant(Float32Array.of(width, height, width, height), [4])) as tf.Tensor3D;
+}
+
+/** The first two and the last two of four numbers. */
+function halves(x: tf.Tensor3D): readonly [tf.Tensor, tf.Tensor] {
+  const [n, count] = x.shape;
+  return [tf.slice(x, [0, 0, 0], [n, count, 2]), tf.slice(x, [0, 0, 2], [n, count, 2])];
+}

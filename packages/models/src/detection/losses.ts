@@ -1,0 +1,44 @@
+/** Sums of losses over anchors, each with a weight of its own. */
+
+import * as tf from "@tensorflow/tfjs";
+
+/** Share of the positive side (Lin et al. 2017, https://arxiv.org/abs/1708.02002). */
+const ALPHA = 0.25;
+
+/**
+ * Focal loss of independent classes (sigmoid) with gamma 2, summed: `alpha q^2 ce`, where q is the probability the network gives to what is wrong and
+ * ce = -log(1 - q). Its gradient is written out, `-alpha q^2 (2 (1 - q) ce + q)` towards what is right, so that few maps of this size are kept.
+ *
+ * @param logits `[N, anchors, classes]`
+ * @param targets 0 or 1, of the same shape
+ * @param weights `[N, anchors, 1]`
+ */
+export function focalSum(logits: tf.Tensor3D, targets: tf.Tensor3D, weights: tf.Tensor3D): tf.Scalar {
+  const compute = tf.customGrad((x, save) => {
+    const away = tf.sub(1, tf.mul(targets, 2));
+    const wrong = tf.mul(x as tf.Tensor3D, away);
+    const q = tf.sigmoid(wrong);
+    const ce = tf.softplus(wrong);
+    const focus = tf.mul(tf.mul(tf.square(q), tf.add(tf.mul(targets, 2 * ALPHA - 1), 1 - ALPHA)), weights);
+    const value = tf.sum(tf.mul(focus, ce)) as tf.Scalar;
+    (save as tf.GradSaveFunc)([q, ce, focus, away]);
+    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor => {
+      const [qAgain, ceAgain, focusAgain, awayAgain] = saved as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
+      const slope = tf.add(tf.mul(tf.mul(tf.sub(1, qAgain), ceAgain), 2), qAgain);
+      return tf.mul(tf.mul(tf.mul(focusAgain, slope), awayAgain), dy);
+    };
+    return { value, gradFunc };
+  });
+  return compute(logits);
+}
+
+/** Sum of weighted absolute differences; where there is none the gradient is 0, as in PyTorch. */
+export function absoluteSum(difference: tf.Tensor3D, weights: tf.Tensor3D): tf.Scalar {
+  const compute = tf.customGrad((x, save) => {
+    const value = tf.sum(tf.mul(tf.abs(x as tf.Tensor3D), weights)) as tf.Scalar;
+    (save as tf.GradSaveFunc)([x as tf.Tensor, weights]);
+    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor => tf.mul(tf.mul(tf.sign(saved[0]!), saved[1]!), dy);
+    return { value, gradFunc };
+  });
+  return compute(difference);
+}

@@ -1,0 +1,43 @@
+/** What is asked of an export to ONNX, and what comes of it. */
+
+import { GeoLearnError } from "@geolearn/core";
+
+import type { DecodeOptions } from "../network.ts";
+import type { StacItem } from "./stac.ts";
+
+/** Options of `toOnnx`. Those of {@link DecodeOptions} are for networks that find objects. */
+export interface ToOnnxOptions extends DecodeOptions {
+  /**
+   * `"free"`: any height and width that are multiples of the network's stride. `"chip"`: fixed to the chip size, which QGIS Deepness and
+   * other readers without support for free sizes need. @defaultValue "free"; networks that find objects are always fixed
+   */
+  readonly size?: "free" | "chip";
+  /** Images per run; `"free"` for any number. @defaultValue "free"; 1 for networks that find objects, which need a number */
+  readonly batch?: "free" | number;
+  /** `"scores"`: softmax, 0 to 1 and 1 in all. `"logits"`: what the network gives before it. @defaultValue "scores" */
+  readonly output?: "scores" | "logits";
+}
+
+/** An ONNX file, not yet written. */
+export interface OnnxExport {
+  readonly bytes: Uint8Array;
+  /** Version of ONNX's operators; only ONNX's own are used. */
+  readonly opset: number;
+  /** `[batch, bands, height, width]`; a name stands for a free side. */
+  readonly inputShape: readonly (number | string)[];
+  /** `[batch, classes, height, width]`, smaller than the input by twice the network's margin; of a network that finds objects, the shape of `boxes`. */
+  readonly outputShape: readonly (number | string)[];
+  /** The STAC item of the Machine Learning Model extension that describes the file, lying at `href`. */
+  stac(href: string): StacItem;
+}
+
+/** Name of the file's only input. */
+export const ONNX_INPUT = "input";
+/** Name of the only output of a network of pixel classification. */
+export const ONNX_OUTPUT = "output";
+
+/** @throws INVALID_ARGUMENT for what is no number of images */
+export function checkBatch(batch: number): void {
+  if (Number.isInteger(batch) && batch >= 1 && batch <= 65536) return;
+  throw new GeoLearnError("INVALID_ARGUMENT", `\`batch\` is ${batch}; expected "free" or a whole number from 1.`);
+}

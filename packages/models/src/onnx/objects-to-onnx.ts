@@ -1,0 +1,58 @@
+/** A network that finds objects as an ONNX file, with the outputs of torchvision's detectors. */
+
+import { GeoLearnError } from "@geolearn/core";
+import { exportOnnx } from "@geolearn/engine";
+import * as tf from "@tensorflow/tfjs";
+
+import type { ModelManifest } from "../manifest.ts";
+import type { ObjectNetwork } from "../network.ts";
+import { checkChipSize } from "../network/chip-size.ts";
+import { checkBatch, ONNX_INPUT, type OnnxExport, type ToOnnxOptions } from "./exported.ts";
+import { OWN_METADATA_KEY, ownMetadata } from "./own-metadata.ts";
+import { stacItem } from "./stac.ts";
+
+/**
+ * Writes a network with its decoder for chips of the manifest's size; see `toOnnx`. Anchors are constants of the graph, and boxes are suppressed image
+ * by image, so neither size nor batch can be free.
+ */
+export function objectsToOnnx(
+  network: ObjectNetwork,
+  manifest: ModelManifest,
+  { size = "chip", batch = 1, output = "scores", minScore, nmsOverlap, maxDetections }: ToOnnxOptions,
+): OnnxExport {
+  if (size !== "chip") throw refused("size", "one size", '"chip"');
+  if (batch === "free") throw refused("batch", "a fixed number of images", "a number");
+  if (output !== "scores") throw refused("output", "the objects it finds, with their scores", '"scores"');
+  checkBatch(batch);
+  const { chipHeight, chipWidth, bandIndices } = manifest;
+  checkChipSize(network, chipWidth, chipHeight);
+  const chosen = { minScore, nmsOverlap, maxDetections };
+  const options = Object.fromEntries(Object.entries(chosen).filter(([, value]) => value !== undefined));
+  const { bytes, opset, inputs, outputs } = exportOnnx(
+    ({ [ONNX_INPUT]: images }) => {
+      const { boxes, scores, classIndices } = network.decode(network.forward(images as tf.Tensor4D, { training: false }), options);
+      const single = (x: tf.Tensor): tf.Tensor => (batch === 1 ? tf.squeeze(x, [0]) : x);
+      return { boxes: single(boxes), labels: single(classIndices), scores: single(scores) };
+    },
+    {
+      inputs: { [ONNX_INPUT]: { shape: [batch, chipHeight, chipWidth, bandIndices.length], dtype: "float32" } },
+      names: new Map(network.parameters.map(({ name, variable }) => [variable, name])),
+      name: manifest.name,
+      metadata: { [OWN_METADATA_KEY]: ownMetadata(manifest, { values: "scores", margin: 0, stride: network.stride }) },
+    },
+  );
+  const shapes = { inputShape: inputs[0]!.dims, outputShape: outputs[0]!.dims };
+  const count = [...network.weights().values()].reduce((sum, { data }) => sum + data.length, 0);
+  return { bytes, opset, ...shapes, stac: (href) => stacItem(manifest, { href, parameters: count, ...shapes }) };
+}
+
+function refused(field: string, what: string, way: string): GeoLearnError {
+  return new GeoLearnError(
+    "INVALID_ARGUMENT",
+    `A network that finds objects is written for ${what}; \`${field}\` asks for something else.`,
+    {
+      hint: `Leave out \`${field}\`, or give ${way}.`,
+      data: { field },
+    },
+  );
+}
