@@ -1,7 +1,8 @@
 /** What the tests of this room share: scratch folders, small rasters and labels, and the Python peers. */
 
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,6 +13,7 @@ import {
   encodeGeoTiff,
   type Feature,
   type Features,
+  GeoLearnError,
   type GeoTiffProfile,
   parseCrs,
   type Samples,
@@ -85,4 +87,23 @@ export function labelsOf(features: readonly Feature[], name = "labels/buildings.
 export function collectWarnings(): { readonly warnings: Warning[]; readonly onWarning: (warning: Warning) => void } {
   const warnings: Warning[] = [];
   return { warnings, onWarning: (warning) => void warnings.push(warning) };
+}
+
+/** Code of the error a promise ends with. */
+export function codeOf(promise: Promise<unknown>): Promise<string> {
+  return promise.then(
+    () => "no error",
+    (error: unknown) => (GeoLearnError.is(error) ? error.code : String(error)),
+  );
+}
+
+/** Digest of every file below a folder. */
+export function digests(folder: string): Record<string, string> {
+  const all: Record<string, string> = {};
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const path = join(entry.parentPath, entry.name);
+    all[path.slice(folder.length + 1)] = createHash("sha256").update(readFileSync(path)).digest("hex");
+  }
+  return all;
 }

@@ -71,8 +71,10 @@ export async function readFolderContent(folder: string): Promise<FolderContent> 
     typeof accumulatedText === "string"
       ? readAccumulatedClasses(parseJsonObject(accumulatedText, accumulatedPath))
       : { mode: null, classes: [] };
-  const coco = await findCoco(folder, listing);
-  const yolo = listing.find((name) => YOLO_FILES.includes(name));
+  // files of other formats say nothing in a folder whose metadata name its own
+  const mode = definition.metaDataMode ?? accumulated.mode;
+  const coco = mode === null || mode === FORMATS.coco.mode ? await findCoco(folder, listing) : null;
+  const yolo = mode === null || mode === FORMATS.yolo.mode ? listing.find((name) => YOLO_FILES.includes(name)) : undefined;
   if (coco !== null) return cocoFolder(folder, coco, definition, listing);
   const rows =
     typeof mapText === "string"
@@ -94,7 +96,7 @@ export async function readFolderContent(folder: string): Promise<FolderContent> 
   const classes = [definition.classes, fromAccumulated(accumulated.classes), named].find((list) => list.length > 0) ?? [];
   return {
     folder,
-    metaDataMode: definition.metaDataMode ?? accumulated.mode ?? (yolo === undefined ? modeOf(rows) : FORMATS.yolo.mode),
+    metaDataMode: mode ?? (yolo === undefined ? modeOf(rows) : FORMATS.yolo.mode),
     rows,
     coco: null,
     definition: { ...definition, classes },
@@ -104,18 +106,27 @@ export async function readFolderContent(folder: string): Promise<FolderContent> 
 
 /** The COCO file of a folder, or null: `annotations.json`, or the only JSON of that kind in the folder or in annotations/. */
 async function findCoco(folder: string, listing: readonly string[]): Promise<CocoFolder | null> {
-  const below = (await readdir(join(folder, "annotations")).catch(() => [] as string[])).map((name) => `annotations/${name}`);
-  const candidates = [...listing, ...below].filter((name) => name.endsWith(".json") && !OWN_JSON.has(name));
-  const named = candidates.includes(COCO_FILE) ? [COCO_FILE] : candidates;
-  const found: CocoFolder[] = [];
-  for (const name of named) {
+  const open = async (name: string): Promise<CocoFolder | null> => {
     const path = join(folder, name);
     const text = await readTextFile(path);
     const json = text === null ? null : parseJsonObject(text, path);
-    if (json !== null && isCoco(json)) found.push({ ...readCoco(json, path), source: name });
+    return json !== null && isCoco(json) ? { ...readCoco(json, path), source: name } : null;
+  };
+  if (listing.includes(COCO_FILE)) return open(COCO_FILE);
+  if (listing.includes("map.txt")) return null;
+  const below = (await readdir(join(folder, "annotations")).catch(() => [] as string[])).map((name) => `annotations/${name}`);
+  const candidates = [...listing, ...below].filter((name) => name.endsWith(".json") && !OWN_JSON.has(name));
+  const found: CocoFolder[] = [];
+  for (const name of candidates) {
+    const coco = await open(name).catch((error: unknown) => {
+      // any other JSON may lie here; one that is COCO's but damaged is reported
+      if (GeoLearnError.is(error, "CHIPS_CORRUPT") && error.message.includes("JSON")) return null;
+      throw error;
+    });
+    if (coco !== null) found.push(coco);
   }
   if (found.length <= 1) return found[0] ?? null;
-  throw new GeoLearnError("CHIPS_CORRUPT", `${folder} holds ${found.length} COCO files: ${named.join(", ")}.`, {
+  throw new GeoLearnError("CHIPS_CORRUPT", `${folder} holds ${found.length} COCO files: ${found.map(({ source }) => source).join(", ")}.`, {
     hint: `Put each into a folder of its own, or name the one to use ${COCO_FILE}.`,
     data: { folder },
   });

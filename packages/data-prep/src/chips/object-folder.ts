@@ -1,5 +1,6 @@
 /** Chips with labelled objects in a folder: boxes (PASCAL VOC, KITTI, YOLO), masks (RCNN_Masks) or both (COCO, YOLO with outlines), ours, ArcGIS' or others'. */
 
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 
 import { type Affine, applyAffine, type ClassDefinition, GeoLearnError, type OnWarning, rasterize } from "@geolearn/core";
@@ -48,7 +49,7 @@ export async function openObjectChips(folder: string, options: ObjectFolderOptio
   const content = await readFolderContent(folder);
   const format = Object.values(FORMATS).find(({ mode }) => mode === content.metaDataMode);
   if (format === FORMATS.rcnnMasks) {
-    const chips = groupedLabels(content);
+    const chips = await maskChips(content);
     return openFolder(content, chips, options, async () => maskLabels(content, chips));
   }
   if (content.coco !== null) return openBoxes(content, await cocoChips(content), options);
@@ -220,20 +221,34 @@ function placeBox(box: Box, width: number, height: number, seen: { clipped: numb
   return inside;
 }
 
-/** The chips of a layout with a label file per class; map.txt has a row per file, or one per chip. */
-function groupedLabels({ rows }: FolderContent): FolderChip[] {
+/** The chips of a layout with a mask per class. map.txt has a row per mask, or one per chip: the class folders tell what there is. */
+async function maskChips({ folder, rows }: FolderContent): Promise<FolderChip[]> {
+  const entries = await readdir(join(folder, "labels"), { withFileTypes: true }).catch(() => []);
+  const masks = new Map<string, string[]>();
+  for (const { name } of entries.filter((entry) => entry.isDirectory() && /^\d+$/.test(entry.name))) {
+    for (const file of await readdir(join(folder, "labels", name))) {
+      if (/\.(tiff?|png)$/i.test(file)) masks.set(stemOf(file), [...(masks.get(stemOf(file)) ?? []), `labels/${name}/${file}`]);
+    }
+  }
   const byStem = new Map<string, { image: string; labels: string[] }>();
   for (const { image, label } of rows) {
-    const known = byStem.get(stemOf(image));
-    if (known === undefined) byStem.set(stemOf(image), { image, labels: [label] });
-    else known.labels.push(label);
+    const chip = byStem.get(stemOf(image)) ?? { image, labels: [...(masks.get(stemOf(image)) ?? [])] };
+    // a name without a class folder stands for those in the folders, if there are any
+    const known = chip.labels.includes(label) || (chip.labels.length > 0 && classFolder(label) === null);
+    if (!known) chip.labels.push(label);
+    byStem.set(stemOf(image), chip);
   }
+  for (const { labels } of byStem.values()) labels.sort(byClass);
   return [...byStem].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, chip]) => chip);
+}
+
+function byClass(a: string, b: string): number {
+  return Number(classFolder(a)) - Number(classFolder(b));
 }
 
 /** Class values by the folders masks lie in. */
 function maskLabels({ folder, definition }: FolderContent, chips: readonly FolderChip[]): FolderLabels<ObjectChip> {
-  const folders = new Set(chips.flatMap(({ labels }) => labels.map((path) => classFolder(path))));
+  const folders = new Set(chips.flatMap(({ labels }) => labels.map((path) => classFolder(path) ?? ONLY_CLASS)));
   const { classes, valueOf } = labelNames(folders, definition.classes, folder);
   return {
     classes,
@@ -243,14 +258,17 @@ function maskLabels({ folder, definition }: FolderContent, chips: readonly Folde
         const path = join(folder, label);
         const pixels = await readSamples(path, "label", signal);
         checkLabelSize(await reading, pixels, join(folder, file), path);
-        return readMask(pixels.data, pixels.width, valueOf.get(classFolder(label))!, path);
+        return readMask(pixels.data, pixels.width, valueOf.get(classFolder(label) ?? ONLY_CLASS)!, path);
       });
       return { ...(await reading), objects: (await Promise.all(masks)).flat() };
     },
   };
 }
 
-/** The folder below labels/ a mask lies in; class 1 for masks without one. */
-function classFolder(label: string): string {
-  return /^labels\/([^/]+)\//.exec(label)?.[1] ?? "1";
+/** Class of masks that lie in no folder. */
+const ONLY_CLASS = "1";
+
+/** The folder below labels/ a mask lies in, or null. */
+function classFolder(label: string): string | null {
+  return /^labels\/([^/]+)\//.exec(label)?.[1] ?? null;
 }

@@ -13,6 +13,7 @@ import { readBlock, type RowBlock } from "../export/row-blocks.ts";
 import type { ChipObject } from "../objects/chip-object.ts";
 import type { CutObject } from "../objects/cut-object.ts";
 import { maskBox, maskFromPixels } from "../objects/object-mask.ts";
+import { shownObjects } from "../objects/shown-objects.ts";
 import { type ChipEntry, type ChipImage, type ChipSource, IGNORE_VALUE, type ObjectChip } from "./chip.ts";
 import { drawWindows, type PartWindow } from "./draw-windows.ts";
 
@@ -79,7 +80,8 @@ export async function openObjectWindows(options: WindowSourceOptions, work: Obje
     },
     complete(image, _, input) {
       const grid = { transform: image.transform!, width: image.width, height: image.height };
-      return { ...image, objects: input.labels.objects!(grid).flatMap((object) => chipObject(object, grid, masks, allTouched)) };
+      const shown = shownObjects(input.labels.objects!(grid), image.mask, grid, minOverlap);
+      return { ...image, objects: shown.flatMap((object) => chipObject(object, grid, masks, allTouched)) };
     },
     reads: withoutBurning,
   });

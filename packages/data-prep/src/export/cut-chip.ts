@@ -28,7 +28,7 @@ export function cutChip(blocks: readonly RowBlock[], window: ChipWindow, bands: 
   const Constructor = first.image.constructor as new (length: number) => Samples;
   const image = new Constructor(bands * width * height);
   const labels = new Uint16Array(width * height);
-  const valid = blocks.some((block) => block.valid !== null) ? new Uint8Array(width * height).fill(1) : null;
+  const valid = validPixels(blocks, window);
   for (const block of blocks) {
     const from = Math.max(row, block.row);
     const to = Math.min(row + height, block.row + block.rows);
@@ -36,7 +36,6 @@ export function cutChip(blocks: readonly RowBlock[], window: ChipWindow, bands: 
       const source = (y - block.row) * block.width + col;
       const target = (y - row) * width;
       labels.set(block.labels.subarray(source, source + width), target);
-      if (block.valid !== null) valid!.set(block.valid.subarray(source, source + width), target);
       for (let band = 0; band < bands; band++) {
         const plane = band * block.rows * block.width;
         image.set(block.image.subarray(plane + source, plane + source + width), band * width * height + target);
@@ -64,6 +63,21 @@ export function groundContent(blocks: readonly RowBlock[], window: ChipWindow, i
   }
   if (!image) return "missing";
   return outside ? "outside" : "whole";
+}
+
+/** 1 where the image of a window is valid; null when all of it is. */
+export function validPixels(blocks: readonly RowBlock[], { col, row, width, height }: ChipWindow): Uint8Array | null {
+  if (blocks.every((block) => block.valid === null)) return null;
+  const valid = new Uint8Array(width * height).fill(1);
+  for (const block of blocks) {
+    if (block.valid === null) continue;
+    const to = Math.min(row + height, block.row + block.rows);
+    for (let y = Math.max(row, block.row); y < to; y++) {
+      const source = (y - block.row) * block.width + col;
+      valid.set(block.valid.subarray(source, source + width), (y - row) * width);
+    }
+  }
+  return valid.includes(0) ? valid : null;
 }
 
 /** What the labels of a window hold; looks no further than it must. `"missing"`: nothing, because no pixel of the image is valid. */

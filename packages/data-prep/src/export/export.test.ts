@@ -1,5 +1,4 @@
 import { execFileSync, spawn } from "node:child_process";
-import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 
@@ -9,7 +8,6 @@ import {
   createTransformer,
   type Feature,
   type Features,
-  GeoLearnError,
   lockFolder,
   openRaster,
   parseCrs,
@@ -18,7 +16,19 @@ import {
 } from "@geolearn/core";
 import { afterAll, describe, expect, it } from "vitest";
 
-import { askPeer, GRID, labelsOf, Scratch, sharedData, square, withData, withPeers, writeRaster } from "../data-prep.testing.ts";
+import {
+  askPeer,
+  codeOf,
+  digests,
+  GRID,
+  labelsOf,
+  Scratch,
+  sharedData,
+  square,
+  withData,
+  withPeers,
+  writeRaster,
+} from "../data-prep.testing.ts";
 import { prepareData } from "../prepare-data.ts";
 import { exportTrainingData } from "./export-training-data.ts";
 
@@ -44,24 +54,6 @@ async function read(path: string): Promise<{ data: number[]; nodata: number | nu
   const { data } = await raster.read();
   await raster.close();
   return { data: Array.from(data), nodata: raster.nodata, sampleType: raster.sampleType };
-}
-
-/** Digest of every file below a folder but cached ones. */
-function digests(folder: string): Record<string, string> {
-  const all: Record<string, string> = {};
-  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue;
-    const path = join(entry.parentPath, entry.name);
-    all[path.slice(folder.length + 1)] = createHash("sha256").update(readFileSync(path)).digest("hex");
-  }
-  return all;
-}
-
-function codeOf(promise: Promise<unknown>): Promise<string> {
-  return promise.then(
-    () => "no error",
-    (error: unknown) => (GeoLearnError.is(error) ? error.code : String(error)),
-  );
 }
 
 describe("the folder", () => {

@@ -4,9 +4,10 @@ import { type Affine, composeAffine, rasterize, warpRaster, windowTransform } fr
 
 import { IGNORE_VALUE } from "../chips/chip.ts";
 import { cutObject } from "../objects/cut-object.ts";
+import { shownObjects } from "../objects/shown-objects.ts";
 import type { Panel } from "./chip-grid.ts";
 import type { ChipTask } from "./chip-job.ts";
-import { type ChipWindow, groundContent, labelContent } from "./cut-chip.ts";
+import { type ChipWindow, groundContent, labelContent, validPixels } from "./cut-chip.ts";
 import type { FeatureWindow } from "./feature-windows.ts";
 import { chipTransform } from "./inputs.ts";
 import type { LabelFeature } from "./label-layer.ts";
@@ -90,8 +91,10 @@ async function planFeature(
       if (ground === "missing") skipped.missing++;
       continue;
     }
-    const object = cutObject(feature.geometry, feature.classValue, { transform: cut.transform, width, height });
-    if (object === null || object.share < resolved.minOverlap) {
+    const grid = { transform: cut.transform, width, height };
+    const object = cutObject(feature.geometry, feature.classValue, grid);
+    const valid = validPixels([block], { col: 0, row: 0, width, height });
+    if (object === null || shownObjects([object], valid, grid, resolved.minOverlap).length === 0) {
       skipped.unlabelled++;
       continue;
     }
@@ -119,6 +122,9 @@ function blackened(block: RowBlock, { geometry }: LabelFeature, transform: Affin
   return { ...block, image };
 }
 
+/** Grid of rasters without a position, whose chips have no objects. */
+const UNPLACED: Affine = [1, 0, 0, 0, 1, 0];
+
 /** The labels of a window that becomes a chip, or why it does not. */
 function labelsOfChip(
   { resolved, format }: ExportRun,
@@ -137,7 +143,9 @@ function labelsOfChip(
   // label files of objects cannot say "not surveyed": a chip that reaches beyond the mask would teach that nothing is there
   if (ground !== "whole") return ground === "missing" ? "missing" : "ignored";
   const { width, height } = window;
-  const objects = transform === null ? [] : part.input.labels.objects!({ transform, width, height });
+  const grid = { transform: transform ?? UNPLACED, width, height };
+  const found = transform === null ? [] : part.input.labels.objects!(grid);
+  const objects = shownObjects(found, validPixels(blocks, window), grid, resolved.minOverlap);
   return objects.length === 0 && !resolved.allTiles ? "unlabelled" : { labels: null, objects };
 }
 

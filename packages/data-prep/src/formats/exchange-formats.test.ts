@@ -2,12 +2,12 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { encodePng, type Features, GeoLearnError } from "@geolearn/core";
+import { encodePng, type Features } from "@geolearn/core";
 import { afterAll, describe, expect, it } from "vitest";
 
 import { isChipFolder } from "../chips/folder-content.ts";
 import { openObjectChips } from "../chips/object-folder.ts";
-import { askPeer, collectWarnings, labelsOf, Scratch, square, withPeers, writeRaster } from "../data-prep.testing.ts";
+import { askPeer, codeOf, collectWarnings, digests, labelsOf, Scratch, square, withPeers, writeRaster } from "../data-prep.testing.ts";
 import { exportTrainingData } from "../export/export-training-data.ts";
 import { prepareData } from "../prepare-data.ts";
 import { decodeRuns, encodeRuns, runPixels } from "./run-lengths.ts";
@@ -38,23 +38,6 @@ const things: Features = labelsOf([
 ]);
 const options = { labels: things, classField: "kind", chipSize: 48, stride: 32, workers: 0 } as const;
 const asked = things.features.map(({ geometry, properties }) => ({ geometry, value: properties["kind"] as number }));
-
-function codeOf(promise: Promise<unknown>): Promise<string> {
-  return promise.then(
-    () => "no error",
-    (error: unknown) => (GeoLearnError.is(error) ? error.code : String(error)),
-  );
-}
-
-function digests(folder: string): Record<string, string> {
-  const all: Record<string, string> = {};
-  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue;
-    const path = join(entry.parentPath, entry.name);
-    all[path.slice(folder.length + 1)] = createHash("sha256").update(readFileSync(path)).digest("hex");
-  }
-  return all;
-}
 
 interface Read {
   readonly chip: string;
@@ -296,6 +279,33 @@ describe("yolo", () => {
       "CHIPS_MISMATCH",
     );
     expect((await readAll(out)).map(({ value }) => value)).toEqual([3, 7]);
+  });
+});
+
+describe("files of other formats in a folder", () => {
+  it("say nothing where the metadata name the layout, and are passed over where they are no annotations", async () => {
+    const out = scratch.path("strays");
+    await exportTrainingData({ ...options, raster: await scene("strays.tif"), out, format: "kitti" });
+    const own = await readAll(out);
+    writeFileSync(join(out, "annotations.json"), "[");
+    writeFileSync(join(out, "data.yaml"), "names: [");
+    expect(await readAll(out)).toEqual(own);
+    const folder = pictures("notes", ["a.png"]);
+    writeFileSync(join(folder, "a.xml"), "<annotation><filename>a.png</filename></annotation>");
+    for (const [name, text] of [
+      ["list.json", "[1]"],
+      ["damaged.json", "{"],
+      ["notes.json", '{"images": 3}'],
+    ] as const) {
+      writeFileSync(join(folder, name), text);
+    }
+    expect((await openObjectChips(folder)).chips).toHaveLength(1);
+    const coco = { images: [{ id: 1, file_name: "a.png" }], categories: [], annotations: [] };
+    for (const name of ["one.json", "two.json"]) writeFileSync(join(folder, name), JSON.stringify(coco));
+    await expect(openObjectChips(folder)).rejects.toMatchObject({
+      code: "CHIPS_CORRUPT",
+      message: expect.stringContaining("one.json, two.json") as string,
+    });
   });
 });
 

@@ -2,11 +2,24 @@ import { createHash } from "node:crypto";
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { encodePng, type Features, GeoLearnError, openRaster, readFeatures } from "@geolearn/core";
+import { encodePng, type Features, openRaster, readFeatures } from "@geolearn/core";
 import { afterAll, describe, expect, it } from "vitest";
 
 import { openObjectChips } from "../chips/object-folder.ts";
-import { askPeer, collectWarnings, labelsOf, Scratch, sharedData, square, withData, withPeers, writeRaster } from "../data-prep.testing.ts";
+import { openObjectWindows } from "../chips/window-source.ts";
+import {
+  askPeer,
+  codeOf,
+  collectWarnings,
+  digests,
+  labelsOf,
+  Scratch,
+  sharedData,
+  square,
+  withData,
+  withPeers,
+  writeRaster,
+} from "../data-prep.testing.ts";
 import type { ChipFolderFormat } from "./formats.ts";
 import { exportTrainingData } from "../export/export-training-data.ts";
 
@@ -39,23 +52,6 @@ function disc(col: number, row: number, radius: number, properties: Record<strin
 
 const asked = things.features.map(({ geometry, properties }) => ({ geometry, value: properties["kind"] as number }));
 const options = { labels: things, classField: "kind", chipSize: 32, stride: 20, workers: 0 } as const;
-
-function digests(folder: string): Record<string, string> {
-  const all: Record<string, string> = {};
-  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue;
-    const path = join(entry.parentPath, entry.name);
-    all[path.slice(folder.length + 1)] = createHash("sha256").update(readFileSync(path)).digest("hex");
-  }
-  return all;
-}
-
-function codeOf(promise: Promise<unknown>): Promise<string> {
-  return promise.then(
-    () => "no error",
-    (error: unknown) => (GeoLearnError.is(error) ? error.code : String(error)),
-  );
-}
 
 type Row = [stem: string, value: number, box: number[], area: number];
 
@@ -147,6 +143,22 @@ describe("rcnnMasks", () => {
     }
     // the later of two that overlap lies above
     expect(objects[2]!.mask!.data.reduce((a, b) => a + b, 0)).toBe(25 * 30 - 20 * 10);
+  });
+
+  it("a map.txt with one row a chip means the same masks", async () => {
+    const out = scratch.path("one-row");
+    await exportTrainingData({ ...options, raster: await scene("one-row.tif"), out, format: "rcnnMasks" });
+    const all = await readAll(out);
+    const map = join(out, "map.txt");
+    const rows = readFileSync(map, "latin1").trimEnd().split("\n");
+    const images = [...new Set(rows.map((row) => row.split("  ")[0]!))];
+    expect(images.length).toBeLessThan(rows.length);
+    const first = images.map((image) => rows.find((row) => row.startsWith(`${image}  `))!);
+    const bare = images.map((image) => `${image}  ${image.replace("images\\", "labels\\")} `);
+    for (const lines of [first, bare]) {
+      writeFileSync(map, `${lines.join("\n")}\n`);
+      expect(await readAll(out)).toEqual(all);
+    }
   });
 
   it("more than 255 objects of a class get 16 bits", async () => {
@@ -249,6 +261,35 @@ describe("every format of objects", () => {
     ]);
     const without = exportTrainingData({ raster, labels: points, out: scratch.path("points-no"), format: "pascalVoc" });
     await expect(without).rejects.toMatchObject({ code: "LABELS_EMPTY", hint: expect.stringContaining("bufferRadius") as string });
+  });
+
+  it("objects where the image has no data are not there; of those half hidden the share counts", async () => {
+    const [width, height] = [64, 64];
+    const data = Uint8Array.from({ length: width * height }, (_, i) => (i % width < 32 ? 0 : 9));
+    const raster = await writeRaster(scratch.path("hidden.tif"), { data, bands: 1, width, height }, { sampleType: "uint8", nodata: 0 });
+    // hidden, half hidden, seen, and two thinner than a pixel
+    const labels = labelsOf([
+      square(4, 4, 10, 10),
+      square(27, 20, 10, 10),
+      square(40, 40, 8, 8),
+      square(8.6, 50.6, 0.3, 0.3),
+      square(50.6, 8.6, 0.3, 0.3),
+    ]);
+    const found = async (minOverlap: number): Promise<number[][]> => {
+      const out = scratch.path(`hidden-${minOverlap}`);
+      await exportTrainingData({ raster, labels, out, format: "kitti", chipSize: 64, minOverlap, workers: 0 });
+      const straight = await openObjectWindows({ raster, labels, chipSize: 64 }, { seed: 0, masks: false, minOverlap });
+      const objects = (await straight.read(0)).objects.map(({ box }) => box.map((side) => Number(side.toFixed(2))));
+      const own = (await readAll(out)).map(([, , box]) => box);
+      expect(objects).toEqual(own);
+      return own;
+    };
+    const seen = [
+      [40, 40, 48, 48],
+      [50.6, 8.6, 50.9, 8.9],
+    ];
+    expect(await found(0.5)).toEqual([[27, 20, 37, 30], ...seen]);
+    expect(await found(0.6)).toEqual(seen);
   });
 
   it("a class raster has no objects", async () => {

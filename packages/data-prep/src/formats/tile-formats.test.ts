@@ -1,14 +1,25 @@
-import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { encodePng, type Features, GeoLearnError, openRaster } from "@geolearn/core";
+import { encodePng, type Features, openRaster } from "@geolearn/core";
 import { afterAll, describe, expect, it } from "vitest";
 
 import { checkTrainingData } from "../check/check-training-data.ts";
 import { describeChips } from "../check/describe-chips.ts";
 import { openTileChips } from "../chips/tile-folder.ts";
-import { askPeer, collectWarnings, labelsOf, Scratch, sharedData, square, withData, withPeers, writeRaster } from "../data-prep.testing.ts";
+import {
+  askPeer,
+  codeOf,
+  collectWarnings,
+  digests,
+  labelsOf,
+  Scratch,
+  sharedData,
+  square,
+  withData,
+  withPeers,
+  writeRaster,
+} from "../data-prep.testing.ts";
 import { exportTrainingData } from "../export/export-training-data.ts";
 import type { TileBatch, TileData } from "../learning-data.ts";
 import { prepareData } from "../prepare-data.ts";
@@ -32,23 +43,6 @@ const things: Features = labelsOf([
 ]);
 const geometries = things.features.map(({ geometry }) => ({ geometry, value: 1 }));
 const options = { labels: things, classField: "kind", chipSize: 32, workers: 0 } as const;
-
-function codeOf(promise: Promise<unknown>): Promise<string> {
-  return promise.then(
-    () => "no error",
-    (error: unknown) => (GeoLearnError.is(error) ? error.code : String(error)),
-  );
-}
-
-function digests(folder: string): Record<string, string> {
-  const all: Record<string, string> = {};
-  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue;
-    const path = join(entry.parentPath, entry.name);
-    all[path.slice(folder.length + 1)] = createHash("sha256").update(readFileSync(path)).digest("hex");
-  }
-  return all;
-}
 
 async function classesOf(folder: string): Promise<[string, string[]][]> {
   const chips = await openTileChips(folder);
@@ -214,6 +208,13 @@ describe("chips of a grid", () => {
     expect(existsSync(join(out, "labels"))).toBe(false);
     const some = await exportTrainingData({ ...options, raster, out: scratch.path("plain-some"), format: "exportTiles", stride: 32 });
     expect(some.chips).toBeLessThan(9);
+    const keys = (folder: string, file: string): string[] => Object.keys(JSON.parse(readFileSync(join(folder, file), "utf8")) as object);
+    const real = join(sharedData, "esri-emd-samples/classified-tiles-export-metadata");
+    if (!withData) return;
+    for (const file of ["esri_accumulated_stats.json", "esri_model_definition.emd"]) {
+      // a second raster is not exported
+      expect(keys(out, file)).toEqual(expect.arrayContaining(keys(real, file).filter((key) => !key.endsWith("2"))));
+    }
     expect(await codeOf(prepareData(out, { task: "objectClassification" }))).toBe("TASK_MISMATCH");
   });
 });
@@ -242,6 +243,18 @@ describe("promises of every format", () => {
     const more = await exportTrainingData({ ...options, raster, out, format, minOverlap: 0.01, startIndex: "next" });
     expect(more.firstIndex).toBe(result.endIndex);
     expect(readFileSync(join(out, "map.txt"), "latin1").trimEnd().split("\n")).toHaveLength(more.endIndex);
+  });
+
+  it("chips around features are estimated, too", async () => {
+    const estimate = await exportTrainingData({
+      ...options,
+      raster: await scene("estimate.tif"),
+      out: scratch.path("no"),
+      format: "labeledTiles",
+      estimate: true,
+    });
+    expect(estimate.chips).toBe(5);
+    expect(existsSync(scratch.path("no"))).toBe(false);
   });
 
   it("options that do not fit are refused", async () => {
@@ -350,6 +363,9 @@ describe("objectClassification", () => {
         .toSorted(),
     );
     expect(data.train.count + data.valid.count).toBe(70);
+    // 30 % of seven chips a class: two or three of each
+    const drawn = data.classes.map(({ name }) => data.valid.names.filter((chip) => chip.startsWith(`${name}/`)).length);
+    expect(drawn.toSorted((a, b) => a - b)).toEqual([2, 2, 2, 2, 2, 2, 2, 2, 2, 3]);
     expect([data.chipWidth, data.chipHeight, data.bands]).toEqual([64, 64, 3]);
     for (const { labels, names, real } of await batchesOf(data, "valid")) {
       for (let slot = 0; slot < real; slot++) expect(names[slot]!.startsWith(`${data.classes[labels[slot]!]!.name}/`)).toBe(true);

@@ -23,7 +23,7 @@ export interface CutObject {
 }
 
 /** A grid of pixels on the ground. */
-interface Grid {
+export interface Grid {
   readonly transform: Affine;
   readonly width: number;
   readonly height: number;

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { type Affine, composeAffine, createRng, encodePng, type Features, GeoLearnError, openRaster } from "@geolearn/core";
+import { type Affine, composeAffine, createRng, encodePng, type Features, openRaster } from "@geolearn/core";
 import { afterAll, describe, expect, it } from "vitest";
 
 import { resolveAugmentation } from "../augment/options.ts";
@@ -11,7 +11,18 @@ import { assembleObjects, type ObjectPixels, type ObjectSetup } from "../batches
 import { checkTrainingData } from "../check/check-training-data.ts";
 import { describeChips } from "../check/describe-chips.ts";
 import { openObjectChips } from "../chips/object-folder.ts";
-import { askPeer, collectWarnings, labelsOf, Scratch, sharedData, square, withData, withPeers, writeRaster } from "../data-prep.testing.ts";
+import {
+  askPeer,
+  codeOf,
+  collectWarnings,
+  labelsOf,
+  Scratch,
+  sharedData,
+  square,
+  withData,
+  withPeers,
+  writeRaster,
+} from "../data-prep.testing.ts";
 import { exportTrainingData } from "../export/export-training-data.ts";
 import type { ObjectBatch, ObjectData, ObjectTask } from "../learning-data.ts";
 import type { Box } from "../objects/box.ts";
@@ -20,13 +31,6 @@ import { prepareData } from "../prepare-data.ts";
 
 const scratch = new Scratch();
 afterAll(() => scratch.remove());
-
-function codeOf(promise: Promise<unknown>): Promise<string> {
-  return promise.then(
-    () => "no error",
-    (error: unknown) => (GeoLearnError.is(error) ? error.code : String(error)),
-  );
-}
 
 async function batchesOf(data: ObjectData, side: "train" | "valid", epoch = 0): Promise<ObjectBatch[]> {
   const all: ObjectBatch[] = [];

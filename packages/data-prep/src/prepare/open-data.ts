@@ -102,7 +102,15 @@ async function assembleData<T extends Task, C extends ChipImage, A extends objec
   const everything = valSplit === 1;
   const split = everything
     ? { train: [], valid: useful }
-    : await makeSplit(records, useful, { chips, folder, choice: options.split ?? "blocks", valSplit, seed, onWarning });
+    : await makeSplit(records, useful, {
+        chips,
+        folder,
+        choice: options.split ?? "blocks",
+        valSplit,
+        seed,
+        stratify: kind.unit === "chips",
+        onWarning,
+      });
   if (split.train.length === 0 && !everything) {
     throw new GeoLearnError("SPLIT_IMPOSSIBLE", `${chips.name}: no chip is left to train with.`, { hint: "Use a smaller `valSplit`." });
   }

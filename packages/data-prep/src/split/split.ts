@@ -25,4 +25,6 @@ export interface SplitInput {
   /** Wanted share of validation chips, 0 to below 1. */
   readonly valSplit: number;
   readonly seed: number;
+  /** Draw the same share of every class, where chips are drawn at random. @defaultValue false */
+  readonly stratify?: boolean;
 }
