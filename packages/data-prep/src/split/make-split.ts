@@ -23,8 +23,8 @@ export interface MakeSplitOptions {
   readonly choice: SplitChoice;
   readonly valSplit: number;
   readonly seed: number;
-  /** Draw the same share of every class, where chips are drawn at random. */
-  readonly stratify: boolean;
+  /** Draw the same share of every class, where chips are drawn at random. @defaultValue false */
+  readonly stratify?: boolean;
   readonly onWarning?: OnWarning | undefined;
 }
 
@@ -35,7 +35,7 @@ export interface MakeSplitOptions {
  * @throws SPLIT_IMPOSSIBLE, FILE_NOT_FOUND
  */
 export async function makeSplit(records: readonly ChipRecord[], useful: readonly number[], options: MakeSplitOptions): Promise<Split> {
-  const { chips, folder, choice, valSplit, seed, stratify, onWarning } = options;
+  const { chips, folder, choice, valSplit, seed, stratify = false, onWarning } = options;
   const taking = useful.map((i) => records[i]!);
   const names = taking.map(({ name }) => name);
   const footprints = chipFootprints(taking, chips.width, chips.height);
