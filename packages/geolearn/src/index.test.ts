@@ -1,7 +1,16 @@
 /** The front door: names that people coming from arcgis.learn guess, and steps that must not compile. */
 
 import { expect, test } from "vitest";
-import { PixelLearner, type LearningData, type PixelClassifier, UNet, UnetClassifier, fromModel, prepareData } from "./index.ts";
+import {
+  PixelLearner,
+  type LearningData,
+  type ObjectData,
+  type PixelClassifier,
+  UNet,
+  UnetClassifier,
+  fromModel,
+  prepareData,
+} from "./index.ts";
 
 test("names of arcgis.learn lead to what they stand for", () => {
   expect(UnetClassifier).toBe(UNet);
@@ -13,9 +22,11 @@ test("names of arcgis.learn lead to what they stand for", () => {
 });
 
 /** Never run: each line marked so must be refused by the compiler. */
-export async function illegalSteps(boxes: LearningData<"objectDetection">, chips: LearningData<"pixelClassification">): Promise<void> {
+export async function illegalSteps(boxes: ObjectData<"objectDetection">, chips: LearningData<"pixelClassification">): Promise<void> {
   // @ts-expect-error a U-Net does not learn boxes
   await UNet.create(boxes);
+  // @ts-expect-error boxes come without a class per pixel
+  (await prepareData("chips", { task: "objectDetection" })).classPixels;
   // @ts-expect-error this task is no task
   await prepareData("chips", { task: "guessing" });
   const learner = await UNet.create(chips);

@@ -40,7 +40,13 @@ export interface TrainingDataCheck {
   readonly chips: number;
   /** What is counted per class. */
   readonly unit: LabelUnit;
-  readonly classes: readonly (ClassDefinition & { readonly pixels: number; readonly objects: number; readonly share: number })[];
+  readonly classes: readonly (ClassDefinition & {
+    readonly pixels: number;
+    readonly objects: number;
+    /** Chips with at least one pixel or object of the class, or of the class as a whole. */
+    readonly chips: number;
+    readonly share: number;
+  })[];
   /** Share of pixels whose image is missing or whose label is ignored, 0 to 1. */
   readonly ignoredShare: number;
   /** Chips without any class but background, or without an object. */
@@ -101,7 +107,8 @@ async function check<C extends ChipImage>(
   const classes = declared.map((entry) => {
     const amount = amounts.get(entry.value) ?? 0;
     const share = labelled === 0 ? 0 : amount / labelled;
-    return { ...entry, pixels: unit === "pixels" ? amount : 0, objects: unit === "objects" ? amount : 0, share };
+    const holding = records.filter(({ labels }) => labels.some(([value]) => value === entry.value)).length;
+    return { ...entry, pixels: unit === "pixels" ? amount : 0, objects: unit === "objects" ? amount : 0, chips: holding, share };
   });
   const unlabelledChips = records.filter(({ labels }) => !labels.some(([value]) => value !== 0 || unit !== "pixels")).length;
   const leakage = folder === null ? null : await storedLeakage(folder, records, chips);

@@ -3,7 +3,7 @@
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { createRaster, encodeGeoTiff, parseCrs } from "@geolearn/core";
+import { createRaster, encodeGeoTiff, parseCrs, writeFeatures } from "@geolearn/core";
 import { startEngine } from "@geolearn/engine";
 import { type ModelManifest, createUNet, writeModelPackage } from "@geolearn/models";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -118,6 +118,46 @@ describe("exit status", () => {
     });
     expect(status).toBe(130);
     expect(readdirSync(folder)).toEqual(["scene.tif"]);
+  });
+});
+
+describe("chips of objects and of whole classes", () => {
+  const labels = join(tmpdir(), `geolearn-cli-${process.pid}-things.geojson`);
+  const chips = (format: string): string => join(tmpdir(), `geolearn-cli-${process.pid}-${format}`);
+  const formats = ["rcnn-masks", "multi-labeled-tiles"];
+
+  beforeAll(async () => {
+    const ring = (x: number): [number, number][] => [
+      [500_000 + x, 4_999_984],
+      [500_008 + x, 4_999_984],
+      [500_008 + x, 4_999_992],
+      [500_000 + x, 4_999_992],
+      [500_000 + x, 4_999_984],
+    ];
+    const things = [4, 20].map((x, i) => ({
+      geometry: { type: "Polygon" as const, coordinates: [ring(x)] },
+      properties: { value: i + 1 },
+    }));
+    await writeFeatures({ name: "things", crs: parseCrs(32633), features: things }, labels);
+  });
+  afterAll(() => [labels, ...formats.map(chips)].forEach((path) => rmSync(path, { recursive: true, force: true })));
+
+  test("are exported, described and checked in their own words", async () => {
+    for (const format of formats) {
+      const files = ["--raster", scene, "--labels", labels, "--out", chips(format)];
+      const exported = await run("export-training-data", ...files, "--format", format, "--chip-size", "10", "--stride", "10", "--json");
+      expect(exported).toMatchObject({ status: 0 });
+      expect(JSON.parse(exported.out)).toMatchObject({ chips: 2, classes: [{ objects: 1 }, { objects: 1 }] });
+    }
+    const [masks, tiles] = formats.map(chips) as [string, string];
+    expect((await run("info", masks)).out).toMatch(/value +class +objects +share +chips/);
+    expect((await run("info", tiles)).out).toMatch(/value +class +share +chips/);
+    const checked = (await run("check", masks)).out;
+    expect(checked).toMatch(/value +class +objects +share\n +1 +1 +1 +50 %/);
+    expect(checked).not.toMatch(/label shift|ignored pixels/);
+    expect((await run("check", tiles)).out).toMatch(/value +class +chips +share\n +1 +1 +1 +50 %/);
+    const refused = await run("train", "--data", masks, "--out", join(folder, "never.dlpk"));
+    expect(refused).toMatchObject({ status: 1, err: expect.stringContaining("TASK_MISMATCH") as string });
   });
 });
 

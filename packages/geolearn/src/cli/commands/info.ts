@@ -96,8 +96,14 @@ function chipsText(info: ChipsInfo): string {
       ["values without a class", info.undeclared.join(", ") || null],
     ]),
     table(
-      ["value", "class", info.unit, "share", "chips"],
-      info.classes.map((entry) => [entry.value, entry.name, entry.pixels + entry.objects, share(entry.share), entry.chips]),
+      ["value", "class", ...(info.unit === "chips" ? [] : [info.unit]), "share", "chips"],
+      info.classes.map(({ value, name, pixels: own, objects, share: part, chips }) => [
+        value,
+        name,
+        ...(info.unit === "chips" ? [] : [own + objects]),
+        share(part),
+        chips,
+      ]),
     ),
     table(
       ["band", "name", "min", "max", "mean", "std"],
