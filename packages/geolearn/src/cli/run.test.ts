@@ -134,7 +134,7 @@ describe("chips of objects and of whole classes", () => {
       [500_000 + x, 4_999_992],
       [500_000 + x, 4_999_984],
     ];
-    const things = [4, 20].map((x, i) => ({
+    const things = [4, 24].map((x, i) => ({
       geometry: { type: "Polygon" as const, coordinates: [ring(x)] },
       properties: { value: i + 1 },
     }));
