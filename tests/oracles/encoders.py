@@ -19,13 +19,15 @@ import segmentation_models_pytorch as smp, timm, torchvision  # noqa: E402
 OUT = pathlib.Path(__file__).resolve().parents[2] / "packages" / "models" / "src" / "backbones" / "fixtures" / "encoders.json"
 SIZE = [1, 64, 96]
 TRAIN_SIZE = [2, 96, 64]
+MOVED = ("torchvision mobilenet_v3_large", "torchvision mobilenet_v3_small")
 TRAINED = ("smp resnet50", "smp mobilenet_v2", "smp efficientnet-b0")
 PUBLISHED = {
-    "resnet18": 11_689_512, "resnet34": 21_797_672, "resnet50": 25_557_032, "mobilenet_v2": 3_504_872, "efficientnet_b0": 5_288_548,
+    "resnet18": 11_689_512, "resnet34": 21_797_672, "resnet50": 25_557_032, "mobilenet_v2": 3_504_872,
+    "mobilenet_v3_large": 5_483_032, "mobilenet_v3_small": 2_542_856, "efficientnet_b0": 5_288_548,
     "efficientnet_b1": 7_794_184, "efficientnet_b2": 9_109_994, "efficientnet_b3": 12_233_232,
 }
-OURS = {"mobilenet_v2": "mobilenetv2"} | {f"efficientnet_b{i}": f"efficientnet-b{i}" for i in range(4)}
-MAPS = {"mobilenet_v2": [1, 3, 6, 13, 18], "efficientnet": [0, 2, 3, 5, 7]}
+OURS = {"mobilenet_v2": "mobilenetv2"} | {f"mobilenet_v3_{v}": f"mobilenetv3-{v}" for v in ("large", "small")} | {f"efficientnet_b{i}": f"efficientnet-b{i}" for i in range(4)}
+MAPS = {"mobilenet_v2": [1, 3, 6, 13, 18], "mobilenet_v3_large": [1, 3, 6, 12, 16], "mobilenet_v3_small": [0, 1, 3, 8, 12], "efficientnet": [0, 2, 3, 5, 7]}
 
 
 def parameter(name, shape, dimensions):
@@ -104,6 +106,13 @@ def cases():
         yield "smp " + name, backbone, convention, fill(smp.Unet(name, encoder_weights=None, classes=2)), lambda net: net.encoder(x)[1:]
 
 
+def moved(net):
+    """Running means of the first norm behind one batch of training."""
+    with torch.no_grad():
+        net.train().features(image((*TRAIN_SIZE, 3)) / 50 - 2)
+    return pack(net.features[0][1].running_mean)
+
+
 def timm_maps(name, net, x):
     if name.startswith("resnet"):
         maps = [net.act1(net.bn1(net.conv1(x)))]
@@ -159,6 +168,8 @@ if __name__ == "__main__":
             if name in TRAINED:
                 logits = net(x).permute(0, 2, 3, 1).flatten()
                 case["logits"] = pack(logits[::61])
+        if name in MOVED:
+            case["moved"] = moved(net)
         if name in TRAINED:
             case["training"] = training(net)
         widest = [max(abs(np.frombuffer(base64.b64decode(m["values"]), "<f4"))) for m in case["maps"]]

@@ -4,8 +4,10 @@ import type * as tf from "@tensorflow/tfjs";
 
 import type { LayerFactory } from "../network/blueprint.ts";
 import type { LayerContext } from "../network/layer.ts";
+import type { BatchNormSettings } from "../network/layers.ts";
 import { efficientNet } from "./efficientnet.ts";
 import { mobileNetV2 } from "./mobilenet-v2.ts";
+import { mobileNetV3 } from "./mobilenet-v3.ts";
 import { resNet } from "./resnet.ts";
 
 /** Encoders by name. */
@@ -14,13 +16,22 @@ export type BackboneName =
   | "resnet34"
   | "resnet50"
   | "mobilenetv2"
+  | "mobilenetv3-large"
+  | "mobilenetv3-small"
   | "efficientnet-b0"
   | "efficientnet-b1"
   | "efficientnet-b2"
   | "efficientnet-b3";
 
 /** Torchvision's spelling of some of them, understood as well. */
-export type BackboneAlias = "mobilenet_v2" | "efficientnet_b0" | "efficientnet_b1" | "efficientnet_b2" | "efficientnet_b3";
+export type BackboneAlias =
+  | "mobilenet_v2"
+  | "mobilenet_v3_large"
+  | "mobilenet_v3_small"
+  | "efficientnet_b0"
+  | "efficientnet_b1"
+  | "efficientnet_b2"
+  | "efficientnet_b3";
 
 /**
  * Where two lines of networks differ though their weights have the same shapes. `"torch"`: a convolution is padded alike on
@@ -53,6 +64,8 @@ const MAKERS: Readonly<Record<BackboneName, Maker>> = {
   resnet34: (layers, options) => resNet("resnet34", layers, options),
   resnet50: (layers, options) => resNet("resnet50", layers, options),
   mobilenetv2: mobileNetV2,
+  "mobilenetv3-large": (layers, options) => mobileNetV3("large", layers, options),
+  "mobilenetv3-small": (layers, options) => mobileNetV3("small", layers, options),
   "efficientnet-b0": (layers, options) => efficientNet(0, layers, options),
   "efficientnet-b1": (layers, options) => efficientNet(1, layers, options),
   "efficientnet-b2": (layers, options) => efficientNet(2, layers, options),
@@ -66,13 +79,13 @@ export function backboneNames(): readonly BackboneName[] {
 
 /** The name of an encoder as it is kept, from any spelling of it; null when there is none. */
 export function backboneNamed(name: string): BackboneName | null {
-  const plain = name.toLowerCase().replaceAll("_", "-").replace("mobilenet-v2", "mobilenetv2");
+  const plain = name.toLowerCase().replaceAll("_", "-").replace("mobilenet-v", "mobilenetv");
   return Object.hasOwn(MAKERS, plain) ? (plain as BackboneName) : null;
 }
 
 /** Conventions an encoder's published weights come in; the first is the usual one. */
 export function conventionsOf(name: BackboneName): readonly Convention[] {
-  return name.startsWith("resnet") ? ["torch"] : ["torch", "tensorflow"];
+  return /^(resnet|mobilenetv3)/.test(name) ? ["torch"] : ["torch", "tensorflow"];
 }
 
 /** Declares the layers of an encoder, under torchvision's names behind `encoder.`. */
@@ -80,7 +93,8 @@ export function createBackbone(name: BackboneName, layers: LayerFactory, options
   return MAKERS[name](layers, options);
 }
 
-/** Epsilon of the norms of an encoder. */
-export function epsilonOf(convention: Convention): number {
-  return convention === "tensorflow" ? 1e-3 : 1e-5;
+/** Settings of the batch norms of an encoder. */
+export function normOf(name: BackboneName, convention: Convention): BatchNormSettings {
+  if (name.startsWith("mobilenetv3")) return { epsilon: 1e-3, momentum: 0.01 };
+  return { epsilon: convention === "tensorflow" ? 1e-3 : 1e-5, momentum: 0.1 };
 }

@@ -3,13 +3,12 @@
  * those segmentation_models_pytorch hands to its decoders. Whole blocks are never dropped in training.
  */
 
-import type * as tf from "@tensorflow/tfjs";
-
 import type { LayerFactory } from "../network/blueprint.ts";
 import { chain, type Layer } from "../network/layer.ts";
-import { activate, add, globalMean, multiply } from "../network/layers.ts";
+import { add } from "../network/layers.ts";
 import type { Backbone, BackboneOptions } from "./backbone.ts";
 import { type Pad, paddingOf } from "./padding.ts";
+import { roundedWidth, squeezeAndExcite } from "./squeeze.ts";
 
 /** Which of the family. */
 export type EfficientNetVariant = 0 | 1 | 2 | 3;
@@ -119,26 +118,16 @@ function mbConv(layers: LayerFactory, block: EfficientBlock, pad: Pad): Layer {
     ...wide,
     layers.conv(`${name}.${at}.0`, { inputs: width, outputs: width, size, stride, groups: width, pad }),
     layers.norm(`${name}.${at}.1`, width, "swish"),
-    squeezeAndExcite(layers, `${name}.${at + 1}`, width, Math.max(1, Math.floor(inputs / 4))),
+    squeezeAndExcite(layers, `${name}.${at + 1}`, {
+      ...{ width, squeezed: Math.max(1, Math.floor(inputs / 4)) },
+      ...{ inside: "swish", outside: "sigmoid" },
+    }),
     layers.conv(`${name}.${at + 2}.0`, { inputs: width, outputs, size: 1 }),
     layers.norm(`${name}.${at + 2}.1`, outputs, "none"),
   );
   return stride === 1 && inputs === outputs ? (x, context) => add(body(x, context), x) : body;
 }
 
-/** Scales each channel by what a small network makes of the means of all (Hu et al. 2018, https://arxiv.org/abs/1709.01507). */
-function squeezeAndExcite(layers: LayerFactory, name: string, width: number, squeezed: number): Layer {
-  const narrow = layers.conv(`${name}.fc1`, { inputs: width, outputs: squeezed, size: 1, bias: true });
-  const wide = layers.conv(`${name}.fc2`, { inputs: squeezed, outputs: width, size: 1, bias: true });
-  return (x, context): tf.Tensor4D => multiply(x, activate(wide(activate(narrow(globalMean(x), context), "swish"), context), "sigmoid"));
-}
-
 function scaledWidth(width: number, factor: number): number {
   return roundedWidth(width * factor);
-}
-
-/** The nearest multiple of 8 that is not more than a tenth below. */
-function roundedWidth(width: number): number {
-  const rounded = Math.max(8, Math.floor((width + 4) / 8) * 8);
-  return rounded < 0.9 * width ? rounded + 8 : rounded;
 }

@@ -14,7 +14,7 @@ import { pattern, patternTargets, relativeDifference, unpack } from "../testing/
 import { createUNet, unetBlueprint } from "../unet/unet.ts";
 import { encoderNames } from "../weights/encoder-names.ts";
 import { type EncoderWeightsReport, loadEncoderWeights } from "../weights/encoder-weights.ts";
-import { type BackboneName, type Convention, createBackbone, epsilonOf } from "./backbone.ts";
+import { type BackboneName, type Convention, createBackbone, normOf } from "./backbone.ts";
 
 interface Case {
   readonly name: string;
@@ -24,6 +24,8 @@ interface Case {
   readonly keys: string;
   readonly maps?: readonly { readonly width: number; readonly step: number; readonly values: string }[];
   readonly logits?: string;
+  /** Running means of the first norm behind a batch of training. */
+  readonly moved?: string;
   readonly training?: {
     readonly loss: number;
     readonly prints: Readonly<Record<string, readonly [length: number, projection: number, rounding: number]>>;
@@ -47,6 +49,8 @@ const TOTALS: Readonly<Record<string, number>> = {
   "torchvision resnet34": 21_797_672,
   "torchvision resnet50": 25_557_032,
   "torchvision mobilenet_v2": 3_504_872,
+  "torchvision mobilenet_v3_large": 5_483_032,
+  "torchvision mobilenet_v3_small": 2_542_856,
   "torchvision efficientnet_b0": 5_288_548,
   "torchvision efficientnet_b1": 7_794_184,
   "torchvision efficientnet_b2": 9_109_994,
@@ -94,7 +98,7 @@ function pixels(size: Size): Float32Array {
 
 /** The five maps of a network's encoder. */
 async function mapsOf(network: Network, { backbone, convention }: Case): Promise<Float32Array[]> {
-  const layers = createLayerFactory([], { norm: "batch", groups: 8, epsilon: epsilonOf(convention), backbone: true });
+  const layers = createLayerFactory([], { norm: "batch", groups: 8, ...normOf(backbone, convention), backbone: true });
   const { forward } = createBackbone(backbone, layers, { bands: 3, convention });
   const variables = new Map(network.parameters.map(({ name, variable }) => [name, variable]));
   const context = { training: false, value: (name: string) => variables.get(name)! };
@@ -174,6 +178,21 @@ describe.each(cases)("$name", (expected) => {
     }
   });
 
+  const moved = expected.moved;
+  it.runIf(moved !== undefined)("moves its running statistics alike", async () => {
+    const [first] = network.parameters.filter(({ name }) => name.endsWith("running_mean"));
+    const before = network.weights();
+    const [n, h, w] = trainSize;
+    const run = compile(({ x }) => ({ y: tf.mean(network.forward(x as tf.Tensor4D, { training: true }) as tf.Tensor4D) }), {
+      inputs: { x: { shape: [n, h, w, 3], dtype: "float32" } },
+    });
+    await run.run({ x: pixels(trainSize).map((p) => 100 + 50 * p) });
+    await run.dispose();
+    const change = (values: ArrayLike<number>): number[] => [...before.get(first!.name)!.data].map((v, i) => values[i]! - v);
+    expect(relativeDifference(change(network.weights().get(first!.name)!.data), change(unpack(moved!)))).toBeLessThan(1e-4);
+    network.setWeights(before);
+  });
+
   // Only whole U-Nets have scores, and of those three are trained a step; the others have nothing to skip.
   const { logits, training } = expected;
   const given = (name: string, has: boolean, test: () => Promise<void>): void => void (has && it(name, test));
@@ -228,7 +247,7 @@ it.each(Object.entries(TOTALS))("%s has as many parameters as published", (name,
     .map((p) => [p.name.replace("encoder.", ""), p.shape] as const);
   // In torchvision's own order, and all that is missing is the classifier with the widest layer of an EfficientNet.
   const beside = /^(fc|classifier)\.|^features\.8\./;
-  expect(own).toEqual(theirs.filter(([key]) => !(backbone === "mobilenetv2" ? /^classifier\./ : beside).test(key)));
+  expect(own).toEqual(theirs.filter(([key]) => !(backbone.startsWith("mobilenet") ? /^classifier\./ : beside).test(key)));
 });
 
 async function gradientsOf(network: Network, [n, h, w]: Size): Promise<{ loss: number; gradients: Map<string, Float32Array> }> {

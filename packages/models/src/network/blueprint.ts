@@ -80,6 +80,8 @@ export interface LayerFactoryOptions {
   readonly groups: number;
   /** Epsilon of batch norms. @defaultValue 1e-5 */
   readonly epsilon?: number;
+  /** Weight of a batch's statistics in the running ones. @defaultValue 0.1 */
+  readonly momentum?: number;
   /** True for layers of the encoder. */
   readonly backbone: boolean;
 }
@@ -87,7 +89,7 @@ export interface LayerFactoryOptions {
 /** A factory that notes parameters in `parameters`, in the order of declaration. */
 export function createLayerFactory(
   parameters: ParameterSpec[],
-  { norm, groups, epsilon = 1e-5, backbone }: LayerFactoryOptions,
+  { norm, groups, epsilon = 1e-5, momentum = 0.1, backbone }: LayerFactoryOptions,
 ): LayerFactory {
   return {
     conv(name, { inputs, outputs, size, stride = 1, bias = false, groups: parts = 1, pad = (size - 1) / 2, first }) {
@@ -112,7 +114,7 @@ export function createLayerFactory(
       if (norm === "group") return groupNormLayer(name, largestDivisor(channels, groups), activation);
       vector("running_mean", "runningMean");
       vector("running_var", "runningVariance");
-      return batchNormLayer(name, activation, epsilon);
+      return batchNormLayer(name, activation, { epsilon, momentum });
     },
   };
 }

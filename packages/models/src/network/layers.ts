@@ -6,7 +6,7 @@ import * as tf from "@tensorflow/tfjs";
 import type { Layer } from "./layer.ts";
 
 /** What is done to each number behind a norm or a convolution. */
-export type Activation = "none" | "relu" | "relu6" | "swish" | "sigmoid";
+export type Activation = "none" | "relu" | "relu6" | "swish" | "sigmoid" | "hardSwish" | "hardSigmoid";
 
 /** How a convolution moves over its map. */
 export interface ConvLayerOptions {
@@ -27,8 +27,14 @@ export function convLayer(name: string, { stride, pad, groups, bias }: ConvLayer
     });
 }
 
-/** Batch norm and an activation. Running statistics follow the batch's with weight 0.1. */
-export function batchNormLayer(name: string, activation: Activation, epsilon: number): Layer {
+/** What a batch norm adds to the variance, and the weight of a batch's statistics in the running ones. */
+export interface BatchNormSettings {
+  readonly epsilon: number;
+  readonly momentum: number;
+}
+
+/** Batch norm and an activation. */
+export function batchNormLayer(name: string, activation: Activation, { epsilon, momentum }: BatchNormSettings): Layer {
   return (x, { training, value }) => {
     const normed = batchNorm(x, {
       scale: value(`${name}.weight`),
@@ -37,6 +43,7 @@ export function batchNormLayer(name: string, activation: Activation, epsilon: nu
       variance: value(`${name}.running_var`),
       training,
       epsilon,
+      momentum,
       activation: activation === "relu" ? "relu" : "none",
     });
     return activation === "relu" ? normed : activate(normed, activation);
@@ -65,6 +72,10 @@ export function activate(x: tf.Tensor4D, activation: Activation): tf.Tensor4D {
       return tf.mul(x, tf.sigmoid(x));
     case "sigmoid":
       return tf.sigmoid(x);
+    case "hardSwish":
+      return tf.mul(x, activate(x, "hardSigmoid"));
+    case "hardSigmoid":
+      return tf.div(tf.relu6(tf.add(x, 3)), 6);
   }
 }
 

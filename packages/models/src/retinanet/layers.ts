@@ -2,7 +2,7 @@
 
 import * as tf from "@tensorflow/tfjs";
 
-import { createBackbone, epsilonOf } from "../backbones/backbone.ts";
+import { createBackbone, normOf } from "../backbones/backbone.ts";
 import { featurePyramid } from "../backbones/fpn.ts";
 import { createLayerFactory, type LayerFactory } from "../network/blueprint.ts";
 import { chain, type Layer, type LayerContext } from "../network/layer.ts";
@@ -33,7 +33,7 @@ export function retinaNetLayers(
   parameters: ParameterSpec[],
 ): { readonly layers: (images: tf.Tensor4D, context: LayerContext) => readonly LevelOutputs[]; readonly bandLayer: string } {
   const { classes, fpnWidth, headDepth, anchors, backbone, convention } = config;
-  const encoder = createLayerFactory(parameters, { ...config, epsilon: epsilonOf(convention), backbone: true });
+  const encoder = createLayerFactory(parameters, { ...config, ...normOf(backbone, convention), backbone: true });
   const others = createLayerFactory(parameters, { ...config, backbone: false });
   const each = anchorsPerCell(anchors);
 

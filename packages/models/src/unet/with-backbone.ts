@@ -3,7 +3,7 @@
  * the size of the image.
  */
 
-import { type BackboneName, createBackbone, epsilonOf } from "../backbones/backbone.ts";
+import { type BackboneName, createBackbone, normOf } from "../backbones/backbone.ts";
 import { createLayerFactory, type LayerFactory } from "../network/blueprint.ts";
 import type { Layer } from "../network/layer.ts";
 import { concatChannels, doubleSize } from "../network/layers.ts";
@@ -18,7 +18,7 @@ export function backboneUNet(
   parameters: ParameterSpec[],
 ): { readonly layers: Layer; readonly bandLayer: string } {
   const { classes, decoderWidths, skips, convention } = config;
-  const encoder = createLayerFactory(parameters, { ...config, epsilon: epsilonOf(convention), backbone: true });
+  const encoder = createLayerFactory(parameters, { ...config, ...normOf(name, convention), backbone: true });
   const decoder = createLayerFactory(parameters, { ...config, backbone: false });
 
   const { widths, bandLayer, forward } = createBackbone(name, encoder, config);

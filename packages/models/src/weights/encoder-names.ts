@@ -30,7 +30,7 @@ const OWN_NAMES: EncoderNames = { scheme: "torchvision", convention: "torch", re
 
 /** The schemes an encoder's weights are found in; our own names, as torchvision's, come first. */
 export function encoderNames(backbone: BackboneName | null): readonly EncoderNames[] {
-  if (backbone === null || backbone.startsWith("resnet")) return [OWN_NAMES];
+  if (backbone === null || /^(resnet|mobilenetv3)/.test(backbone)) return [OWN_NAMES];
   if (backbone === "mobilenetv2") {
     return [{ ...OWN_NAMES, convention: null }, pytorchNames("timm", null, mobileNetTimm()), kerasNames(mobileNetKeras())];
   }

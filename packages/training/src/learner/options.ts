@@ -15,7 +15,7 @@ export interface LearnerOptions extends WorkOptions {
   readonly model?: AnyModelExtension;
   /** Settings of a network of your own, which its `resolve` completes. @defaultValue its defaults; with `pretrained` the package's */
   readonly config?: Readonly<Record<string, unknown>>;
-  /** Borrowed encoder (ResNet, MobileNetV2, EfficientNet), or null for the plain one. @defaultValue null */
+  /** Borrowed encoder (ResNet, MobileNet V2 and V3, EfficientNet), or null for the plain one. @defaultValue null */
   readonly backbone?: UNetBackbone | null;
   /** How the encoder pads and normalizes: see `UNetConfig`. @defaultValue what the names of `weights` tell, else "torch" */
   readonly convention?: Convention;

@@ -1,0 +1,106 @@
+/**
+ * MobileNetV3 (Howard et al. 2019, https://arxiv.org/abs/1905.02244) at its full width, with the names and details of torchvision. Maps for decoders are
+ * the last ones of each size; the last has the channels in front of the classifier.
+ */
+
+import type { LayerFactory } from "../network/blueprint.ts";
+import { chain, type Layer } from "../network/layer.ts";
+import { add, type Activation } from "../network/layers.ts";
+import type { Backbone, BackboneOptions } from "./backbone.ts";
+import { roundedWidth, squeezeAndExcite } from "./squeeze.ts";
+
+type Block = readonly [size: number, width: number, outputs: number, squeezed: 0 | 1, activation: Activation, stride: 1 | 2];
+
+/** Kernel, wide channels, outputs, whether channels are scaled, activation and stride of each block; outputs of the last layer. */
+const VARIANTS: Readonly<Record<"large" | "small", { readonly blocks: readonly Block[]; readonly last: number }>> = {
+  large: {
+    blocks: [
+      [3, 16, 16, 0, "relu", 1],
+      [3, 64, 24, 0, "relu", 2],
+      [3, 72, 24, 0, "relu", 1],
+      [5, 72, 40, 1, "relu", 2],
+      [5, 120, 40, 1, "relu", 1],
+      [5, 120, 40, 1, "relu", 1],
+      [3, 240, 80, 0, "hardSwish", 2],
+      [3, 200, 80, 0, "hardSwish", 1],
+      [3, 184, 80, 0, "hardSwish", 1],
+      [3, 184, 80, 0, "hardSwish", 1],
+      [3, 480, 112, 1, "hardSwish", 1],
+      [3, 672, 112, 1, "hardSwish", 1],
+      [5, 672, 160, 1, "hardSwish", 2],
+      [5, 960, 160, 1, "hardSwish", 1],
+      [5, 960, 160, 1, "hardSwish", 1],
+    ],
+    last: 960,
+  },
+  small: {
+    blocks: [
+      [3, 16, 16, 1, "relu", 2],
+      [3, 72, 24, 0, "relu", 2],
+      [3, 88, 24, 0, "relu", 1],
+      [5, 96, 40, 1, "hardSwish", 2],
+      [5, 240, 40, 1, "hardSwish", 1],
+      [5, 240, 40, 1, "hardSwish", 1],
+      [5, 120, 48, 1, "hardSwish", 1],
+      [5, 144, 48, 1, "hardSwish", 1],
+      [5, 288, 96, 1, "hardSwish", 2],
+      [5, 576, 96, 1, "hardSwish", 1],
+      [5, 576, 96, 1, "hardSwish", 1],
+    ],
+    last: 576,
+  },
+};
+const STEM_WIDTH = 16;
+
+/** Layers of a MobileNetV3 without its classifier. */
+export function mobileNetV3(variant: keyof typeof VARIANTS, layers: LayerFactory, { bands }: BackboneOptions): Backbone {
+  const { blocks, last } = VARIANTS[variant];
+  const stem = chain(
+    layers.conv("encoder.features.0.0", { inputs: bands, outputs: STEM_WIDTH, size: 3, stride: 2 }),
+    layers.norm("encoder.features.0.1", STEM_WIDTH, "hardSwish"),
+  );
+  const inputsOf = (i: number): number => (i === 0 ? STEM_WIDTH : blocks[i - 1]![2]);
+  const body = blocks.map((block, i) => invertedResidual(layers, `encoder.features.${i + 1}.block`, inputsOf(i), block));
+  const name = `encoder.features.${blocks.length + 1}`;
+  const widest = chain(
+    layers.conv(`${name}.0`, { inputs: inputsOf(blocks.length), outputs: last, size: 1 }),
+    layers.norm(`${name}.1`, last, "hardSwish"),
+  );
+  // The layer in front of each halving: 0 is the stem.
+  const taken = blocks.flatMap(([, , , , , stride], i) => (stride === 2 ? [i] : []));
+  return {
+    widths: [...taken.map(inputsOf), last] as unknown as Backbone["widths"],
+    bandLayer: "encoder.features.0.0",
+    forward(image, context) {
+      let x = stem(image, context);
+      const maps = [];
+      for (const [i, block] of body.entries()) {
+        if (taken.includes(i)) maps.push(x);
+        x = block(x, context);
+      }
+      return [...maps, widest(x, context)];
+    },
+  };
+}
+
+/** Wide, depthwise, channels scaled, narrow; added to its input where both have one shape. */
+function invertedResidual(layers: LayerFactory, name: string, inputs: number, block: Block): Layer {
+  const [size, width, outputs, squeezed, activation, stride] = block;
+  let at = 0;
+  const parts: Layer[] = [];
+  if (width !== inputs) {
+    parts.push(layers.conv(`${name}.0.0`, { inputs, outputs: width, size: 1 }), layers.norm(`${name}.0.1`, width, activation));
+    at++;
+  }
+  parts.push(
+    layers.conv(`${name}.${at}.0`, { inputs: width, outputs: width, size, stride, groups: width }),
+    layers.norm(`${name}.${at}.1`, width, activation),
+  );
+  if (squeezed === 1) {
+    const between = { width, squeezed: roundedWidth(width / 4), inside: "relu", outside: "hardSigmoid" } as const;
+    parts.push(squeezeAndExcite(layers, `${name}.${++at}`, between));
+  }
+  parts.push(layers.conv(`${name}.${++at}.0`, { inputs: width, outputs, size: 1 }), layers.norm(`${name}.${at}.1`, outputs, "none"));
+  const body = chain(...parts);
+  return stride === 1 && inputs === outputs ? (x, context) => add(body(x, context), x) : body;
+}
