@@ -11,9 +11,7 @@ import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
 import { type Feature, type Features, createRng, openFeatures, writeFeatures } from "@geolearn/core";
 import { regularize, regularizeFeatures } from "@geolearn/postprocess";
 
-const CELL = 0.4;
-
-/** An L of two boxes, turned, its corners every 0.3 m, each moved by noise and put on a grid of 0.4 m without diagonal steps. */
+/** An L of two boxes, turned: a point every 0.26 m, those between corners moved across the wall by noise. */
 function makeOutline(x: number, y: number, seed: number): number[][] {
   const rng = createRng([seed, 1]);
   const [w, h, angle] = [11 + 4 * rng.next(), 11 + 4 * rng.next(), Math.PI * rng.next()];
@@ -27,29 +25,29 @@ function makeOutline(x: number, y: number, seed: number): number[][] {
     [0, 0],
   ] as const;
   const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
-  const cells: [number, number][] = [];
+  const points: number[][] = [];
   for (let k = 0; k < 6; k++) {
     const [[ax, ay], [bx, by]] = [corners[k]!, corners[k + 1]!];
-    const parts = Math.ceil(Math.hypot(bx - ax, by - ay) / 0.3);
+    const long = Math.hypot(bx - ax, by - ay);
+    const parts = Math.ceil(long / 0.26);
     for (let part = 0; part < parts; part++) {
-      const [px, py] = [ax + (part / parts) * (bx - ax) + 0.12 * rng.normal(), ay + (part / parts) * (by - ay) + 0.12 * rng.normal()];
-      const cell: [number, number] = [Math.round((cos * px - sin * py) / CELL), Math.round((sin * px + cos * py) / CELL)];
-      const last = cells.at(-1);
-      if (last !== undefined && last[0] !== cell[0] && last[1] !== cell[1]) cells.push([cell[0], last[1]]);
-      if (last === undefined || last[0] !== cell[0] || last[1] !== cell[1]) cells.push(cell);
+      const off = part === 0 ? 0 : Math.max(-0.25, Math.min(0.25, 0.15 * rng.normal()));
+      const [px, py] = [
+        ax + (part / parts) * (bx - ax) + (off * (by - ay)) / long,
+        ay + (part / parts) * (by - ay) - (off * (bx - ax)) / long,
+      ];
+      points.push([x + cos * px - sin * py, y + sin * px + cos * py]);
     }
   }
-  cells.push(cells[0]!);
-  return cells.map(([col, row]) => [x + CELL * col, y + CELL * row]);
+  points.push(points[0]!);
+  return points.map((position) => position.map((value) => Math.round(1000 * value) / 1000));
 }
 
 function make(count: number, seed: number, file: string): void {
   const side = Math.ceil(Math.sqrt(count));
   const out = openSync(file, "w");
   for (let k = 0; k < count; k++) {
-    const outline = makeOutline(40 * (k % side), 40 * Math.floor(k / side), seed + k).map((position) =>
-      position.map((v) => Math.round(10 * v) / 10),
-    );
+    const outline = makeOutline(40 * (k % side), 40 * Math.floor(k / side), seed + k);
     writeSync(out, `${JSON.stringify({ type: "Feature", properties: {}, geometry: { type: "Polygon", coordinates: [outline] } })}\n`);
   }
   closeSync(out);

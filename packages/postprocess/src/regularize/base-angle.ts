@@ -5,6 +5,8 @@ import { scatter } from "./moments.ts";
 import type { Run } from "./runs.ts";
 
 const BINS = 60;
+/** Peaks lower than this share of the highest are no candidates. */
+const LEAST_PEAK = 0.4;
 const QUARTER = Math.PI / 2;
 
 /**
@@ -32,7 +34,7 @@ export function candidateAngles({ count, px, py, length }: Outline, chord: numbe
   const peaks: number[] = [];
   const order = Array.from(smooth.keys()).sort((a, b) => smooth[b]! - smooth[a]! || a - b);
   for (const bin of order) {
-    if (peaks.length === most) break;
+    if (peaks.length === most || smooth[bin]! < LEAST_PEAK * smooth[order[0]!]!) break;
     if (peaks.every((peak) => Math.min(Math.abs(peak - bin), BINS - Math.abs(peak - bin)) > 5)) peaks.push(bin);
   }
   return peaks.map((bin) => ((bin + 0.5) / BINS) * QUARTER);

@@ -74,7 +74,11 @@ function partsOf({ geometry }: Feature, feature: number, frame: Frame, tolerance
   return polygonsOf(geometry).map((polygon) => {
     const rings = polygon.map((line) => {
       const ring = new Float64Array(2 * line.length);
-      for (const [k, [x, y]] of line.entries()) ring.set(frame.toPlane(x!, y!), 2 * k);
+      for (let k = 0; k < line.length; k++) {
+        const place = frame.toPlane(line[k]![0]!, line[k]![1]!);
+        ring[2 * k] = place[0];
+        ring[2 * k + 1] = place[1];
+      }
       return ring;
     });
     const usable = rings.length > 0 && rings.every((ring) => ring.length >= 6 && ring.every((v) => Math.abs(v) * DIGITS < tolerance));

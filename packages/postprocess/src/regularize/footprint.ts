@@ -28,7 +28,7 @@ export function prepareFootprint(rings: readonly Float64Array[], { tolerance, de
 }
 
 /** Rounds of fitting the angle to a division and dividing again. */
-const ROUNDS = 3;
+const ROUNDS = 2;
 
 /** The directions of a footprint: an angle that its walls follow, and the sums of {@link runScatter} that it comes from. */
 export interface Alignment {
@@ -51,8 +51,8 @@ export function alignments(outline: Outline, settings: Settings): Alignment[] {
       if (division === null) break;
       if (best !== null && division.cost >= best.cost * (1 - 1e-6)) break;
       const pull = runScatter(outline, division.runs, rules.directions);
-      best = { angle, pull, cost: division.cost };
       const next = scatterAngle(pull, angle);
+      best = { angle: next, pull, cost: division.cost };
       if (Math.abs(next - angle) < 1e-4) break;
       angle = next;
       // what is clearly worse than another candidate is not pursued

@@ -86,23 +86,27 @@ function search(outline: Outline, rules: WallRules, start: number, wanted: numbe
   const ready = new Float64Array(size * states).fill(Infinity);
   const before = new Int8Array(size * states).fill(-1);
   for (let d = 0; d < states; d++) if (wanted === -1 || d === wanted) ready[d] = 0;
+  const all = Array.from({ length: states }, (_, d) => d);
+  const turns = all.map((to) => all.filter((from) => canTurn(from, to, directions)));
   const axes = Array.from({ length: half }, (_, o) => axisSums(outline, base + (o * 2 * Math.PI) / directions));
   for (let j = 1; j <= count; j++) {
     const end = start + j;
     for (let o = 0; o < half; o++) {
-      const { cos, sin, v, vv } = axes[o]!;
+      const { u, v, vv } = axes[o]!;
       const fixed = directions === 8 && o % 2 === 1 ? diagonalPrice : price;
-      const [forth, back] = [j * states + o, j * states + o + half];
-      const along = cos * px[end]! + sin * py[end]!;
-      let [bestForth, bestBack] = [Infinity, Infinity];
+      const forth = j * states + o;
+      const back = forth + half;
+      const [uEnd, vEnd, vvEnd, lengthEnd] = [u[end]!, v[end]!, vv[end]!, length[end]!];
+      let bestForth = Infinity;
+      let bestBack = Infinity;
       for (let i = j - 1; i >= 0; i--) {
         const begin = start + i;
-        const mean = v[end]! - v[begin]!;
-        const spread = vv[end]! - vv[begin]! - (mean * mean) / (length[end]! - length[begin]!);
+        const mean = vEnd - v[begin]!;
+        const spread = vvEnd - vv[begin]! - (mean * mean) / (lengthEnd - length[begin]!);
         const own = fixed + (spread > 0 ? spread : 0);
         // the spread only grows with longer runs
         if (own >= bestForth && own >= bestBack) break;
-        const step = along - cos * px[begin]! - sin * py[begin]!;
+        const step = uEnd - u[begin]!;
         if (step >= shortest) {
           const total = ready[i * states + o]! + own;
           if (total < bestForth) {
@@ -123,8 +127,7 @@ function search(outline: Outline, rules: WallRules, start: number, wanted: numbe
     }
     if (states > directions) endFree(j);
     for (let d = 0; d < states; d++) {
-      for (let e = 0; e < states; e++) {
-        if (!canTurn(e, d, directions)) continue;
+      for (const e of turns[d]!) {
         const total = cost[j * states + e]!;
         if (total >= ready[j * states + d]!) continue;
         ready[j * states + d] = total;
@@ -190,14 +193,19 @@ function canTurn(from: number, to: number, directions: number): boolean {
   return directions === 4 ? turn === 1 || turn === 3 : turn !== 0 && turn !== 4;
 }
 
-/** Running sums across an axis at an angle: v and vv, v being the distance to the left of it. */
-function axisSums({ count, x, y, xx, xy, yy }: Outline, angle: number): { cos: number; sin: number; v: Float64Array; vv: Float64Array } {
+/** Where pieces end along an axis at an angle, and running sums across it: v and vv, v being the distance to the left of it. */
+function axisSums(
+  { count, px, py, x, y, xx, xy, yy }: Outline,
+  angle: number,
+): { readonly u: Float64Array; readonly v: Float64Array; readonly vv: Float64Array } {
   const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
+  const u = new Float64Array(2 * count + 1);
   const v = new Float64Array(2 * count + 1);
   const vv = new Float64Array(2 * count + 1);
   for (let k = 0; k <= 2 * count; k++) {
+    u[k] = cos * px[k]! + sin * py[k]!;
     v[k] = cos * y[k]! - sin * x[k]!;
     vv[k] = sin * sin * xx[k]! - 2 * sin * cos * xy[k]! + cos * cos * yy[k]!;
   }
-  return { cos, sin, v, vv };
+  return { u, v, vv };
 }

@@ -26,7 +26,7 @@ const WALL_PRICE = 0.6;
 export function wallRules({ method, tolerance, diagonalPenalty }: Settings, base: number, thrift = 1): WallRules {
   const price = WALL_PRICE * thrift * tolerance ** 3;
   const diagonalPrice = price * (1 + diagonalPenalty);
-  const rules = { base, price, diagonalPrice, shortest: tolerance };
-  if (method === "anyAngles") return { ...rules, directions: diagonalPenalty === 0 ? 0 : 4, freePrice: diagonalPrice };
-  return { ...rules, directions: method === "rightAngles" ? 4 : 8, freePrice: Infinity };
+  const isFree = method === "anyAngles";
+  const directions = method === "rightAnglesAndDiagonals" ? 8 : isFree && diagonalPenalty === 0 ? 0 : 4;
+  return { directions, base, price, diagonalPrice, freePrice: isFree ? diagonalPrice : Infinity, shortest: tolerance };
 }
