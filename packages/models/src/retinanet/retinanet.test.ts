@@ -307,6 +307,38 @@ describe("detections are torchvision's", () => {
   });
 });
 
+it.each(["resnet50", "mobilenetv2", "mobilenetv3-small", "efficientnet-b0"] as const)(
+  "learns on %s, of one band, with group norm",
+  async (backbone) => {
+    const network = createRetinaNet({ ...narrow, bands: 1, backbone, fpnWidth: 8, headDepth: 1, norm: "group" }, { seed: 1 });
+    const trained = network.parameters.filter(({ trainable }) => trainable);
+    const variables = trained.map(({ variable }) => variable);
+    const step = compile(
+      ({ x, truth, classes: indices }) => {
+        const { value, grads } = tf.variableGrads(() => {
+          const outputs = network.forward(x as tf.Tensor4D, { training: true });
+          return tf.addN(Object.values(network.losses(outputs, { boxes: truth as tf.Tensor3D, classIndices: indices as tf.Tensor2D })));
+        }, variables);
+        return { value, sizes: tf.stack(variables.map((v) => tf.max(tf.abs(grads[v.name]!)))) };
+      },
+      {
+        inputs: {
+          x: { shape: [2, 64, 96, 1], dtype: "float32" },
+          truth: { shape: [2, 2, 4], dtype: "float32" },
+          classes: { shape: [2, 2], dtype: "int32" },
+        },
+      },
+    );
+    const given = slotted([[[8, 8, 40, 30, 0], [30, 20, 70, 60, 2]], [[1, 2, 12, 11, 1]]], 2); // prettier-ignore
+    const x = Float32Array.from(pattern("image", 2 * 64 * 96));
+    const { value, sizes: greatest } = await step.run({ x, truth: given.boxes, classes: given.classIndices });
+    expect(Number.isFinite(value!.data[0])).toBe(true);
+    expect(trained.filter((_, i) => !(greatest!.data[i]! > 0 && Number.isFinite(greatest!.data[i]!))).map(({ name }) => name)).toEqual([]);
+    await step.dispose();
+    network.dispose();
+  },
+);
+
 describe("weights", () => {
   it("of ResNet-18's own names fill the encoder, whatever the bands", async () => {
     const network = createRetinaNet({ ...narrow, bands: 12 });
