@@ -119,6 +119,8 @@ export type ObjectTask = "objectDetection" | "instanceSegmentation";
 export interface ObjectData<T extends ObjectTask = ObjectTask> extends PreparedData<T, ObjectBatch> {
   /** Objects per class of the training side, in index order. */
   readonly classObjects: readonly number[];
+  /** Objects of the chip that has most; no image of a batch has more. */
+  readonly mostObjects: number;
 }
 
 /** Chips that as a whole have a class, or several. */

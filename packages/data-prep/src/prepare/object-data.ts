@@ -34,8 +34,8 @@ export async function prepareObjects<T extends ObjectTask>(source: DataSource, o
       },
     );
   }
-  const { common, amounts } = await openData(source, options, objectKind(masks, minOverlap));
-  const data: ObjectData<T> = { ...common, classObjects: amounts, showBatch: (path) => drawObjects(data, path) };
+  const { common, amounts, greatest } = await openData(source, options, objectKind(masks, minOverlap));
+  const data: ObjectData<T> = { ...common, classObjects: amounts, mostObjects: greatest, showBatch: (path) => drawObjects(data, path) };
   return data;
 }
 

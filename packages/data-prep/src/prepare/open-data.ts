@@ -48,6 +48,8 @@ export interface OpenedData<T extends Task, A extends object> {
   readonly common: Omit<PreparedData<T, A & BatchFrame>, "showBatch">;
   /** Amounts per class of the training side, in index order. */
   readonly amounts: readonly number[];
+  /** The greatest amount on one chip, of all classes together. */
+  readonly greatest: number;
 }
 
 /** Opens chips of one kind. @throws as prepareData does */
@@ -131,6 +133,7 @@ async function assembleData<T extends Task, C extends ChipImage, A extends objec
   if (!everything) warnOfFewChips(train, batchSize, onWarning);
   return {
     amounts: countClasses(records, split.train, table),
+    greatest: Math.max(0, ...useful.map((i) => records[i]!.labels.reduce((sum, [, amount]) => sum + amount, 0))),
     common: {
       task: options.task,
       classes: table.classes,

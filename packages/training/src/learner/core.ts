@@ -1,11 +1,10 @@
 /** What the parts of a Learner share. */
 
 import { createRng, type OnWarning } from "@geolearn/core";
-import type { LearningData } from "@geolearn/data-prep";
 import { type EngineInfo, seedRandom } from "@geolearn/engine";
-import type { Network } from "@geolearn/models";
+import type { AnyNetwork } from "@geolearn/models";
 
-import type { LearnerTask, TaskEvaluation } from "../tasks/task.ts";
+import type { AnyData, LearnerTask, TaskEvaluation } from "../tasks/task.ts";
 import type { LrFindResult } from "./lr-find.ts";
 import type { OptimizationOptions } from "./options.ts";
 import type { EpochRecord } from "./records.ts";
@@ -19,8 +18,8 @@ export class LearnerCore<E extends TaskEvaluation = TaskEvaluation> {
   private disposed = false;
 
   constructor(
-    readonly data: LearningData,
-    readonly network: Network,
+    readonly data: AnyData,
+    readonly network: AnyNetwork,
     readonly task: LearnerTask<E>,
     readonly engine: EngineInfo,
     readonly seed: number,

@@ -1,12 +1,16 @@
 /** From data to a Learner. */
 
 import { GeoLearnError } from "@geolearn/core";
-import type { LearningData } from "@geolearn/data-prep";
+import type { LearningData, ObjectData, ObjectTask } from "@geolearn/data-prep";
 import { startEngine } from "@geolearn/engine";
+import type { AnyNetwork } from "@geolearn/models";
 
+import { ObjectLearner } from "../tasks/objects/object-learner.ts";
+import { createObjectTask } from "../tasks/objects/object-task.ts";
 import { chooseLoss } from "../tasks/pixels/loss-spec.ts";
 import { PixelLearner } from "../tasks/pixels/pixel-learner.ts";
 import { createPixelTask } from "../tasks/pixels/pixel-task.ts";
+import type { AnyData } from "../tasks/task.ts";
 import { LearnerCore } from "./core.ts";
 import { createNetworkFor } from "./create-network.ts";
 import type { LearnerOptions } from "./options.ts";
@@ -14,7 +18,15 @@ import type { LearnerOptions } from "./options.ts";
 /** Learners by task. */
 export interface Learners {
   readonly pixelClassification: PixelLearner;
+  readonly objectDetection: ObjectLearner;
 }
+
+/** The data of a task. */
+export type DataOf<T extends TrainableTask> = T extends "pixelClassification"
+  ? LearningData<T>
+  : T extends ObjectTask
+    ? ObjectData<T>
+    : never;
 
 /** Tasks a Learner can train. */
 export type TrainableTask = keyof Learners;
@@ -33,19 +45,44 @@ export type LearnerOf<T extends TrainableTask> = Learners[T];
  * await learner.fit({ epochs: 10 });
  * await learner.save("buildings.dlpk");
  */
-export async function createLearner<T extends TrainableTask>(data: LearningData<T>, options: LearnerOptions = {}): Promise<LearnerOf<T>> {
-  if (data.task !== "pixelClassification") {
-    throw new GeoLearnError("TASK_MISMATCH", `The data are for ${String(data.task)}; this learner is for pixelClassification.`, {
-      hint: 'Prepare the data with `task: "pixelClassification"`.',
-    });
+export function createLearner<T extends TrainableTask>(data: DataOf<T>, options?: LearnerOptions): Promise<LearnerOf<T>>;
+export async function createLearner(data: DataOf<TrainableTask>, options: LearnerOptions = {}): Promise<PixelLearner | ObjectLearner> {
+  if (data.task !== "pixelClassification" && data.task !== "objectDetection") {
+    throw new GeoLearnError(
+      "TASK_MISMATCH",
+      `The data are for ${String((data as AnyData).task)}, for which there is no network to train.`,
+      {
+        hint: 'Prepare the data with `task: "pixelClassification"` or `task: "objectDetection"`.',
+      },
+    );
   }
   const { device, threads, seed = data.seed, onWarning = () => undefined } = options;
   const engine = await startEngine({ ...(device !== undefined && { device }), ...(threads !== undefined && { threads }) });
+  const frozenOf = ({ network, backboneLoaded }: { network: AnyNetwork; backboneLoaded: boolean }): boolean => {
+    const frozen = options.freeze ?? (backboneLoaded && network.parameters.some(({ backbone }) => backbone));
+    if (frozen) options.log?.("The backbone is held at first; unfreeze() trains it too.");
+    return frozen;
+  };
+  if (data.task === "objectDetection") {
+    refusePixelOptions(options);
+    const created = await createNetworkFor(data, options, seed);
+    const { network } = created;
+    const core = new LearnerCore(data, network, createObjectTask(data, network), engine, seed, onWarning, frozenOf(created));
+    return new ObjectLearner(core, data, options.name ?? network.modelType);
+  }
   const loss = chooseLoss(data, options);
-  const { network, backboneLoaded } = await createNetworkFor(data, options, seed);
-  const frozen = options.freeze ?? (backboneLoaded && network.parameters.some(({ backbone }) => backbone));
-  if (frozen) options.log?.("The backbone is held at first; unfreeze() trains it too.");
+  const created = await createNetworkFor(data, options, seed);
+  const { network } = created;
   const task = createPixelTask(data, network, loss, engine.device !== "tensorflow");
-  const core = new LearnerCore(data, network, task, engine, seed, onWarning, frozen);
+  const core = new LearnerCore(data, network, task, engine, seed, onWarning, frozenOf(created));
   return new PixelLearner(core, task, data, options.name ?? network.modelType);
+}
+
+/** A setting that nothing reads must not look as if it had a say. */
+function refusePixelOptions(options: LearnerOptions): void {
+  const given = (["loss", "classWeights", "ignoreClasses"] as const).find((key) => options[key] !== undefined);
+  if (given === undefined) return;
+  throw new GeoLearnError("INVALID_ARGUMENT", `\`${given}\` is a setting of pixel classification; detectors have their own loss.`, {
+    hint: given === "ignoreClasses" ? "Give `ignoreClasses` to prepareData." : "Leave it out.",
+  });
 }

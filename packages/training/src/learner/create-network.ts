@@ -1,7 +1,6 @@
 /** From options and data to a network with its first weights. */
 
 import { GeoLearnError } from "@geolearn/core";
-import type { LearningData } from "@geolearn/data-prep";
 import {
   adaptWeights,
   backboneNamed,
@@ -13,29 +12,55 @@ import {
   type EncoderWeightsReport,
   loadEncoderWeights,
   type ModelPackage,
-  type Network,
+  type AnyNetwork,
+  type NetworkOf,
   readModelPackage,
   readWeights,
 } from "@geolearn/models";
 
+import type { AnyData } from "../tasks/task.ts";
 import type { LearnerOptions } from "./options.ts";
 
 /** A network ready to be trained. */
-export interface CreatedNetwork {
-  readonly network: Network;
+export interface CreatedNetwork<T extends TrainedTask> {
+  readonly network: NetworkOf<T>;
   /** Whether the backbone holds weights that were learnt before. */
   readonly backboneLoaded: boolean;
 }
 
 /** Fields of geolearn's architectures that pass through to the network. */
-const ARCHITECTURE = ["backbone", "convention", "base", "depth", "widths", "decoderWidths", "skips", "margin", "norm", "groups"] as const;
+const ARCHITECTURE = [
+  "backbone",
+  "convention",
+  "base",
+  "depth",
+  "widths",
+  "decoderWidths",
+  "skips",
+  "margin",
+  "norm",
+  "groups",
+  "anchors",
+  "fpnWidth",
+  "headDepth",
+] as const;
+
+/** Tasks with networks to train. */
+export type TrainedTask = "pixelClassification" | "objectDetection";
+
+/** What is built when nobody names a network. */
+const USUAL: Readonly<Record<TrainedTask, string>> = { pixelClassification: "unet", objectDetection: "retinanet" };
 
 /** Builds the network for the data and gives it the weights the options ask for. `startEngine` must have finished. */
-export async function createNetworkFor(data: LearningData, options: LearnerOptions, seed: number): Promise<CreatedNetwork> {
+export async function createNetworkFor<T extends TrainedTask>(
+  data: AnyData & { readonly task: T },
+  options: LearnerOptions,
+  seed: number,
+): Promise<CreatedNetwork<T>> {
   const { pretrained, weights = "random", log } = options;
   const start =
     typeof pretrained === "string" || pretrained instanceof Uint8Array ? await readModelPackage(pretrained) : (pretrained ?? null);
-  const modelType = modelTypeOf(options) ?? start?.manifest.modelType ?? "unet";
+  const modelType = modelTypeOf(options) ?? start?.manifest.modelType ?? USUAL[data.task];
   if (definedModel(modelType) === null) refuseConfig(modelType, options);
   else refuseArchitecture(modelType, options);
   const file = start === null && weights !== "random" ? await readWeights(weights, options) : null;
@@ -44,7 +69,7 @@ export async function createNetworkFor(data: LearningData, options: LearnerOptio
   const convention = file === null ? null : encoderConvention(modelType, config, file);
   const network = createNetwork(modelType, convention === null || options.convention ? config : { ...config, convention }, {
     seed,
-    task: "pixelClassification",
+    task: data.task,
   });
   try {
     checkChipSize(network, data.chipWidth, data.chipHeight);
@@ -101,7 +126,7 @@ function refuseArchitecture(modelType: string, options: LearnerOptions): void {
   throw new GeoLearnError("INVALID_ARGUMENT", `${given} is a setting of geolearn's networks; ${modelType} is your own.`, { hint });
 }
 
-function networkConfig(data: LearningData, options: LearnerOptions, start: ModelPackage | null): Record<string, unknown> {
+function networkConfig(data: AnyData, options: LearnerOptions, start: ModelPackage | null): Record<string, unknown> {
   const architecture = ARCHITECTURE.filter((key) => options[key] !== undefined).map((key) => [key, options[key]]);
   const chosen: Record<string, unknown> = { ...options.config, ...Object.fromEntries(architecture) };
   // Filters of one kind replace those of the package, which would otherwise win over `base` and `depth`.
@@ -119,14 +144,14 @@ function networkConfig(data: LearningData, options: LearnerOptions, start: Model
   return { ...inherited, ...chosen, bands: data.bands, classes: data.classes.length, normalization };
 }
 
-function measured({ statistics }: LearningData): BandNormalization {
+function measured({ statistics }: AnyData): BandNormalization {
   return { mean: statistics.map(({ mean }) => mean), std: statistics.map(({ std }) => std) };
 }
 
 /** Means and deviations of ImageNet's red, green and blue, 0 to 255. */
 const IMAGENET: BandNormalization = { mean: [123.675, 116.28, 103.53], std: [58.395, 57.12, 57.375] };
 
-function normalizationFor(data: LearningData, given: NonNullable<LearnerOptions["normalization"]>): BandNormalization {
+function normalizationFor(data: AnyData, given: NonNullable<LearnerOptions["normalization"]>): BandNormalization {
   if (given === "data") return measured(data);
   if (given !== "imagenet") return given;
   if (data.bands === 3 && data.sampleType === "uint8") return IMAGENET;
@@ -153,7 +178,7 @@ function loadedLine({ scheme, loaded, adapted, unused }: EncoderWeightsReport, s
     .concat(".");
 }
 
-function startFromPackage(network: Network, start: ModelPackage, data: LearningData, log: LearnerOptions["log"]): void {
+function startFromPackage(network: AnyNetwork, start: ModelPackage, data: AnyData, log: LearnerOptions["log"]): void {
   const { loaded, reinitialized } = adaptWeights(network, start, { classes: data.classes });
   log?.(
     `${loaded.length} parameters were taken from ${start.source}${reinitialized.length > 0 ? `; these begin anew: ${reinitialized.join(", ")}` : ""}.`,

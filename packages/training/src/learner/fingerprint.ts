@@ -3,13 +3,14 @@
 import { createHash } from "node:crypto";
 
 import { GeoLearnError } from "@geolearn/core";
-import type { LearningData } from "@geolearn/data-prep";
+
+import type { AnyData } from "../tasks/task.ts";
 
 /** Settings by name, plain JSON. */
 export type Fingerprint = Readonly<Record<string, unknown>>;
 
 /** The data's part of a fingerprint. */
-export function dataFingerprint(data: LearningData): Fingerprint {
+export function dataFingerprint(data: AnyData): Fingerprint {
   return {
     task: data.task,
     classes: data.classes.map(({ value, name }) => ({ value, name })),

@@ -1,12 +1,11 @@
 /** The Learner: a network, its data, and the verbs of training. */
 
 import { type Figure, GeoLearnError, inNotebook, type Task, type WorkOptions } from "@geolearn/core";
-import type { LearningData } from "@geolearn/data-prep";
 import {
+  type AnyNetwork,
   type ModelManifest,
   type ModelPackage,
   type ModelPackageContent,
-  type Network,
   type SaveOnnxOptions,
   type SavedOnnx,
   packageContent,
@@ -18,7 +17,7 @@ import {
 import { lossesFigure } from "../figures/losses.ts";
 import { lrCurveFigure } from "../figures/lr-curve.ts";
 import { writeReport } from "../report/report.ts";
-import type { ResultsFigureOptions, Side, TaskEvaluation } from "../tasks/task.ts";
+import type { AnyData, ResultsFigureOptions, Side, TaskEvaluation } from "../tasks/task.ts";
 import type { LearnerCore } from "./core.ts";
 import { fitDisplay } from "./display.ts";
 import { estimateFit, type FitEstimate } from "./estimate.ts";
@@ -36,15 +35,15 @@ export interface ShowResultsOptions extends ResultsFigureOptions {
 }
 
 /** Trains, measures and saves a network, whatever its task. Made by `createLearner`. */
-export abstract class Learner<T extends Task = Task, E extends TaskEvaluation = TaskEvaluation> {
-  readonly data: LearningData<T>;
+export abstract class Learner<T extends Task = Task, E extends TaskEvaluation = TaskEvaluation, D extends AnyData = AnyData> {
+  readonly data: D & { readonly task: T };
   /** Name in the model package. */
   readonly name: string;
   private readonly core: LearnerCore<E>;
   private lastEvaluation: { readonly evaluation: E; readonly weights: Held } | null = null;
 
   /** @internal Use `createLearner`. */
-  constructor(core: LearnerCore<E>, data: LearningData<T>, name: string) {
+  constructor(core: LearnerCore<E>, data: D & { readonly task: T }, name: string) {
     this.core = core;
     this.data = data;
     this.name = name;
@@ -56,7 +55,7 @@ export abstract class Learner<T extends Task = Task, E extends TaskEvaluation = 
   }
 
   /** The network; its weights change as training goes on. */
-  get network(): Network {
+  get network(): AnyNetwork {
     return this.core.network;
   }
 

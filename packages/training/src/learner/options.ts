@@ -2,14 +2,22 @@
 
 import type { NetworkPolicy, WorkOptions } from "@geolearn/core";
 import type { Device } from "@geolearn/engine";
-import type { AnyModelExtension, BandNormalization, Convention, ModelPackage, PixelLossSpec, UNetBackbone } from "@geolearn/models";
+import type {
+  AnyModelExtension,
+  BandNormalization,
+  Convention,
+  ModelPackage,
+  PixelLossSpec,
+  RetinaNetConfig,
+  UNetBackbone,
+} from "@geolearn/models";
 
 import type { ScheduleName } from "../schedule/schedules.ts";
 import type { EpochRecord } from "./records.ts";
 
 /** Options of `createLearner`; `signal` and `onProgress` are for weights that are fetched. */
 export interface LearnerOptions extends WorkOptions {
-  /** Architecture: one of geolearn's, or the name of one that `defineModel` has made known. @defaultValue "unet" */
+  /** Architecture: one of geolearn's, or the name of one that `defineModel` has made known. @defaultValue "unet", to detect objects "retinanet" */
   readonly modelType?: string;
   /** A network of your own, as `defineModel` gives it back; instead of `modelType`. @defaultValue none */
   readonly model?: AnyModelExtension;
@@ -52,6 +60,12 @@ export interface LearnerOptions extends WorkOptions {
   readonly norm?: "batch" | "group";
   /** Groups of group norm. @defaultValue 8 */
   readonly groups?: number;
+  /** Boxes that detectors start from. @defaultValue sides of 32 to 512 pixels in three steps each, of three shapes */
+  readonly anchors?: RetinaNetConfig["anchors"];
+  /** Channels of a detector's pyramid and heads. @defaultValue 256 */
+  readonly fpnWidth?: number;
+  /** Convolutions of each head of a detector in front of its last. @defaultValue 4 */
+  readonly headDepth?: number;
   /** A loss by name, or with its settings. @defaultValue "crossEntropy" */
   readonly loss?: PixelLossSpec["type"] | PixelLossSpec;
   /** Weight of each class in the loss, in class order; `"balanced"` takes the inverse frequencies of the data. @defaultValue none */

@@ -1,7 +1,7 @@
 /** The state of a network and its optimizer, taken and put back. */
 
 import { type HostTensor, readVariable, writeVariable } from "@geolearn/engine";
-import type { Network } from "@geolearn/models";
+import type { AnyNetwork } from "@geolearn/models";
 
 import type { TrainingStep } from "./training-step.ts";
 
@@ -9,12 +9,12 @@ import type { TrainingStep } from "./training-step.ts";
 export type Held = readonly HostTensor[];
 
 /** Values of all parameters of a network, running statistics included. */
-export function holdNetwork(network: Network): Held {
+export function holdNetwork(network: AnyNetwork): Held {
   return network.parameters.map(({ variable }) => readVariable(variable));
 }
 
 /** Puts held values back. */
-export function restoreNetwork(network: Network, held: Held): void {
+export function restoreNetwork(network: AnyNetwork, held: Held): void {
   network.parameters.forEach(({ variable }, i) => writeVariable(variable, held[i]!));
 }
 

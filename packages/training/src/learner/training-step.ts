@@ -2,7 +2,7 @@
 
 import { GeoLearnError } from "@geolearn/core";
 import { clipByGlobalNorm, compile, createOptimizer, globalNorm, type Optimizer, type TensorSpec } from "@geolearn/engine";
-import type { Network } from "@geolearn/models";
+import type { AnyNetwork } from "@geolearn/models";
 import * as tf from "@tensorflow/tfjs";
 
 import type { StepRates } from "../schedule/schedules.ts";
@@ -14,7 +14,7 @@ const SCALAR: TensorSpec = { shape: [], dtype: "float32" };
 /** What a step needs besides its optimizer. */
 export interface StepContext {
   readonly graph: TaskGraph;
-  readonly network: Pick<Network, "modelType" | "parameters">;
+  readonly network: Pick<AnyNetwork, "modelType" | "parameters">;
   /** Whether the backbone's weights stay as they are. Its running statistics go on adapting to the imagery either way. */
   readonly frozen: boolean;
 }
@@ -70,7 +70,7 @@ export function createTrainingStep({ graph, network, frozen }: StepContext, opti
 /** tfjs has no gradient for a variable the loss does not depend on; only networks of one's own have such. */
 function refuseUnreached(
   { modelType }: StepContext["network"],
-  trained: Network["parameters"],
+  trained: AnyNetwork["parameters"],
   gradients: Readonly<Record<string, tf.Tensor>>,
 ): void {
   const lost = trained.filter(({ variable }) => !Object.hasOwn(gradients, variable.name)).map(({ name }) => name);

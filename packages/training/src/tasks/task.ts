@@ -1,9 +1,12 @@
 /** What the Learner asks of the task it trains for. Steps, epochs, checkpoints and reports are alike for all of them. */
 
-import type { Figure, RgbaImage } from "@geolearn/core";
-import type { BatchesOptions } from "@geolearn/data-prep";
+import type { Figure, RgbaImage, Task } from "@geolearn/core";
+import type { BatchesOptions, PreparedData } from "@geolearn/data-prep";
 import type { TensorSpec } from "@geolearn/engine";
 import type * as tf from "@tensorflow/tfjs";
+
+/** Prepared chips of whatever task. */
+export type AnyData = PreparedData<Task, unknown>;
 
 /** Sides of the split. */
 export type Side = "train" | "valid";

@@ -2,10 +2,10 @@
 
 import { createHash } from "node:crypto";
 
-import type { Network } from "@geolearn/models";
+import type { AnyNetwork } from "@geolearn/models";
 
 /** SHA-256 over names and bytes of all parameters. */
-export function hashWeights(network: Network): string {
+export function hashWeights(network: AnyNetwork): string {
   const hash = createHash("sha256");
   for (const [name, { data }] of network.weights()) {
     hash.update(name);

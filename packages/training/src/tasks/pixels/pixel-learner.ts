@@ -16,7 +16,7 @@ export interface PerClassOptions {
 }
 
 /** Trains, measures and saves a network that gives every pixel a class. Made by `createLearner`. */
-export class PixelLearner extends Learner<"pixelClassification", PixelEvaluation> {
+export class PixelLearner extends Learner<"pixelClassification", PixelEvaluation, LearningData<"pixelClassification">> {
   private readonly pixels: PixelTask;
 
   /** @internal Use `createLearner`. */

@@ -1,0 +1,79 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { readModelPackage } from "@geolearn/models";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import { createLearner } from "../../learner/create-learner.ts";
+import type { LearnerOptions } from "../../learner/options.ts";
+import { hashWeights } from "../../testing/hash-weights.ts";
+import { squareData } from "../../testing/memory-objects.ts";
+
+const SMALL: LearnerOptions = { threads: 1, fpnWidth: 32, headDepth: 1, anchors: { sizes: [16, 32, 64, 128, 256] } };
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "object-learner-"));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+describe("a RetinaNet", () => {
+  test("learns to find squares on chips it never saw, is saved, and comes back the same", async () => {
+    const data = squareData({ train: 48 });
+    const learner = await createLearner(data, SMALL);
+    expect(learner.network.modelType).toBe("retinanet");
+    const before = await learner.averagePrecisionScore();
+    const { epochs } = await learner.fit({ epochs: 14, lr: 1e-3, monitor: "AP50" });
+    expect(epochs.at(-1)!.trainLoss).toBeLessThan(epochs[0]!.trainLoss / 3);
+    expect(Object.keys(epochs[0]!.metrics)).toEqual(["AP", "AP50", "AP75", "AR100", "AP50 bright", "AP50 dark"]);
+    expect(before ?? 0).toBeLessThan(0.2);
+    expect(await learner.averagePrecisionScore()).toBeGreaterThan(0.8);
+    expect(Object.keys(await learner.averagePrecisionScore({ mean: false }))).toEqual(["bright", "dark"]);
+
+    const path = join(folder, "squares.dlpk");
+    await learner.save(path);
+    const { manifest } = await readModelPackage(path);
+    expect(manifest).toMatchObject({ task: "objectDetection", modelType: "retinanet" });
+    expect(manifest.metrics["AP50"]).toBe(await learner.averagePrecisionScore());
+    const again = await createLearner(data, { ...SMALL, pretrained: path });
+    expect(hashWeights(again.network)).toBe(hashWeights(learner.network));
+    expect(again.frozen).toBe(true);
+    expect((await again.evaluate()).AP).toBe((await learner.evaluate()).AP);
+
+    const figure = await learner.showResults(join(folder, "results.svg"));
+    expect(figure.svg).toContain("truth");
+    await learner.report(join(folder, "report.html"));
+    expect(await readFile(join(folder, "report.html"), "utf8")).toContain("AP50");
+    await again.dispose();
+    await learner.dispose();
+  }, 300_000);
+
+  test("stopped and resumed it ends with the same weights to the bit", async () => {
+    const run = async (checkpoint: string, stopAfter: number | null): Promise<string> => {
+      const learner = await createLearner(squareData({ train: 12, valid: 4, seed: 3 }), SMALL);
+      const controller = new AbortController();
+      const options = { epochs: 2, lr: 1e-3, checkpoint: join(folder, checkpoint), resume: true };
+      if (stopAfter !== null) {
+        const callbacks = [{ onStep: ({ step }: { step: number }) => void (step === stopAfter && controller.abort()) }];
+        await expect(learner.fit({ ...options, callbacks, signal: controller.signal })).rejects.toMatchObject({ name: "AbortError" });
+        await learner.dispose();
+        return run(checkpoint, null);
+      }
+      await learner.fit(options);
+      const hash = hashWeights(learner.network);
+      await learner.dispose();
+      return hash;
+    };
+    expect(await run("stopped", 4)).toBe(await run("whole", null));
+  }, 300_000);
+
+  test("12 bands, chips without objects, settings that are not for it", async () => {
+    const learner = await createLearner(squareData({ bands: 12, train: 4, valid: 4, seed: 2 }), SMALL);
+    const { epochs } = await learner.fit({ epochs: 1, lr: 1e-3 });
+    expect(Number.isFinite(epochs[0]!.trainLoss) && Number.isFinite(epochs[0]!.validLoss)).toBe(true);
+    await learner.dispose();
+    await expect(createLearner(squareData(), { ...SMALL, loss: "dice" })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    await expect(createLearner(squareData(), { ...SMALL, modelType: "unet" })).rejects.toMatchObject({ code: "TASK_MISMATCH" });
+  });
+});

@@ -1,0 +1,94 @@
+/** Finding objects, as the Learner sees it. */
+
+import { GeoLearnError } from "@geolearn/core";
+import type { BatchesOptions, ObjectBatch, ObjectData } from "@geolearn/data-prep";
+import type { ObjectNetwork } from "@geolearn/models";
+
+import { readAhead } from "../../learner/read-ahead.ts";
+import type { FedBatch, LearnerTask, Results, Side } from "../task.ts";
+import { evaluateObjects, type ObjectEvaluation, predictedOf, truthOf } from "./evaluate.ts";
+import { createObjectEvaluation, feedsOf, type ObjectEvaluationStep, objectGraph } from "./graph.ts";
+import { objectSections } from "./report.ts";
+import { type DrawnObject, type ObjectExample, objectFigure, objectPicture } from "./results.ts";
+
+/** Scores from which a found object is drawn. */
+const DRAWN = 0.5;
+
+/** Brings a network and data with objects together. */
+export function createObjectTask(data: ObjectData, network: ObjectNetwork): LearnerTask<ObjectEvaluation> {
+  const { classes } = data;
+  let compiled: ObjectEvaluationStep | null = null;
+  const step = (): ObjectEvaluationStep => (compiled ??= createObjectEvaluation({ network, data }));
+
+  return {
+    ...objectGraph({ network, data }),
+    describedLoss: { type: `own loss of ${network.modelType}` },
+    settings: {},
+    checkLoss: () => undefined,
+    async *batches(side: Side, reading?: BatchesOptions): AsyncGenerator<FedBatch> {
+      for await (const batch of data[side].read(reading)) yield { names: batch.names, feeds: feedsOf(batch, data) };
+    },
+    async *rehearse(signal) {
+      for await (const batch of readAhead(data.valid.read(signal && { signal }))) yield step().run(batch);
+    },
+    evaluate: async (signal) => evaluateObjects(data, step(), signal),
+    epochMetrics: ({ AP, AP50, AP75, AR100, classes: each }) => ({
+      ...{ AP, AP50, AP75, AR100 },
+      ...Object.fromEntries(each.map(({ name, AP50: own }) => [`AP50 ${name}`, own])),
+    }),
+    packageMetrics: ({ loss: _, images: __, ...metrics }) => metrics,
+    async results(side, count, signal): Promise<Results> {
+      const examples = await predictExamples(data, step(), side, count, signal);
+      return { figure: (drawing) => objectFigure(examples, classes, drawing), picture: () => objectPicture(examples, classes) };
+    },
+    reportSections: async (evaluation) => objectSections(evaluation),
+    labelFacts: () => [
+      ["training objects", classes.map(({ name }, k) => `${name} ${data.classObjects[k]!.toLocaleString("en-US")}`).join(", ")],
+    ],
+    dispose: async () => compiled?.dispose(),
+  };
+}
+
+/** Some chips of a side, evenly spread over it, with what the network finds on them. */
+async function predictExamples(
+  data: ObjectData,
+  step: ObjectEvaluationStep,
+  side: Side,
+  count: number,
+  signal: AbortSignal | undefined,
+): Promise<ObjectExample[]> {
+  const chips = data[side];
+  const { batchSize, chipWidth: width, chipHeight: height, bands } = data;
+  const readable = Math.min(chips.count, chips.batches * batchSize);
+  const shown = Math.min(count, readable);
+  const wanted = Array.from({ length: shown }, (_, i) => Math.floor(((i + 0.5) * readable) / shown));
+  const examples: ObjectExample[] = [];
+  for (const from of new Set(wanted.map((position) => Math.floor(position / batchSize)))) {
+    const batch = await batchAt(chips.read({ from, ...(signal && { signal }) }), from);
+    const found = await step.run(batch);
+    for (const position of wanted.filter((each) => Math.floor(each / batchSize) === from)) {
+      const i = position % batchSize;
+      const area = width * height * bands;
+      examples.push({
+        ...{ width, height, bands, image: batch.images.slice(i * area, (i + 1) * area) },
+        truth: drawnObjects(truthOf(batch, i)),
+        found: drawnObjects(predictedOf(found, i)).filter(({ score }) => score! >= DRAWN),
+      });
+    }
+  }
+  return examples;
+}
+
+function drawnObjects(objects: { boxes: Float32Array; labels: ArrayLike<number>; scores?: ArrayLike<number> }): DrawnObject[] {
+  const { boxes, labels, scores } = objects;
+  return Array.from(labels, (label, k) => ({
+    box: [boxes[4 * k]!, boxes[4 * k + 1]!, boxes[4 * k + 2]!, boxes[4 * k + 3]!] as const,
+    label,
+    score: scores?.[k] ?? null,
+  }));
+}
+
+async function batchAt(batches: AsyncIterable<ObjectBatch>, from: number): Promise<ObjectBatch> {
+  for await (const batch of batches) return batch;
+  throw new GeoLearnError("CHIPS_CORRUPT", `Batch ${from + 1} could not be read.`, { hint: "Prepare the data again." });
+}

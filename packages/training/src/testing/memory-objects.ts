@@ -1,0 +1,107 @@
+/** Chips with objects held in memory, for tests: the contract of `prepareData` without files. */
+
+import { createRng, encodePng, renderBands } from "@geolearn/core";
+import { type BatchesOptions, type ChipSet, type ObjectBatch, type ObjectData } from "@geolearn/data-prep";
+
+/** Options of {@link squareData}. */
+export interface SquareDataOptions {
+  readonly side?: number;
+  readonly train?: number;
+  readonly valid?: number;
+  readonly batchSize?: number;
+  readonly bands?: number;
+  readonly seed?: number;
+}
+
+interface SquareChip {
+  readonly image: Float32Array;
+  readonly boxes: number[][];
+  readonly labels: number[];
+}
+
+/** Bright and dark squares on grain, none to three a chip; bright ones are class 0, dark ones class 1. */
+export function squareData({
+  side = 64,
+  train = 24,
+  valid = 8,
+  batchSize = 4,
+  bands = 3,
+  seed = 1,
+}: SquareDataOptions = {}): ObjectData<"objectDetection"> {
+  const rng = createRng(seed);
+  const chips = Array.from({ length: train + valid }, () => makeChip(side, bands, rng));
+  const set = (members: readonly SquareChip[], name: string, whole: boolean): ChipSet<ObjectBatch> => ({
+    count: members.length,
+    batches: whole ? Math.floor(members.length / batchSize) : Math.ceil(members.length / batchSize),
+    names: members.map((_, i) => `${name} ${i}`),
+    async *read({ epoch = 0, from = 0 }: BatchesOptions = {}) {
+      const order = whole ? createRng([seed, epoch]).shuffle(members.map((_, i) => i)) : members.map((_, i) => i);
+      for (let batch = from; batch < this.batches; batch++)
+        yield batchOf(order.slice(batch * batchSize, (batch + 1) * batchSize), members, name);
+    },
+  });
+  const batchOf = (order: readonly number[], members: readonly SquareChip[], name: string): ObjectBatch => {
+    const maxObjects = 8;
+    const images = new Float32Array(batchSize * side * side * bands);
+    const boxes = new Float32Array(batchSize * maxObjects * 4);
+    const classIndices = new Int32Array(batchSize * maxObjects).fill(-1);
+    const counts = new Int32Array(batchSize);
+    for (const [slot, i] of order.entries()) {
+      const chip = members[i]!;
+      images.set(chip.image, slot * chip.image.length);
+      boxes.set(chip.boxes.flat(), slot * maxObjects * 4);
+      classIndices.set(chip.labels, slot * maxObjects);
+      counts[slot] = chip.labels.length;
+    }
+    return {
+      images,
+      boxes,
+      classIndices,
+      counts,
+      maxObjects,
+      size: batchSize,
+      real: order.length,
+      names: order.map((i) => `${name} ${i}`),
+    };
+  };
+  const classes = [
+    { value: 1, name: "bright", color: [255, 200, 0] as const },
+    { value: 2, name: "dark", color: [0, 120, 255] as const },
+  ];
+  const list = <T>(value: T): T[] => Array.from({ length: bands }, () => value);
+  return {
+    ...{ task: "objectDetection", classes, ignoredClasses: [], chipWidth: side, chipHeight: side, batchSize, bands, seed },
+    bandNames: list(0).map((_, b) => `band ${b + 1}`),
+    bandIndices: list(0).map((_, b) => b),
+    sourceBands: bands,
+    sampleType: "uint8",
+    statistics: list({ min: 0, max: 255, mean: 110, std: 45, count: 1 }),
+    resolution: 0.5,
+    cachedBytes: 0,
+    train: set(chips.slice(0, train), "train", true),
+    valid: set(chips.slice(train), "valid", false),
+    classObjects: [0, 1].map((label) =>
+      chips.slice(0, train).reduce((sum, { labels }) => sum + labels.filter((l) => l === label).length, 0),
+    ),
+    mostObjects: 3,
+    showBatch: () => Promise.resolve(encodePng(renderBands({ data: chips[0]!.image, bands, width: side, height: side, layout: "pixels" }))),
+    close: () => Promise.resolve(),
+  };
+}
+
+function makeChip(side: number, bands: number, rng: ReturnType<typeof createRng>): SquareChip {
+  const image = Float32Array.from({ length: side * side * bands }, () => 110 + 12 * rng.normal());
+  const [boxes, labels]: [number[][], number[]] = [[], []];
+  for (let k = rng.int(4); k > 0; k--) {
+    const size = 14 + rng.int(14);
+    const [x, y] = [rng.int(side - size), rng.int(side - size)];
+    if (boxes.some(([x0, y0, x1, y1]) => x < x1! && x + size > x0! && y < y1! && y + size > y0!)) continue;
+    const label = rng.int(2);
+    for (let row = y; row < y + size; row++)
+      for (let col = x; col < x + size; col++)
+        for (let b = 0; b < bands; b++) image[(row * side + col) * bands + b]! += label === 0 ? 90 : -80;
+    boxes.push([x, y, x + size, y + size]);
+    labels.push(label);
+  }
+  return { image, boxes, labels };
+}
