@@ -26,9 +26,18 @@ export type {
   TileBatch,
   TileData,
 } from "@geolearn/data-prep";
-export { type Architecture, UNet, UnetClassifier } from "./unet.ts";
-export { Learner, PixelLearner, createLearner, evaluatePackage } from "@geolearn/training";
-export type { EpochRecord, FitOptions, FitResult, LearnerOptions, LrFindOptions, LrFindResult, PixelEvaluation } from "@geolearn/training";
+export { type Architecture, RetinaNet, UNet, UnetClassifier } from "./architectures.ts";
+export { Learner, ObjectLearner, PixelLearner, createLearner, evaluatePackage } from "@geolearn/training";
+export type {
+  EpochRecord,
+  FitOptions,
+  FitResult,
+  LearnerOptions,
+  LrFindOptions,
+  LrFindResult,
+  ObjectEvaluation,
+  PixelEvaluation,
+} from "@geolearn/training";
 export { type ModelOf, type PixelClassifier, type TrainModelOptions, type UseModelOptions, fromModel } from "./from-model.ts";
 export { ClassifiedMap } from "./classified-map.ts";
 export { FeatureLayer } from "./feature-layer.ts";

@@ -14,7 +14,9 @@ export type {
   LearnerOptions,
   LrFindOptions,
   Monitor,
+  ObjectMonitor,
   OptimizationOptions,
+  PixelMonitor,
   StepReport,
 } from "./learner/options.ts";
 export type { EpochRecord } from "./learner/records.ts";

@@ -24,7 +24,7 @@ import {
 import { exportTrainingData, prepareData } from "@geolearn/data-prep";
 import type { EpochRecord } from "@geolearn/training";
 import { fromModel } from "../from-model.ts";
-import { UNet } from "../unet.ts";
+import { UNet } from "../architectures.ts";
 import { colourBaselineIou } from "./colour-baseline.ts";
 import { type SampleTown, writeSampleTown } from "./sample-town.ts";
 

@@ -87,7 +87,11 @@ export interface LearnerOptions extends WorkOptions {
 }
 
 /** What `fit` watches to find the best epoch: a loss, or a metric of {@link EpochRecord}. */
-export type Monitor = "validLoss" | "trainLoss" | "pixelAccuracy" | "meanIou" | "kappa" | `iou ${string}`;
+export type Monitor = "validLoss" | "trainLoss" | PixelMonitor | ObjectMonitor;
+/** Metrics of pixel classification. */
+export type PixelMonitor = "pixelAccuracy" | "meanIou" | "kappa" | `iou ${string}`;
+/** Metrics of object detection. */
+export type ObjectMonitor = "AP" | "AP50" | "AP75" | "AR100" | `AP50 ${string}`;
 
 /** When to stop because nothing gets better. */
 export interface EarlyStopping {

@@ -160,10 +160,9 @@ export class RunState {
   }
 
   private checkMonitor(): void {
-    const { data } = this.core;
+    const { data, task } = this.core;
     const known: Monitor[] = ["trainLoss"];
-    if (data.valid.count > 0)
-      known.push("validLoss", "pixelAccuracy", "meanIou", "kappa", ...data.classes.map(({ name }): Monitor => `iou ${name}`));
+    if (data.valid.count > 0) known.push("validLoss", ...task.monitors);
     if (known.includes(this.monitor)) return;
     throw new GeoLearnError("INVALID_ARGUMENT", `fit cannot monitor "${this.monitor}".`, {
       hint: `Choose one of ${known.join(", ")}${data.valid.count > 0 ? "" : "; there are no validation chips"}.`,

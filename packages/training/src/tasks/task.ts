@@ -5,6 +5,8 @@ import type { BatchesOptions, PreparedData } from "@geolearn/data-prep";
 import type { TensorSpec } from "@geolearn/engine";
 import type * as tf from "@tensorflow/tfjs";
 
+import type { Monitor } from "../learner/options.ts";
+
 /** Prepared chips of whatever task. */
 export type AnyData = PreparedData<Task, unknown>;
 
@@ -65,6 +67,8 @@ export interface LearnerTask<E extends TaskEvaluation = TaskEvaluation> extends 
   rehearse(signal: AbortSignal | undefined): AsyncIterable<unknown>;
   /** Loss and metrics on the validation side. */
   evaluate(signal: AbortSignal | undefined): Promise<E>;
+  /** Names of the figures of an epoch. */
+  readonly monitors: readonly Monitor[];
   /** Figures of an epoch by name, `null` where one has no meaning. */
   epochMetrics(evaluation: E): Record<string, number | null>;
   /** What a model package keeps. */

@@ -35,7 +35,7 @@ export function squareData({
     batches: whole ? Math.floor(members.length / batchSize) : Math.ceil(members.length / batchSize),
     names: members.map((_, i) => `${name} ${i}`),
     async *read({ epoch = 0, from = 0 }: BatchesOptions = {}) {
-      const order = whole ? createRng([seed, epoch]).shuffle(members.map((_, i) => i)) : members.map((_, i) => i);
+      const order = whole ? shuffled(members.length, seed, epoch) : members.map((_, i) => i);
       for (let batch = from; batch < this.batches; batch++)
         yield batchOf(order.slice(batch * batchSize, (batch + 1) * batchSize), members, name);
     },
@@ -87,6 +87,16 @@ export function squareData({
     showBatch: () => Promise.resolve(encodePng(renderBands({ data: chips[0]!.image, bands, width: side, height: side, layout: "pixels" }))),
     close: () => Promise.resolve(),
   };
+}
+
+function shuffled(count: number, seed: number, epoch: number): number[] {
+  const rng = createRng([seed, epoch]);
+  const order = Array.from({ length: count }, (_, i) => i);
+  for (let i = count - 1; i > 0; i--) {
+    const j = rng.int(i + 1);
+    [order[i], order[j]] = [order[j]!, order[i]!];
+  }
+  return order;
 }
 
 function makeChip(side: number, bands: number, rng: ReturnType<typeof createRng>): SquareChip {

@@ -32,11 +32,12 @@ export function createObjectTask(data: ObjectData, network: ObjectNetwork): Lear
       for await (const batch of readAhead(data.valid.read(signal && { signal }))) yield step().run(batch);
     },
     evaluate: async (signal) => evaluateObjects(data, step(), signal),
+    monitors: ["AP", "AP50", "AP75", "AR100", ...classes.map(({ name }) => `AP50 ${name}` as const)],
     epochMetrics: ({ AP, AP50, AP75, AR100, classes: each }) => ({
       ...{ AP, AP50, AP75, AR100 },
       ...Object.fromEntries(each.map(({ name, AP50: own }) => [`AP50 ${name}`, own])),
     }),
-    packageMetrics: ({ loss: _, images: __, ...metrics }) => metrics,
+    packageMetrics: ({ loss: _loss, images: _images, ...metrics }) => metrics,
     async results(side, count, signal): Promise<Results> {
       const examples = await predictExamples(data, step(), side, count, signal);
       return { figure: (drawing) => objectFigure(examples, classes, drawing), picture: () => objectPicture(examples, classes) };

@@ -52,6 +52,7 @@ export function createPixelTask(data: LearningData, network: Network, { spec, ch
       for await (const batch of readAhead(data.valid.read(signal && { signal }))) yield evaluation.run(batch);
     },
     evaluate: async (signal) => evaluateChips(context(), data.valid, signal),
+    monitors: ["pixelAccuracy", "meanIou", "kappa", ...classes.map(({ name }) => `iou ${name}` as const)],
     epochMetrics: ({ pixelAccuracy, meanIou, kappa, classes: each }) => ({
       ...{ pixelAccuracy, meanIou, kappa },
       ...Object.fromEntries(each.map(({ name, iou }) => [`iou ${name}`, iou])),

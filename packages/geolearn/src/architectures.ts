@@ -1,7 +1,6 @@
 /** Architectures by name: a network, a task and its defaults. */
 
-import type { LearningData } from "@geolearn/data-prep";
-import { type LearnerOf, type LearnerOptions, type TrainableTask, createLearner } from "@geolearn/training";
+import { type DataOf, type LearnerOf, type LearnerOptions, type TrainableTask, createLearner } from "@geolearn/training";
 
 /** Makes learners of one architecture. */
 export interface Architecture<T extends TrainableTask> {
@@ -10,7 +9,7 @@ export interface Architecture<T extends TrainableTask> {
    *
    * @throws CHIP_SIZE_NOT_DIVISIBLE when the chips do not fit the network, and what loading weights throws
    */
-  create(data: LearningData<T>, options?: Omit<LearnerOptions, "model" | "modelType" | "config">): Promise<LearnerOf<T>>;
+  create(data: DataOf<T>, options?: Omit<LearnerOptions, "model" | "modelType" | "config">): Promise<LearnerOf<T>>;
 }
 
 /**
@@ -23,6 +22,17 @@ export interface Architecture<T extends TrainableTask> {
  */
 export const UNet: Architecture<"pixelClassification"> = {
   create: (data, options = {}) => createLearner(data, { ...options, modelType: "unet" }),
+};
+
+/**
+ * RetinaNet: boxes with classes and scores (Lin et al. 2017), with a feature pyramid on a ResNet, a MobileNetV2 or an EfficientNet.
+ *
+ * @example
+ * const trees = await RetinaNet.create(await prepareData("chips", { task: "objectDetection" }), { backbone: "resnet18" });
+ * await trees.fit({ epochs: 20, monitor: "AP50" });
+ */
+export const RetinaNet: Architecture<"objectDetection"> = {
+  create: (data, options = {}) => createLearner(data, { ...options, modelType: "retinanet" }),
 };
 
 /** {@link UNet} under the name of arcgis.learn. */
