@@ -137,7 +137,7 @@ function boxLabels(
       onWarning?.({
         code,
         message: `${folder}: ${count} of ${total} boxes ${what}.`,
-        hint: "Look at the chips: info and showBatch draw them.",
+        hint: "Look at the chips: `data.showBatch()` draws their boxes.",
       });
   };
   warn("BOXES_CLIPPED", seen.clipped, "reach out of their chip and are clipped");

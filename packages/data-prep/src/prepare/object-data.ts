@@ -22,7 +22,7 @@ export async function prepareObjects<T extends ObjectTask>(source: DataSource, o
   const masks = options.task === "instanceSegmentation";
   if (options.mask !== undefined) {
     throw new GeoLearnError("INVALID_ARGUMENT", "`mask` is for pixel classification: labels of objects cannot say what was not surveyed.", {
-      hint: "Give `mask` to exportTrainingData, or beside `raster` and `labels`: only chips wholly inside are made.",
+      hint: "Give `mask` when exporting, or beside `raster` and `labels`: only chips wholly inside are made.",
     });
   }
   if (!masks && resolveAugmentation(options.augment).rotate > 0) {

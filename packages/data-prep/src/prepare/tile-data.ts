@@ -17,7 +17,7 @@ import { openSource } from "./sources.ts";
 export async function prepareTiles(source: DataSource, options: PrepareDataOptions<"objectClassification">): Promise<TileData> {
   if (options.mask !== undefined) {
     throw new GeoLearnError("INVALID_ARGUMENT", "`mask` is for pixel classification: a chip has its class as a whole.", {
-      hint: "Give `mask` to exportTrainingData: only chips wholly inside are made.",
+      hint: "Give `mask` when exporting: only chips wholly inside are made.",
     });
   }
   const kind = tileKind(options);
