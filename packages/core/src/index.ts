@@ -38,7 +38,7 @@ export { geographicCrs, groundResolution, localMetricCrs, metresPerUnit } from "
 export { type Length, parseLength } from "./crs/length.ts";
 
 // rasters in
-export { bandPositions, imageBands, isRaster, rasterBounds } from "./raster/helpers.ts";
+export { bandPositions, imageBands, isRaster, rasterBounds, requireClassRaster } from "./raster/helpers.ts";
 export { type RasterDescription, describeRaster } from "./raster/level-raster.ts";
 export { type MosaicOptions, mosaicRasters } from "./raster/mosaic.ts";
 export { findRasters } from "./raster/find-rasters.ts";
@@ -60,6 +60,7 @@ export { type FeatureReadOptions, type FeatureSource, openFeatures, readFeatures
 export { type FeatureWriteOptions, writeFeatures } from "./features/write.ts";
 export { placeFeatures, reprojectFeatures } from "./features/reproject.ts";
 export { bringAround, cutAtAntimeridian } from "./features/antimeridian.ts";
+export { classFieldWarning } from "./features/class-fields.ts";
 export { boundsMeet, geometryBounds, unionBounds } from "./features/bounds.ts";
 export { geometryArea, planarArea } from "./features/area.ts";
 export { toEqualArea } from "./features/equal-area.ts";

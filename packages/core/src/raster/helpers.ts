@@ -15,6 +15,21 @@ export function imageBands(raster: Raster): number[] {
 }
 
 /**
+ * Refuses a picture where a class raster is meant.
+ *
+ * @throws INVALID_ARGUMENT for more than one band besides alpha
+ */
+export function requireClassRaster(raster: Raster, hint: string): void {
+  const { length } = imageBands(raster);
+  if (length <= 1) return;
+  const besides = raster.alphaBand === null ? "" : " besides alpha";
+  throw new GeoLearnError("INVALID_ARGUMENT", `${raster.name} has ${length} bands${besides}; a class raster has one.`, {
+    hint,
+    data: { bands: raster.bands },
+  });
+}
+
+/**
  * Positions of bands that are given by position from 0 or by name.
  *
  * @param of what the bands are those of, for messages

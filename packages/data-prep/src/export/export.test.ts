@@ -12,6 +12,7 @@ import {
   openRaster,
   parseCrs,
   readFeatures,
+  type Warning,
   writeFeatures,
 } from "@geolearn/core";
 import { afterAll, describe, expect, it } from "vitest";
@@ -579,6 +580,31 @@ describe("refusals", () => {
     await expect(exportTrainingData({ raster: await scene("extents.tif"), labels, out: scratch.path("extents") })).rejects.toThrow(
       /505000.*4994990.*500000.*4999920/s,
     );
+  });
+
+  it("warns once of fields that look like classes when none is named, in a folder and in memory", async () => {
+    const raster = await scene("unnamed-classes.tif");
+    const kinds = [square(4, 4, 20, 12), square(40, 30, 25, 30), square(70, 4, 9, 9)].map((one, i) => ({ ...one, properties: { kind: i < 2 ? "oak" : "fir", id: i } })); // prettier-ignore
+    const labels = labelsOf(kinds, "trees.geojson");
+    const heard = async (options: {
+      labels: Features;
+      classField?: string;
+      classes?: { value: number; name: string }[];
+    }): Promise<Warning[]> => {
+      const warnings: Warning[] = [];
+      const onWarning = (warning: Warning): unknown => warnings.push(warning);
+      const out = scratch.path(`unnamed-${Math.random()}`);
+      await exportTrainingData({ raster, out, chipSize: 32, workers: 0, onWarning, ...options });
+      const data = await prepareData({ raster, chipSize: 32, ...options }, { task: "pixelClassification", workers: 0, onWarning });
+      await data.close();
+      return warnings.filter(({ code }) => code === "CLASS_FIELD_MISSING");
+    };
+    const warning = { message: "trees.geojson has the field kind; all features become one class.", hint: expect.stringContaining('`classField: "kind"`') as string }; // prettier-ignore
+    expect(await heard({ labels })).toMatchObject([warning, warning]);
+    expect(await heard({ labels, classField: "kind" })).toEqual([]);
+    expect(await heard({ labels, classes: [{ value: 1, name: "tree" }] })).toEqual([]);
+    const usual = labelsOf(kinds.map((one) => ({ ...one, properties: { ...one.properties, value: 3 } })));
+    expect(await heard({ labels: usual })).toEqual([]);
   });
 
   it("one raster with and one without a reference system", async () => {

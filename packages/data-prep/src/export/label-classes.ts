@@ -2,7 +2,15 @@
 
 import { basename, extname } from "node:path";
 
-import { type ClassDefinition, type Feature, type Features, type FieldValue, GeoLearnError, type OnWarning } from "@geolearn/core";
+import {
+  type ClassDefinition,
+  type Feature,
+  type Features,
+  type FieldValue,
+  GeoLearnError,
+  type OnWarning,
+  classFieldWarning,
+} from "@geolearn/core";
 
 import { checkClassValue, defaultColor } from "../esri/model-definition.ts";
 import type { ExportOptions } from "./options.ts";
@@ -129,6 +137,8 @@ function namedClasses(labels: Features, raw: readonly FieldValue[], field: strin
 
 function oneClass(labels: Features, options: ClassOptions): LabelClasses {
   const given = options.classes?.length === 1 ? options.classes[0]! : null;
+  const warning = given === null ? classFieldWarning(labels) : null;
+  if (warning !== null) options.onWarning?.(warning);
   const value = given?.value ?? ONLY_CLASS;
   return {
     classes: define(new Map([[value, given?.name ?? singular(labels.name)]]), options),

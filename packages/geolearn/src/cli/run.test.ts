@@ -270,6 +270,24 @@ describe("results", () => {
     },
   );
 
+  test("a picture is no class raster, unless one of its bands is named", async () => {
+    const [path, out] = [join(folder, "picture.tif"), join(folder, "picture.geojson")];
+    writeFileSync(
+      path,
+      await encodeGeoTiff(
+        { data: Uint8Array.from({ length: 48 }, (_, i) => (i < 32 ? i : i % 2)), width: 4, height: 4, bands: 3 },
+        { sampleType: "uint8", transform: [1, 0, 500_000, 0, -1, 5_000_000], crs: parseCrs(32633) },
+      ),
+    );
+    const refused = await run("to-polygons", "--raster", path, "--out", out);
+    expect(refused).toMatchObject({ status: 1, out: "" });
+    expect(refused.err).toMatch(/INVALID_ARGUMENT: .*picture\.tif has 3 bands; a class raster has one\.\n.*--band 0/);
+    const { out: json } = await run("to-polygons", "--raster", path, "--out", out, "--band", "2", "--json");
+    expect(JSON.parse(json)).toMatchObject({ classes: { "0": 2, "1": 2 } });
+    expect((await run("accuracy", "--predicted", scene, "--truth", path)).err).toContain("has 3 bands; a class raster has one.");
+    for (const file of [path, out]) rmSync(file);
+  });
+
   test("accuracy of a map against itself", async () => {
     const { out } = await run("accuracy", "--predicted", scene, "--truth", scene, "--json");
     expect(JSON.parse(out)).toMatchObject({ pixelAccuracy: 1, meanIou: 1, kappa: 1 });

@@ -1,3 +1,4 @@
+import { type OnWarning, type Warning, parseCrs } from "@geolearn/core";
 import { describe, expect, test } from "vitest";
 
 import { memoryRaster } from "../testing/rasters.ts";
@@ -69,6 +70,49 @@ describe("pixelAccuracy", () => {
     await expect(pixelAccuracy(named, truth, { classField: "none" })).rejects.toMatchObject({ code: "FIELD_MISSING" });
     const odd = { ...truth, features: [square(x, y - 30, x + 20, y, { kind: "castle" })] };
     await expect(pixelAccuracy(named, odd, { classField: "kind" })).rejects.toMatchObject({ code: "CLASS_UNKNOWN" });
+  });
+
+  test("polygons somewhere else are refused, whatever their reference system", async () => {
+    const beside = { name: "labels", crs: map.crs, features: [square(x + 41, y - 30, x + 60, y, { value: 7 })] };
+    await expect(pixelAccuracy(named, beside)).rejects.toMatchObject({
+      code: "LABELS_OUTSIDE",
+      message: expect.stringMatching(/\[500041, .*memory covers \[500000, 4999970, 500040, 5000000\]/) as string,
+      hint: expect.stringContaining("reference systems") as string,
+    });
+    const nepal = { ...named, crs: parseCrs(32645), transform: [1, 0, 353_000, 0, -1, 3_057_000] as const };
+    for (const [lon, lat] of [
+      [2.8, 42.3], // Spain
+      [-70, -33], // the other side of the Earth
+    ] as const) {
+      const far = { name: "labels", crs: parseCrs(4326), features: [square(lon, lat, lon + 0.1, lat + 0.1, { value: 7 })] };
+      await expect(pixelAccuracy(nepal, far)).rejects.toMatchObject({ code: "LABELS_OUTSIDE" });
+    }
+    const one = { ...beside, features: [...beside.features, square(x + 30, y - 30, x + 60, y, { value: 7 })] };
+    expect((await pixelAccuracy(named, one)).pixels).toBe(1200);
+  });
+
+  test("polygons with fields like classes and no class field: a warning that names them", async () => {
+    const kinds = ["building", "water", "building"].map((kind, i) => square(x + 9 * i, y - 30, x + 9 * i + 9, y, { kind, id: i }));
+    const truth = { name: "labels.geojson", crs: null, features: kinds };
+    const warnings: Warning[] = [];
+    const onWarning: OnWarning = (warning) => warnings.push(warning);
+    await pixelAccuracy(named, truth, { classField: "kind", onWarning });
+    const usual = { ...truth, features: kinds.map((one) => ({ ...one, properties: { ...one.properties, value: 7 } })) };
+    await pixelAccuracy(named, usual, { onWarning });
+    expect(warnings).toEqual([]);
+    await pixelAccuracy(named, truth, { onWarning });
+    expect(warnings).toMatchObject([
+      { code: "CLASS_FIELD_MISSING", message: "labels.geojson has the field kind; all features become one class." },
+    ]);
+  });
+
+  test("pictures are no class rasters, on either side", async () => {
+    const picture = memoryRaster({ width: 40, height: 30, bands: 3, value: () => 7 });
+    for (const work of [pixelAccuracy(picture, map), pixelAccuracy(map, picture)]) {
+      await expect(work).rejects.toMatchObject({ code: "INVALID_ARGUMENT", message: "memory has 3 bands; a class raster has one." });
+    }
+    const seeThrough = { ...memoryRaster({ width: 40, height: 30, bands: 2, value: () => 7 }), alphaBand: 1 };
+    expect((await pixelAccuracy(map, seeThrough)).pixels).toBe(1200);
   });
 
   test("truth on another grid is seen on the map's", async () => {

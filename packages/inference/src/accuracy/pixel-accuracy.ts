@@ -16,6 +16,7 @@ import {
   isFeaturePath,
   openRaster,
   pixelMetrics,
+  requireClassRaster,
   sameCrs,
   warpRaster,
 } from "@geolearn/core";
@@ -44,12 +45,16 @@ export interface PixelAccuracy extends PixelMetrics {
 export type Truth = RasterSource | Features;
 
 const ROWS = 512;
+const ONE_BAND = "Give a raster whose single band holds class values.";
 
 /**
  * Compares a class raster with the truth on the pixels of the prediction. Truth on another grid is seen on this one (nearest).
  * Pixels without truth (nodata, outside `mask`) are left out; pixels with truth but without a prediction count as wrong.
  *
- * @throws RASTER_MISMATCH when the two do not meet, ALL_NODATA when no pixel can be compared; what reading throws
+ * Warns of polygons with fields that look like classes when no `classField` is given (`CLASS_FIELD_MISSING`).
+ *
+ * @throws INVALID_ARGUMENT for a raster of several bands, LABELS_OUTSIDE for polygons none of which touches the map, RASTER_MISMATCH when
+ *   the two do not meet, ALL_NODATA when no pixel can be compared; what reading throws
  * @example
  * const { meanIou } = await pixelAccuracy("map.tif", "buildings.geojson", { mask: "surveyed.gpkg" });
  */
@@ -57,6 +62,7 @@ export async function pixelAccuracy(predicted: RasterSource, truth: Truth, optio
   const { network = false } = options;
   const map = await openRaster(predicted, { network });
   try {
+    requireClassRaster(map, ONE_BAND);
     const names = new Map<number, string>(map.classNames ?? []);
     for (const { value, name } of options.classes ?? []) names.set(value, name);
     const source = await openTruth(truth, map, names, options);
@@ -75,12 +81,18 @@ async function openTruth(
   truth: Truth,
   map: Raster,
   names: Map<number, string>,
-  { classField, network = false }: PixelAccuracyOptions,
+  { classField, network = false, onWarning }: PixelAccuracyOptions,
 ): Promise<TruthRows> {
   if (isFeatures(truth) || (typeof truth === "string" && isFeaturePath(truth))) {
-    return polygonTruth(truth, map, names, classField);
+    return polygonTruth(truth, map, names, classField, onWarning);
   }
   const raster = await openRaster(truth, { network });
+  try {
+    requireClassRaster(raster, ONE_BAND);
+  } catch (error) {
+    await raster.close();
+    throw error;
+  }
   for (const [value, name] of raster.classNames ?? []) if (!names.has(value)) names.set(value, name);
   return rasterTruth(onGridOf(raster, map));
 }

@@ -1,17 +1,23 @@
 /** Labelled polygons as true classes of pixels. */
 
 import {
+  type Bounds,
   type Feature,
   type Features,
   GeoLearnError,
+  type OnWarning,
   type Raster,
   type Samples,
   type Shape,
   type Window,
+  boundsMeet,
+  classFieldWarning,
   geometryBounds,
+  gridBounds,
   placeFeatures,
   rasterize,
   readFeatures,
+  unionBounds,
   windowTransform,
 } from "@geolearn/core";
 
@@ -31,13 +37,14 @@ const USUAL_FIELDS = ["classvalue", "value"];
  * Polygons burnt into the grid of a map: a pixel has the class of the polygon that holds its centre (of several the last),
  * all other land is background, value 0.
  *
- * @throws FEATURES_EMPTY, FIELD_MISSING, CLASS_UNKNOWN for a class name the map does not have, RASTER_NO_TRANSFORM
+ * @throws FEATURES_EMPTY, LABELS_OUTSIDE when no polygon touches the map, FIELD_MISSING, CLASS_UNKNOWN for a class name the map does not have, RASTER_NO_TRANSFORM
  */
 export async function polygonTruth(
   source: string | Features,
   map: Raster,
   names: ReadonlyMap<number, string>,
   classField: string | undefined,
+  onWarning: OnWarning | undefined,
 ): Promise<TruthRows> {
   const features = typeof source === "string" ? await readFeatures(source) : source;
   const { transform } = map;
@@ -47,9 +54,12 @@ export async function polygonTruth(
     });
   }
   const field = classField ?? usualField(features);
+  const warning = field === null ? classFieldWarning(features) : null;
+  if (warning !== null) onWarning?.(warning);
   const single = singleClass(names);
   const { crs, width, height } = map;
   const placed = features.crs !== null && crs !== null ? placeFeatures(features, { crs, transform, width, height }) : features;
+  requireOverlap(placed, map, gridBounds(transform, width, height));
   const shapes = placed.features.flatMap((feature) => {
     const bounds = geometryBounds(feature.geometry);
     if (bounds === null) return [];
@@ -67,6 +77,26 @@ export async function polygonTruth(
     },
     close: () => Promise.resolve(),
   };
+}
+
+/** @throws LABELS_OUTSIDE naming both extents */
+function requireOverlap({ name, crs, features }: Features, map: Raster, extent: Bounds): void {
+  let all: Bounds | null = null;
+  for (const { geometry } of features) {
+    const own = geometryBounds(geometry);
+    if (own !== null && boundsMeet(own, extent)) return;
+    all = unionBounds(all, own);
+  }
+  if (all === null) return; // no polygons at all, which has a code of its own
+  const text = (bounds: Bounds): string => `[${bounds.map((value) => Number(value.toPrecision(9))).join(", ")}]`;
+  throw new GeoLearnError(
+    "LABELS_OUTSIDE",
+    `The polygons ${name} cover ${text(all)}; ${map.name} covers ${text(extent)} (both in ${(map.crs ?? crs)?.name ?? "the units of the files"}).`,
+    {
+      hint: "Check the reference systems of both, and that x comes before y in the polygons.",
+      data: { labels: all, rasters: [extent] },
+    },
+  );
 }
 
 function usualField({ features }: Features): string | null {

@@ -1,6 +1,6 @@
 /** The options of an outline job, checked and in the units the work needs. */
 
-import { type Affine, GeoLearnError, type Raster, metresPerUnit, parseLength, pixelArea } from "@geolearn/core";
+import { type Affine, GeoLearnError, type Raster, metresPerUnit, parseLength, pixelArea, requireClassRaster } from "@geolearn/core";
 
 import type { PolygonizeOptions } from "./polygonize.ts";
 import { rowAreas } from "./source-rows.ts";
@@ -43,6 +43,9 @@ export function makePlan(raster: Raster, options: PolygonizeOptions): Plan {
     throw new GeoLearnError("RASTER_NO_TRANSFORM", `${raster.name} is not georeferenced; its polygons would have no place.`, {
       hint: "Give the raster a transform, for example by a world file.",
     });
+  }
+  if (options.band === undefined) {
+    requireClassRaster(raster, "If one of its bands holds classes, name it: `band: 0` is the first. A picture must be classified first.");
   }
   if (!Number.isInteger(band) || band < 0 || band >= raster.bands) {
     throw wrong(`${raster.name} has ${raster.bands} bands; band ${band} is none of them.`, `Use 0 to ${raster.bands - 1}.`);

@@ -1,4 +1,4 @@
-import { createRng, type Feature, parseCrs, rasterize } from "@geolearn/core";
+import { createRng, type Feature, parseCrs, type Raster, rasterize } from "@geolearn/core";
 import { describe, expect, it } from "vitest";
 
 import { BandSimplifier } from "../simplify/band-simplifier.ts";
@@ -142,6 +142,30 @@ describe("toPolygons on small maps", () => {
     for (const options of [{ band: 1 }, { connectivity: 6 as 4 }, { minArea: -1 }, { simplify: -1 }, { sieve: "much" }, { stripRows: 0 }]) {
       await expect(toPolygons(raster, options)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
     }
+  });
+
+  it("refuses a picture as a class raster unless a band is named; alpha is no band of classes", async () => {
+    const one = asRaster(fromRows("12"));
+    const asked: unknown[] = [];
+    const many = (bands: number, alphaBand: number | null): Raster => ({
+      ...one,
+      bands,
+      alphaBand,
+      read: (window, options) => {
+        asked.push(options?.bands);
+        return one.read(window);
+      },
+    });
+    await expect(toPolygons(many(3, null))).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: "map has 3 bands; a class raster has one.",
+      hint: expect.stringContaining("`band: 0`") as string,
+    });
+    await expect(toPolygons(many(4, 3))).rejects.toThrow("map has 3 bands besides alpha; a class raster has one.");
+    expect(asked).toEqual([]);
+    expect((await toPolygons(many(3, null), { band: 2 })).features).toHaveLength(2);
+    expect((await toPolygons(many(2, 1))).features).toHaveLength(2);
+    expect(asked).toEqual([[2], [0]]);
   });
 
   it("stops when told to", async () => {

@@ -50,7 +50,7 @@ export interface PolygonizeOptions extends WorkOptions {
    * `Infinity` never cuts. @defaultValue 4 million
    */
   readonly maxVertices?: number;
-  /** Band to outline, from 0. @defaultValue 0 */
+  /** Band to outline, from 0. A raster of several needs it. @defaultValue 0 */
   readonly band?: number;
   /** Rows read at a time; the result does not depend on it. @defaultValue about four million pixels */
   readonly stripRows?: number;

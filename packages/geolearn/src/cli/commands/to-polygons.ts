@@ -12,6 +12,7 @@ import { table } from "../table.ts";
 interface Options extends NetworkOptions {
   readonly raster: string;
   readonly out: string;
+  readonly band?: number;
   readonly classes?: string[];
   readonly minArea?: number | string;
   readonly sieve?: number | string;
@@ -25,6 +26,7 @@ export function toPolygonsCommand(contextOf: (command: Command) => CommandContex
     .description("Outline the classes of a map as polygons, exact to the pixel edge.")
     .requiredOption("--raster <map.tif>", "a class raster")
     .requiredOption("--out <path>", "where the polygons go: .gpkg, .geojson, .geojsonl, .fgb, .parquet, .shp or .zip")
+    .option("--band <number>", "the band that holds the classes, from 0, in a raster of several", integer(0))
     .option("--classes <name,...>", "classes to outline, by name or value (default: all)", words)
     .option("--min-area <m2>", 'leave out smaller polygons; square metres on the ground, or e.g. "20 crs"', length)
     .option("--sieve <m2>", "give smaller regions to their largest neighbour first", length)
@@ -38,10 +40,22 @@ export function toPolygonsCommand(contextOf: (command: Command) => CommandContex
       integer(16),
     );
   return withNetwork(command).action(async () => {
-    const { raster: path, out, classes, connectivity, minArea, sieve, simplify, maxVertices, network = false } = command.opts<Options>();
+    const {
+      raster: path,
+      out,
+      band,
+      classes,
+      connectivity,
+      minArea,
+      sieve,
+      simplify,
+      maxVertices,
+      network = false,
+    } = command.opts<Options>();
     const { signal, onProgress, onWarning, print } = contextOf(command);
     const options: PolygonizeOptions = {
       connectivity: connectivity === "8" ? 8 : 4,
+      ...(band === undefined ? {} : { band }),
       ...(classes === undefined ? {} : { classes: classes.map((name) => (/^\d+$/.test(name) ? Number(name) : name)) }),
       ...(minArea === undefined ? {} : { minArea }),
       ...(sieve === undefined ? {} : { sieve }),
