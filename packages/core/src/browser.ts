@@ -126,6 +126,7 @@ export {
 export { type BandArray, type RenderBandsOptions, bandRanges, renderBands } from "./image/render-bands.ts";
 
 // archives
+export { type FileKind, fileKind } from "./files/file-kind.ts";
 export type { ReadZipOptions, ZipArchive, ZipEntry, ZipLimits } from "./files/zip-archive.ts";
 export type { ZipInput } from "./files/zip-parts.ts";
 export { readZip, writeZip } from "./files/zip.browser.ts";

@@ -142,6 +142,8 @@ export { type ReportPage, escapeMarkup, requireReportPath, writeReportPage } fro
 // files and workers
 export { type AtomicFile, isSystemError, openAtomic, temporaryPath, writeAtomic, writeError, writeFully } from "./files/atomic.ts";
 export { NumberTape, type TapeReader } from "./files/number-tape.ts";
+export { type FileKind, fileKind } from "./files/file-kind.ts";
+export { makeFolder } from "./files/make-folder.ts";
 export { cacheFolder } from "./files/cache-folder.ts";
 export { type DownloadOptions, downloadFile } from "./files/download.ts";
 export { lockFolder } from "./files/lock.ts";

@@ -18,6 +18,7 @@ import { checkAddress, checkedLookup, type NetworkPolicy } from "../raster/sourc
 import { writeError, writeFully } from "./atomic.ts";
 import { cacheFolder } from "./cache-folder.ts";
 import { lockFolder } from "./lock.ts";
+import { makeFolder } from "./make-folder.ts";
 
 /** Options of {@link downloadFile}. */
 export interface DownloadOptions extends Pick<WorkOptions, "signal" | "onProgress"> {
@@ -61,9 +62,7 @@ export async function downloadFile(address: string | URL, options: DownloadOptio
   signal?.throwIfAborted();
   if (await isWhole(path, sha256, signal)) return path;
   checkAddress(url, network);
-  await fs.mkdir(folder, { recursive: true }).catch((error: unknown) => {
-    throw writeError(folder, error);
-  });
+  await makeFolder(folder);
   const unlock = await lockFolder(folder);
   try {
     if (!(await isWhole(path, sha256, signal))) await new Download(url, path, sha256, options).run();

@@ -1,10 +1,10 @@
 /** A finished picture: to be saved, or shown inline in a notebook. */
 
-import { mkdir } from "node:fs/promises";
 import { dirname, extname } from "node:path";
 
 import { GeoLearnError } from "../errors.ts";
 import { writeAtomic } from "../files/atomic.ts";
+import { makeFolder } from "../files/make-folder.ts";
 import { inNotebook, showInNotebook } from "./notebook.ts";
 
 /** A picture with a title, as PNG and, where it was drawn from shapes, as SVG. */
@@ -30,7 +30,7 @@ export class Figure {
     const extension = extname(path).toLowerCase();
     const content = extension === ".png" ? this.png : extension === ".svg" ? this.svg : null;
     if (content !== null) {
-      await mkdir(dirname(path), { recursive: true });
+      await makeFolder(dirname(path));
       return writeAtomic(path, content);
     }
     throw new GeoLearnError("UNSUPPORTED_FORMAT", `"${this.title}" cannot be saved as "${path}".`, {

@@ -4,6 +4,7 @@ import { parseCrs } from "../crs/parse.ts";
 import { GeoLearnError } from "../errors.ts";
 import { mosaicRasters } from "./mosaic.ts";
 import { noSidecars } from "./no-sidecars.ts";
+import { notARaster } from "./not-a-raster.ts";
 import type { OpenRasterOptions, RasterSource } from "./open-raster.ts";
 import { looksLikePicture, openPicture } from "./picture-raster.ts";
 import type { Raster } from "./raster.ts";
@@ -43,11 +44,7 @@ async function openSource(source: ByteSource, options: OpenRasterOptions): Promi
   const head = await source.read(0, Math.min(source.size, 512), signal);
   if (looksLikePicture(head)) return openPicture(source, inner, noSidecars);
   if (looksLikeTiff(head)) return openTiff(source, inner, noSidecars);
-  throw new GeoLearnError(
-    "UNSUPPORTED_FORMAT",
-    `${source.name} is ${source.size === 0 ? "empty" : "not a TIFF, PNG or JPEG"}: it does not begin like one.`,
-    { hint: "Convert it: gdal_translate -of COG INPUT OUTPUT.tif" },
-  );
+  throw notARaster(source, head, "TIFF, PNG or JPEG");
 }
 
 async function openMany(sources: readonly RasterSource[], options: OpenRasterOptions): Promise<Raster> {

@@ -11,6 +11,7 @@ import { type MosaicOptions, mosaicRasters } from "./mosaic.ts";
 import { looksLikePicture, openPicture } from "./picture-raster.ts";
 import type { Raster } from "./raster.ts";
 import { noSidecars } from "./no-sidecars.ts";
+import { notARaster } from "./not-a-raster.ts";
 import { findSidecars } from "./sidecars.ts";
 import { blobSource } from "./sources/blob-source.ts";
 import { type ByteSource, memorySource } from "./sources/byte-source.ts";
@@ -87,11 +88,7 @@ async function openSource(source: ByteSource, options: OpenRasterOptions, path?:
   const sidecars = path === undefined ? noSidecars : await findSidecars(path);
   if (looksLikePicture(head)) return openPicture(source, inner, sidecars);
   if (looksLikeTiff(head)) return openTiff(source, inner, sidecars);
-  throw new GeoLearnError(
-    "UNSUPPORTED_FORMAT",
-    `${source.name} is ${source.size === 0 ? "empty" : "not a TIFF, VRT, PNG or JPEG"}: it does not begin like one.`,
-    { hint: "Convert it: gdal_translate -of COG INPUT OUTPUT.tif" },
-  );
+  throw notARaster(source, head, "TIFF, VRT, PNG or JPEG");
 }
 
 async function openAddress(address: string, options: OpenRasterOptions): Promise<Raster> {

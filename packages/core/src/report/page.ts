@@ -1,10 +1,10 @@
 /** Reports: one HTML page that holds all it shows and asks nothing of the network. */
 
-import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 
 import { GeoLearnError } from "../errors.ts";
 import { writeAtomic } from "../files/atomic.ts";
+import { makeFolder } from "../files/make-folder.ts";
 
 /** What a report page shows. Titles are plain text, bodies are HTML whose texts went through {@link escapeMarkup}. */
 export interface ReportPage {
@@ -39,7 +39,7 @@ ${sections.map((section) => `<section><h2>${escapeMarkup(section.title)}</h2>${s
 /** Writes a page. @throws UNSUPPORTED_FORMAT for a path that does not end in .html; DISK_FULL, WRITE_FAILED */
 export async function writeReportPage(path: string, page: ReportPage): Promise<void> {
   requireReportPath(path);
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   await writeAtomic(path, reportPage(page));
 }
 

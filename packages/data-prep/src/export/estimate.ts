@@ -43,7 +43,8 @@ export async function estimateExport(run: ExportRun): Promise<ExportEstimate> {
   const workers = options.workers ?? Math.min(8, availableParallelism());
   return {
     out: options.out,
-    chips: Math.round(chips * scale),
+    // elsewhere every window may become a chip
+    chips: run.windows - (windows - chips),
     bytes: Math.round(bytes * scale),
     seconds: ((readMs + writeMs / Math.max(1, workers)) * scale) / 1000,
     // three rows of chips are under way at once; each worker and the reader hold about 60 MB of their own

@@ -1,10 +1,10 @@
 /** `exportTrainingData`: chips and label chips of a raster in Esri's folder layout. */
 
-import { mkdir, rmdir, stat } from "node:fs/promises";
+import { rmdir, stat } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 
-import { type ClassDefinition, lockFolder } from "@geolearn/core";
+import { type ClassDefinition, lockFolder, makeFolder } from "@geolearn/core";
 
 import { type ChipOutcome, imagePath } from "./chip-job.ts";
 import { type ChipPool, createChipPool } from "./chip-pool.ts";
@@ -55,7 +55,7 @@ export async function exportTrainingData(options: ExportOptions): Promise<Export
   try {
     const run = await planRun(inputs, options, resolved);
     if (options.estimate === true) return await estimateExport(run);
-    await mkdir(options.out, { recursive: true });
+    await makeFolder(options.out);
     const unlock = await lockFolder(options.out);
     try {
       return await exportInto(run);
@@ -98,8 +98,8 @@ async function exportInto(run: ExportRun): Promise<ExportResult> {
         tally: emptyTally(inputs.bands),
         base: base.stats,
       };
-  await mkdir(join(options.out, "images"), { recursive: true });
-  if (run.format.labelPath?.("") !== "") await mkdir(join(options.out, "labels"), { recursive: true });
+  await makeFolder(join(options.out, "images"));
+  if (run.format.labelPath?.("") !== "") await makeFolder(join(options.out, "labels"));
   await storeState(options.out, state);
 
   const pool = createChipPool(options.workers ?? defaultWorkers(run));

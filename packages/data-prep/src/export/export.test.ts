@@ -659,6 +659,23 @@ describe("estimate", () => {
     expect(estimate.bytes / bytes).toBeGreaterThan(0.7);
     expect(estimate.bytes / bytes).toBeLessThan(1.8);
   });
+
+  it("is a bound when the measured rows hold few labels", async () => {
+    const raster = await scene("sparse.tif");
+    const options = { raster, labels: houses, out: scratch.path("bound"), chipSize: 8, stride: 8 };
+    const { chips } = await exportTrainingData({ ...options, estimate: true });
+    const result = await exportTrainingData({ ...options, workers: 0 });
+    expect(result.skipped.unlabelled).toBeGreaterThan(0);
+    expect(chips).toBeGreaterThanOrEqual(result.chips);
+    expect(chips).toBeLessThan(result.chips + result.skipped.unlabelled + result.skipped.ignored);
+  });
+
+  it("says so when the folder cannot be made", async () => {
+    const raster = await scene("in-the-way.tif");
+    await expect(exportTrainingData({ raster, labels: houses, out: join(raster, "chips"), chipSize: 16 })).rejects.toMatchObject({
+      code: "WRITE_FAILED",
+    });
+  });
 });
 
 describe.skipIf(!withData || !withPeers)("real imagery against rasterio", () => {

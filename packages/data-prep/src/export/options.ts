@@ -120,8 +120,9 @@ export interface ExportResult {
 /** What `estimate: true` tells, measured on three rows of chips. */
 export interface ExportEstimate {
   readonly out: string;
-  /** Chips that would be written, at most. */
+  /** Chips that would be written, at most: how many windows are left out is only known of the measured rows. */
   readonly chips: number;
+  /** What is to be expected, as is `seconds`: the measured rows stand for all. */
   readonly bytes: number;
   readonly seconds: number;
   readonly memoryBytes: number;

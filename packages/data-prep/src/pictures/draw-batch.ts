@@ -1,6 +1,5 @@
 /** `showBatch`: training chips as the network gets them, under each the same chip with its labels, names below and a legend. */
 
-import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 
 import {
@@ -17,6 +16,7 @@ import {
   scaleNearest,
   type Task,
   writeAtomic,
+  makeFolder,
 } from "@geolearn/core";
 
 import type { BatchFrame, LearningData, PreparedData } from "../learning-data.ts";
@@ -52,7 +52,7 @@ export async function drawBatch<B extends Drawable>(data: PreparedData<Task, B>,
   const picture = drawChips(batch, data, overlay);
   const png = encodePng(picture);
   if (path !== undefined) {
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     await writeAtomic(path, png);
   }
   new Figure("Training chips", { png }).show();

@@ -1,7 +1,7 @@
 /** Opening ONNX files: decoded, checked, and with every tensor inside. */
 
 import { readFile, stat } from "node:fs/promises";
-import { GeoLearnError } from "@geolearn/core";
+import { fileKind, GeoLearnError } from "@geolearn/core";
 import type { HostTensor } from "../types.ts";
 import type { OnnxModel } from "./decode.ts";
 import { inlineExternalData } from "./external-data.ts";
@@ -30,7 +30,7 @@ const MAX_FILE_BYTES = 2 ** 31 - 1;
  * Reads an ONNX model made by anyone, from a path or from bytes. The whole file is judged before ONNX Runtime sees it: truncated or
  * contradicting messages, circles, absurd shapes and nesting, tensors in files elsewhere.
  *
- * @throws FILE_NOT_FOUND, MODEL_CORRUPT, LIMIT_EXCEEDED, UNSUPPORTED_FORMAT; MODEL_EXTERNAL_DATA when tensors lie in other files and
+ * @throws FILE_NOT_FOUND, MODEL_CORRUPT, LIMIT_EXCEEDED, UNSUPPORTED_FORMAT (also for weights of PyTorch); MODEL_EXTERNAL_DATA when tensors lie in other files and
  * `externalData` does not allow it
  * @example
  * const { graph, opsets, metadata } = await readOnnxModel("buildings.onnx");
@@ -39,6 +39,11 @@ const MAX_FILE_BYTES = 2 ** 31 - 1;
 export async function readOnnxModel(source: string | Uint8Array, { externalData = false }: ReadOnnxOptions = {}): Promise<OnnxModel> {
   const name = typeof source === "string" ? source : "the ONNX model";
   const bytes = typeof source === "string" ? await readWhole(source) : source;
+  if (fileKind(bytes.subarray(0, 512), name) === "weights") {
+    throw new GeoLearnError("UNSUPPORTED_FORMAT", `${name} is a PyTorch weight file, not an ONNX model.`, {
+      hint: "Weights start a training: `geolearn train --weights FILE`, in TypeScript `createLearner(data, { weights })`. A whole model comes through ONNX: torch.onnx.export in PyTorch.",
+    });
+  }
   const model = parseOnnxModel(bytes, name);
   const outside = model.graph.initializers.filter((tensor) => tensor.external !== null);
   if (outside.length === 0) return model;

@@ -29,7 +29,15 @@ test.each([
   ["`pretrained`", "--pretrained-model"],
   ["`crs: 32633`, `crs`", "crs: 32633 (in TypeScript only), crs (in TypeScript only)"],
   ["`geolearn check --raster ...`, `npm dedupe`, `@scope/name`", "`geolearn check --raster ...`, `npm dedupe`, `@scope/name`"],
+  ["`task`, `chipSize: 96`", "task (in TypeScript only), chipSize: 96 (in TypeScript only)"],
   ["Nothing to do.", "Nothing to do."],
 ])("%s", (text, expected) => {
   expect(withFlags(text, options)).toBe(expected);
+});
+
+test("fields of a spec stand in the file of --spec", () => {
+  const { options: own } = new Command("import-onnx").option("--spec <path>").option("--external-data");
+  expect(withFlags('Give `task: "pixelClassification"`, `externalData: true` or `device`.', own)).toBe(
+    'Give task: "pixelClassification" (in the file of --spec), --external-data or device (in TypeScript only).',
+  );
 });

@@ -3,18 +3,44 @@
  * `cellSize`, or `cellSize: "model"` with a value; here they become `--cell-size` and `--cell-size model`.
  */
 
+import type { OnnxSpec } from "@geolearn/models";
 import type { Option } from "commander";
 import { kebabCase } from "./options.ts";
 
 /** Options whose flag has another name. */
 const RENAMED: Readonly<Record<string, string>> = { pretrained: "pretrainedModel" };
 
+/** What stands in the file of `--spec`, where a command has one. */
+const IN_SPEC: Readonly<Record<keyof OnnxSpec, true>> = {
+  task: true,
+  name: true,
+  classes: true,
+  bands: true,
+  bandNames: true,
+  sampleType: true,
+  chipSize: true,
+  cellSize: true,
+  input: true,
+  layout: true,
+  normalization: true,
+  output: true,
+  outputLayout: true,
+  activation: true,
+  margin: true,
+  stride: true,
+  boxes: true,
+  scores: true,
+  labels: true,
+  boxOrder: true,
+  boxUnit: true,
+};
+
 /** A span in backticks that is an option, with or without a value. */
 const OPTION = /`([a-z][A-Za-z0-9]*)(?:: ([^`]+))?`/g;
 
 /**
  * The text with options in backticks as flags of a command. An option the command does not have is said to be one of TypeScript
- * alone.
+ * alone, or one in the file of `--spec`.
  *
  * @example
  * withFlags('Use `cellSize: "model"`.', command.options); // "Use --cell-size model."
@@ -23,7 +49,10 @@ export function withFlags(text: string, options: readonly Option[]): string {
   return text.replace(OPTION, (_, name: string, value: string | undefined) => {
     const own = options.filter((option) => option.attributeName() === (RENAMED[name] ?? name));
     const [option] = own;
-    if (option === undefined) return `${name}${value === undefined ? "" : `: ${value}`} (in TypeScript only)`;
+    if (option === undefined) {
+      const inSpec = Object.hasOwn(IN_SPEC, name) && options.some(({ long }) => long === "--spec");
+      return `${name}${value === undefined ? "" : `: ${value}`} (in ${inSpec ? "the file of --spec" : "TypeScript only"})`;
+    }
     if (value === "false") return own.find(({ negate }) => negate)?.long ?? `no ${option.long}`;
     const flag = own.find(({ negate }) => !negate) ?? option;
     return value === undefined || value === "true" ? flag.long! : `${flag.long} ${argument(value, flag)}`;

@@ -91,6 +91,38 @@ describe("exit status", () => {
     expect(readdirSync(folder)).toEqual(["scene.tif"]);
   });
 
+  test.each([
+    [
+      "raster.geojson",
+      '{ "type": "FeatureCollection", "features": [] }',
+      "--raster",
+      "it is vector data",
+      "as labels; were raster and labels swapped?",
+    ],
+    ["raster.md", "# Read me", "--raster", "it is text", "check the path"],
+    ["raster.jp2", "\0\0\0\x0cjP  ", "--raster", "it is of another format", "gdal_translate"],
+    ["raster.onnx", "\x08\x08\x12\x07", "--raster", "it is a model file", "`geolearn import-onnx`"],
+    ["raster.pth", "\x80\x02", "--raster", "it is a PyTorch weight file", "`geolearn train --weights`"],
+    ["model.pth", "\x80\x02", "--model", "is a PyTorch weight file", "`geolearn train --weights FILE`"],
+    ["model.onnx", "\x08\x08\x12\x07", "--model", "is an ONNX file", "`geolearn import-onnx`"],
+    ["onnx.pth", "\x80\x02", "--onnx", "is a PyTorch weight file", "`geolearn train --weights FILE`"],
+  ])("1 and what the file is: %s", async (name, content, option, what, hint) => {
+    const path = join(folder, name);
+    writeFileSync(path, content, "latin1");
+    const commands: Record<string, string[]> = {
+      "--raster": ["to-polygons", "--raster", path],
+      "--model": ["classify-pixels", "--model", path, "--raster", scene],
+      "--onnx": ["import-onnx", "--onnx", path],
+    };
+    const { status, err } = await run(...commands[option]!, "--out", join(folder, option === "--raster" ? "a.gpkg" : "a.tif"));
+    rmSync(path);
+    expect(status).toBe(1);
+    expect(err).toMatch(/^geolearn: UNSUPPORTED_FORMAT: /);
+    expect(err).toContain(what);
+    expect(err).toContain(hint);
+    expect(err.includes("gdal_translate")).toBe(hint === "gdal_translate");
+  });
+
   test("messages and hints name flags", async () => {
     const files = ["--raster", scene, "--labels", scene, "--out", join(tmpdir(), "never-written")];
     const wrong = await run("export-training-data", ...files, "--cell-size", "0");

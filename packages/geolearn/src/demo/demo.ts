@@ -1,6 +1,5 @@
 /** The whole main job on a made-up town: chips, training, map, polygons, report, in a few minutes. */
 
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import {
   type ClassDefinition,
@@ -20,6 +19,7 @@ import {
   readFeatures,
   renderBands,
   windowTransform,
+  makeFolder,
 } from "@geolearn/core";
 import { exportTrainingData, prepareData } from "@geolearn/data-prep";
 import type { EpochRecord } from "@geolearn/training";
@@ -65,7 +65,7 @@ const CHIP = 128;
  */
 export async function runDemo({ out = "demo-output", seed = 7, epochs = 20, size, ...work }: DemoOptions = {}): Promise<DemoResult> {
   const started = performance.now();
-  await mkdir(out, { recursive: true });
+  await makeFolder(out);
   const town = await writeSampleTown(out, { seed, ...size });
   const chips = join(out, "chips");
   await exportTrainingData({

@@ -1,8 +1,7 @@
 /** The generated town as files, for the demo, the notebook and first steps without data of one's own. */
 
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { type Bounds, createRaster, gridBounds, windowTransform, writeFeatures } from "@geolearn/core";
+import { type Bounds, createRaster, gridBounds, makeFolder, windowTransform, writeFeatures } from "@geolearn/core";
 import { type TownOptions, makeTown } from "./town.ts";
 
 /** Where the files of a sample town lie and how it is divided. */
@@ -28,7 +27,7 @@ export interface SampleTown {
  */
 export async function writeSampleTown(folder: string, options: TownOptions = {}): Promise<SampleTown> {
   const town = makeTown(options);
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const raster = join(folder, "town.tif");
   const labels = join(folder, "buildings.gpkg");
   const writer = await createRaster(raster, {

@@ -1,9 +1,8 @@
 /** What `objectAccuracy` found, as Esri's table and as a page to read. */
 
-import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 
-import { GeoLearnError, escapeMarkup, writeAtomic, writeReportPage } from "@geolearn/core";
+import { GeoLearnError, escapeMarkup, makeFolder, writeAtomic, writeReportPage } from "@geolearn/core";
 
 import type { ObjectAccuracy, ObjectClassAccuracy } from "./object-accuracy.ts";
 
@@ -49,7 +48,7 @@ export async function writeAccuracyTable(path: string, accuracy: ObjectAccuracy)
   const lines = [Object.keys(rows[0]!), ...rows.map((row) => Object.values(row) as (string | number | null)[])].map((cells) =>
     cells.map(csvCell).join(","),
   );
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   await writeAtomic(path, `${lines.join("\n")}\n`);
 }
 

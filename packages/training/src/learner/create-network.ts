@@ -72,7 +72,7 @@ export async function createNetworkFor<T extends TrainedTask>(
     task: data.task,
   });
   try {
-    checkChipSize(network, data.chipWidth, data.chipHeight);
+    checkChipSize(network, data.chipWidth, data.chipHeight, { canBeCut: true });
     if (start !== null) {
       startFromPackage(network, start, data, log);
       return { network, backboneLoaded: true };

@@ -1,8 +1,6 @@
 /** The training loop. */
 
-import { mkdir } from "node:fs/promises";
-
-import { GeoLearnError, lockFolder, type RgbaImage, type WorkOptions } from "@geolearn/core";
+import { GeoLearnError, lockFolder, makeFolder, type RgbaImage, type WorkOptions } from "@geolearn/core";
 
 import { createSchedule, type Schedule } from "../schedule/schedules.ts";
 import { createSmoother } from "../schedule/suggest-lr.ts";
@@ -48,12 +46,7 @@ export async function runFit(core: LearnerCore, options: FitOptions): Promise<Fi
 }
 
 async function lockRun(folder: string): Promise<() => Promise<void>> {
-  await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
-    throw new GeoLearnError("WRITE_FAILED", `The checkpoint folder ${folder} could not be made: ${String(cause)}`, {
-      hint: "Choose a folder that may be written to.",
-      cause,
-    });
-  });
+  await makeFolder(folder);
   return lockFolder(folder);
 }
 

@@ -1,7 +1,7 @@
 /** `geolearn classify-pixels`: a model on a scene. */
 
-import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
+import { makeFolder } from "@geolearn/core";
 import type { Device } from "@geolearn/engine";
 import {
   type ClassifiedRaster,
@@ -61,7 +61,7 @@ export function classifyPixelsCommand(contextOf: (command: Command) => CommandCo
       const cost = await estimateClassification(model, scene, work);
       return print(cost, estimateText(cost));
     }
-    await mkdir(dirname(options.out), { recursive: true });
+    await makeFolder(dirname(options.out));
     const map = await classifyPixels(model, scene, work);
     print(
       {

@@ -1,7 +1,7 @@
 /** `geolearn export-onnx`: a model for other programs. */
 
-import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
+import { makeFolder } from "@geolearn/core";
 import { startEngine } from "@geolearn/engine";
 import { type SaveOnnxOptions, type SavedOnnx, readModelPackage, saveOnnx } from "@geolearn/models";
 import { Command, InvalidArgumentError, Option } from "commander";
@@ -32,7 +32,7 @@ export function exportOnnxCommand(contextOf: (command: Command) => CommandContex
     const { print } = contextOf(command);
     const modelPackage = await readModelPackage(model);
     await startEngine();
-    for (const path of [out, ...(stac === undefined ? [] : [stac])]) await mkdir(dirname(path), { recursive: true });
+    for (const path of [out, ...(stac === undefined ? [] : [stac])]) await makeFolder(dirname(path));
     const options: SaveOnnxOptions = { ...(size && { size }), ...(images && { batch: images }), ...(output && { output }) };
     const saved = await saveOnnx(out, modelPackage, stac === undefined ? options : { ...options, stac });
     print(saved, textOf(saved));

@@ -1,8 +1,8 @@
 /** `geolearn import-onnx`: a network of others as a model package. */
 
-import { mkdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
-import { GeoLearnError } from "@geolearn/core";
+import { GeoLearnError, makeFolder } from "@geolearn/core";
 import { type ModelManifest, type OnnxSpec, openOnnx, writeModelPackage } from "@geolearn/models";
 import { Command } from "commander";
 import type { CommandContext } from "../context.ts";
@@ -26,7 +26,7 @@ export function importOnnxCommand(contextOf: (command: Command) => CommandContex
     const { onnx, spec, out, externalData = false } = command.opts<Options>();
     const { print } = contextOf(command);
     const modelPackage = await openOnnx(onnx, spec === undefined ? {} : await readSpec(spec), { externalData });
-    await mkdir(dirname(out), { recursive: true });
+    await makeFolder(dirname(out));
     await writeModelPackage(out, modelPackage);
     const { manifest } = modelPackage;
     const { task, name, classes, bandIndices, chipWidth, chipHeight, resolution } = manifest;

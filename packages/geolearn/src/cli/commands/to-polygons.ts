@@ -1,8 +1,7 @@
 /** `geolearn to-polygons`: outlines of the classes of a map. */
 
-import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
-import { openRaster, writeFeatures, type Feature, type NetworkOptions } from "@geolearn/core";
+import { makeFolder, openRaster, writeFeatures, type Feature, type NetworkOptions } from "@geolearn/core";
 import { type PolygonizeOptions, polygonize } from "@geolearn/postprocess";
 import { Command, Option } from "commander";
 import type { CommandContext } from "../context.ts";
@@ -66,7 +65,7 @@ export function toPolygonsCommand(contextOf: (command: Command) => CommandContex
       onWarning,
     };
     const raster = await openRaster(path, { network });
-    await mkdir(dirname(out), { recursive: true });
+    await makeFolder(dirname(out));
     try {
       const counts: Record<string, number> = {};
       const count = await writeFeatures(counted(polygonize(raster, options), counts), out, { crs: raster.crs, signal, onWarning });

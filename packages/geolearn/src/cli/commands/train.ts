@@ -1,7 +1,8 @@
 /** `geolearn train`: from chips to a model package. */
 
-import { mkdir, rm, stat } from "node:fs/promises";
+import { rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
+import { makeFolder } from "@geolearn/core";
 import { type Augmentation, prepareData } from "@geolearn/data-prep";
 import type { Device } from "@geolearn/engine";
 import { type BackboneName, backboneNamed, backboneNames } from "@geolearn/models";
@@ -138,7 +139,7 @@ function checkOutputs({ out, report }: Options): void {
 async function train(options: Options, context: CommandContext): Promise<{ result: FitResult; model: string; modelType: string }> {
   const { signal, onWarning, note } = context;
   const { out, report } = options;
-  for (const path of [out, ...(report === undefined ? [] : [report])]) await mkdir(dirname(path), { recursive: true });
+  for (const path of [out, ...(report === undefined ? [] : [report])]) await makeFolder(dirname(path));
   return withLearner(options, context, async (learner, fit) => {
     const checkpoint = fit.checkpoint!;
     const interrupted = (await stat(checkpoint).catch(() => null)) !== null;
