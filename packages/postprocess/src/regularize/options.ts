@@ -133,7 +133,7 @@ function alignmentOf({ alignment, method, diagonalPenalty }: RegularizeOptions, 
   if (method === "circle" || (method === "anyAngles" && diagonalPenalty === 0))
     throw wrong(
       `\`alignment\` has no meaning for the method "${method}"${method === "circle" ? "" : " without a diagonal penalty"}.`,
-      "Use it with rightAngles or rightAnglesAndDiagonals.",
+      'Use it with `method: "rightAngles"` or `method: "rightAnglesAndDiagonals"`.',
     );
   if (typeof alignment !== "number") return new AlignmentLines(alignment, crs);
   if (!Number.isFinite(alignment)) throw wrong(`\`alignment\` is ${alignment}; expected degrees or lines.`, "Give an angle such as 30.");

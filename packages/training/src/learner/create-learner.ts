@@ -82,7 +82,8 @@ export async function createLearner(data: DataOf<TrainableTask>, options: Learne
 function refusePixelOptions(options: LearnerOptions): void {
   const given = (["loss", "classWeights", "ignoreClasses"] as const).find((key) => options[key] !== undefined);
   if (given === undefined) return;
+  const ofData = given === "ignoreClasses";
   throw new GeoLearnError("INVALID_ARGUMENT", `\`${given}\` is a setting of pixel classification; detectors have their own loss.`, {
-    hint: given === "ignoreClasses" ? "Give `ignoreClasses` to prepareData." : "Leave it out.",
+    hint: ofData ? "Give `ignoreClasses` to prepareData()." : "Leave it out.",
   });
 }
