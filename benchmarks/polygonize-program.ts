@@ -80,7 +80,7 @@ function repeated(raster: Raster, data: Uint8Array, side: number): Raster {
 
 async function write(raster: Raster, out: string): Promise<void> {
   const started = performance.now();
-  const count = await writeFeatures(polygonize(raster), out, { crs: null });
+  const count = await writeFeatures(polygonize(raster), out, { crs: null, keepCrs: true });
   console.log(JSON.stringify({ seconds: (performance.now() - started) / 1000, count }));
 }
 
