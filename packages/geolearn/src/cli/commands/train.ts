@@ -67,7 +67,7 @@ export function trainCommand(contextOf: (command: Command) => CommandContext): C
   const command = new Command("train")
     .description("Train a network on chips and write it as a model package.")
     .requiredOption("--data <folder>", "chip folder; may be given several times", several)
-    .requiredOption("--out <model.dlpk>", "where the model goes")
+    .requiredOption("--out <model.dlpk>", "where the model goes; one that is there is replaced when training has finished")
     .addOption(new Option("--model-type <name>", "architecture (default: unet, or that of --pretrained-model)").choices(["unet"]))
     .addOption(
       new Option("--backbone <name>", `encoder to borrow: ${backboneNames().join(", ")} (default: a plain one)`).argParser(backboneName),
