@@ -140,7 +140,16 @@ export { type NotebookOutput, inNotebook, notebookOutput } from "./image/noteboo
 export { type ReportPage, escapeMarkup, requireReportPath, writeReportPage } from "./report/page.ts";
 
 // files and workers
-export { type AtomicFile, isSystemError, openAtomic, temporaryPath, writeAtomic, writeError, writeFully } from "./files/atomic.ts";
+export {
+  type AtomicFile,
+  isSystemError,
+  openAtomic,
+  removeTemporaries,
+  temporaryPath,
+  writeAtomic,
+  writeError,
+  writeFully,
+} from "./files/atomic.ts";
 export { NumberTape, type TapeReader } from "./files/number-tape.ts";
 export { type FileKind, fileKind } from "./files/file-kind.ts";
 export { makeFolder } from "./files/make-folder.ts";

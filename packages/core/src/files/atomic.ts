@@ -14,6 +14,14 @@ export function temporaryPath(path: string): string {
   return join(dirname(path), `.${basename(path).slice(0, 120)}.${randomBytes(6).toString("hex")}.tmp`);
 }
 
+const TEMPORARY = /^\..+\.[0-9a-f]{12}\.tmp$/;
+
+/** Removes what writers that were killed left in a folder. Only for folders that one process writes to: what another is writing has such a name, too. */
+export async function removeTemporaries(folder: string): Promise<void> {
+  const left = (await fs.readdir(folder)).filter((name) => TEMPORARY.test(name));
+  await Promise.all(left.map((name) => fs.rm(join(folder, name), { force: true })));
+}
+
 /** A file that does not bear its name yet. */
 export interface AtomicFile {
   /** Final name. */

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import type { Raster } from "@geolearn/core";
+import { type Raster, removeTemporaries } from "@geolearn/core";
 
 import { isObject, numberOrNull, parseJsonObject, readTextFile } from "../esri/json.ts";
 import type { AccumulatedStats } from "../esri/accumulated-stats.ts";
@@ -50,8 +50,9 @@ export async function storeState(out: string, state: ExportState): Promise<void>
   await rename(`${path}.tmp`, path);
 }
 
-/** Removes the state of a finished export. */
+/** Removes the state of a finished export, and what runs of it that were killed left half-written. */
 export async function removeState(out: string): Promise<void> {
+  await removeTemporaries(out);
   await rm(join(out, `${STATE_FILE}.tmp`), { force: true });
   await rm(join(out, STATE_FILE), { force: true });
 }
