@@ -79,6 +79,7 @@ export const exportResult = z.strictObject({
       name: z.string(),
       color: z.tuple([z.number(), z.number(), z.number()]),
       pixels: z.int().min(0),
+      objects: z.int().min(0),
       chips: z.int().min(0),
     }),
   ),
