@@ -5,7 +5,7 @@ import { type Affine, applyAffine, invertAffine } from "@geolearn/core";
 import type { Recipe } from "../augment/recipe.ts";
 import { type Box, boxArea, clipBox } from "../objects/box.ts";
 import type { ChipObject } from "../objects/chip-object.ts";
-import type { ObjectMask } from "../objects/object-mask.ts";
+import { boxOfPixels, type ObjectMask } from "../objects/object-mask.ts";
 import { assembleImages, type ChipPixels, type ImageSetup } from "./assemble.ts";
 
 /** What all batches of a data set of objects have in common. */
@@ -120,17 +120,4 @@ function movedPixels(mask: ObjectMask, [xmin, ymin, xmax, ymax]: Box, toSource: 
     }
   }
   return pixels;
-}
-
-function boxOfPixels(pixels: readonly number[], width: number): Box {
-  let [left, right, top, bottom] = [Infinity, -1, Infinity, -1];
-  for (const pixel of pixels) {
-    const col = pixel % width;
-    const row = (pixel - col) / width;
-    left = Math.min(left, col);
-    right = Math.max(right, col);
-    top = Math.min(top, row);
-    bottom = Math.max(bottom, row);
-  }
-  return [left, top, right + 1, bottom + 1];
 }

@@ -18,9 +18,8 @@ export function maskBox({ col, row, width, height }: ObjectMask): Box {
   return [col, row, col + width, row + height];
 }
 
-/** The mask of pixels given by their positions in a chip, row by row; of no size when there are none. */
-export function maskFromPixels(pixels: readonly number[], chipWidth: number): ObjectMask {
-  if (pixels.length === 0) return { col: 0, row: 0, width: 0, height: 0, data: new Uint8Array(new SharedArrayBuffer(0)) };
+/** The box around pixels, at least one, given by their positions in a chip. */
+export function boxOfPixels(pixels: readonly number[], chipWidth: number): Box {
   let [left, right, top, bottom] = [Infinity, -1, Infinity, -1];
   for (const pixel of pixels) {
     const col = pixel % chipWidth;
@@ -30,8 +29,14 @@ export function maskFromPixels(pixels: readonly number[], chipWidth: number): Ob
     top = Math.min(top, row);
     bottom = Math.max(bottom, row);
   }
-  const width = right - left + 1;
-  const height = bottom - top + 1;
+  return [left, top, right + 1, bottom + 1];
+}
+
+/** The mask of pixels given by their positions in a chip, row by row; of no size when there are none. */
+export function maskFromPixels(pixels: readonly number[], chipWidth: number): ObjectMask {
+  if (pixels.length === 0) return { col: 0, row: 0, width: 0, height: 0, data: new Uint8Array(new SharedArrayBuffer(0)) };
+  const [left, top, right, bottom] = boxOfPixels(pixels, chipWidth);
+  const [width, height] = [right - left, bottom - top];
   const data = new Uint8Array(new SharedArrayBuffer(width * height));
   for (const pixel of pixels) {
     const col = pixel % chipWidth;

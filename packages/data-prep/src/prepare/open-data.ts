@@ -133,7 +133,14 @@ async function assembleData<T extends Task, C extends ChipImage, A extends objec
   if (!everything) warnOfFewChips(train, batchSize, onWarning);
   return {
     amounts: countClasses(records, split.train, table),
-    greatest: Math.max(0, ...useful.map((i) => records[i]!.labels.reduce((sum, [, amount]) => sum + amount, 0))),
+    greatest: useful.reduce(
+      (most, i) =>
+        Math.max(
+          most,
+          records[i]!.labels.reduce((sum, [, amount]) => sum + amount, 0),
+        ),
+      0,
+    ),
     common: {
       task: options.task,
       classes: table.classes,

@@ -12,7 +12,7 @@ import { detectViews } from "./detect-views.ts";
 import type { Sighting } from "./detection.ts";
 import { mergeSightings } from "./merge-sightings.ts";
 import { objectFeature } from "./object-features.ts";
-import { EDGE, sightingsOf } from "./sightings.ts";
+import { sightingsOf } from "./sightings.ts";
 
 /** Options of {@link detectObjects}. */
 export interface DetectOptions extends SceneOptions {
@@ -64,7 +64,7 @@ export async function detectObjects(fn: DetectionFunction, raster: RasterSource,
         },
       );
     }
-    const objects = mergeSightings(plan, await look(setup, options, rules, nmsOverlap), { nmsOverlap, edge: EDGE });
+    const objects = mergeSightings(plan, await look(setup, options, rules, nmsOverlap), { nmsOverlap });
     const { simplify = 0, esriFields = false, signal } = options;
     const features: Feature[] = [];
     for (const object of objects) {

@@ -17,9 +17,10 @@ import { joinMasks } from "./join-masks.ts";
 export interface MergeOptions {
   /** Of two objects of a class that overlap by more than this IoU the better one stays, 0 to 1. */
   readonly nmsOverlap: number;
-  /** Pixels from a window's border within which a box counts as cut there. @defaultValue 4 */
-  readonly edge?: number;
 }
+
+/** Pixels from a window's border within which a box counts as cut there; sides may differ by as much between two windows. */
+const EDGE = 4;
 
 /** What windows saw, by their position in the plan: row by row. */
 export type Sightings = readonly (readonly Sighting[])[];
@@ -38,15 +39,15 @@ interface Link {
 }
 
 /** Puts what windows saw together, the best first. Sightings of windows beyond the scene's border end there. */
-export function mergeSightings(plan: WindowPlan, sightings: Sightings, { nmsOverlap, edge = 4 }: MergeOptions): SceneObject[] {
+export function mergeSightings(plan: WindowPlan, sightings: Sightings, { nmsOverlap }: MergeOptions): SceneObject[] {
   const nodes: Node[] = [];
   const byWindow = sightings.map((seen, window) =>
-    seen.map((sighting) => nodes.push({ window, sighting, cut: cutSides(plan, window, sighting, edge) }) - 1),
+    seen.map((sighting) => nodes.push({ window, sighting, cut: cutSides(plan, window, sighting) }) - 1),
   );
   const links: Link[] = [];
   for (const [one, other] of neighbours(plan)) {
     const shared = clipBox(windowBox(plan, one), windowBox(plan, other));
-    links.push(...pairs(nodes, byWindow[one]!, byWindow[other]!, shared, edge));
+    links.push(...pairs(nodes, byWindow[one]!, byWindow[other]!, shared));
   }
   links.sort((x, y) => x.misfit - y.misfit || x.a - y.a || x.b - y.b);
   const groups = new Groups(nodes);
@@ -67,13 +68,13 @@ export function windowBox({ columns, rows, coreWidth, coreHeight, width, height 
 }
 
 /** Sides at which a sighting ends at a border of its window that is not the scene's. */
-export function cutSides(plan: WindowPlan, window: number, { box }: Sighting, edge: number): boolean[] {
+export function cutSides(plan: WindowPlan, window: number, { box }: Sighting): boolean[] {
   const [left, top, right, bottom] = windowBox(plan, window);
   return [
-    left > 0 && box[0] <= left + edge,
-    top > 0 && box[1] <= top + edge,
-    right < plan.width && box[2] >= right - edge,
-    bottom < plan.height && box[3] >= bottom - edge,
+    left > 0 && box[0] <= left + EDGE,
+    top > 0 && box[1] <= top + EDGE,
+    right < plan.width && box[2] >= right - EDGE,
+    bottom < plan.height && box[3] >= bottom - EDGE,
   ];
 }
 
@@ -93,10 +94,10 @@ function* neighbours(plan: WindowPlan): Generator<[number, number]> {
 }
 
 /** Sightings of two windows that look alike in what both saw, each with at most one of the other window. */
-function pairs(nodes: readonly Node[], one: readonly number[], other: readonly number[], shared: PixelBox, edge: number): Link[] {
+function pairs(nodes: readonly Node[], one: readonly number[], other: readonly number[], shared: PixelBox): Link[] {
   const [seenByOne, seenByOther] = [one, other].map((window) =>
     window.flatMap((i) => {
-      const part = partIn(nodes[i]!.sighting, shared, edge);
+      const part = partIn(nodes[i]!.sighting, shared);
       return part === null ? [] : [{ i, part }];
     }),
   ) as [Seen[], Seen[]];
@@ -104,7 +105,7 @@ function pairs(nodes: readonly Node[], one: readonly number[], other: readonly n
   for (const { i: a, part } of seenByOne) {
     for (const { i: b, part: against } of seenByOther) {
       if (nodes[a]!.sighting.classIndex !== nodes[b]!.sighting.classIndex) continue;
-      const misfit = misfitOf(part, against, edge);
+      const misfit = misfitOf(part, against);
       if (misfit <= 1) candidates.push({ a, b, misfit });
     }
   }
@@ -122,18 +123,18 @@ interface Seen {
   readonly part: PixelBox;
 }
 
-/** The part of what was seen inside a box; one without area where it ends up to `edge` before it, null where it is farther away. */
-function partIn({ box, mask }: Sighting, shared: PixelBox, edge: number): PixelBox | null {
-  if (box[0] > shared[2] + edge || box[2] < shared[0] - edge || box[1] > shared[3] + edge || box[3] < shared[1] - edge) return null;
+/** The part of what was seen inside a box; one without area where it ends up to {@link EDGE} before it, null where it is farther away. */
+function partIn({ box, mask }: Sighting, shared: PixelBox): PixelBox | null {
+  if (box[0] > shared[2] + EDGE || box[2] < shared[0] - EDGE || box[1] > shared[3] + EDGE || box[3] < shared[1] - EDGE) return null;
   return (mask && maskBoundsIn(mask, shared)) ?? clipBox(box, shared);
 }
 
-/** How far the sides of two parts are apart, in units of what is allowed: a quarter of their shorter length, at least `edge`. */
-function misfitOf(a: PixelBox, b: PixelBox, edge: number): number {
+/** How far the sides of two parts are apart, in units of what is allowed: a quarter of their shorter length, at least {@link EDGE}. */
+function misfitOf(a: PixelBox, b: PixelBox): number {
   let worst = 0;
   for (const axis of [0, 1]) {
     const [aLow, aHigh, bLow, bHigh] = [a[axis]!, a[axis + 2]!, b[axis]!, b[axis + 2]!];
-    const allowed = Math.max(edge, Math.min(aHigh - aLow, bHigh - bLow) / 4);
+    const allowed = Math.max(EDGE, Math.min(aHigh - aLow, bHigh - bLow) / 4);
     worst = Math.max(worst, Math.abs(aLow - bLow) / allowed, Math.abs(aHigh - bHigh) / allowed);
   }
   return worst;

@@ -18,9 +18,6 @@ export interface WantedRows {
   readonly valid: Uint8Array;
 }
 
-/** Pixels from a window's border within which a box counts as cut there. */
-export const EDGE = 4;
-
 /** The detections of a window that count, with at least half of the box where a result is wanted. */
 export function sightingsOf(
   plan: WindowPlan,
@@ -40,7 +37,7 @@ export function sightingsOf(
     const pixels = mask === undefined ? undefined : pasteMask(mask, whole, bounds);
     if (pixels === null) return [];
     const sighting = { box, score, classIndex, ...(pixels === undefined ? {} : { mask: pixels }) };
-    return excludeEdge && cutSides(plan, window, sighting, EDGE).some(Boolean) ? [] : [sighting];
+    return excludeEdge && cutSides(plan, window, sighting).some(Boolean) ? [] : [sighting];
   });
 }
 

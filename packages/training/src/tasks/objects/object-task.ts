@@ -1,10 +1,10 @@
 /** Finding objects, as the Learner sees it. */
 
-import { GeoLearnError } from "@geolearn/core";
-import type { BatchesOptions, ObjectBatch, ObjectData } from "@geolearn/data-prep";
+import type { BatchesOptions, ObjectData } from "@geolearn/data-prep";
 import type { ObjectNetwork } from "@geolearn/models";
 
 import { readAhead } from "../../learner/read-ahead.ts";
+import { spreadBatches } from "../spread-batches.ts";
 import type { FedBatch, LearnerTask, Results, Side } from "../task.ts";
 import { evaluateObjects, type ObjectEvaluation, predictedOf, truthOf } from "./evaluate.ts";
 import { createObjectEvaluation, feedsOf, type ObjectEvaluationStep, objectGraph } from "./graph.ts";
@@ -58,17 +58,11 @@ async function predictExamples(
   count: number,
   signal: AbortSignal | undefined,
 ): Promise<ObjectExample[]> {
-  const chips = data[side];
   const { batchSize, chipWidth: width, chipHeight: height, bands } = data;
-  const readable = Math.min(chips.count, chips.batches * batchSize);
-  const shown = Math.min(count, readable);
-  const wanted = Array.from({ length: shown }, (_, i) => Math.floor(((i + 0.5) * readable) / shown));
   const examples: ObjectExample[] = [];
-  for (const from of new Set(wanted.map((position) => Math.floor(position / batchSize)))) {
-    const batch = await batchAt(chips.read({ from, ...(signal && { signal }) }), from);
+  for await (const [batch, places] of spreadBatches(data[side], { batchSize, count, signal })) {
     const found = await step.run(batch);
-    for (const position of wanted.filter((each) => Math.floor(each / batchSize) === from)) {
-      const i = position % batchSize;
+    for (const i of places) {
       const area = width * height * bands;
       examples.push({
         ...{ width, height, bands, image: batch.images.slice(i * area, (i + 1) * area) },
@@ -87,9 +81,4 @@ function drawnObjects(objects: { boxes: Float32Array; labels: ArrayLike<number>;
     label,
     score: scores?.[k] ?? null,
   }));
-}
-
-async function batchAt(batches: AsyncIterable<ObjectBatch>, from: number): Promise<ObjectBatch> {
-  for await (const batch of batches) return batch;
-  throw new GeoLearnError("CHIPS_CORRUPT", `Batch ${from + 1} could not be read.`, { hint: "Prepare the data again." });
 }

@@ -1,9 +1,10 @@
 /** How well a network does on the validation side. */
 
 import { type ConfusionMatrix, countPixels, createConfusionMatrix, GeoLearnError, type PixelMetrics, pixelMetrics } from "@geolearn/core";
-import type { ChipSet, LearningData, PixelBatch } from "@geolearn/data-prep";
+import type { ChipSet, LearningData } from "@geolearn/data-prep";
 
 import { readAhead } from "../../learner/read-ahead.ts";
+import { spreadBatches } from "../spread-batches.ts";
 import type { TaskEvaluation } from "../task.ts";
 import { cutHostTargets, type EvaluationStep } from "./graph.ts";
 import type { Example } from "./results.ts";
@@ -56,17 +57,11 @@ export async function predictExamples(context: EvaluationContext, chips: ChipSet
   const { data, step, margin, ignored } = context;
   const { batchSize, chipHeight, chipWidth, bands } = data;
   const [height, width] = [chipHeight - 2 * margin, chipWidth - 2 * margin];
-  const readable = Math.min(chips.count, chips.batches * batchSize);
-  const wanted = Array.from({ length: Math.min(count, readable) }, (_, i) =>
-    Math.floor(((i + 0.5) * readable) / Math.min(count, readable)),
-  );
   const examples: Example[] = [];
-  for (const from of new Set(wanted.map((position) => Math.floor(position / batchSize)))) {
-    const batch = await batchAt(chips, from, signal);
+  for await (const [batch, places] of spreadBatches(chips, { batchSize, count, signal })) {
     const { predicted } = await step.run(batch);
     const truth = withoutIgnored(cutHostTargets(batch.targets, [batchSize, chipHeight, chipWidth, bands], margin), ignored);
-    for (const position of wanted.filter((each) => Math.floor(each / batchSize) === from)) {
-      const i = position % batchSize;
+    for (const i of places) {
       examples.push({
         name: batch.names[i]!,
         width,
@@ -111,11 +106,6 @@ export async function predictChips({ data, step, margin }: EvaluationContext, im
     for (let p = 0; p < real * height * width; p++) values[from * height * width + p] = classes[predicted[p]!]!.value;
   }
   return { values, count, height, width };
-}
-
-async function batchAt(chips: ChipSet, from: number, signal: AbortSignal | undefined): Promise<PixelBatch> {
-  for await (const batch of chips.read({ from, ...(signal && { signal }) })) return batch;
-  throw new GeoLearnError("CHIPS_CORRUPT", `Batch ${from + 1} of ${chips.batches} could not be read.`, { hint: "Prepare the data again." });
 }
 
 function withoutIgnored(targets: Int32Array, ignored: ReadonlySet<number>): Int32Array {
