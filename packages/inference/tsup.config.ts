@@ -4,8 +4,8 @@ export default defineConfig([
   {
     entry: {
       index: "src/index.ts",
-      "classify.worker": "src/classify/classify.worker.ts",
-      "graph.worker": "src/classify/graph.worker.ts",
+      "lane.worker": "src/lanes/lane.worker.ts",
+      "graph.worker": "src/lanes/graph.worker.ts",
     },
     format: "esm",
     target: "node20",

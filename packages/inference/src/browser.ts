@@ -2,8 +2,9 @@
 
 // classifying a scene
 export { type ClassifiedImage, type ClassifyImageOptions, classifyImage } from "./classify/classify-image.ts";
-export { type PixelClassifierOptions, pixelClassifier } from "./classify/pixel-classifier.ts";
-export { type NamedBands, modelBands } from "./classify/model-bands.ts";
+export { pixelClassifier } from "./classify/pixel-classifier.ts";
+export type { ComputeOptions } from "./lanes/model-lanes.ts";
+export { type NamedBands, modelBands } from "./run/model-bands.ts";
 
 // functions on a scene
 export type { InferenceConfiguration, InferenceFunction, ParameterInfo, PixelBlock, SceneInfo } from "./inference-function.ts";

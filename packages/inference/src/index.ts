@@ -2,13 +2,15 @@
 
 // classifying a scene
 export { type ClassifyModel, type ClassifyOptions, classifyPixels, estimateClassification } from "./classify/classify-pixels.ts";
-export { type PixelClassifierOptions, pixelClassifier } from "./classify/pixel-classifier.ts";
+export { pixelClassifier } from "./classify/pixel-classifier.ts";
+export type { ComputeOptions } from "./lanes/model-lanes.ts";
 export { type ClassifiedImage, type ClassifyImageOptions, classifyImage } from "./classify/classify-image.ts";
-export { type NamedBands, modelBands } from "./classify/model-bands.ts";
+export { type NamedBands, modelBands } from "./run/model-bands.ts";
 export { ClassifiedRaster, type ClassifiedRasterInfo } from "./output/classified-raster.ts";
 
 // finding objects on a scene
-export { type DetectedObjects, type DetectOptions, detectObjects } from "./detect/detect-objects.ts";
+export { type DetectedObjects, type DetectModel, type DetectOptions, detectObjects } from "./detect/detect-objects.ts";
+export { type ObjectDetectorOptions, objectDetector } from "./detect/object-detector.ts";
 
 // networks of others
 export { fromOnnx } from "./onnx/from-onnx.ts";

@@ -66,6 +66,8 @@ export interface InferenceConfiguration extends BlockConfiguration {
 /** What a detector wants, and the classes of what it finds. */
 export interface DetectionConfiguration extends BlockConfiguration {
   readonly classes: readonly ClassDefinition[];
+  /** Objects a block can have at most; where one has as many, the caller is warned that some may be missing. @defaultValue any number */
+  readonly maxDetections?: number;
 }
 
 /** A batch of blocks, all of the configured size. */

@@ -4,16 +4,16 @@ import { type Affine, type ClassDefinition, type Crs, GeoLearnError, type Raster
 import type { ModelPackage } from "@geolearn/models";
 
 import type { InferenceFunction } from "../inference-function.ts";
+import { type ComputeOptions, computeOptions } from "../lanes/model-lanes.ts";
 import { fillRows } from "../run/fill-rows.ts";
 import type { InferenceOptions } from "../run/options.ts";
 import { PixelCounts } from "../run/pixel-counts.ts";
 import { ResultRows } from "../run/result-rows.ts";
 import { prepareInference } from "../run/setup.ts";
-import { type PixelClassifierOptions, pixelClassifier } from "./pixel-classifier.ts";
+import { pixelClassifier } from "./pixel-classifier.ts";
 
 /** Options of {@link classifyImage}. */
-export type ClassifyImageOptions = Omit<InferenceOptions, "out" | "resume" | "scores" | "outOfRange"> &
-  Pick<PixelClassifierOptions, "device" | "threads" | "workers">;
+export type ClassifyImageOptions = Omit<InferenceOptions, "out" | "resume" | "scores" | "outOfRange"> & Omit<ComputeOptions, "batchSize">;
 
 /** A classified scene in memory. */
 export interface ClassifiedImage {
@@ -54,13 +54,7 @@ export async function classifyImage(
   options: ClassifyImageOptions = {},
 ): Promise<ClassifiedImage> {
   if ("process" in model) return classify(model, raster, options);
-  const { device, threads, workers, batchSize } = options;
-  const fn = pixelClassifier(model, {
-    ...(device === undefined ? {} : { device }),
-    ...(threads === undefined ? {} : { threads }),
-    ...(workers === undefined ? {} : { workers }),
-    ...(batchSize === undefined ? {} : { batchSize }),
-  });
+  const fn = pixelClassifier(model, computeOptions(options));
   try {
     return await classify(fn, raster, options);
   } finally {

@@ -4,14 +4,15 @@ import type { RasterSource } from "@geolearn/core";
 import type { ModelPackage } from "@geolearn/models";
 
 import type { InferenceFunction } from "../inference-function.ts";
+import { type ComputeOptions, computeOptions } from "../lanes/model-lanes.ts";
 import type { ClassifiedRaster } from "../output/classified-raster.ts";
 import { type InferenceEstimate, estimateInference } from "../run/estimate.ts";
 import type { InferenceOptions } from "../run/options.ts";
 import { runInference } from "../run/run-inference.ts";
-import { type PixelClassifierOptions, pixelClassifier } from "./pixel-classifier.ts";
+import { pixelClassifier } from "./pixel-classifier.ts";
 
 /** Options of {@link classifyPixels}; `device`, `threads` and `workers` are for models, a function has chosen its own. */
-export type ClassifyOptions = InferenceOptions & Pick<PixelClassifierOptions, "device" | "threads" | "workers">;
+export type ClassifyOptions = InferenceOptions & Omit<ComputeOptions, "batchSize">;
 
 /** A model: the path of a package, a package, or anything that turns blocks into scores. */
 export type ClassifyModel = string | ModelPackage | InferenceFunction;
@@ -39,18 +40,9 @@ export async function estimateClassification(
   return withFunction(model, options, (fn) => estimateInference(fn, raster, options));
 }
 
-async function withFunction<T>(
-  model: ClassifyModel,
-  { device, threads, workers, batchSize }: ClassifyOptions,
-  work: (fn: InferenceFunction) => Promise<T>,
-): Promise<T> {
+async function withFunction<T>(model: ClassifyModel, options: ClassifyOptions, work: (fn: InferenceFunction) => Promise<T>): Promise<T> {
   if (typeof model === "object" && "process" in model) return work(model);
-  const fn = pixelClassifier(model, {
-    ...(device === undefined ? {} : { device }),
-    ...(threads === undefined ? {} : { threads }),
-    ...(workers === undefined ? {} : { workers }),
-    ...(batchSize === undefined ? {} : { batchSize }),
-  });
+  const fn = pixelClassifier(model, computeOptions(options));
   try {
     return await work(fn);
   } finally {

@@ -1,8 +1,10 @@
 /** Finding objects on a scene of any size. */
 
 import { type Feature, type Features, GeoLearnError, type RasterSource } from "@geolearn/core";
+import type { ModelPackage } from "@geolearn/models";
 
 import type { DetectionConfiguration, DetectionFunction } from "../inference-function.ts";
+import { type ComputeOptions, computeOptions } from "../lanes/model-lanes.ts";
 import { readBatches } from "../run/batches.ts";
 import { mapOrdered } from "../run/map-ordered.ts";
 import type { SceneOptions } from "../run/options.ts";
@@ -11,15 +13,18 @@ import { prepareScene, type SceneSetup } from "../run/setup.ts";
 import { detectViews } from "./detect-views.ts";
 import type { Sighting } from "./detection.ts";
 import { mergeSightings } from "./merge-sightings.ts";
+import { objectDetector } from "./object-detector.ts";
 import { objectFeature } from "./object-features.ts";
 import { sightingsOf } from "./sightings.ts";
 
-/** Options of {@link detectObjects}. */
-export interface DetectOptions extends SceneOptions {
+/** Options of {@link detectObjects}; `device`, `threads` and `workers` are for models, a function has chosen its own. */
+export interface DetectOptions extends SceneOptions, Omit<ComputeOptions, "batchSize"> {
   /** Objects with a lower score are left out, 0 to 1. @defaultValue 0.5 */
   readonly minScore?: number;
   /** Of two objects of a class that overlap by more than this IoU only the better one stays, 0 to 1. @defaultValue 0.5 */
   readonly nmsOverlap?: number;
+  /** Objects a window can have at most, for models: more cost time. @defaultValue 300 */
+  readonly maxDetections?: number;
   /** Leaves out what a window's border cuts, instead of putting the pieces together: for objects smaller than `overlap`. @defaultValue false */
   readonly excludeEdge?: boolean;
   /** Straightens outlines within this tolerance, metres on the ground or `"N crs"`; for detectors that outline. @defaultValue 0 */
@@ -27,6 +32,9 @@ export interface DetectOptions extends SceneOptions {
   /** Names the fields `Class` and `Confidence`, as Esri's tools do, instead of `class` and `score`. @defaultValue false */
   readonly esriFields?: boolean;
 }
+
+/** A model: the path of a package, a package, or anything that finds objects in blocks. */
+export type DetectModel = string | ModelPackage | DetectionFunction;
 
 /** Objects found on a scene. */
 export interface DetectedObjects extends Features {
@@ -40,17 +48,43 @@ export interface DetectedObjects extends Features {
  * Finds the objects of a scene of any size, each once: what neighbouring windows saw of one object is put together, also where it is
  * longer than their overlap or than a window, and objects that touch stay apart. Features have boxes, or outlines where the detector
  * gives them, in the scene's reference system, with `class`, `value`, `score` (0 to 1) and `area` (square metres on the ground; square
- * units of the system where none is named), the surest first. The function is not disposed. Memory: some 300 bytes for each object a
+ * units of the system where none is named), the surest first. A function is not disposed. Memory: some 300 bytes for each object a
  * window saw, and its mask.
  *
- * @throws RASTER_NO_TRANSFORM; what reading throws; BANDS_MISMATCH, RESOLUTION_MISMATCH when scene and function do not fit; INVALID_ARGUMENT
+ * @throws MODEL_CORRUPT, MODEL_FOREIGN, TASK_MISMATCH for the model; RASTER_NO_TRANSFORM; what reading throws; BANDS_MISMATCH,
+ * RESOLUTION_MISMATCH when scene and model do not fit; INVALID_ARGUMENT
  * @example
- * const trees = await detectObjects(await openOnnxFunction("trees.onnx", spec), "forest.tif", { minScore: 0.4 });
+ * const trees = await detectObjects("trees.dlpk", "forest.tif", { minScore: 0.4 });
+ * await writeFeatures("trees.gpkg", trees);
  */
-export async function detectObjects(fn: DetectionFunction, raster: RasterSource, options: DetectOptions = {}): Promise<DetectedObjects> {
+export async function detectObjects(model: DetectModel, raster: RasterSource, options: DetectOptions = {}): Promise<DetectedObjects> {
+  if (typeof model === "object" && "detect" in model) return detect(model, raster, options);
+  const { minScore, nmsOverlap } = rulesOf(options);
+  const maxDetections = options.maxDetections ?? MOST_DETECTIONS;
+  const fn = objectDetector(model, { ...computeOptions(options), minScore, nmsOverlap, maxDetections });
+  try {
+    return await detect(fn, raster, options);
+  } finally {
+    await fn.dispose();
+  }
+}
+
+/** More than fit side by side into a window of common size. */
+const MOST_DETECTIONS = 300;
+
+interface Rules {
+  readonly minScore: number;
+  readonly nmsOverlap: number;
+  readonly excludeEdge: boolean;
+}
+
+function rulesOf({ minScore = 0.5, nmsOverlap = 0.5, excludeEdge = false }: DetectOptions): Rules {
+  return { minScore: share("minScore", minScore), nmsOverlap: share("nmsOverlap", nmsOverlap), excludeEdge };
+}
+
+async function detect(fn: DetectionFunction, raster: RasterSource, options: DetectOptions): Promise<DetectedObjects> {
   const started = performance.now();
-  const rules = { minScore: share("minScore", options.minScore ?? 0.5), excludeEdge: options.excludeEdge ?? false };
-  const nmsOverlap = share("nmsOverlap", options.nmsOverlap ?? 0.5);
+  const rules = rulesOf(options);
   options.signal?.throwIfAborted();
   const setup = await prepareScene<DetectionConfiguration, DetectionFunction>(fn, raster, options, checkClasses);
   try {
@@ -64,7 +98,7 @@ export async function detectObjects(fn: DetectionFunction, raster: RasterSource,
         },
       );
     }
-    const objects = mergeSightings(plan, await look(setup, options, rules, nmsOverlap), { nmsOverlap });
+    const objects = mergeSightings(plan, await look(setup, options, rules), { nmsOverlap: rules.nmsOverlap });
     const { simplify = 0, esriFields = false, signal } = options;
     const features: Feature[] = [];
     for (const object of objects) {
@@ -86,11 +120,10 @@ export async function detectObjects(fn: DetectionFunction, raster: RasterSource,
 async function look(
   setup: SceneSetup<DetectionConfiguration, DetectionFunction>,
   { signal, onProgress, onWarning }: DetectOptions,
-  rules: { readonly minScore: number; readonly excludeEdge: boolean },
-  nmsOverlap: number,
+  rules: Rules,
 ): Promise<Sighting[][]> {
   const { plan, config, fn, tta } = setup;
-  const { statistics, classes, concurrency = 1 } = config;
+  const { statistics, classes, concurrency = 1, maxDetections = Infinity } = config;
   const watch = statistics === undefined ? null : new RangeWatch(statistics, config.bandNames ?? []);
   const total = plan.rows.length * plan.columns.length;
   const seen = Array.from({ length: total }, (): Sighting[] => []);
@@ -98,11 +131,11 @@ async function look(
     ...{ plan, reader: setup.createReader(), bands: setup.bands.length, outputBands: 0, batchSize: setup.batchSize, firstRow: 0 },
     ...{ region: setup.region, watch, flags: false, signal },
   });
-  let done = 0;
+  let [done, full] = [0, 0];
   onProgress?.({ stage: "detect-objects", done, total, unit: "windows" });
   const found = mapOrdered(batches, Math.max(1, concurrency), async ({ block }) => {
     if (block.size === 0) return [];
-    const images = tta ? await detectViews(fn, block, nmsOverlap, signal) : await fn.detect(block, signal);
+    const images = tta ? await detectViews(fn, block, rules.nmsOverlap, signal) : await fn.detect(block, signal);
     if (images.length === block.size) return images;
     throw new GeoLearnError("INVALID_ARGUMENT", `The function ${fn.name} gave objects of ${images.length} blocks for ${block.size}.`, {
       hint: "detect() must give a list for each block.",
@@ -112,6 +145,7 @@ async function look(
     for (const { row, column, slot, rows } of entries) {
       const detections = slot < 0 ? [] : images[slot]!;
       if (detections.some(({ classIndex }) => classes[classIndex] === undefined)) throw unknownClass(fn.name, classes.length);
+      if (detections.length >= maxDetections) full++;
       const window = row * plan.columns.length + column;
       seen[window] = sightingsOf(plan, window, detections, { row: plan.rows[row]!, valid: rows.valid }, rules);
       done++;
@@ -121,6 +155,13 @@ async function look(
     onProgress?.({ stage: "detect-objects", done, total, unit: "windows" });
   }
   watch?.report(onWarning);
+  if (full > 0) {
+    onWarning?.({
+      code: "OBJECTS_LEFT_OUT",
+      message: `${full} of ${total} windows show as many objects as were asked for at most (${maxDetections}); others there are missing.`,
+      hint: "Give a higher `maxDetections`, or a higher `minScore`.",
+    });
+  }
   return seen;
 }
 

@@ -9,9 +9,9 @@ import { type ModelPackage, type OnnxSpec, createUNet, openOnnx, readModelPackag
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { type ClassifyModel, classifyPixels } from "../classify/classify-pixels.ts";
-import type { LaneGraph } from "../classify/lane-messages.ts";
-import { laneModel } from "../classify/lane-model.ts";
-import { createScorer, graphRunner } from "../classify/scorer.ts";
+import type { LaneGraph } from "../lanes/lane-messages.ts";
+import { laneModel } from "../lanes/lane-model.ts";
+import { createScorer, graphRunner } from "../lanes/scorer.ts";
 import { CLASSES, memoryRaster } from "../testing/rasters.ts";
 import { fromOnnx } from "./from-onnx.ts";
 
@@ -58,7 +58,7 @@ describe("networks of others", () => {
       const pixels = Float32Array.from({ length: side * side * 3 }, (_, i) =>
         noise(i % 3, Math.floor(i / (3 * side)), Math.floor(i / 3) % side),
       );
-      const found = await scorer.compute(pixels, 1, null, () => false);
+      const [found = new Float32Array(0)] = await scorer.compute(pixels, 1, null, () => false);
       expect(found.length).toBe(scores.length);
       let worst = 0;
       for (let i = 0; i < scores.length; i++) worst = Math.max(worst, Math.abs(found[i]! - scores[i]!));

@@ -3,8 +3,9 @@
 import type { ReadOnnxOptions } from "@geolearn/engine";
 import { type OnnxSpec, openOnnx } from "@geolearn/models";
 
-import { type PixelClassifierOptions, pixelClassifier } from "../classify/pixel-classifier.ts";
+import { pixelClassifier } from "../classify/pixel-classifier.ts";
 import type { InferenceFunction } from "../inference-function.ts";
+import type { ComputeOptions } from "../lanes/model-lanes.ts";
 
 /**
  * A segmentation network from PyTorch, TensorFlow or anything else that writes ONNX, ready for `classifyPixels`. What the spec leaves out is taken
@@ -19,7 +20,7 @@ import type { InferenceFunction } from "../inference-function.ts";
 export async function fromOnnx(
   source: string | Uint8Array,
   spec: OnnxSpec = {},
-  { externalData, ...options }: PixelClassifierOptions & ReadOnnxOptions = {},
+  { externalData, ...options }: ComputeOptions & ReadOnnxOptions = {},
 ): Promise<InferenceFunction> {
   return pixelClassifier(await openOnnx(source, spec, externalData === undefined ? {} : { externalData }), options);
 }

@@ -16,7 +16,7 @@ import {
 } from "@geolearn/engine";
 import { type ModelManifest, type ModelPackage, type OnnxConfig, type OnnxSpec, openOnnx } from "@geolearn/models";
 
-import { modelBands } from "../classify/model-bands.ts";
+import { modelBands } from "../run/model-bands.ts";
 import type { Detection, DetectionConfiguration, DetectionFunction, ParameterInfo, PixelBlock, SceneInfo } from "../inference-function.ts";
 
 /** An ONNX network that finds or classifies objects. */

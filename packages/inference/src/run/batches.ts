@@ -38,6 +38,7 @@ export interface BatchSource {
   readonly plan: WindowPlan;
   readonly reader: WindowReader;
   readonly bands: number;
+  /** Bands of the result, which blocks get memory for; 0 for results that are no pixels. */
   readonly outputBands: number;
   readonly batchSize: number;
   readonly firstRow: number;
@@ -108,11 +109,11 @@ class BlockMemory {
   }
 
   batch(entries: readonly BatchEntry[], arrays: BlockArrays, size: number): Batch {
-    const { plan, bands, batchSize } = this.#source;
+    const { plan, bands, outputBands, batchSize } = this.#source;
     const { pixels, mask, out } = arrays;
     const part = <T extends Float32Array | Uint8Array>(array: T): T => array.subarray(0, (array.length / batchSize) * size) as T;
     const [width, height] = [plan.coreWidth + 2 * plan.margin, plan.coreHeight + 2 * plan.margin];
-    const block = { pixels: part(pixels), mask: part(mask), out: part(out), size, height, width, bands };
+    const block = { pixels: part(pixels), mask: part(mask), size, height, width, bands, ...(outputBands > 0 && { out: part(out) }) };
     return { entries, block, recycle: () => void this.#free.push(arrays) };
   }
 }

@@ -54,9 +54,13 @@ async function answer(request: LaneRequest): Promise<void> {
   if (scorer === null) return;
   try {
     // Once stopped nobody waits for the result any more.
-    const scores = await scorer.compute(request.pixels, request.size, request.out, () => Atomics.load(setup.stop, 0) !== 0);
-    if (request.out === null) send({ kind: "scores", id: request.id, scores }, [scores.buffer as ArrayBuffer]);
-    else send({ kind: "scores", id: request.id, scores: null });
+    const outputs = await scorer.compute(request.pixels, request.size, request.out, () => Atomics.load(setup.stop, 0) !== 0);
+    if (request.out !== null && outputs.length === 1) send({ kind: "outputs", id: request.id, outputs: null });
+    else
+      send(
+        { kind: "outputs", id: request.id, outputs },
+        outputs.map(({ buffer }) => buffer).filter((buffer) => buffer instanceof ArrayBuffer),
+      );
   } catch (error) {
     send(failure(request.id, error));
   }

@@ -1,17 +1,18 @@
 /** A model package in the form that passes between threads. */
 
 import { sharedMemory } from "#platform";
-import { type ModelPackage, scoreGraph } from "@geolearn/models";
+import { type DecodeOptions, type ModelPackage, scoreGraph } from "@geolearn/models";
 
 import type { LaneSetup, SharedWeight } from "./lane-messages.ts";
 
 /** What threads get: the weights of a network of ours, or an ONNX file framed so that it takes raw pixels and gives scores. */
-export function laneModel(model: ModelPackage, computeBatch: number): LaneSetup["model"] {
+export function laneModel(model: ModelPackage, computeBatch: number, decoding?: DecodeOptions): LaneSetup["model"] {
   const { manifest, weights, source } = model;
   const { graph } = manifest;
   if (graph === undefined) {
     const { buffer, list } = shareWeights(weights);
-    return { kind: "network", modelType: manifest.modelType, config: manifest.config, weights: list, buffer };
+    const network = { modelType: manifest.modelType, config: manifest.config, weights: list, buffer };
+    return { kind: "network", ...network, ...(decoding === undefined ? {} : { decoding }) };
   }
   const { bytes } = scoreGraph(model, { batch: computeBatch });
   const buffer = sharedMemory(bytes.length);

@@ -1,20 +1,20 @@
-/** A network that turns blocks of pixels into scores, ready to run. */
+/** A network ready to run on blocks of pixels. */
 
 import { GeoLearnError } from "@geolearn/core";
 import type { OnnxSession } from "@geolearn/engine/onnx";
 
-import type { BlockShape, LaneGraph, NetworkFrame } from "./lane-messages.ts";
+import type { BlockShape, LaneGraph, NetworkFrame, Outputs } from "./lane-messages.ts";
 
-/** What one run of a network does: blocks `[computeBatch, height, width, bands]` to scores. */
+/** What one run of a network does: blocks `[computeBatch, height, width, bands]` to its outputs. */
 export interface Runner extends NetworkFrame {
-  run(images: Float32Array): Promise<Float32Array>;
+  run(images: Float32Array): Promise<Outputs>;
   dispose(): Promise<void>;
 }
 
 /** A network ready to run. */
 export interface Scorer extends NetworkFrame {
-  /** Scores of `size` blocks, written to `out` if given. Ends early, with what there is, once nobody waits any more. */
-  compute(pixels: Float32Array, size: number, out: Float32Array | null, stopped: () => boolean): Promise<Float32Array>;
+  /** Outputs for `size` blocks, the first written to `out` if given. Ends early, with what there is, once nobody waits any more. */
+  compute(pixels: Float32Array, size: number, out: Float32Array | null, stopped: () => boolean): Promise<Outputs>;
   dispose(): Promise<void>;
 }
 
@@ -27,33 +27,34 @@ export function createScorer(runner: Runner, { computeBatch, tileWidth, tileHeig
     margin: runner.margin,
     async compute(pixels, size, out, stopped) {
       const length = pixels.length / size;
-      let result = out;
+      const results: Float32Array[] = out === null ? [] : [out];
       for (let first = 0; first < size && !stopped(); first += computeBatch) {
         const count = Math.min(computeBatch, size - first);
         images.set(pixels.subarray(first * length, (first + count) * length));
-        const computed = await runner.run(images);
-        const each = computed.length / computeBatch;
-        result ??= new Float32Array(size * each);
-        result.set(computed.subarray(0, count * each), first * each);
+        for (const [output, computed] of (await runner.run(images)).entries()) {
+          const each = computed.length / computeBatch;
+          const result = (results[output] ??= new Float32Array(size * each));
+          result.set(computed.subarray(0, count * each), first * each);
+        }
       }
-      return result ?? new Float32Array(0);
+      return results;
     },
     dispose: () => runner.dispose(),
   };
 }
 
-/** A runner of an ONNX file with one input and one output, `[N, H, W, C]` both. */
+/** A runner of an ONNX file with one input `[N, H, W, C]` and outputs of floats, with a side for images in front. */
 export function graphRunner(session: OnnxSession, { source, stride, margin, classNumbers }: LaneGraph, shape: BlockShape): Runner {
-  const [input, output] = [session.inputs[0]!.name, session.outputs[0]!.name];
+  const [input, names] = [session.inputs[0]!.name, session.outputs.map(({ name }) => name)];
   const sides = [shape.computeBatch, shape.tileHeight, shape.tileWidth, shape.bands];
   return {
     stride,
     margin,
     async run(images) {
-      const scores = (await session.run({ [input]: { data: images, shape: sides, dtype: "float32" } }))[output]!;
-      const data = scores.data as Float32Array;
-      if (classNumbers) refuseUnknownClasses(data, scores.shape.at(-1)!, source);
-      return data;
+      const given = await session.run({ [input]: { data: images, shape: sides, dtype: "float32" } });
+      const outputs = names.map((name) => given[name]!);
+      if (classNumbers) refuseUnknownClasses(outputs[0]!.data as Float32Array, outputs[0]!.shape.at(-1)!, source);
+      return outputs.map(({ data }) => data as Float32Array);
     },
     dispose: () => session.dispose(),
   };

@@ -1,4 +1,4 @@
-/** Threads that compute blocks for a classifier; each holds the network once. */
+/** Threads that compute blocks for a model; each holds the network once. */
 
 import type { Worker } from "node:worker_threads";
 
@@ -13,12 +13,13 @@ import {
   type LaneSetup,
   type LaneStart,
   type NetworkFrame,
+  type Outputs,
   STOP,
 } from "./lane-messages.ts";
 import type { OwnNetworkSetup } from "./own-network.ts";
 
 interface Pending {
-  readonly resolve: (scores: Float32Array | null) => void;
+  readonly resolve: (outputs: Outputs | null) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -60,22 +61,22 @@ export class ComputeLanes {
     return this.#frame;
   }
 
-  /** Scores of a block, in its `out` when that is shared memory. Cancelling ends all threads. */
-  async run({ pixels, size, out }: PixelBlock, signal?: AbortSignal): Promise<Float32Array> {
+  /** Outputs for a block, the first in its `out` when that is shared memory. Cancelling ends all threads. */
+  async run({ pixels, size, out }: PixelBlock, signal?: AbortSignal): Promise<Outputs> {
     signal?.throwIfAborted();
     if (this.#closed !== null) throw this.#closed;
     const cancel = (): void => void this.close(signal?.reason);
     signal?.addEventListener("abort", cancel, { once: true });
     try {
       const shared = out?.buffer instanceof SharedArrayBuffer ? out : null;
-      const scores = await new Promise<Float32Array | null>((resolve, reject) => {
+      const outputs = await new Promise<Outputs | null>((resolve, reject) => {
         const lane = this.#lanes.reduce((a, b) => (b.pending.size < a.pending.size ? b : a));
         const request: LaneRequest = { id: this.#nextId++, pixels, size, out: shared };
         lane.pending.set(request.id, { resolve, reject });
         lane.worker.ref();
         lane.worker.postMessage(request);
       });
-      return scores ?? shared!;
+      return outputs ?? [shared!];
     } finally {
       signal?.removeEventListener("abort", cancel);
     }
@@ -90,7 +91,7 @@ export class ComputeLanes {
   async close(reason?: unknown): Promise<void> {
     this.#closed ??=
       reason ??
-      new GeoLearnError("INVALID_ARGUMENT", "The classifier was disposed while it was computing.", {
+      new GeoLearnError("INVALID_ARGUMENT", "The model was disposed while it was computing.", {
         hint: "Await its results before dispose().",
       });
     const first = Atomics.exchange(this.#stop, 0, 1) === 0;
@@ -105,7 +106,7 @@ export class ComputeLanes {
   }
 
   #start(setup: LaneStart): Lane {
-    const worker = createWorker(import.meta.url, "classify.worker", { name: "geolearn classify", workerData: setup });
+    const worker = createWorker(import.meta.url, "lane.worker", { name: "geolearn model", workerData: setup });
     const pending = new Map<number, Pending>();
     // An idle thread does not keep the process alive; one that is being closed does, until it has ended.
     const letExit = (): void => {
@@ -124,7 +125,7 @@ export class ComputeLanes {
         const waiting = pending.get(reply.id!);
         pending.delete(reply.id!);
         if (pending.size === 0) letExit();
-        if (reply.kind === "scores") waiting?.resolve(reply.scores);
+        if (reply.kind === "outputs") waiting?.resolve(reply.outputs);
         else waiting?.reject(fromFailure(reply.failure));
       });
     });

@@ -4,7 +4,7 @@ import { GeoLearnError } from "@geolearn/core";
 import { openOnnxSession, parseOnnxModel, startEngine } from "@geolearn/engine";
 
 import type { PixelBlock } from "../inference-function.ts";
-import type { LaneSetup, NetworkFrame } from "./lane-messages.ts";
+import type { LaneSetup, NetworkFrame, Outputs } from "./lane-messages.ts";
 import { graphOf } from "./own-network.ts";
 import { type Scorer, createScorer, graphRunner } from "./scorer.ts";
 
@@ -33,18 +33,18 @@ export class ComputeLanes {
     return this.#scorer;
   }
 
-  /** Scores of a block. Cancelling closes the lane after the run it is at. */
-  async run({ pixels, size, out }: PixelBlock, signal?: AbortSignal): Promise<Float32Array> {
+  /** Outputs for a block. Cancelling closes the lane after the run it is at. */
+  async run({ pixels, size, out }: PixelBlock, signal?: AbortSignal): Promise<Outputs> {
     signal?.throwIfAborted();
     if (this.#closed !== null) throw this.#closed;
     const turn = this.#last.then(() =>
       this.#scorer.compute(pixels, size, out ?? null, () => this.#closed !== null || signal?.aborted === true),
     );
     this.#last = turn.catch(() => undefined);
-    const scores = await turn;
+    const outputs = await turn;
     if (signal?.aborted === true) await this.close(signal.reason);
     if (this.#closed !== null) throw this.#closed;
-    return scores;
+    return outputs;
   }
 
   /** Whether the network is gone. */
@@ -57,7 +57,7 @@ export class ComputeLanes {
     if (this.#closed !== null) return;
     this.#closed =
       reason ??
-      new GeoLearnError("INVALID_ARGUMENT", "The classifier was disposed while it was computing.", {
+      new GeoLearnError("INVALID_ARGUMENT", "The model was disposed while it was computing.", {
         hint: "Await its results before dispose().",
       });
     await this.#last;

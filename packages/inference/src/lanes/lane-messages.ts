@@ -1,6 +1,7 @@
-/** What passes between a classifier and the threads it computes on. */
+/** What passes between a model and the threads it computes on. */
 
 import type { Device } from "@geolearn/engine";
+import type { DecodeOptions } from "@geolearn/models";
 
 /** A weight inside the shared buffer. */
 export interface SharedWeight {
@@ -17,6 +18,8 @@ export interface LaneNetwork {
   readonly modelType: string;
   readonly config: Readonly<Record<string, unknown>>;
   readonly weights: readonly SharedWeight[];
+  /** What the decoder of a network that finds objects leaves out. */
+  readonly decoding?: DecodeOptions;
   /** One copy of the weights for all threads. */
   readonly buffer: ArrayBufferLike;
 }
@@ -25,11 +28,11 @@ export interface LaneNetwork {
 export interface NetworkFrame {
   /** Sides of a block must be multiples of this. */
   readonly stride: number;
-  /** Pixels at each border of a block that get no scores. */
+  /** Pixels at each border of a block that have no result. */
   readonly margin: number;
 }
 
-/** An ONNX file with one input, raw pixels, and one output, scores. */
+/** An ONNX file with one input, raw pixels. */
 export interface LaneGraph extends NetworkFrame {
   readonly kind: "graph";
   /** The file. */
@@ -39,6 +42,9 @@ export interface LaneGraph extends NetworkFrame {
   /** Whether the file gives numbers of classes, which may be none of the known ones. */
   readonly classNumbers: boolean;
 }
+
+/** What a network gives for some blocks, an array for each of its outputs. */
+export type Outputs = readonly Float32Array[];
 
 /** What a network is fed. */
 export interface BlockShape {
@@ -67,7 +73,7 @@ export interface LaneRequest {
   readonly id: number;
   readonly pixels: Float32Array;
   readonly size: number;
-  /** Shared memory for the scores, or null: then they come with the reply. */
+  /** Shared memory for the first output, or null: then all come with the reply. */
   readonly out: Float32Array | null;
 }
 
@@ -84,5 +90,5 @@ export interface LaneFailure {
 /** What a thread says. */
 export type LaneReply =
   | ({ readonly kind: "ready" } & NetworkFrame)
-  | { readonly kind: "scores"; readonly id: number; readonly scores: Float32Array | null }
+  | { readonly kind: "outputs"; readonly id: number; readonly outputs: Outputs | null }
   | { readonly kind: "failure"; readonly id: number | null; readonly failure: LaneFailure };
