@@ -244,4 +244,25 @@ def not_numbers():
     write("not-numbers", rows)
 
 
-convolution(); pooling(); norms(); resizing(); losses(); optimizers(); hard_norms(); not_numbers()
+def pixel_networks():
+    """What atrous pyramids and pyramid pooling need: windows wider than the image, means over grids, corners on corners."""
+    rows = []
+    for n, h, w, ci, co, k, d, groups in [(2, 9, 11, 3, 4, 3, 2, 1), (1, 8, 10, 16, 16, 3, 4, 1), (2, 8, 8, 16, 16, 3, 6, 1), (2, 7, 9, 5, 3, 3, 12, 1), (1, 8, 9, 3, 16, 3, 18, 1),
+                                          (2, 9, 7, 6, 6, 3, 2, 6), (2, 8, 9, 16, 16, 3, 6, 16), (1, 8, 8, 20, 20, 3, 12, 20), (2, 7, 8, 16, 16, 3, 18, 16), (2, 9, 8, 16, 16, 5, 4, 16), (2, 9, 10, 8, 12, 3, 2, 4)]:
+        pad = (k // 2) * d
+        inputs = {"x": rand(n, h, w, ci), "filter": rand(k, k, ci // groups, co, scale=0.5)}
+        rows.append(case(f"{n}x{h}x{w}x{ci} to {co}, kernel {k}, dilation {d}, {groups} groups", "conv2d", inputs, {"strides": 1, "dilations": d, "pad": pad, "groups": groups},
+                         lambda x, filter: nhwc(F.conv2d(nchw(x), filter.permute(3, 2, 0, 1), None, 1, pad, d, groups)), list(inputs)))
+    for n, h, w, c, size in [(2, 12, 6, 3, (2, 3)), (1, 7, 9, 2, (3, 6)), (2, 5, 4, 2, (6, 6)), (3, 8, 8, 1, (1, 1)), (2, 16, 10, 4, (6, 6)), (1, 3, 3, 2, (3, 3))]:
+        rows.append(case(f"mean {n}x{h}x{w}x{c} to {size}", "adaptiveAvgPool", {"x": rand(n, h, w, c)}, {"size": size}, lambda x: nhwc(F.adaptive_avg_pool2d(nchw(x), size)), ["x"]))
+    for n, h, w, c, size in [(1, 3, 5, 2, (12, 20)), (3, 4, 3, 2, (7, 5)), (2, 7, 6, 1, (3, 4)), (2, 1, 1, 3, (4, 2)), (2, 6, 6, 2, (8, 12)), (1, 8, 8, 2, (1, 1))]:
+        rows.append(case(f"corners {n}x{h}x{w}x{c} to {size}", "resizeBilinear", {"x": rand(n, h, w, c)}, {"size": size}, lambda x: nhwc(F.interpolate(nchw(x), size=size, mode="bilinear", align_corners=True)), ["x"]))
+    for row in rows:
+        for part in [row["inputs"], row["gradients"], row]:
+            for name in list(part):
+                if isinstance(part[name], dict) and "data" in part[name]:
+                    part[name] = encode(torch.tensor(part[name]["data"]).reshape(part[name]["shape"]))
+    write("pixel-networks", rows)
+
+
+convolution(); pooling(); norms(); resizing(); losses(); optimizers(); hard_norms(); not_numbers(); pixel_networks()

@@ -1,6 +1,7 @@
-/** Resizing as ONNX nodes: whole factors by repetition, everything else by small interpolation matrices. */
+/** Resizing and means over a grid as ONNX nodes: whole factors by repetition, everything else by small matrices along each axis. */
 
 import type { Value } from "../graph/value.ts";
+import { ELEMENT_TYPES } from "../onnx/encode.ts";
 import type { Lowered, Lowering, LoweringRule } from "./lowering.ts";
 import { repeatPixels } from "./pool.ts";
 
@@ -47,6 +48,9 @@ function nearestWeights(from: number, to: number, convention: Convention): Float
   return weights;
 }
 
+/** Means have no convention. */
+const ANY: Convention = { alignCorners: false, halfPixelCenters: false };
+
 type Weights = (from: number, to: number, convention: Convention) => Float32Array;
 
 /** rows x image x columns', per image and channel; the weights are constants. */
@@ -83,15 +87,25 @@ function onnxResize(graph: Lowering, value: Value, linear: boolean): Lowered {
   const { alignCorners, halfPixelCenters } = conventionOf(value);
   const [, h, w, c] = image.shape as unknown as Image;
   const [n, ho, wo] = value.shape as unknown as Image;
-  const factors = [Math.fround(ho / h), Math.fround(wo / w)] as const;
-  const exact = Math.floor(h * factors[0]) === ho && Math.floor(w * factors[1]) === wo;
-  const size = exact ? [graph.floats([1, 1, ...factors], [4])] : ["", graph.ints([n, c, ho, wo])];
+  const [, like] = value.inputs;
   const mode = linear
     ? { mode: "linear" }
     : // tfjs rounds down, or half up with aligned corners; ONNX's half-pixel coordinate is half a pixel less than tfjs's.
       { mode: "nearest", nearest_mode: alignCorners || halfPixelCenters ? "round_prefer_ceil" : "floor" };
   const coordinates = alignCorners ? "align_corners" : halfPixelCenters ? "half_pixel" : "asymmetric";
-  return first(graph.op("Resize", [graph.channelsFirst(image), "", ...size], { ...mode, coordinate_transformation_mode: coordinates }));
+  const settings = { ...mode, coordinate_transformation_mode: coordinates };
+  if (like !== undefined) return first(graph.op("Resize", [graph.channelsFirst(image), "", "", sidesOf(graph, image, like)], settings));
+  const factors = [Math.fround(ho / h), Math.fround(wo / w)] as const;
+  const exact = Math.floor(h * factors[0]) === ho && Math.floor(w * factors[1]) === wo;
+  const size = exact ? [graph.floats([1, 1, ...factors], [4])] : ["", graph.ints([n, c, ho, wo])];
+  return first(graph.op("Resize", [graph.channelsFirst(image), "", ...size], settings));
+}
+
+/** Images and channels of one map, height and width of another, as the graph finds them when it runs. */
+function sidesOf(graph: Lowering, image: Value, like: Value): string {
+  const part = (value: Value, from: number, to: number): string =>
+    graph.slice(graph.op("Shape", [graph.channelsFirst(value)]), [0], [from], [to]);
+  return graph.op("Concat", [part(image, 0, 2), part(like, 2, 4)], { axis: 0 });
 }
 
 const resizeGrad =
@@ -128,8 +142,56 @@ const nearest: LoweringRule = (graph, value) => {
   return first(repeatPixels(graph, graph.channelsFirst(image), [factor, factor]));
 };
 
+/**
+ * Weights `[to, from]` of means: output pixel `i` is that of the pixels from `floor(i from / to)` up to `ceil((i + 1) from / to)`, so that windows
+ * overlap by a pixel where the sides do not divide.
+ */
+export function meanWeights(from: number, to: number): Float32Array {
+  const weights = new Float32Array(to * from);
+  for (let i = 0; i < to; i++) {
+    const [first, end] = [Math.floor((i * from) / to), Math.ceil(((i + 1) * from) / to)];
+    weights.fill(1 / (end - first), i * from + first, i * from + end);
+  }
+  return weights;
+}
+
+const adaptiveAvgPool: LoweringRule = (graph, value) => {
+  const [image] = value.inputs as [Value];
+  const [from, to] = [image.shape as unknown as Image, value.shape as unknown as Image];
+  if (graph.portable) return meansOfAnySize(graph, image, to);
+  return byMatrices(graph, image, from, to, meanWeights, ANY, false);
+};
+
+/** The same with matrices that the graph makes from the sides it finds when it runs. */
+function meansOfAnySize(graph: Lowering, image: Value, [, rows, columns]: Image): Lowered {
+  const x = graph.channelsFirst(image);
+  const weights = (axis: 2 | 3, cells: number): string => {
+    const whole = (values: readonly number[], dims: readonly number[]): string =>
+      graph.constant("int64", dims, new Uint8Array(BigInt64Array.from(values, BigInt).buffer));
+    const side = graph.op("Gather", [graph.op("Shape", [x]), whole([axis], [])], { axis: 0 });
+    const count = whole([cells], []);
+    const places = graph.op("Range", [whole([0], []), side, whole([1], [])]);
+    const each = Array.from({ length: cells }, (_, i) => i);
+    const from = graph.op("Div", [graph.op("Mul", [whole(each, [cells, 1]), side]), count]);
+    const beyond = graph.op("Mul", [whole(each.map((i) => i + 1), [cells, 1]), side]); // prettier-ignore
+    const to = graph.op("Div", [graph.op("Add", [beyond, whole([cells - 1], [])]), count]);
+    const inside = graph.op("And", [graph.op("GreaterOrEqual", [places, from]), graph.op("Less", [places, to])]);
+    const float = (name: string): string => graph.op("Cast", [name], { to: ELEMENT_TYPES.float32 });
+    return graph.op("Div", [float(inside), float(graph.op("Sub", [to, from]))]);
+  };
+  const across = graph.op("Transpose", [weights(3, columns)], { perm: [1, 0] });
+  return first(graph.op("MatMul", [weights(2, rows), graph.op("MatMul", [x, across])]));
+}
+
+const adaptiveAvgPoolGrad: LoweringRule = (graph, value) => {
+  const [dy] = value.inputs as [Value];
+  return byMatrices(graph, dy, value.shape as unknown as Image, dy.shape as unknown as Image, meanWeights, ANY, true);
+};
+
 /** Resize rules by recorded operation. */
 export const resizeRules: Readonly<Record<string, LoweringRule>> = {
+  AdaptiveAvgPool: adaptiveAvgPool,
+  AdaptiveAvgPoolGrad: adaptiveAvgPoolGrad,
   UpsampleNearest: upsample,
   UpsampleNearestGrad: upsampleGrad,
   ResizeNearest: nearest,

@@ -5,7 +5,7 @@
 
 import * as tf from "@tensorflow/tfjs";
 import type { Attributes } from "../graph/value.ts";
-import { linearWeights } from "../lower/resize.ts";
+import { linearWeights, meanWeights } from "../lower/resize.ts";
 import { uniformNumbers } from "../lower/random-numbers.ts";
 
 type Image = tf.Tensor4D;
@@ -139,21 +139,24 @@ function along(x: tf.Tensor, axis: number, weights: Float32Array, to: number): t
 const turned = (values: Float32Array, rows: number, columns: number): Float32Array =>
   Float32Array.from(values, (_, i) => values[(i % rows) * columns + Math.floor(i / rows)]!);
 
-const resize: Direct = ([x], attributes, shape) => {
-  const convention = attributes as unknown as Parameters<typeof linearWeights>[2];
-  return [1, 2].reduce<tf.Tensor>(
-    (image, axis) => along(image, axis, linearWeights(x!.shape[axis]!, shape[axis]!, convention), shape[axis]!),
-    x!,
-  );
-};
+type Convention = Parameters<typeof linearWeights>[2];
+type Weights = (from: number, to: number, convention: Convention) => Float32Array;
 
-const resizeGradient: Direct = ([dy], attributes, shape) => {
-  const convention = attributes as unknown as Parameters<typeof linearWeights>[2];
-  return [1, 2].reduce<tf.Tensor>((image, axis) => {
-    const [small, large] = [shape[axis]!, dy!.shape[axis]!];
-    return along(image, axis, turned(linearWeights(small, large, convention), large, small), small);
-  }, dy!);
-};
+const byMatrices =
+  (weights: Weights): Direct =>
+  ([x], attributes, shape) =>
+    [1, 2].reduce<tf.Tensor>((image, axis) => {
+      const matrix = weights(x!.shape[axis]!, shape[axis]!, attributes as unknown as Convention);
+      return along(image, axis, matrix, shape[axis]!);
+    }, x!);
+
+const byMatricesBack =
+  (weights: Weights): Direct =>
+  ([dy], attributes, shape) =>
+    [1, 2].reduce<tf.Tensor>((image, axis) => {
+      const [from, to] = [shape[axis]!, dy!.shape[axis]!];
+      return along(image, axis, turned(weights(from, to, attributes as unknown as Convention), to, from), from);
+    }, dy!);
 
 const channels = (x: tf.Tensor): tf.Tensor => tf.sum(x, [0, 1, 2]);
 
@@ -181,8 +184,10 @@ const TABLE: Readonly<Record<string, Direct>> = {
     const side = factor as number;
     return tf.mul(tf.avgPool(dy as Image, side, side, "valid"), side * side);
   },
-  ResizeBilinear: resize,
-  ResizeBilinearGrad: resizeGradient,
+  ResizeBilinear: byMatrices(linearWeights),
+  ResizeBilinearGrad: byMatricesBack(linearWeights),
+  AdaptiveAvgPool: byMatrices(meanWeights),
+  AdaptiveAvgPoolGrad: byMatricesBack(meanWeights),
   LogSoftmax: ([x]) => tf.logSoftmax(x!, -1),
   RandomUniform: ([seed], { id }, shape) => tf.tensor(uniformNumbers(seed!.dataSync()[0]!, id as number, shape), shape.slice()),
 };

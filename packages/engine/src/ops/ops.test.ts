@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, test } from "vitest";
 import {
+  adaptiveAvgPool,
   avgPool,
   batchNorm,
   compile,
@@ -38,6 +39,15 @@ describe("equals PyTorch, forward and gradients", () => {
   test.each(readFixture<Case[]>("resize"))("$name", async (row) => {
     const { factor, size } = row.options as { factor: number; size: [number, number] };
     await expectCase(row, ({ x }) => (row.op === "resizeBilinear" ? resizeBilinear(image(x), size) : upsampleNearest(image(x), factor)));
+  });
+
+  // Dilations 2 to 18 on maps of 7 to 11 pixels: most of a wide window lies in the padding, as in an atrous pyramid.
+  test.each(readFixture<Case[]>("pixel-networks"))("$op $name", async (row) => {
+    const { size, ...options } = row.options as { size: [number, number]; strides: number; dilations: number; pad: number; groups: number };
+    await expectCase(row, ({ x, filter }) => {
+      if (row.op === "conv2d") return conv2d(image(x), image(filter), options);
+      return row.op === "adaptiveAvgPool" ? adaptiveAvgPool(image(x), size) : resizeBilinear(image(x), size, { alignCorners: true });
+    });
   });
 
   test.each(readFixture<(Case & { targets?: Packed; weights?: Packed | null })[]>("loss"))("loss $name", async (row) => {

@@ -7,6 +7,7 @@ import * as tf from "@tensorflow/tfjs";
 import {
   type OptimizerOptions,
   type Padding,
+  adaptiveAvgPool,
   avgPool,
   batchNorm,
   compile,
@@ -83,6 +84,13 @@ function fixtureCases(): DeviceCase[] {
       row.op === "resizeBilinear" ? resizeBilinear(image(x), size) : upsampleNearest(image(x), factor),
     );
   });
+  const pixelNetworks = readFixture<Case[]>("pixel-networks").map((row) => {
+    const { size, ...options } = row.options as { size: [number, number]; strides: number; dilations: number; pad: number; groups: number };
+    return fixtureCase("pixel networks", row, ({ x, filter }) => {
+      if (row.op === "conv2d") return conv2d(image(x), image(filter), options);
+      return row.op === "adaptiveAvgPool" ? adaptiveAvgPool(image(x), size) : resizeBilinear(image(x), size, { alignCorners: true });
+    });
+  });
   const losses = readFixture<LossCase[]>("loss").map((row) => {
     const { ignoreIndex, reduction } = row.options as { ignoreIndex: number | null; reduction: "mean" };
     const more = Object.fromEntries(Object.entries({ targets: row.targets, weights: row.weights }).filter(([, value]) => value)) as Record<string, Packed>; // prettier-ignore
@@ -119,7 +127,7 @@ function fixtureCases(): DeviceCase[] {
       },
     };
   });
-  return [...convolutions, ...pools, ...resizes, ...losses, ...norms];
+  return [...convolutions, ...pools, ...resizes, ...pixelNetworks, ...losses, ...norms];
 }
 
 interface Trajectory {
