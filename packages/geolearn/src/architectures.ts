@@ -35,5 +35,30 @@ export const RetinaNet: Architecture<"objectDetection"> = {
   create: (data, options = {}) => createLearner(data, { ...options, modelType: "retinanet" }),
 };
 
+/**
+ * DeepLab v3+: every pixel gets a class (Chen et al. 2018), seen at several distances and with the chip as a whole. On a ResNet-50 unless told otherwise.
+ *
+ * @example
+ * const deepLab = await DeepLab.create(data, { backbone: "resnet18" });
+ * await deepLab.fit({ epochs: 10 });
+ */
+export const DeepLab: Architecture<"pixelClassification"> = {
+  create: (data, options = {}) => createLearner(data, { ...options, modelType: "deeplab" }),
+};
+
+/**
+ * PSPNet: every pixel gets a class (Zhao et al. 2017), seen beside means over parts of the chip. On a ResNet-50 unless told otherwise.
+ *
+ * @example
+ * const pspNet = await PSPNet.create(data, { backbone: "resnet18" });
+ * await pspNet.fit({ epochs: 10 });
+ */
+export const PSPNet: Architecture<"pixelClassification"> = {
+  create: (data, options = {}) => createLearner(data, { ...options, modelType: "pspnet" }),
+};
+
 /** {@link UNet} under the name of arcgis.learn. */
 export const UnetClassifier: Architecture<"pixelClassification"> = UNet;
+
+/** {@link PSPNet} under the name of arcgis.learn. */
+export const PSPNetClassifier: Architecture<"pixelClassification"> = PSPNet;

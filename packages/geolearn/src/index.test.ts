@@ -6,6 +6,8 @@ import {
   type LearningData,
   type ObjectData,
   type PixelClassifier,
+  PSPNet,
+  PSPNetClassifier,
   UNet,
   UnetClassifier,
   fromModel,
@@ -14,6 +16,7 @@ import {
 
 test("names of arcgis.learn lead to what they stand for", () => {
   expect(UnetClassifier).toBe(UNet);
+  expect(PSPNetClassifier).toBe(PSPNet);
   const verbs = [
     ...["lrFind", "fit", "freeze", "unfreeze", "showResults", "plotLosses", "mIOU", "perClassMetrics", "accuracy"],
     ...["plotConfusionMatrix", "predict", "save", "load"],

@@ -26,7 +26,7 @@ export type {
   TileBatch,
   TileData,
 } from "@geolearn/data-prep";
-export { type Architecture, RetinaNet, UNet, UnetClassifier } from "./architectures.ts";
+export { type Architecture, DeepLab, PSPNet, PSPNetClassifier, RetinaNet, UNet, UnetClassifier } from "./architectures.ts";
 export { Learner, ObjectLearner, PixelLearner, createLearner, evaluatePackage } from "@geolearn/training";
 export type {
   EpochRecord,

@@ -15,6 +15,8 @@ export type {
   SizedParameters,
 } from "./network.ts";
 export type { BandNormalization } from "./network/normalization.ts";
+export type { DeepLabConfig, ResolvedDeepLabConfig } from "./deeplab/config.ts";
+export type { PSPNetConfig, ResolvedPSPNetConfig } from "./pspnet/config.ts";
 export type { ResolvedUNetConfig, UNetBackbone, UNetConfig } from "./unet/config.ts";
 export type { RetinaNetAnchors, RetinaNetConfig, ResolvedRetinaNetConfig } from "./retinanet/config.ts";
 export type { RetinaNetOutputs } from "./retinanet/outputs.ts";
@@ -22,6 +24,8 @@ export { type BackboneAlias, type BackboneName, type Convention, backboneNamed, 
 export type { Initializer } from "./network/initializers.ts";
 export type { CreateNetworkOptions } from "./network/instantiate.ts";
 export { type ChipSizeRule, checkChipSize } from "./network/chip-size.ts";
+export { createDeepLab } from "./deeplab/deeplab.ts";
+export { createPSPNet } from "./pspnet/pspnet.ts";
 export { createUNet } from "./unet/unet.ts";
 export { createRetinaNet } from "./retinanet/retinanet.ts";
 export { type CreateAnyNetworkOptions, type NetworkOf, createNetwork, modelTypes } from "./network/registry.ts";

@@ -47,7 +47,7 @@ export interface Backbone {
   readonly widths: readonly [number, number, number, number, number];
   /** Name of the first convolution, which alone depends on the bands. */
   readonly bandLayer: string;
-  /** Normalized pixels to the five maps, the largest first. */
+  /** Normalized pixels to the maps, the largest first: five, or as many as the `depth` it was made with. */
   readonly forward: (x: tf.Tensor4D, context: LayerContext) => readonly tf.Tensor4D[];
 }
 
@@ -55,7 +55,17 @@ export interface Backbone {
 export interface BackboneOptions {
   readonly bands: number;
   readonly convention: Convention;
+  /**
+   * What the sides of the smallest map are divided by. With 8 or 16 the layers behind the map of that size keep it: instead of moving by 2 they
+   * look twice as far, by dilated convolutions (as segmentation_models_pytorch's `output_stride`). @defaultValue 32
+   */
+  readonly outputStride?: OutputStride;
+  /** Maps, from the largest; layers behind the last one are left out. @defaultValue 5 */
+  readonly depth?: number;
 }
+
+/** What an encoder's smallest map may be smaller than the image by. */
+export type OutputStride = 8 | 16 | 32;
 
 type Maker = (layers: LayerFactory, options: BackboneOptions) => Backbone;
 

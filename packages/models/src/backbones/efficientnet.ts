@@ -7,6 +7,7 @@ import type { LayerFactory } from "../network/blueprint.ts";
 import { chain, type Layer } from "../network/layer.ts";
 import { add } from "../network/layers.ts";
 import type { Backbone, BackboneOptions } from "./backbone.ts";
+import { type Step, stepOf } from "./dilation.ts";
 import { type Pad, paddingOf } from "./padding.ts";
 import { roundedWidth, squeezeAndExcite } from "./squeeze.ts";
 
@@ -69,24 +70,31 @@ export function efficientBlocks(variant: EfficientNetVariant): readonly Efficien
 }
 
 /** Layers of an EfficientNet up to its last stage, without the widest layer and the classifier. */
-export function efficientNet(variant: EfficientNetVariant, layers: LayerFactory, { bands, convention }: BackboneOptions): Backbone {
+export function efficientNet(
+  variant: EfficientNetVariant,
+  layers: LayerFactory,
+  { bands, convention, outputStride = 32, depth = 5 }: BackboneOptions,
+): Backbone {
   let { side }: { side: number } = VARIANTS[variant];
-  const padding = (size: number, stride: number): Pad => {
-    const pad = paddingOf(convention, { size, stride, side });
-    side = Math.ceil(side / stride);
-    return pad;
+  const moving = (size: number, step: Step): Moving => {
+    const pad = paddingOf(convention, { size, ...step, side });
+    side = Math.ceil(side / step.stride);
+    return { ...step, pad };
   };
   const stemWidth = efficientStem(variant);
   const stem = chain(
-    layers.conv("encoder.features.0.0", { inputs: bands, outputs: stemWidth, size: 3, stride: 2, pad: padding(3, 2) }),
+    layers.conv("encoder.features.0.0", { inputs: bands, outputs: stemWidth, size: 3, ...moving(3, { stride: 2, dilation: 1 }) }),
     layers.norm("encoder.features.0.1", stemWidth, "swish"),
   );
   const described = efficientBlocks(variant);
-  const blocks = described.map((block) => mbConv(layers, block, padding(block.size, block.stride)));
   const taken =
     variant === 0 && convention === "tensorflow"
       ? B0_MAP_BLOCKS
       : MAP_STAGES.map((stage) => described.findLastIndex((block) => block.stage === stage));
+  const blocks = described.slice(0, taken[depth - 2]! + 1).map((block, position) => {
+    const level = 2 + taken.filter((map) => map < position).length;
+    return mbConv(layers, block, moving(block.size, stepOf(level, block.stride, outputStride)));
+  });
   return {
     widths: [stemWidth, ...(taken.map((position) => described[position]!.outputs) as [number, number, number, number])],
     bandLayer: "encoder.features.0.0",
@@ -107,7 +115,12 @@ export function efficientBlockName({ stage, index }: EfficientBlock): string {
   return `features.${stage + 1}.${index}.block`;
 }
 
-function mbConv(layers: LayerFactory, block: EfficientBlock, pad: Pad): Layer {
+/** How a depthwise convolution moves. */
+interface Moving extends Step {
+  readonly pad: Pad;
+}
+
+function mbConv(layers: LayerFactory, block: EfficientBlock, moving: Moving): Layer {
   const { expansion, size, stride, inputs, outputs } = block;
   const name = `encoder.${efficientBlockName(block)}`;
   const width = roundedWidth(inputs * expansion);
@@ -116,7 +129,7 @@ function mbConv(layers: LayerFactory, block: EfficientBlock, pad: Pad): Layer {
   const at = wide.length === 0 ? 0 : 1;
   const body = chain(
     ...wide,
-    layers.conv(`${name}.${at}.0`, { inputs: width, outputs: width, size, stride, groups: width, pad }),
+    layers.conv(`${name}.${at}.0`, { inputs: width, outputs: width, size, groups: width, ...moving }),
     layers.norm(`${name}.${at}.1`, width, "swish"),
     squeezeAndExcite(layers, `${name}.${at + 1}`, {
       ...{ width, squeezed: Math.max(1, Math.floor(inputs / 4)) },

@@ -8,7 +8,8 @@ import type { LayerFactory } from "../network/blueprint.ts";
 import { chain, type Layer } from "../network/layer.ts";
 import { add } from "../network/layers.ts";
 import type { Backbone, BackboneOptions } from "./backbone.ts";
-import { paddingOf } from "./padding.ts";
+import { type Step, stepOf } from "./dilation.ts";
+import { type Pad, paddingOf } from "./padding.ts";
 
 /** Expansion, width, blocks and first stride of each stage. */
 const STAGES = [
@@ -52,23 +53,23 @@ export function mobileBlocks(): readonly MobileBlock[] {
 }
 
 /** Layers of a MobileNetV2 without its classifier. */
-export function mobileNetV2(layers: LayerFactory, { bands, convention }: BackboneOptions): Backbone {
+export function mobileNetV2(layers: LayerFactory, { bands, convention, outputStride = 32, depth = 5 }: BackboneOptions): Backbone {
   let side = NATIVE_SIDE;
-  const padding = (size: number, stride: number) => {
-    const pad = paddingOf(convention, { size, stride, side });
-    side = Math.ceil(side / stride);
-    return pad;
+  const moving = (step: Step): Moving => {
+    const pad = paddingOf(convention, { size: 3, ...step, side });
+    side = Math.ceil(side / step.stride);
+    return { ...step, pad };
   };
+  const end = MAP_POSITIONS[depth - 1]!;
+  const levelOf = (position: number): number => 1 + MAP_POSITIONS.filter((map) => map < position).length;
   const stem = chain(
-    layers.conv("encoder.features.0.0", { inputs: bands, outputs: 32, size: 3, stride: 2, pad: padding(3, 2) }),
+    layers.conv("encoder.features.0.0", { inputs: bands, outputs: 32, size: 3, ...moving({ stride: 2, dilation: 1 }) }),
     layers.norm("encoder.features.0.1", 32, "relu6"),
   );
-  const blocks = mobileBlocks().map((block) => invertedResidual(layers, block, padding(3, block.stride)));
-  const last = chain(
-    layers.conv("encoder.features.18.0", { inputs: 320, outputs: LAST_WIDTH, size: 1 }),
-    layers.norm("encoder.features.18.1", LAST_WIDTH, "relu6"),
-  );
-  const features = [stem, ...blocks, last];
+  const blocks = mobileBlocks()
+    .filter(({ position }) => position <= end)
+    .map((block) => invertedResidual(layers, block, moving(stepOf(levelOf(block.position), block.stride, outputStride))));
+  const features = [stem, ...blocks, ...(depth === 5 ? [widest(layers)] : [])];
   return {
     widths: [16, 24, 32, 96, LAST_WIDTH],
     bandLayer: "encoder.features.0.0",
@@ -84,12 +85,21 @@ export function mobileNetV2(layers: LayerFactory, { bands, convention }: Backbon
   };
 }
 
+/** The layer in front of the classifier. */
+function widest(layers: LayerFactory): Layer {
+  return chain(
+    layers.conv("encoder.features.18.0", { inputs: 320, outputs: LAST_WIDTH, size: 1 }),
+    layers.norm("encoder.features.18.1", LAST_WIDTH, "relu6"),
+  );
+}
+
+/** How a depthwise convolution moves. */
+interface Moving extends Step {
+  readonly pad: Pad;
+}
+
 /** Wide, depthwise, narrow; added to its input where both have one shape. */
-function invertedResidual(
-  layers: LayerFactory,
-  { position, expansion, inputs, outputs, stride }: MobileBlock,
-  pad: ReturnType<typeof paddingOf>,
-): Layer {
+function invertedResidual(layers: LayerFactory, { position, expansion, inputs, outputs, stride }: MobileBlock, moving: Moving): Layer {
   const name = `encoder.features.${position}.conv`;
   const width = inputs * expansion;
   const wide =
@@ -97,7 +107,7 @@ function invertedResidual(
   const at = wide.length === 0 ? 0 : 1;
   const body = chain(
     ...wide,
-    layers.conv(`${name}.${at}.0`, { inputs: width, outputs: width, size: 3, stride, groups: width, pad }),
+    layers.conv(`${name}.${at}.0`, { inputs: width, outputs: width, size: 3, groups: width, ...moving }),
     layers.norm(`${name}.${at}.1`, width, "relu6"),
     layers.conv(`${name}.${at + 1}`, { inputs: width, outputs, size: 1 }),
     layers.norm(`${name}.${at + 2}`, outputs, "none"),

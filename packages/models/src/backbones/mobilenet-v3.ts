@@ -7,6 +7,7 @@ import type { LayerFactory } from "../network/blueprint.ts";
 import { chain, type Layer } from "../network/layer.ts";
 import { add, type Activation } from "../network/layers.ts";
 import type { Backbone, BackboneOptions } from "./backbone.ts";
+import { type Step, stepOf } from "./dilation.ts";
 import { roundedWidth, squeezeAndExcite } from "./squeeze.ts";
 
 type Block = readonly [size: number, width: number, outputs: number, squeezed: 0 | 1, activation: Activation, stride: 1 | 2];
@@ -53,21 +54,25 @@ const VARIANTS: Readonly<Record<"large" | "small", { readonly blocks: readonly B
 const STEM_WIDTH = 16;
 
 /** Layers of a MobileNetV3 without its classifier. */
-export function mobileNetV3(variant: keyof typeof VARIANTS, layers: LayerFactory, { bands }: BackboneOptions): Backbone {
-  const { blocks, last } = VARIANTS[variant];
+export function mobileNetV3(
+  variant: keyof typeof VARIANTS,
+  layers: LayerFactory,
+  { bands, outputStride = 32, depth = 5 }: BackboneOptions,
+): Backbone {
+  const { blocks: all, last } = VARIANTS[variant];
+  // The layer in front of each halving: 0 is the stem.
+  const taken = all.flatMap(([, , , , , stride], i) => (stride === 2 ? [i] : []));
+  const blocks = all.slice(0, taken[depth - 1] ?? all.length);
   const stem = chain(
     layers.conv("encoder.features.0.0", { inputs: bands, outputs: STEM_WIDTH, size: 3, stride: 2 }),
     layers.norm("encoder.features.0.1", STEM_WIDTH, "hardSwish"),
   );
-  const inputsOf = (i: number): number => (i === 0 ? STEM_WIDTH : blocks[i - 1]![2]);
-  const body = blocks.map((block, i) => invertedResidual(layers, `encoder.features.${i + 1}.block`, inputsOf(i), block));
-  const name = `encoder.features.${blocks.length + 1}`;
-  const widest = chain(
-    layers.conv(`${name}.0`, { inputs: inputsOf(blocks.length), outputs: last, size: 1 }),
-    layers.norm(`${name}.1`, last, "hardSwish"),
-  );
-  // The layer in front of each halving: 0 is the stem.
-  const taken = blocks.flatMap(([, , , , , stride], i) => (stride === 2 ? [i] : []));
+  const inputsOf = (i: number): number => (i === 0 ? STEM_WIDTH : all[i - 1]![2]);
+  const body = blocks.map((block, i) => {
+    const step = stepOf(1 + taken.filter((halving) => halving <= i).length, block[5], outputStride);
+    return invertedResidual(layers, `encoder.features.${i + 1}.block`, inputsOf(i), block, step);
+  });
+  const widest = depth < 5 ? null : widestLayer(layers, `encoder.features.${all.length + 1}`, inputsOf(all.length), last);
   return {
     widths: [...taken.map(inputsOf), last] as unknown as Backbone["widths"],
     bandLayer: "encoder.features.0.0",
@@ -78,13 +83,18 @@ export function mobileNetV3(variant: keyof typeof VARIANTS, layers: LayerFactory
         if (taken.includes(i)) maps.push(x);
         x = block(x, context);
       }
-      return [...maps, widest(x, context)];
+      return [...maps, widest === null ? x : widest(x, context)];
     },
   };
 }
 
+/** The layer in front of the classifier. */
+function widestLayer(layers: LayerFactory, name: string, inputs: number, outputs: number): Layer {
+  return chain(layers.conv(`${name}.0`, { inputs, outputs, size: 1 }), layers.norm(`${name}.1`, outputs, "hardSwish"));
+}
+
 /** Wide, depthwise, channels scaled, narrow; added to its input where both have one shape. */
-function invertedResidual(layers: LayerFactory, name: string, inputs: number, block: Block): Layer {
+function invertedResidual(layers: LayerFactory, name: string, inputs: number, block: Block, step: Step): Layer {
   const [size, width, outputs, squeezed, activation, stride] = block;
   let at = 0;
   const parts: Layer[] = [];
@@ -93,7 +103,7 @@ function invertedResidual(layers: LayerFactory, name: string, inputs: number, bl
     at++;
   }
   parts.push(
-    layers.conv(`${name}.${at}.0`, { inputs: width, outputs: width, size, stride, groups: width }),
+    layers.conv(`${name}.${at}.0`, { inputs: width, outputs: width, size, groups: width, ...step }),
     layers.norm(`${name}.${at}.1`, width, activation),
   );
   if (squeezed === 1) {

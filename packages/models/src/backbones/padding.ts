@@ -1,6 +1,7 @@
 /** How a convolution of an encoder is padded. */
 
 import type { Convention } from "./backbone.ts";
+import type { Step } from "./dilation.ts";
 
 /** Rows and columns around a map: a number for all sides, or `[top, left, bottom, right]`. */
 export type Pad = number | readonly [number, number, number, number];
@@ -12,9 +13,9 @@ export type Pad = number | readonly [number, number, number, number];
  */
 export function paddingOf(
   convention: Convention,
-  { size, stride, side }: { readonly size: number; readonly stride: number; readonly side: number },
+  { size, stride, dilation, side }: Step & { readonly size: number; readonly side: number },
 ): Pad {
-  if (convention === "torch" || stride === 1) return (size - 1) / 2;
+  if (convention === "torch" || stride === 1) return ((size - 1) / 2) * dilation;
   const total = Math.max(0, (Math.ceil(side / stride) - 1) * stride + size - side);
   const before = Math.floor(total / 2);
   return [before, before, total - before, total - before];

@@ -7,6 +7,7 @@ import type { LayerFactory } from "../network/blueprint.ts";
 import { chain, type Layer } from "../network/layer.ts";
 import { activate, add, maxPool } from "../network/layers.ts";
 import type { Backbone, BackboneOptions } from "./backbone.ts";
+import { type Step, stepOf } from "./dilation.ts";
 
 /** Blocks of the four stages, and how many times a block's output is wider than its middle. */
 const VARIANTS = {
@@ -17,7 +18,11 @@ const VARIANTS = {
 const STAGE_WIDTHS = [64, 128, 256, 512] as const;
 
 /** Layers of a ResNet without its classifier. */
-export function resNet(variant: keyof typeof VARIANTS, layers: LayerFactory, { bands }: BackboneOptions): Backbone {
+export function resNet(
+  variant: keyof typeof VARIANTS,
+  layers: LayerFactory,
+  { bands, outputStride = 32, depth = 5 }: BackboneOptions,
+): Backbone {
   const { blocks, expansion } = VARIANTS[variant];
   const block = expansion === 1 ? basicBlock : bottleneck;
   const stem = chain(
@@ -25,14 +30,14 @@ export function resNet(variant: keyof typeof VARIANTS, layers: LayerFactory, { b
     layers.norm("encoder.bn1", 64, "relu"),
   );
   let inputs = 64;
-  const stages = STAGE_WIDTHS.map((width, s) =>
+  const stages = STAGE_WIDTHS.slice(0, depth - 1).map((width, s) =>
     chain(
       ...Array.from({ length: blocks[s]! }, (_, b) => {
         const layer = block(layers, `encoder.layer${s + 1}.${b}`, {
           inputs,
           width,
           outputs: width * expansion,
-          stride: b === 0 && s > 0 ? 2 : 1,
+          ...stepOf(s + 2, b === 0 && s > 0 ? 2 : 1, outputStride),
         });
         inputs = width * expansion;
         return layer;
@@ -54,20 +59,19 @@ export function resNet(variant: keyof typeof VARIANTS, layers: LayerFactory, { b
   };
 }
 
-interface BlockOptions {
+interface BlockOptions extends Step {
   readonly inputs: number;
   readonly width: number;
   readonly outputs: number;
-  readonly stride: number;
 }
 
 /** Two 3x3 convolutions beside a short cut. */
 function basicBlock(layers: LayerFactory, name: string, options: BlockOptions): Layer {
-  const { inputs, outputs, stride } = options;
+  const { inputs, outputs, stride, dilation } = options;
   const body = chain(
-    layers.conv(`${name}.conv1`, { inputs, outputs, size: 3, stride }),
+    layers.conv(`${name}.conv1`, { inputs, outputs, size: 3, stride, dilation }),
     layers.norm(`${name}.bn1`, outputs, "relu"),
-    layers.conv(`${name}.conv2`, { inputs: outputs, outputs, size: 3 }),
+    layers.conv(`${name}.conv2`, { inputs: outputs, outputs, size: 3, dilation }),
     layers.norm(`${name}.bn2`, outputs, "none"),
   );
   return joined(body, shortCut(layers, name, options));
@@ -75,11 +79,11 @@ function basicBlock(layers: LayerFactory, name: string, options: BlockOptions): 
 
 /** A 1x1, a 3x3 and a 1x1 convolution, narrow in the middle, beside a short cut. */
 function bottleneck(layers: LayerFactory, name: string, options: BlockOptions): Layer {
-  const { inputs, width, outputs, stride } = options;
+  const { inputs, width, outputs, stride, dilation } = options;
   const body = chain(
     layers.conv(`${name}.conv1`, { inputs, outputs: width, size: 1 }),
     layers.norm(`${name}.bn1`, width, "relu"),
-    layers.conv(`${name}.conv2`, { inputs: width, outputs: width, size: 3, stride }),
+    layers.conv(`${name}.conv2`, { inputs: width, outputs: width, size: 3, stride, dilation }),
     layers.norm(`${name}.bn2`, width, "relu"),
     layers.conv(`${name}.conv3`, { inputs: width, outputs, size: 1 }),
     layers.norm(`${name}.bn3`, outputs, "none"),

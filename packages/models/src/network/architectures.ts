@@ -2,6 +2,8 @@
 
 import { GeoLearnError } from "@geolearn/core";
 
+import { deepLabBlueprint } from "../deeplab/deeplab.ts";
+import { pspNetBlueprint } from "../pspnet/pspnet.ts";
 import { retinaNetBlueprint } from "../retinanet/retinanet.ts";
 import { unetBlueprint } from "../unet/unet.ts";
 import type { AnyBlueprint } from "./blueprint.ts";
@@ -10,6 +12,8 @@ type BlueprintOf = (config: Readonly<Record<string, unknown>>) => AnyBlueprint;
 
 const ARCHITECTURES: ReadonlyMap<string, BlueprintOf> = new Map<string, BlueprintOf>([
   ["unet", (config) => unetBlueprint(config as never)],
+  ["deeplab", (config) => deepLabBlueprint(config as never)],
+  ["pspnet", (config) => pspNetBlueprint(config as never)],
   ["retinanet", (config) => retinaNetBlueprint(config as never)],
 ]);
 

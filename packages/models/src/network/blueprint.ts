@@ -60,7 +60,9 @@ export interface ConvOptions {
   readonly bias?: boolean;
   /** Groups of channels that do not see each other; as many as there are channels for a depthwise convolution. @defaultValue 1 */
   readonly groups?: number;
-  /** @defaultValue half the kernel on every side */
+  /** Pixels from one tap of the kernel to the next: above 1 the kernel sees further with as many weights (atrous convolution). @defaultValue 1 */
+  readonly dilation?: number;
+  /** @defaultValue half of what the kernel spans on every side: the map keeps its size at stride 1 */
   readonly pad?: ConvLayerOptions["pad"];
   /** How weight and bias begin. @defaultValue as the network's initializer says */
   readonly first?: { readonly weight: FirstValues; readonly bias: FirstValues };
@@ -92,7 +94,9 @@ export function createLayerFactory(
   { norm, groups, epsilon = 1e-5, momentum = 0.1, backbone }: LayerFactoryOptions,
 ): LayerFactory {
   return {
-    conv(name, { inputs, outputs, size, stride = 1, bias = false, groups: parts = 1, pad = (size - 1) / 2, first }) {
+    conv(name, options) {
+      const { inputs, outputs, size, stride = 1, bias = false, groups: parts = 1, dilation = 1, first } = options;
+      const { pad = ((size - 1) / 2) * dilation } = options;
       const seen = inputs / parts;
       const fanIn = seen * size * size;
       parameters.push({
@@ -104,7 +108,7 @@ export function createLayerFactory(
         first: first?.weight,
       });
       if (bias) parameters.push({ name: `${name}.bias`, shape: [outputs], role: "bias", fanIn, backbone, first: first?.bias });
-      return convLayer(name, { stride, pad, groups: parts, bias });
+      return convLayer(name, { stride, pad, groups: parts, dilation, bias });
     },
     norm(name, channels, activation) {
       const vector = (part: string, role: ParameterSpec["role"]): number =>

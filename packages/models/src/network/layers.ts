@@ -1,6 +1,15 @@
 /** The operations networks are made of, on the engine's kernels, with PyTorch's conventions. */
 
-import { batchNorm, constant, conv2d, groupNorm, maxPool as poolMaximum, upsampleNearest } from "@geolearn/engine";
+import {
+  adaptiveAvgPool,
+  batchNorm,
+  constant,
+  conv2d,
+  groupNorm,
+  maxPool as poolMaximum,
+  resizeBilinear,
+  upsampleNearest,
+} from "@geolearn/engine";
 import * as tf from "@tensorflow/tfjs";
 
 import type { Layer } from "./layer.ts";
@@ -13,16 +22,19 @@ export interface ConvLayerOptions {
   readonly stride: number;
   readonly pad: number | readonly [number, number, number, number];
   readonly groups: number;
+  /** Pixels from one tap of the kernel to the next. */
+  readonly dilation: number;
   readonly bias: boolean;
 }
 
 /** Convolution; its parameters are `name.weight` and `name.bias`. */
-export function convLayer(name: string, { stride, pad, groups, bias }: ConvLayerOptions): Layer {
+export function convLayer(name: string, { stride, pad, groups, dilation, bias }: ConvLayerOptions): Layer {
   return (x, { value }) =>
     conv2d(x, value(`${name}.weight`) as unknown as tf.Tensor4D, {
       strides: stride,
       pad,
       groups,
+      dilations: dilation,
       ...(bias ? { bias: value(`${name}.bias`) } : {}),
     });
 }
@@ -92,9 +104,25 @@ export function doubleSize(x: tf.Tensor4D): tf.Tensor4D {
   return upsampleNearest(x, 2);
 }
 
+/** A map of the height and width of another, bilinear, the centres of the corner pixels on each other (PyTorch's `align_corners=True`). */
+export function resizeByCorners(x: tf.Tensor4D, like: tf.Tensor4D): tf.Tensor4D {
+  return resizeBilinear(x, [like.shape[1], like.shape[2]], { alignCorners: true, like });
+}
+
 /** Maps side by side. */
-export function concatChannels(a: tf.Tensor4D, b: tf.Tensor4D): tf.Tensor4D {
-  return tf.concat([a, b], 3);
+export function concatChannels(...maps: readonly tf.Tensor4D[]): tf.Tensor4D {
+  return tf.concat([...maps], 3);
+}
+
+/**
+ * In training, zeros a share of the numbers, or with `"channels"` of whole channels of an image, and scales the others by `1 / (1 - rate)`. It draws in the
+ * graph, from the state the Learner seeds.
+ */
+export function dropoutLayer(rate: number, unit: "numbers" | "channels"): Layer {
+  if (rate === 0) return (x) => x;
+  const each = unit === "channels" ? { noiseShape: [null, 1, 1, null] as unknown as number[] } : {};
+  const layer = tf.layers.dropout({ rate, ...each });
+  return (x, { training }) => (training ? (layer.call(x, { training }) as tf.Tensor4D) : x);
 }
 
 /** Maps added. */
@@ -110,6 +138,11 @@ export function multiply(x: tf.Tensor4D, factors: tf.Tensor4D): tf.Tensor4D {
 /** The mean of each channel, `[N, 1, 1, C]`. */
 export function globalMean(x: tf.Tensor4D): tf.Tensor4D {
   return tf.mean(x, [1, 2], true);
+}
+
+/** The means of `cells` times `cells` equal parts of a map, `[N, cells, cells, C]`. */
+export function meanOfCells(x: tf.Tensor4D, cells: number): tf.Tensor4D {
+  return cells === 1 ? globalMean(x) : adaptiveAvgPool(x, [cells, cells]);
 }
 
 /** `(x - mean) / std` per band; the numbers become part of the graph. A constant band (std 0) is only centred. */

@@ -6,11 +6,14 @@ import { type HostTensor, compile, openOnnxSession, parseOnnxModel, readOnnxWeig
 import type * as tf from "@tensorflow/tfjs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
+import type { DeepLabConfig } from "../deeplab/config.ts";
 import type { ModelManifest } from "../manifest.ts";
 import type { Network } from "../network.ts";
 import { greatestDifference, patternImage } from "../testing/pattern.ts";
 import { pythonPresent, runOracle } from "../testing/python.ts";
 import type { BandNormalization } from "../network/normalization.ts";
+import { createNetwork } from "../network/registry.ts";
+import type { PSPNetConfig } from "../pspnet/config.ts";
 import type { UNetConfig } from "../unet/config.ts";
 import { createUNet } from "../unet/unet.ts";
 import { readDeepness } from "./deepness.ts";
@@ -38,7 +41,7 @@ function manifestOf(network: Network, extra: Partial<ModelManifest> = {}): Model
   return {
     task: "pixelClassification",
     name: "Städte 2024",
-    modelType: "unet",
+    modelType: network.modelType,
     backbone: typeof backbone === "string" ? backbone : null,
     config: network.config,
     classes: Array.from({ length: classes }, (_, i) => ({
@@ -69,8 +72,8 @@ function toFirst({ data, shape }: HostTensor): HostTensor {
 }
 
 /** Running statistics and shifts that are not 0 and 1, as after training. */
-function trained(config: UNetConfig, seed: number): Network {
-  const network = createUNet(config, { seed });
+function trained(config: PixelConfig, seed: number, modelType: string): Network {
+  const network = createNetwork(modelType, { ...config }, { seed, task: "pixelClassification" });
   const weights = new Map(network.weights());
   let next = seed;
   for (const [name, { data, shape }] of weights) {
@@ -108,7 +111,9 @@ const normalization = (bands: number): BandNormalization => ({
   std: Array.from({ length: bands }, (_, i) => (i === 2 ? 0 : 30 + i)),
 });
 
-const CONFIGS: [string, UNetConfig][] = [
+type PixelConfig = UNetConfig | DeepLabConfig | PSPNetConfig;
+
+const CONFIGS: [string, PixelConfig, modelType?: string][] = [
   ["plain", { bands: 3, classes: 2, base: 8, depth: 3, normalization: normalization(3) }],
   [
     "plain, one band, added skips, group norm and a margin",
@@ -120,6 +125,16 @@ const CONFIGS: [string, UNetConfig][] = [
     "ResNet-34 with group norm and added skips",
     { bands: 2, classes: 2, backbone: "resnet34", decoderWidths: [32, 16, 16, 8, 8], norm: "group", skips: "add" },
   ],
+  [
+    "DeepLab on MobileNetV2 with output stride 8 and a margin",
+    { bands: 5, classes: 2, backbone: "mobilenetv2", outputStride: 8, decoderWidth: 16, margin: 4 },
+    "deeplab",
+  ],
+  [
+    "PSPNet on a whole MobileNetV3 with grids of its own",
+    { bands: 1, classes: 2, backbone: "mobilenetv3-small", depth: 5, pyramidSizes: [1, 4, 7], decoderWidth: 24, norm: "group" },
+    "pspnet",
+  ],
   ...(["resnet50", "mobilenetv2", "efficientnet-b0", "efficientnet-b1", "efficientnet-b2", "efficientnet-b3"] as const).map(
     (backbone): [string, UNetConfig] => [
       backbone,
@@ -128,7 +143,7 @@ const CONFIGS: [string, UNetConfig][] = [
   ),
 ];
 
-describe.each(CONFIGS)("a U-Net as ONNX: %s", (_, config) => {
+describe.each(CONFIGS)("a network as ONNX: %s", (_, config, modelType = "unet") => {
   const sizes = config.backbone
     ? [
         [1, 32, 64],
@@ -146,7 +161,7 @@ describe.each(CONFIGS)("a U-Net as ONNX: %s", (_, config) => {
   let logits: HostTensor[];
 
   beforeAll(async () => {
-    network = trained(config, 5);
+    network = trained(config, 5, modelType);
     logits = [];
     for (const image of images) logits.push(await logitsOf(network, image));
   });

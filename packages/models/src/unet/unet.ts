@@ -1,20 +1,15 @@
 /** U-Net: raw pixel values in, one score per class and pixel out. */
 
-import { GeoLearnError } from "@geolearn/core";
 import type * as tf from "@tensorflow/tfjs";
 
 import type { Network } from "../network.ts";
 import type { Blueprint } from "../network/blueprint.ts";
-import { checkChipSize } from "../network/chip-size.ts";
 import { instantiate, type CreateNetworkOptions } from "../network/instantiate.ts";
-import type { Layer } from "../network/layer.ts";
-import { cutBorder, normalizeBands } from "../network/layers.ts";
 import type { ParameterSpec } from "../network/parameter-spec.ts";
+import { pixelBlueprint } from "../network/pixel-blueprint.ts";
 import { resolveUNetConfig, strideOf, type UNetConfig } from "./config.ts";
 import { plainUNet } from "./plain.ts";
 import { backboneUNet } from "./with-backbone.ts";
-
-const MODEL_TYPE = "unet";
 
 /**
  * A U-Net for pixel classification. `startEngine` must have finished.
@@ -37,37 +32,11 @@ export function createUNet(config: UNetConfig, options: CreateNetworkOptions = {
 export function unetBlueprint(config: UNetConfig): Blueprint {
   const resolved = resolveUNetConfig(config);
   const parameters: ParameterSpec[] = [];
-  const { backbone, normalization, bands, classes, margin } = resolved;
+  const { backbone } = resolved;
   const stride = strideOf(resolved);
   const { layers, bandLayer } =
     backbone === null
       ? { layers: plainUNet(resolved, parameters), bandLayer: "down.0.conv1" }
       : backboneUNet(resolved, backbone, parameters);
-  const forward: Layer = (images, context) => {
-    const [, height, width, given] = images.shape;
-    if (given !== bands) throw wrongBands(given, bands);
-    checkChipSize({ modelType: MODEL_TYPE, stride, margin }, width, height);
-    const pixels = normalization === null ? images : normalizeBands(images, normalization);
-    return cutBorder(layers(pixels, context), margin);
-  };
-  return {
-    task: "pixelClassification",
-    modelType: MODEL_TYPE,
-    config: resolved,
-    parameters,
-    bands,
-    classes,
-    stride,
-    margin,
-    bandLayer,
-    classLayer: "head",
-    forward,
-  };
-}
-
-function wrongBands(given: number, expected: number): GeoLearnError {
-  return new GeoLearnError("BANDS_MISMATCH", `The unet network got images of ${given} bands, it was made for ${expected}.`, {
-    hint: "Choose the bands the network was trained on, in the same order.",
-    data: { given, expected },
-  });
+  return pixelBlueprint({ modelType: "unet", config: resolved, parameters, stride, bandLayer, classLayer: "head", layers });
 }

@@ -36,6 +36,11 @@ const ARCHITECTURE = [
   "depth",
   "widths",
   "decoderWidths",
+  "decoderWidth",
+  "outputStride",
+  "atrousRates",
+  "pyramidSizes",
+  "dropout",
   "skips",
   "margin",
   "norm",
@@ -78,7 +83,7 @@ export async function createNetworkFor<T extends TrainedTask>(
       return { network, backboneLoaded: true };
     }
     if (file === null) {
-      if (options.backbone)
+      if (typeof network.config["backbone"] === "string")
         log?.(
           `The weights of the ${modelType} are random; nothing is downloaded. Give a file (safetensors, .pth, .onnx) as \`weights\` to start from a trained backbone.`,
         );

@@ -17,13 +17,16 @@ import type { EpochRecord } from "./records.ts";
 
 /** Options of `createLearner`; `signal` and `onProgress` are for weights that are fetched. */
 export interface LearnerOptions extends WorkOptions {
-  /** Architecture: one of geolearn's, or the name of one that `defineModel` has made known. @defaultValue "unet", to detect objects "retinanet" */
+  /**
+   * Architecture: one of geolearn's (`"unet"`, `"deeplab"`, `"pspnet"`, `"retinanet"`), or the name of one that `defineModel` has made known.
+   * @defaultValue "unet", to detect objects "retinanet"
+   */
   readonly modelType?: string;
   /** A network of your own, as `defineModel` gives it back; instead of `modelType`. @defaultValue none */
   readonly model?: AnyModelExtension;
   /** Settings of a network of your own, which its `resolve` completes. @defaultValue its defaults; with `pretrained` the package's */
   readonly config?: Readonly<Record<string, unknown>>;
-  /** Borrowed encoder (ResNet, MobileNet V2 and V3, EfficientNet), or null for the plain one. @defaultValue null */
+  /** Borrowed encoder (ResNet, MobileNet V2 and V3, EfficientNet), or null for the plain one of a U-Net. @defaultValue null for a U-Net, "resnet50" for DeepLab and PSPNet, else "resnet18" */
   readonly backbone?: UNetBackbone | null;
   /** How the encoder pads and normalizes: see `UNetConfig`. @defaultValue what the names of `weights` tell, else "torch" */
   readonly convention?: Convention;
@@ -46,12 +49,22 @@ export interface LearnerOptions extends WorkOptions {
   readonly pretrained?: string | Uint8Array | ModelPackage;
   /** Filters of the plain encoder's first level. @defaultValue 16 */
   readonly base?: number;
-  /** Levels of the plain encoder. @defaultValue 4 */
+  /** Levels of a U-Net's plain encoder; maps that a PSPNet takes from its encoder. @defaultValue 4; for a PSPNet 3 */
   readonly depth?: number;
   /** Filters of each level of the plain encoder and of its middle, instead of `base` and `depth`. */
   readonly widths?: readonly number[];
-  /** Filters of the decoder behind a borrowed encoder. */
+  /** Filters of a U-Net's decoder behind a borrowed encoder. */
   readonly decoderWidths?: readonly number[];
+  /** Channels of the decoder of a DeepLab or PSPNet. @defaultValue 256, of a PSPNet 512 */
+  readonly decoderWidth?: number;
+  /** How much smaller than the image the last map of a DeepLab's or PSPNet's encoder is; kept large by dilated convolutions. @defaultValue 16, of a PSPNet 8 */
+  readonly outputStride?: 8 | 16 | 32;
+  /** Distances at which a DeepLab looks around each pixel of that map. @defaultValue [6, 12, 18], with output stride 8 twice as much */
+  readonly atrousRates?: readonly number[];
+  /** Grids whose means a PSPNet looks at, cells along a side. @defaultValue [1, 2, 3, 6] */
+  readonly pyramidSizes?: readonly number[];
+  /** Share of values that a DeepLab or PSPNet leaves out in each training step. @defaultValue 0.5, for a PSPNet 0.2 */
+  readonly dropout?: number;
   /** @defaultValue "concat" */
   readonly skips?: "concat" | "add";
   /** Pixels at each border of a chip that are seen but not scored. @defaultValue 0 */
