@@ -20,7 +20,7 @@ export {
   windowTransform,
 } from "./affine.ts";
 export { type Window, blockWindows, intersectWindows } from "./window.ts";
-export type { ClassDefinition, Rgb, Task } from "./classes.ts";
+export type { ClassDefinition, CropManner, Rgb, Task } from "./classes.ts";
 
 // reference systems
 export type { Crs } from "./crs/crs.ts";
@@ -90,6 +90,7 @@ export { type ClassMetrics, type PixelMetrics, pixelMetrics } from "./metrics/pi
 export { type PrecisionRecall, precisionRecall } from "./metrics/precision-recall.ts";
 export { cohenKappa } from "./metrics/kappa.ts";
 export { topKAccuracy } from "./metrics/top-k.ts";
+export { type TileClassMetrics, type TileMetrics, multiLabelMetrics, tileMetrics } from "./metrics/tile-metrics.ts";
 export type { ImageObjects, IouOf, PredictedObjects, TruthObjects } from "./metrics/objects.ts";
 export {
   type CocoClassMetrics,

@@ -14,3 +14,11 @@ export type Rgb = readonly [r: number, g: number, b: number];
 
 /** The tasks a network can be trained for. */
 export type Task = "pixelClassification" | "objectDetection" | "instanceSegmentation" | "objectClassification";
+
+/** How a chip is cut out around a feature. */
+export interface CropManner {
+  /** A chip of the chip size with the feature in the middle, or the box around the feature, resampled to it. */
+  readonly mode: "fixedSize" | "boundingBox";
+  /** Whether everything but the feature is 0. */
+  readonly blacken: boolean;
+}

@@ -1,6 +1,6 @@
 /** What `prepareData` gives: chips of one task, split, with statistics, ready to be read batch by batch. */
 
-import type { BandStatistics, ClassDefinition, OnWarning, Task } from "@geolearn/core";
+import type { BandStatistics, ClassDefinition, CropManner, OnWarning, Task } from "@geolearn/core";
 
 /** Class index of pixels that no loss and no metric looks at. */
 export const IGNORE_INDEX = -1;
@@ -127,6 +127,8 @@ export interface ObjectData<T extends ObjectTask = ObjectTask> extends PreparedD
 export interface TileData extends PreparedData<"objectClassification", TileBatch> {
   /** Whether a chip may have several classes, or none. */
   readonly multiLabel: boolean;
+  /** How the chips lie around their features; null where nothing tells that they were cut around any. */
+  readonly crop: CropManner | null;
   /** Chips per class of the training side, in index order. */
   readonly classChips: readonly number[];
   /** Inverse-frequency class weights with mean 1, in index order. */

@@ -13,11 +13,13 @@ export type {
   ObjectTargets,
   Parameter,
   SizedParameters,
+  TileNetwork,
 } from "./network.ts";
 export type { BandNormalization } from "./network/normalization.ts";
 export type { DeepLabConfig, ResolvedDeepLabConfig } from "./deeplab/config.ts";
 export type { PSPNetConfig, ResolvedPSPNetConfig } from "./pspnet/config.ts";
 export type { ResolvedUNetConfig, UNetBackbone, UNetConfig } from "./unet/config.ts";
+export type { FeatureClassifierConfig, ResolvedFeatureClassifierConfig } from "./classifier/config.ts";
 export type { RetinaNetAnchors, RetinaNetConfig, ResolvedRetinaNetConfig } from "./retinanet/config.ts";
 export type { RetinaNetOutputs } from "./retinanet/outputs.ts";
 export type { Initializer } from "./network/initializers.ts";
@@ -26,6 +28,7 @@ export { type ChipSizeRule, checkChipSize } from "./network/chip-size.ts";
 export { createDeepLab } from "./deeplab/deeplab.ts";
 export { createPSPNet } from "./pspnet/pspnet.ts";
 export { createUNet } from "./unet/unet.ts";
+export { createFeatureClassifier } from "./classifier/classifier.ts";
 export { createRetinaNet } from "./retinanet/retinanet.ts";
 export { type CreateAnyNetworkOptions, type NetworkOf, createNetwork, modelTypes } from "./network/registry.ts";
 
@@ -44,6 +47,7 @@ export {
   type PixelLossSpec,
   pixelLoss,
 } from "./losses/pixel-loss.ts";
+export { type TileLoss, type TileLossSpec, type TileLosses, meanTileLoss, tileLoss } from "./losses/tile-loss.ts";
 
 // weights
 export { type Safetensors, type WriteSafetensorsOptions, encodeSafetensors, parseSafetensors } from "./weights/safetensors.ts";

@@ -1,6 +1,6 @@
 /** What a model package says about its network, besides the weights. */
 
-import type { BandStatistics, ClassDefinition, Task } from "@geolearn/core";
+import type { BandStatistics, ClassDefinition, CropManner, Task } from "@geolearn/core";
 
 import type { OnnxConfig } from "./onnx/spec.ts";
 
@@ -26,6 +26,8 @@ export interface ModelManifest {
   readonly statistics: readonly BandStatistics[];
   readonly chipWidth: number;
   readonly chipHeight: number;
+  /** How the chips of a classifier lay around their features; absent where they were no cut-outs around features. */
+  readonly crop?: CropManner | undefined;
   /** Ground size of a training pixel in metres, or null. */
   readonly resolution: number | null;
   /** Validation metrics of the saved weights. */

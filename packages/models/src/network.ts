@@ -118,5 +118,16 @@ export interface ObjectNetwork<Outputs = unknown> extends BaseNetwork<Outputs> {
   decode(outputs: Outputs, options?: DecodeOptions): Detections;
 }
 
+/** A network that gives an image as a whole one class, or several. Its outputs are logits `[N, classes]`. */
+export interface TileNetwork extends BaseNetwork<tf.Tensor2D> {
+  readonly task: "objectClassification";
+  /** Whether an image may have several classes, or none. */
+  readonly multiLabel: boolean;
+  /** With several classes an image: the score from which it has a class, for each class; else null. */
+  readonly thresholds: readonly number[] | null;
+  /** Logits to scores `[N, classes]`, 0 to 1; 1 in all for each image unless it may have several classes. */
+  decode(logits: tf.Tensor2D): tf.Tensor2D;
+}
+
 /** A network of any task; `task` tells which. */
-export type AnyNetwork = Network | ObjectNetwork;
+export type AnyNetwork = Network | ObjectNetwork | TileNetwork;

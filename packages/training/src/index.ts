@@ -5,6 +5,8 @@ export { createLearner, type DataOf, type LearnerOf, type Learners, type Trainab
 export { Learner, type ShowResultsOptions } from "./learner/learner.ts";
 export { type PerClassOptions, PixelLearner } from "./tasks/pixels/pixel-learner.ts";
 export { ObjectLearner } from "./tasks/objects/object-learner.ts";
+export { TileLearner } from "./tasks/tiles/tile-learner.ts";
+export type { TileEvaluation, TilePrediction } from "./tasks/tiles/evaluate.ts";
 export type { ObjectEvaluation } from "./tasks/objects/evaluate.ts";
 export type {
   EarlyStopping,
@@ -18,6 +20,7 @@ export type {
   OptimizationOptions,
   PixelMonitor,
   StepReport,
+  TileMonitor,
 } from "./learner/options.ts";
 export type { EpochRecord } from "./learner/records.ts";
 export type { FitEstimate } from "./learner/estimate.ts";

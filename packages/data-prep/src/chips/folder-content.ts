@@ -38,6 +38,7 @@ const EMPTY_DEFINITION: ModelDefinition = {
   bandNames: [],
   cellSize: null,
   boundingBoxes: false,
+  blackened: false,
   size: null,
   geolearn: null,
 };

@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 
-import { GeoLearnError } from "@geolearn/core";
+import { type CropManner, GeoLearnError } from "@geolearn/core";
 
 import { readTextFile } from "../esri/json.ts";
 import { FORMATS } from "../formats/formats.ts";
@@ -18,6 +18,8 @@ import { labelNames, namesIdentity } from "./label-names.ts";
 export interface TileSource extends ChipSource<TileChip> {
   /** Whether a chip may have several classes, or none. */
   readonly several: boolean;
+  /** How the chips lie around their features; null where nothing tells that they were cut around any. */
+  readonly crop: CropManner | null;
 }
 
 /**
@@ -55,7 +57,13 @@ export async function openTileChips(folder: string, options: ChipFolderOptions =
     identity: namesIdentity(names),
     add: async (image, index) => ({ ...(await image), classValues: values[index]! }),
   }));
-  return { ...source, several };
+  return { ...source, several, crop: cropOf(content, format.around === "features") };
+}
+
+/** An export's own file tells; folders of images that came without one were cut nobody knows how. */
+function cropOf({ definition: { metaDataMode, boundingBoxes, blackened } }: FolderContent, aroundFeatures: boolean): CropManner | null {
+  if (!aroundFeatures || metaDataMode === null) return null;
+  return { mode: boundingBoxes ? "boundingBox" : "fixedSize", blacken: blackened };
 }
 
 /** @throws CHIPS_CORRUPT for a chip without a class, or with several, where each has one */

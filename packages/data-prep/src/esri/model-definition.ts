@@ -42,6 +42,8 @@ export interface ModelDefinition {
   readonly cellSize: CellSize | null;
   /** Chips are as large as their objects, not of one size. */
   readonly boundingBoxes: boolean;
+  /** Everything but the feature is 0. */
+  readonly blackened: boolean;
   /** Size of the chips, where it is told. */
   readonly size: { readonly width: number; readonly height: number } | null;
   readonly geolearn: GeoLearnSection | null;
@@ -144,6 +146,7 @@ export function parseModelDefinition(json: JsonObject, path: string): ModelDefin
     bandNames: names.map((name) => (typeof name === "string" ? name : "")),
     cellSize: x === null || y === null ? null : { x, y, wkid: numberOrNull(reference["latestWkid"]) ?? numberOrNull(reference["wkid"]) },
     boundingBoxes: stringOrNull(json["CropTileMode"])?.toLowerCase() === "bounding_box",
+    blackened: json["BlackenAroundFeature"] === true,
     size: width === null || height === null ? null : { width, height },
     geolearn: parseGeoLearn(json["GeoLearn"], path),
   };

@@ -298,6 +298,7 @@ describe("objectClassification", () => {
     const data = await prepareData(out, { ...base, valSplit: 0, augment: false });
     expect([data.chipWidth, data.chipHeight, data.multiLabel]).toEqual([32, 32, false]);
     expect(data.classChips).toEqual([2, 2, 1]);
+    expect(data.crop).toEqual({ mode: "boundingBox", blacken: false });
     const [batch] = await batchesOf(data, "train");
     expect(batch!.images).toHaveLength(2 * 32 * 32 * 3);
     expect(batch!.images.every((value) => value >= 1 && value <= 251)).toBe(true);
@@ -308,11 +309,26 @@ describe("objectClassification", () => {
     expect(await codeOf(prepareData(out, { ...base, resizeTo: 0 }))).toBe("INVALID_ARGUMENT");
   });
 
+  it("how chips lie around their features is told, and folders of two manners are refused", async () => {
+    const raster = await scene("manners.tif");
+    const [fixed, black] = [scratch.path("fixed"), scratch.path("black")];
+    await exportTrainingData({ ...options, raster, out: fixed, format: "labeledTiles" });
+    await exportTrainingData({ ...options, raster, out: black, format: "imagenet", blacken: true });
+    const crops = [];
+    for (const out of [fixed, black, folders("loose", ["a/1.png", "a/2.png", "b/1.png", "b/2.png"])]) {
+      const data = await prepareData(out, { ...base, valSplit: 0 });
+      crops.push(data.crop);
+      await data.close();
+    }
+    expect(crops).toEqual([{ mode: "fixedSize", blacken: false }, { mode: "fixedSize", blacken: true }, null]);
+    expect(await codeOf(prepareData([fixed, black], { ...base, valSplit: 0 }))).toBe("CHIPS_MISMATCH");
+  });
+
   it("several classes a chip are a row of zeros and ones", async () => {
     const out = scratch.path("several");
     await exportTrainingData({ ...options, raster: await scene("several.tif"), out, format: "multiLabeledTiles", allTiles: true });
     const data = await prepareData(out, { ...base, valSplit: 1, batchSize: 4 });
-    expect(data.multiLabel).toBe(true);
+    expect([data.multiLabel, data.crop]).toEqual([true, null]);
     const names = new Map(await classesOf(out));
     let seen = 0;
     for (const { labels, names: chips, real, size } of await batchesOf(data, "valid")) {

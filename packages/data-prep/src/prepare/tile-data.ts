@@ -1,6 +1,6 @@
 /** Chips that as a whole have a class, or several: data for classifying objects and scenes. */
 
-import { GeoLearnError } from "@geolearn/core";
+import { type CropManner, GeoLearnError } from "@geolearn/core";
 
 import type { AssembledTiles } from "../batches/assemble-tiles.ts";
 import { createAssembler, packImage } from "../batches/assembler.ts";
@@ -25,6 +25,7 @@ export async function prepareTiles(source: DataSource, options: PrepareDataOptio
   const data: TileData = {
     ...common,
     multiLabel: kind.several(),
+    crop: kind.crop(),
     classChips: amounts,
     classWeights: () => inverseFrequencyWeights(amounts),
     showBatch: (path) => drawTiles(data, path),
@@ -32,7 +33,13 @@ export async function prepareTiles(source: DataSource, options: PrepareDataOptio
   return data;
 }
 
-function tileKind({ resizeTo }: PrepareDataOptions): DataKind<TileChip, AssembledTiles> & { several(): boolean } {
+/** The kind, and what the folders that were opened tell. */
+interface TileKind extends DataKind<TileChip, AssembledTiles> {
+  several(): boolean;
+  crop(): CropManner | null;
+}
+
+function tileKind({ resizeTo }: PrepareDataOptions): TileKind {
   const size = resizeTo === undefined ? undefined : typeof resizeTo === "number" ? { width: resizeTo, height: resizeTo } : resizeTo;
   if (size !== undefined && ![size.width, size.height].every((side) => Number.isInteger(side) && side >= 1 && side <= 8192)) {
     throw new GeoLearnError("INVALID_ARGUMENT", `\`resizeTo\` is ${size.width} x ${size.height}; expected integers from 1 to 8192.`, {
@@ -40,8 +47,10 @@ function tileKind({ resizeTo }: PrepareDataOptions): DataKind<TileChip, Assemble
     });
   }
   let several = false;
+  const crops: { readonly folder: string; readonly crop: CropManner | null }[] = [];
   return {
     several: () => several,
+    crop: () => onlyCrop(crops),
     unit: "chips",
     background: false,
     get fewest() {
@@ -52,6 +61,7 @@ function tileKind({ resizeTo }: PrepareDataOptions): DataKind<TileChip, Assemble
         async folder(folder, own) {
           const opened = await openTileChips(folder, { ...own, size });
           several ||= opened.several;
+          crops.push({ folder, crop: opened.crop });
           return opened;
         },
         async windows() {
@@ -77,4 +87,16 @@ function tileKind({ resizeTo }: PrepareDataOptions): DataKind<TileChip, Assemble
         classValues: chip.classValues,
       })),
   };
+}
+
+/** @throws CHIPS_MISMATCH for folders cut in different manners */
+function onlyCrop([first, ...others]: readonly { readonly folder: string; readonly crop: CropManner | null }[]): CropManner | null {
+  const manner = (crop: CropManner | null): string => (crop === null ? "none" : `${crop.mode}${crop.blacken ? ", blackened" : ""}`);
+  const other = others.find(({ crop }) => manner(crop) !== manner(first!.crop));
+  if (other === undefined) return first?.crop ?? null;
+  throw new GeoLearnError(
+    "CHIPS_MISMATCH",
+    `${other.folder} was cut around its features by another manner (${manner(other.crop)}) than ${first!.folder} (${manner(first!.crop)}).`,
+    { hint: "Folders of one training must be exported with the same `cropMode` and `blacken`.", data: { folder: other.folder } },
+  );
 }

@@ -2,6 +2,7 @@
 
 import { GeoLearnError } from "@geolearn/core";
 
+import { featureClassifierBlueprint } from "../classifier/classifier.ts";
 import { deepLabBlueprint } from "../deeplab/deeplab.ts";
 import { pspNetBlueprint } from "../pspnet/pspnet.ts";
 import { retinaNetBlueprint } from "../retinanet/retinanet.ts";
@@ -14,6 +15,7 @@ const ARCHITECTURES: ReadonlyMap<string, BlueprintOf> = new Map<string, Blueprin
   ["unet", (config) => unetBlueprint(config as never)],
   ["deeplab", (config) => deepLabBlueprint(config as never)],
   ["pspnet", (config) => pspNetBlueprint(config as never)],
+  ["feature-classifier", (config) => featureClassifierBlueprint(config as never)],
   ["retinanet", (config) => retinaNetBlueprint(config as never)],
 ]);
 

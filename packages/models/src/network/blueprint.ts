@@ -5,9 +5,9 @@
 
 import type * as tf from "@tensorflow/tfjs";
 
-import type { DecodeOptions, Detections, ObjectNetwork, ObjectTargets } from "../network.ts";
-import type { Layer, LayerContext } from "./layer.ts";
-import { type Activation, batchNormLayer, convLayer, type ConvLayerOptions, groupNormLayer } from "./layers.ts";
+import type { DecodeOptions, Detections, ObjectNetwork, ObjectTargets, TileNetwork } from "../network.ts";
+import type { Layer, LayerContext, VectorLayer } from "./layer.ts";
+import { type Activation, batchNormLayer, convLayer, type ConvLayerOptions, groupNormLayer, linearLayer } from "./layers.ts";
 import type { FirstValues, ParameterSpec } from "./parameter-spec.ts";
 
 /** What every network without weights says. */
@@ -45,8 +45,14 @@ export interface ObjectBlueprint<Outputs = unknown> extends BaseBlueprint {
   decode(outputs: Outputs, options: Required<DecodeOptions>): Detections;
 }
 
+/** A network that classifies whole images, without weights. */
+export interface TileBlueprint extends BaseBlueprint, Pick<TileNetwork, "task" | "multiLabel" | "thresholds"> {
+  /** Raw pixel values to logits. */
+  forward(images: tf.Tensor4D, context: LayerContext): tf.Tensor2D;
+}
+
 /** A network without weights, of any task. */
-export type AnyBlueprint = Blueprint | ObjectBlueprint;
+export type AnyBlueprint = Blueprint | ObjectBlueprint | TileBlueprint;
 
 /** Shape of a convolution. */
 export interface ConvOptions {
@@ -68,12 +74,20 @@ export interface ConvOptions {
   readonly first?: { readonly weight: FirstValues; readonly bias: FirstValues };
 }
 
+/** Shape of a linear layer. */
+export interface LinearOptions extends Pick<ConvOptions, "first"> {
+  readonly inputs: number;
+  readonly outputs: number;
+}
+
 /** Declares layers; every call adds the layer's parameters to `parameters`. */
 export interface LayerFactory {
   /** Convolution. */
   conv(name: string, options: ConvOptions): Layer;
   /** Batch or group norm, with an activation behind it. */
   norm(name: string, channels: number, activation: Activation): Layer;
+  /** Every output from every input, with a bias. */
+  linear(name: string, options: LinearOptions): VectorLayer;
 }
 
 /** What a factory's layers have in common. */
@@ -119,6 +133,12 @@ export function createLayerFactory(
       vector("running_mean", "runningMean");
       vector("running_var", "runningVariance");
       return batchNormLayer(name, activation, { epsilon, momentum });
+    },
+    linear(name, { inputs, outputs, first }) {
+      const common = { fanIn: inputs, backbone };
+      parameters.push({ name: `${name}.weight`, shape: [outputs, inputs], role: "matrix", ...common, first: first?.weight });
+      parameters.push({ name: `${name}.bias`, shape: [outputs], role: "bias", ...common, first: first?.bias });
+      return linearLayer(name);
     },
   };
 }

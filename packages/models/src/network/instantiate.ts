@@ -4,11 +4,11 @@ import { GeoLearnError } from "@geolearn/core";
 import { type HostTensor, readVariable, writeVariable } from "@geolearn/engine";
 import * as tf from "@tensorflow/tfjs";
 
-import type { BaseNetwork, Network, ObjectNetwork, Parameter } from "../network.ts";
-import type { AnyBlueprint, Blueprint, ObjectBlueprint } from "./blueprint.ts";
+import type { BaseNetwork, Network, ObjectNetwork, Parameter, TileNetwork } from "../network.ts";
+import type { AnyBlueprint, Blueprint, ObjectBlueprint, TileBlueprint } from "./blueprint.ts";
 import { checkWeights } from "./check-weights.ts";
 import { initialValues, type Initializer } from "./initializers.ts";
-import { hwioShape, hwioToOihw, oihwToHwio } from "./layout.ts";
+import { hwioShape, hwioToOihw, oihwToHwio, transposed } from "./layout.ts";
 import { isTrainable, type ParameterSpec } from "./parameter-spec.ts";
 
 /** Options of {@link createNetwork} and of the functions of single architectures. */
@@ -53,6 +53,20 @@ export function instantiateObjects<Outputs>(
     losses: (outputs, truth) => tidied(() => blueprint.losses(outputs, truth)),
     decode: (outputs, { minScore = 0.05, nmsOverlap = 0.5, maxDetections = 100 } = {}) =>
       tidied(() => blueprint.decode(outputs, { minScore, nmsOverlap, maxDetections })),
+  };
+}
+
+/** Makes the variables of a network that classifies whole images. @throws WEIGHTS_MISMATCH for weights of another network */
+export function instantiateTiles(blueprint: TileBlueprint, options: CreateNetworkOptions = {}): TileNetwork {
+  const held = holdParameters(blueprint, options);
+  const { task, multiLabel, thresholds } = blueprint;
+  return {
+    ...held.network,
+    task,
+    multiLabel,
+    thresholds,
+    forward: (images, { training }) => held.run((value) => blueprint.forward(images, { training, value })),
+    decode: (logits) => (multiLabel ? tf.sigmoid(logits) : tf.softmax(logits, -1)),
   };
 }
 
@@ -130,11 +144,13 @@ function createVariable(spec: ParameterSpec, given: HostTensor | undefined, init
 }
 
 function inEngineOrder(spec: ParameterSpec, values: Float32Array): HostTensor {
+  if (spec.role === "matrix") return { data: transposed(values, spec.shape), shape: spec.shape.toReversed(), dtype: "float32" };
   if (spec.role !== "kernel") return { data: values.slice(), shape: spec.shape, dtype: "float32" };
   return { data: oihwToHwio(values, spec.shape), shape: hwioShape(spec.shape), dtype: "float32" };
 }
 
 function readValues(spec: ParameterSpec, variable: tf.Variable): Float32Array {
   const values = readVariable(variable).data as Float32Array;
+  if (spec.role === "matrix") return transposed(values, spec.shape.toReversed());
   return spec.role === "kernel" ? hwioToOihw(values, spec.shape) : values.slice();
 }

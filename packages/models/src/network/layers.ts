@@ -12,7 +12,7 @@ import {
 } from "@geolearn/engine";
 import * as tf from "@tensorflow/tfjs";
 
-import type { Layer } from "./layer.ts";
+import type { Layer, LayerContext, VectorLayer } from "./layer.ts";
 
 /** What is done to each number behind a norm or a convolution. */
 export type Activation = "none" | "relu" | "relu6" | "swish" | "sigmoid" | "hardSwish" | "hardSigmoid";
@@ -37,6 +37,11 @@ export function convLayer(name: string, { stride, pad, groups, dilation, bias }:
       dilations: dilation,
       ...(bias ? { bias: value(`${name}.bias`) } : {}),
     });
+}
+
+/** Every output from every input; its parameters are `name.weight` and `name.bias`. */
+export function linearLayer(name: string): VectorLayer {
+  return (x, { value }) => tf.add(tf.matMul(x, value(`${name}.weight`) as unknown as tf.Tensor2D), value(`${name}.bias`));
 }
 
 /** What a batch norm adds to the variance, and the weight of a batch's statistics in the running ones. */
@@ -118,11 +123,14 @@ export function concatChannels(...maps: readonly tf.Tensor4D[]): tf.Tensor4D {
  * In training, zeros a share of the numbers, or with `"channels"` of whole channels of an image, and scales the others by `1 / (1 - rate)`. It draws in the
  * graph, from the state the Learner seeds.
  */
-export function dropoutLayer(rate: number, unit: "numbers" | "channels"): Layer {
+export function dropoutLayer(
+  rate: number,
+  unit: "numbers" | "channels",
+): <T extends tf.Tensor>(x: T, context: Pick<LayerContext, "training">) => T {
   if (rate === 0) return (x) => x;
   const each = unit === "channels" ? { noiseShape: [null, 1, 1, null] as unknown as number[] } : {};
   const layer = tf.layers.dropout({ rate, ...each });
-  return (x, { training }) => (training ? (layer.call(x, { training }) as tf.Tensor4D) : x);
+  return (x, { training }) => (training ? (layer.call(x, { training }) as typeof x) : x);
 }
 
 /** Maps added. */

@@ -1,6 +1,6 @@
 /**
  * The two orders of a convolution kernel: `[out, in, height, width]` in weight files (PyTorch) and
- * `[height, width, in, out]` in TensorFlow.js. A copy each way, exact.
+ * `[height, width, in, out]` in TensorFlow.js; and of the matrix of a linear layer, `[out, in]` and `[in, out]`. A copy each way, exact.
  */
 
 /** Shape of a kernel in TensorFlow.js from its shape in weight files. */
@@ -33,6 +33,16 @@ export function hwioToOihw(values: Float32Array, shape: readonly number[]): Floa
     for (let i = 0; i < inputs; i++) {
       for (let tap = 0; tap < taps; tap++) result[to++] = values[(tap * inputs + i) * outputs + o]!;
     }
+  }
+  return result;
+}
+
+/** `[rows, columns]` to `[columns, rows]`; `shape` is the former. */
+export function transposed(values: Float32Array, shape: readonly number[]): Float32Array {
+  const [rows, columns] = shape as readonly [number, number];
+  const result = new Float32Array(values.length);
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) result[column * rows + row] = values[row * columns + column]!;
   }
   return result;
 }

@@ -1,7 +1,7 @@
 /** What a network is made of, before there is any tensor: names, shapes, roles. Pure data, so a weight file can be judged without an engine. */
 
 /** What a parameter does, which decides its initial value and whether it is trained. */
-export type ParameterRole = "kernel" | "bias" | "scale" | "shift" | "runningMean" | "runningVariance";
+export type ParameterRole = "kernel" | "matrix" | "bias" | "scale" | "shift" | "runningMean" | "runningVariance";
 
 /** First values a layer asks for, whatever the network's initializer. */
 export type FirstValues =
@@ -15,10 +15,10 @@ export type FirstValues =
 export interface ParameterSpec {
   /** Stable dotted name, e.g. `"down.0.conv1.weight"`. */
   readonly name: string;
-  /** Shape in weight files: kernels are `[out, in, height, width]`, the order of PyTorch. */
+  /** Shape in weight files: kernels are `[out, in, height, width]` and matrices `[out, in]`, the order of PyTorch. */
   readonly shape: readonly number[];
   readonly role: ParameterRole;
-  /** Inputs that meet in one output (of the convolution a bias belongs to); 1 for norms. */
+  /** Inputs that meet in one output (of the layer a bias belongs to); 1 for norms. */
   readonly fanIn: number;
   /** True for the encoder. */
   readonly backbone: boolean;

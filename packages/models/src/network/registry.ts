@@ -4,9 +4,10 @@ import { GeoLearnError, type Task } from "@geolearn/core";
 
 import { definedModel, definedTypes } from "../extension/defined.ts";
 import { instantiateExtension } from "../extension/instantiate.ts";
-import type { AnyNetwork, Network, ObjectNetwork } from "../network.ts";
+import type { AnyNetwork, Network, ObjectNetwork, TileNetwork } from "../network.ts";
 import { builtInTypes, createBlueprint, isBuiltIn } from "./architectures.ts";
-import { type CreateNetworkOptions, instantiate, instantiateObjects } from "./instantiate.ts";
+import type { AnyBlueprint } from "./blueprint.ts";
+import { type CreateNetworkOptions, instantiate, instantiateObjects, instantiateTiles } from "./instantiate.ts";
 
 /** Names {@link createNetwork} knows: the architectures of geolearn and what `defineModel` has added. */
 export function modelTypes(): readonly string[] {
@@ -20,7 +21,11 @@ export interface CreateAnyNetworkOptions<T extends Task = Task> extends CreateNe
 }
 
 /** The network of a task. */
-export type NetworkOf<T extends Task> = T extends "pixelClassification" ? Network : T extends ObjectNetwork["task"] ? ObjectNetwork : never;
+export type NetworkOf<T extends Task> = T extends "pixelClassification"
+  ? Network
+  : T extends ObjectNetwork["task"]
+    ? ObjectNetwork
+    : TileNetwork;
 
 /**
  * Builds a network from the name and configuration a model package keeps. `startEngine` must have finished.
@@ -39,14 +44,17 @@ export function createNetwork<T extends Task = Task>(
   if (isBuiltIn(modelType)) {
     const blueprint = createBlueprint(modelType, config);
     checkTask(modelType, blueprint.task, task);
-    return (
-      blueprint.task === "pixelClassification" ? instantiate(blueprint, options) : instantiateObjects(blueprint, options)
-    ) as NetworkOf<T>;
+    return instantiateAny(blueprint, options) as NetworkOf<T>;
   }
   const extension = definedModel(modelType);
   if (extension === null) throw notDefined(modelType);
   checkTask(modelType, extension.task, task);
   return instantiateExtension(extension, config, options) as AnyNetwork as NetworkOf<T>;
+}
+
+function instantiateAny(blueprint: AnyBlueprint, options: CreateNetworkOptions): AnyNetwork {
+  if (blueprint.task === "pixelClassification") return instantiate(blueprint, options);
+  return blueprint.task === "objectClassification" ? instantiateTiles(blueprint, options) : instantiateObjects(blueprint, options);
 }
 
 function checkTask(modelType: string, task: Task, wanted: Task | undefined): void {

@@ -14,7 +14,7 @@ export interface ToOnnxOptions extends DecodeOptions {
   readonly size?: "free" | "chip";
   /** Images per run; `"free"` for any number. @defaultValue "free"; 1 for networks that find objects, which need a number */
   readonly batch?: "free" | number;
-  /** `"scores"`: softmax, 0 to 1 and 1 in all. `"logits"`: what the network gives before it. @defaultValue "scores" */
+  /** `"scores"`: softmax, 0 to 1 and 1 in all; where an image may have several classes, the logistic function of each. `"logits"`: what the network gives before it. @defaultValue "scores" */
   readonly output?: "scores" | "logits";
 }
 
@@ -25,7 +25,10 @@ export interface OnnxExport {
   readonly opset: number;
   /** `[batch, bands, height, width]`; a name stands for a free side. */
   readonly inputShape: readonly (number | string)[];
-  /** `[batch, classes, height, width]`, smaller than the input by twice the network's margin; of a network that finds objects, the shape of `boxes`. */
+  /**
+   * `[batch, classes, height, width]`, smaller than the input by twice the network's margin; `[batch, classes]` of a network that classifies whole
+   * images; the shape of `boxes` of one that finds objects.
+   */
   readonly outputShape: readonly (number | string)[];
   /** The STAC item of the Machine Learning Model extension that describes the file, lying at `href`. */
   stac(href: string): StacItem;
@@ -33,7 +36,7 @@ export interface OnnxExport {
 
 /** Name of the file's only input. */
 export const ONNX_INPUT = "input";
-/** Name of the only output of a network of pixel classification. */
+/** Name of the only output of a network of pixel classification, or of one that classifies whole images. */
 export const ONNX_OUTPUT = "output";
 
 /** @throws INVALID_ARGUMENT for what is no number of images */

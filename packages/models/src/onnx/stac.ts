@@ -17,7 +17,11 @@ const TASKS: Readonly<Record<ModelManifest["task"], string>> = {
   objectClassification: "classification",
 };
 
-const ARCHITECTURES: Readonly<Record<string, string>> = { unet: "U-Net", retinanet: "RetinaNet" };
+const ARCHITECTURES: Readonly<Record<string, string>> = {
+  unet: "U-Net",
+  retinanet: "RetinaNet",
+  "feature-classifier": "FeatureClassifier",
+};
 
 /** A STAC item, plain JSON. */
 export interface StacItem {
@@ -96,11 +100,15 @@ export function stacItem(manifest: ModelManifest, { href, parameters, inputShape
   };
 }
 
-/** Scores of pixels in one output, or boxes, labels and scores of objects. */
+/** Scores of pixels or of whole images in one output, or boxes, labels and scores of objects. */
 function outputsOf(manifest: ModelManifest, shape: readonly (number | string)[]): unknown[] {
   const shared = { tasks: [TASKS[manifest.task]], "classification:classes": classesOf(manifest), post_processing_function: null };
   if (manifest.task === "pixelClassification") {
     const result = { shape: sizes(shape), dim_order: ["batch", "class", "height", "width"], data_type: "float32" };
+    return [{ name: "output", ...shared, result }];
+  }
+  if (manifest.task === "objectClassification") {
+    const result = { shape: sizes(shape), dim_order: ["batch", "class"], data_type: "float32" };
     return [{ name: "output", ...shared, result }];
   }
   const list = sizes(shape).slice(0, -1);

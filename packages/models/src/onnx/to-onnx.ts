@@ -1,17 +1,18 @@
 /** A trained network as an ONNX file, for QGIS, PyTorch, browsers and everything else that runs ONNX. */
 
 import { GeoLearnError } from "@geolearn/core";
-import { type ExportInput, type FreeSide, exportOnnx } from "@geolearn/engine";
+import { type ExportInput, exportOnnx } from "@geolearn/engine";
 import type * as tf from "@tensorflow/tfjs";
 
 import type { ModelManifest } from "../manifest.ts";
 import type { AnyNetwork, Network } from "../network.ts";
-import { checkChipSize } from "../network/chip-size.ts";
 import { deepnessMetadata } from "./deepness.ts";
-import { checkBatch, ONNX_INPUT, ONNX_OUTPUT, type OnnxExport, type ToOnnxOptions } from "./exported.ts";
+import { ONNX_INPUT, ONNX_OUTPUT, type OnnxExport, type ToOnnxOptions } from "./exported.ts";
+import { inputShape } from "./input-shape.ts";
 import { objectsToOnnx } from "./objects-to-onnx.ts";
 import { OWN_METADATA_KEY, ownMetadata } from "./own-metadata.ts";
 import { stacItem } from "./stac.ts";
+import { tilesToOnnx } from "./tiles-to-onnx.ts";
 
 /**
  * Writes a network as an ONNX model of standard operators. The input `input` takes raw pixel values as float32 `[batch, bands, height,
@@ -23,12 +24,15 @@ import { stacItem } from "./stac.ts";
  * ymax in pixels), int32 `labels` (position among the manifest's classes) and `scores`, the best first, with a side for images in front when
  * `batch` is more than 1. There is room for `maxDetections`; what is left over has score 0.
  *
+ * A network that classifies whole images gives one score per class and image: `output` is float32 `[batch, classes]`.
+ *
  * @throws INVALID_ARGUMENT for a batch that is no whole number, for logits of a network that has none, or when the network is another one at other sizes: then `size: "chip"`
  * @example
  * const { bytes } = toOnnx(loadNetwork(pkg), pkg.manifest);
  */
 export function toOnnx(network: AnyNetwork, manifest: ModelManifest, options: ToOnnxOptions = {}): OnnxExport {
-  return network.task === "pixelClassification" ? pixelsToOnnx(network, manifest, options) : objectsToOnnx(network, manifest, options);
+  if (network.task === "pixelClassification") return pixelsToOnnx(network, manifest, options);
+  return network.task === "objectClassification" ? tilesToOnnx(network, manifest, options) : objectsToOnnx(network, manifest, options);
 }
 
 function pixelsToOnnx(
@@ -42,7 +46,7 @@ function pixelsToOnnx(
       data: { field: "output" },
     });
   }
-  const input: ExportInput = { shape: inputShape(network, manifest, size, batch), dtype: "float32" };
+  const input: ExportInput = { shape: inputShape(network, manifest, { size, batch }), dtype: "float32" };
   const parameters = network.weights();
   const { bytes, opset, inputs, outputs } = exportOnnx(
     ({ [ONNX_INPUT]: images }) => {
@@ -63,19 +67,3 @@ function pixelsToOnnx(
   const count = [...parameters.values()].reduce((sum, { data }) => sum + data.length, 0);
   return { bytes, opset, ...shapes, stac: (href) => stacItem(manifest, { href, parameters: count, ...shapes }) };
 }
-
-function inputShape(network: Network, manifest: ModelManifest, size: "free" | "chip", batch: "free" | number): ExportInput["shape"] {
-  if (batch !== "free") checkBatch(batch);
-  const images = batch === "free" ? free("batch", 1, 2) : batch;
-  const bands = manifest.bandIndices.length;
-  if (size === "chip") {
-    checkChipSize(network, manifest.chipWidth, manifest.chipHeight);
-    return [images, manifest.chipHeight, manifest.chipWidth, bands];
-  }
-  const { stride, margin } = network;
-  // Any two sizes would do, as long as something is left of the smallest map and of the image within the margin.
-  const least = Math.max(2, Math.ceil((2 * margin + 1) / stride)) * stride;
-  return [images, free("height", least, least + stride), free("width", least + 2 * stride, least), bands];
-}
-
-const free = (name: string, first: number, second: number): FreeSide => ({ name, examples: [first, second] });

@@ -56,6 +56,7 @@ export function emdOf(manifest: ModelManifest, modelFile: string, graphFile: str
     // Metres on the ground, whatever the training raster's reference system.
     ...(resolution === null ? {} : { MinCellSize: { x: resolution, y: resolution }, MaxCellSize: { x: resolution, y: resolution } }),
     Classes: manifest.classes.map(({ value, name, color }) => ({ Value: value, Name: name, Color: color })),
+    ...cropKeys(manifest),
     ...metricKeys(manifest),
     [OWN_KEY]: { formatVersion: FORMAT_VERSION, ...manifest },
   };
@@ -76,11 +77,17 @@ function statisticsKeys(statistics: ModelManifest["statistics"]): Record<string,
   };
 }
 
+/** How chips around features were cut, in Esri's words. */
+function cropKeys({ crop }: ModelManifest): Record<string, unknown> {
+  if (crop === undefined) return {};
+  return { CropSizeFixed: crop.mode === "fixedSize" ? 1 : 0, BlackenAroundFeature: crop.blacken ? 1 : 0 };
+}
+
 /** `accuracy` and `per_class_metrics` (JSON inside a string, as Esri writes it) when the metrics have them. */
 function metricKeys({ metrics }: ModelManifest): Record<string, unknown> {
-  const { pixelAccuracy, classes } = metrics;
+  const { pixelAccuracy, accuracy = pixelAccuracy, classes } = metrics;
   return {
-    ...(typeof pixelAccuracy === "number" ? { accuracy: pixelAccuracy } : {}),
+    ...(typeof accuracy === "number" ? { accuracy } : {}),
     ...(Array.isArray(classes) ? { per_class_metrics: JSON.stringify(classes) } : {}),
   };
 }

@@ -48,6 +48,7 @@ const manifestSchema = z
     statistics: z.array(bandStatistics),
     chipWidth: side,
     chipHeight: side,
+    crop: z.object({ mode: z.enum(["fixedSize", "boundingBox"]), blacken: z.boolean() }).optional(),
     resolution: finite.positive().nullable(),
     metrics: z.record(z.string(), z.unknown()),
     training: z.record(z.string(), z.unknown()),

@@ -160,21 +160,21 @@ function mobileLayers(expansion: number): readonly string[] {
 function efficientNetTimm(variant: EfficientNetVariant): LayerPairs {
   const wide = ["conv_pw", "bn1", "conv_dw", "bn2", "se.conv_reduce", "se.conv_expand", "conv_pwl", "bn3"];
   const plain = ["conv_dw", "bn1", "se.conv_reduce", "se.conv_expand", "conv_pw", "bn2"];
-  return efficientPairs(variant, ["conv_stem", "bn1"], ({ stage, index, expansion }) =>
+  return efficientPairs(variant, { stem: ["conv_stem", "bn1"], widest: ["conv_head", "bn2"] }, ({ stage, index, expansion }) =>
     (expansion === 1 ? plain : wide).map((layer) => `blocks.${stage}.${index}.${layer}`),
   );
 }
 
 function efficientNetPytorch(variant: EfficientNetVariant): LayerPairs {
   const layers = ["_expand_conv", "_bn0", "_depthwise_conv", "_bn1", "_se_reduce", "_se_expand", "_project_conv", "_bn2"];
-  return efficientPairs(variant, ["_conv_stem", "_bn0"], ({ expansion }, position) =>
+  return efficientPairs(variant, { stem: ["_conv_stem", "_bn0"], widest: ["_conv_head", "_bn1"] }, ({ expansion }, position) =>
     layers.slice(expansion === 1 ? 2 : 0).map((layer) => `_blocks.${position}.${layer}`),
   );
 }
 
 function efficientNetKeras(variant: EfficientNetVariant): LayerPairs {
   const layers = ["expand_conv", "expand_bn", "dwconv", "bn", "se_reduce", "se_expand", "project_conv", "project_bn"];
-  return efficientPairs(variant, ["stem_conv", "stem_bn"], ({ stage, index, expansion }) =>
+  return efficientPairs(variant, { stem: ["stem_conv", "stem_bn"], widest: ["top_conv", "top_bn"] }, ({ stage, index, expansion }) =>
     layers.slice(expansion === 1 ? 2 : 0).map((layer) => `block${stage + 1}${String.fromCharCode(97 + index)}_${layer}`),
   );
 }
@@ -182,12 +182,14 @@ function efficientNetKeras(variant: EfficientNetVariant): LayerPairs {
 /** Layers of an EfficientNet in torchvision beside another scheme's, given from front to back. */
 function efficientPairs(
   variant: EfficientNetVariant,
-  stem: readonly [string, string],
+  { stem, widest }: Readonly<Record<"stem" | "widest", readonly [string, string]>>,
   layersOf: (block: ReturnType<typeof efficientBlocks>[number], position: number) => readonly string[],
 ): LayerPairs {
   const pairs: [string, string][] = [
     ["features.0.0", stem[0]],
     ["features.0.1", stem[1]],
+    ["features.8.0", widest[0]],
+    ["features.8.1", widest[1]],
   ];
   for (const [position, block] of efficientBlocks(variant).entries()) {
     const ours =

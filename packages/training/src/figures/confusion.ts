@@ -7,7 +7,7 @@ import { escapeMarkup, FONT, INK, QUIET_INK, svgFigure } from "./svg.ts";
 const CELL = 74;
 const CHARACTER = 6.4;
 
-/** Rows are the truth, columns the prediction; each cell shows pixels and the share of its row, which also shades it. */
+/** Rows are the truth, columns the prediction; each cell shows pixels (or chips) and the share of its row, which also shades it. */
 export async function confusionFigure(matrix: ConfusionMatrix, classes: readonly ClassDefinition[]): Promise<Figure> {
   const n = matrix.size;
   const longest = Math.max(...classes.map(({ name }) => clip(name).length));

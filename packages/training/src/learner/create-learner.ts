@@ -1,7 +1,7 @@
 /** From data to a Learner. */
 
 import { GeoLearnError } from "@geolearn/core";
-import type { LearningData, ObjectData, ObjectTask } from "@geolearn/data-prep";
+import type { LearningData, ObjectData, ObjectTask, TileData } from "@geolearn/data-prep";
 import { startEngine } from "@geolearn/engine";
 import type { AnyNetwork } from "@geolearn/models";
 
@@ -11,6 +11,9 @@ import { chooseLoss } from "../tasks/pixels/loss-spec.ts";
 import { PixelLearner } from "../tasks/pixels/pixel-learner.ts";
 import { createPixelTask } from "../tasks/pixels/pixel-task.ts";
 import type { AnyData } from "../tasks/task.ts";
+import { chooseTileLoss } from "../tasks/tiles/loss-spec.ts";
+import { TileLearner } from "../tasks/tiles/tile-learner.ts";
+import { createTileTask } from "../tasks/tiles/tile-task.ts";
 import { LearnerCore } from "./core.ts";
 import { createNetworkFor } from "./create-network.ts";
 import type { LearnerOptions } from "./options.ts";
@@ -19,6 +22,7 @@ import type { LearnerOptions } from "./options.ts";
 export interface Learners {
   readonly pixelClassification: PixelLearner;
   readonly objectDetection: ObjectLearner;
+  readonly objectClassification: TileLearner;
 }
 
 /** The data of a task. */
@@ -26,7 +30,9 @@ export type DataOf<T extends TrainableTask> = T extends "pixelClassification"
   ? LearningData<T>
   : T extends ObjectTask
     ? ObjectData<T>
-    : never;
+    : T extends "objectClassification"
+      ? TileData & { readonly task: T }
+      : never;
 
 /** Tasks a Learner can train. */
 export type TrainableTask = keyof Learners;
@@ -46,13 +52,16 @@ export type LearnerOf<T extends TrainableTask> = Learners[T];
  * await learner.save("buildings.dlpk");
  */
 export function createLearner<T extends TrainableTask>(data: DataOf<T>, options?: LearnerOptions): Promise<LearnerOf<T>>;
-export async function createLearner(data: DataOf<TrainableTask>, options: LearnerOptions = {}): Promise<PixelLearner | ObjectLearner> {
-  if (data.task !== "pixelClassification" && data.task !== "objectDetection") {
+export async function createLearner(
+  data: DataOf<TrainableTask>,
+  options: LearnerOptions = {},
+): Promise<PixelLearner | ObjectLearner | TileLearner> {
+  if (data.task !== "pixelClassification" && data.task !== "objectDetection" && data.task !== "objectClassification") {
     throw new GeoLearnError(
       "TASK_MISMATCH",
       `The data are for ${String((data as AnyData).task)}, for which there is no network to train.`,
       {
-        hint: 'Prepare the data with `task: "pixelClassification"` or `task: "objectDetection"`.',
+        hint: 'Prepare the data with `task: "pixelClassification"`, `"objectDetection"` or `"objectClassification"`.',
       },
     );
   }
@@ -69,6 +78,14 @@ export async function createLearner(data: DataOf<TrainableTask>, options: Learne
     const { network } = created;
     const core = new LearnerCore(data, network, createObjectTask(data, network), engine, seed, onWarning, frozenOf(created));
     return new ObjectLearner(core, data, options.name ?? network.modelType);
+  }
+  if (data.task === "objectClassification") {
+    const loss = chooseTileLoss(data, options);
+    const created = await createNetworkFor(data, options, seed);
+    const { network } = created;
+    const task = createTileTask(data, network, loss);
+    const core = new LearnerCore(data, network, task, engine, seed, onWarning, frozenOf(created));
+    return new TileLearner(core, task, data, options.name ?? network.modelType);
   }
   const loss = chooseLoss(data, options);
   const created = await createNetworkFor(data, options, seed);

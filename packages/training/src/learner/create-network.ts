@@ -1,6 +1,7 @@
 /** From options and data to a network with its first weights. */
 
 import { GeoLearnError } from "@geolearn/core";
+import type { TileData } from "@geolearn/data-prep";
 import {
   adaptWeights,
   backboneNamed,
@@ -10,6 +11,7 @@ import {
   definedModel,
   encoderConvention,
   type EncoderWeightsReport,
+  loadClassifierWeights,
   loadEncoderWeights,
   type ModelPackage,
   type AnyNetwork,
@@ -48,13 +50,18 @@ const ARCHITECTURE = [
   "anchors",
   "fpnWidth",
   "headDepth",
+  "thresholds",
 ] as const;
 
 /** Tasks with networks to train. */
-export type TrainedTask = "pixelClassification" | "objectDetection";
+export type TrainedTask = "pixelClassification" | "objectDetection" | "objectClassification";
 
 /** What is built when nobody names a network. */
-const USUAL: Readonly<Record<TrainedTask, string>> = { pixelClassification: "unet", objectDetection: "retinanet" };
+const USUAL: Readonly<Record<TrainedTask, string>> = {
+  pixelClassification: "unet",
+  objectDetection: "retinanet",
+  objectClassification: "feature-classifier",
+};
 
 /** Builds the network for the data and gives it the weights the options ask for. `startEngine` must have finished. */
 export async function createNetworkFor<T extends TrainedTask>(
@@ -89,7 +96,8 @@ export async function createNetworkFor<T extends TrainedTask>(
         );
       return { network, backboneLoaded: false };
     }
-    const report = await loadEncoderWeights(network, file);
+    const report =
+      network.task === "objectClassification" ? await loadClassifierWeights(network, file) : await loadEncoderWeights(network, file);
     log?.(loadedLine(report, file.source, data.bands));
     return { network, backboneLoaded: true };
   } catch (error) {
@@ -142,11 +150,19 @@ function networkConfig(data: AnyData, options: LearnerOptions, start: ModelPacka
   if (another) {
     delete inherited["decoderWidths"];
     delete inherited["convention"];
+    delete inherited["dropout"];
   }
+  // Thresholds are those of certain classes.
+  if (start !== null && !sameClasses(start.manifest.classes, data.classes)) delete inherited["thresholds"];
   // Weights belong to the constants they were learnt with: only for other bands are there new ones.
   const kept = start !== null && inherited["bands"] === data.bands ? inherited["normalization"] : undefined;
   const normalization = options.normalization === undefined ? (kept ?? measured(data)) : normalizationFor(data, options.normalization);
-  return { ...inherited, ...chosen, bands: data.bands, classes: data.classes.length, normalization };
+  const several = data.task === "objectClassification" ? { multiLabel: (data as unknown as TileData).multiLabel } : {};
+  return { ...inherited, ...chosen, ...several, bands: data.bands, classes: data.classes.length, normalization };
+}
+
+function sameClasses(a: AnyData["classes"], b: AnyData["classes"]): boolean {
+  return a.length === b.length && a.every(({ value, name }, i) => value === b[i]!.value && name === b[i]!.name);
 }
 
 function measured({ statistics }: AnyData): BandNormalization {

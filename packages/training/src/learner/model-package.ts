@@ -1,7 +1,9 @@
 /** What a trained model says about itself. */
 
+import type { TileData } from "@geolearn/data-prep";
 import type { ModelManifest } from "@geolearn/models";
 
+import type { AnyData } from "../tasks/task.ts";
 import type { LearnerCore } from "./core.ts";
 
 /** The manifest of a learner's network. */
@@ -25,6 +27,7 @@ export function learnerPackage(
     statistics: data.statistics,
     chipWidth: data.chipWidth,
     chipHeight: data.chipHeight,
+    ...cropOf(data),
     resolution: data.resolution,
     metrics,
     training: {
@@ -38,4 +41,10 @@ export function learnerPackage(
       records,
     },
   };
+}
+
+/** How the chips of a classifier lay around their features, where that is known. */
+function cropOf(data: AnyData): Pick<ModelManifest, "crop"> {
+  const { crop = null } = data as Partial<Pick<TileData, "crop">>;
+  return crop === null ? {} : { crop };
 }

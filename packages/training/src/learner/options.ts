@@ -9,6 +9,7 @@ import type {
   ModelPackage,
   PixelLossSpec,
   RetinaNetConfig,
+  TileLossSpec,
   UNetBackbone,
 } from "@geolearn/models";
 
@@ -18,8 +19,8 @@ import type { EpochRecord } from "./records.ts";
 /** Options of `createLearner`; `signal` and `onProgress` are for weights that are fetched. */
 export interface LearnerOptions extends WorkOptions {
   /**
-   * Architecture: one of geolearn's (`"unet"`, `"deeplab"`, `"pspnet"`, `"retinanet"`), or the name of one that `defineModel` has made known.
-   * @defaultValue "unet", to detect objects "retinanet"
+   * Architecture: one of geolearn's (`"unet"`, `"deeplab"`, `"pspnet"`, `"retinanet"`, `"feature-classifier"`), or the name of one that `defineModel` has
+   * made known. @defaultValue "unet", to detect objects "retinanet", to classify them "feature-classifier"
    */
   readonly modelType?: string;
   /** A network of your own, as `defineModel` gives it back; instead of `modelType`. @defaultValue none */
@@ -63,7 +64,10 @@ export interface LearnerOptions extends WorkOptions {
   readonly atrousRates?: readonly number[];
   /** Grids whose means a PSPNet looks at, cells along a side. @defaultValue [1, 2, 3, 6] */
   readonly pyramidSizes?: readonly number[];
-  /** Share of values that a DeepLab or PSPNet leaves out in each training step. @defaultValue 0.5, for a PSPNet 0.2 */
+  /**
+   * Share of values that a DeepLab, PSPNet or FeatureClassifier leaves out in each training step. @defaultValue 0.5, for a PSPNet 0.2, for a
+   * FeatureClassifier torchvision's for the backbone
+   */
   readonly dropout?: number;
   /** @defaultValue "concat" */
   readonly skips?: "concat" | "add";
@@ -79,8 +83,10 @@ export interface LearnerOptions extends WorkOptions {
   readonly fpnWidth?: number;
   /** Convolutions of each head of a detector in front of its last. @defaultValue 4 */
   readonly headDepth?: number;
-  /** A loss by name, or with its settings. @defaultValue "crossEntropy" */
-  readonly loss?: PixelLossSpec["type"] | PixelLossSpec;
+  /** Score from which a chip has a class, for each class, where chips may have several. @defaultValue 0.5 each */
+  readonly thresholds?: readonly number[];
+  /** A loss by name, or with its settings. @defaultValue "crossEntropy"; "binaryCrossEntropy" where chips may have several classes */
+  readonly loss?: PixelLossSpec["type"] | PixelLossSpec | TileLossSpec["type"] | TileLossSpec;
   /** Weight of each class in the loss, in class order; `"balanced"` takes the inverse frequencies of the data. @defaultValue none */
   readonly classWeights?: "balanced" | readonly number[];
   /** Classes, by name or value, that neither loss nor metrics look at. @defaultValue none */
@@ -100,11 +106,14 @@ export interface LearnerOptions extends WorkOptions {
 }
 
 /** What `fit` watches to find the best epoch: a loss, or a metric of {@link EpochRecord}. */
-export type Monitor = "validLoss" | "trainLoss" | PixelMonitor | ObjectMonitor;
+export type Monitor = "validLoss" | "trainLoss" | PixelMonitor | ObjectMonitor | TileMonitor;
 /** Metrics of pixel classification. */
 export type PixelMonitor = "pixelAccuracy" | "meanIou" | "kappa" | `iou ${string}`;
 /** Metrics of object detection. */
 export type ObjectMonitor = "AP" | "AP50" | "AP75" | "AR100" | `AP50 ${string}`;
+
+/** Metrics of classifying whole chips: the first four where a chip has one class, `exactMatch`, `meanF1` and `meanAp` where it may have several. */
+export type TileMonitor = "accuracy" | "top5Accuracy" | "kappa" | "meanF1" | "exactMatch" | "meanAp" | `f1 ${string}`;
 
 /** When to stop because nothing gets better. */
 export interface EarlyStopping {

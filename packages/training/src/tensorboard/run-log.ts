@@ -49,7 +49,7 @@ export class RunLog {
   async epoch({ epoch, trainLoss, validLoss, metrics, seconds }: EpochRecord, picture: RgbaImage | null): Promise<void> {
     const values: Record<string, number | null> = { "epoch/trainLoss": trainLoss, "epoch/validLoss": validLoss, "epoch/seconds": seconds };
     // "iou building" is "epoch/iou/building": one group of curves for the classes
-    for (const [name, value] of Object.entries(metrics)) values[`epoch/${name.replace(/^iou /, "iou/")}`] = value;
+    for (const [name, value] of Object.entries(metrics)) values[`epoch/${name.replace(/^(iou|f1) /, "$1/")}`] = value;
     const image =
       picture === null ? [] : [imageValue("results", { png: encodePng(picture), width: picture.width, height: picture.height })];
     await this.#write(this.#stepOf(epoch, 0), [...scalars(values), ...image]);

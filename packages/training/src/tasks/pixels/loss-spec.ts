@@ -15,7 +15,7 @@ export interface ChosenLoss {
 /** The loss the options describe, with class weights and ignored classes filled in. */
 export function chooseLoss(data: LearningData, options: LearnerOptions): ChosenLoss {
   const given = options.loss ?? "crossEntropy";
-  const spec: PixelLossSpec = typeof given === "string" ? { type: given } : given;
+  const spec = (typeof given === "string" ? { type: given } : given) as PixelLossSpec;
   const weights = options.classWeights === "balanced" ? data.classWeights() : options.classWeights;
   const ignored = ignoredPositions(data.classes, options.ignoreClasses ?? []);
   const complete = {
