@@ -43,9 +43,11 @@ export async function networkRunner(setup: OwnNetworkSetup): Promise<Runner> {
   };
 }
 
-/** Scores of pixels; or boxes, scores, positions of classes and, of networks that outline, masks, in this order and all as floats. */
+/** Scores of pixels or of whole blocks; or boxes, scores, positions of classes and, of networks that outline, masks, in this order and all as floats. */
 function outputsOf(network: AnyNetwork, images: tf.Tensor, decoding: DecodeOptions | undefined): Record<string, tf.Tensor> {
   if (network.task === "pixelClassification")
+    return { [FRAMED_OUTPUT]: network.decode(network.forward(images as tf.Tensor4D, { training: false })) };
+  if (network.task === "objectClassification")
     return { [FRAMED_OUTPUT]: network.decode(network.forward(images as tf.Tensor4D, { training: false })) };
   const { boxes, scores, classIndices, masks } = network.decode(network.forward(images as tf.Tensor4D, { training: false }), decoding);
   return { boxes, scores, classIndices: tf.cast(classIndices, "float32"), ...(masks === undefined ? {} : { masks }) };

@@ -152,12 +152,13 @@ function networkConfig(data: AnyData, options: LearnerOptions, start: ModelPacka
     delete inherited["convention"];
     delete inherited["dropout"];
   }
+  const several = data.task === "objectClassification" ? { multiLabel: (data as unknown as TileData).multiLabel } : {};
   // Thresholds are those of certain classes.
-  if (start !== null && !sameClasses(start.manifest.classes, data.classes)) delete inherited["thresholds"];
+  const alike = start !== null && sameClasses(start.manifest.classes, data.classes) && inherited["multiLabel"] === several.multiLabel;
+  if (!alike) delete inherited["thresholds"];
   // Weights belong to the constants they were learnt with: only for other bands are there new ones.
   const kept = start !== null && inherited["bands"] === data.bands ? inherited["normalization"] : undefined;
   const normalization = options.normalization === undefined ? (kept ?? measured(data)) : normalizationFor(data, options.normalization);
-  const several = data.task === "objectClassification" ? { multiLabel: (data as unknown as TileData).multiLabel } : {};
   return { ...inherited, ...chosen, ...several, bands: data.bands, classes: data.classes.length, normalization };
 }
 
