@@ -749,6 +749,22 @@ def cropAndResize(r):
     return {"image": rand(n, h, w, c), "boxes": corners, "owners": owners}, {"size": [ch, cw], "method": method, "fill": fill}, forward
 
 
+def cut_out(image, box, scale, size, samples, aligned):
+    """RoIAlign of one box, torchvision's arithmetic written out; `samples` None for as many as a bin has pixels."""
+    h, w, _ = image.shape
+    x1, y1, x2, y2 = [float(v) * scale - (0.5 if aligned else 0) for v in box]
+    bw, bh = (x2 - x1, y2 - y1) if aligned else (max(x2 - x1, 1), max(y2 - y1, 1))
+    down, across = [samples or math.ceil(side / bins) for side, bins in ((bh, size[0]), (bw, size[1]))]
+    line = lambda at, length: torch.tensor([[max(0, 1 - abs(min(max(v, 0), length - 1) - k)) * (-1 <= v <= length) for k in range(length)] for v in at], dtype=torch.float64)
+    total = 0
+    for i in range(down):
+        for j in range(across):
+            rows = [y1 + (p + (i + 0.5) / down) * bh / size[0] for p in range(size[0])]
+            columns = [x1 + (q + (j + 0.5) / across) * bw / size[1] for q in range(size[1])]
+            total = total + torch.einsum("yh,xw,hwc->yxc", line(rows, h), line(columns, w), image)
+    return total / (down * across)
+
+
 @operation
 def roiAlign(r):
     n, h, w, c = image_of(r, 3, 9, 3)
@@ -759,21 +775,44 @@ def roiAlign(r):
     owners = ints(0, n, count)
 
     def forward(x, boxes, owners):
-        out = []
-        for box, owner in zip(boxes.detach(), owners):
-            x1, y1, x2, y2 = [float(v) * scale - (0.5 if aligned else 0) for v in box]
-            bw, bh = (x2 - x1, y2 - y1) if aligned else (max(x2 - x1, 1), max(y2 - y1, 1))
-            total = 0
-            for i in range(samples):
-                for j in range(samples):
-                    rows = [y1 + (p + (i + 0.5) / samples) * bh / size[0] for p in range(size[0])]
-                    columns = [x1 + (q + (j + 0.5) / samples) * bw / size[1] for q in range(size[1])]
-                    line = lambda at, length: torch.tensor([[max(0, 1 - abs(min(max(v, 0), length - 1) - k)) * (-1 <= v <= length) for k in range(length)] for v in at], dtype=torch.float64)
-                    total = total + torch.einsum("yh,xw,hwc->yxc", line(rows, h), line(columns, w), x[int(owner)])
-            out.append(total / samples**2)
-        return torch.stack(out)
+        return torch.stack([cut_out(x[int(owner)], box, scale, size, samples, aligned) for box, owner in zip(boxes.detach(), owners)])
 
     return {"x": rand(n, h, w, c), "boxes": boxes, "owners": owners}, {"size": size, "samplingRatio": samples, "aligned": aligned, "scale": scale, "without": ["boxes"]}, forward
+
+
+@operation
+def roiAlignAdaptive(r):
+    n, h, w, c = image_of(r, 6, 20, 2)
+    count, size, aligned = r.randint(1, 4), [r.randint(1, 5), r.randint(1, 5)], r.random() < 0.3
+    a = uniform(-2, 12, count, 2)
+    boxes = single(torch.cat([a, a + uniform(0.2, 14, count, 2)], 1))
+    owners = ints(0, n, count)
+
+    def forward(x, boxes, owners):
+        return torch.stack([cut_out(x[int(owner)], box, 1, size, None, aligned) for box, owner in zip(boxes, owners)])
+
+    return {"x": rand(n, h, w, c), "boxes": boxes, "owners": owners}, {"size": size, "samplingRatio": "adaptive", "aligned": aligned, "forwardOnly": True}, forward
+
+
+@operation
+def pyramidRoiAlign(r):
+    """Boxes outside, without area, of the whole image; maps without a box."""
+    n, h, w, c = image_of(r, 6, 16, 3)
+    count, levels, each = r.randint(1, 5), r.randint(1, 3), r.choice([1, 2])
+    size, samples, aligned = [r.randint(1, 4), r.randint(1, 4)], r.randint(1, 3), r.random() < 0.3
+    sides = [(max(1, h // 2**k), max(1, w // 2**k)) for k in range(levels)]
+    scales = [0.5 ** (k + each) for k in range(levels)]
+    a, b = uniform(-4, h / scales[0], n, count, 2), uniform(-4, h / scales[0] + 8, n, count, 2)
+    boxes = torch.cat([torch.minimum(a, b), torch.maximum(a, b)], 2)
+    boxes[0, 0] = torch.tensor(r.choice([[0, 0, w / scales[0], h / scales[0]], [3, 4, 3, 4], [-90, -90, -80, -80]]), dtype=boxes.dtype)
+    boxes, owners = single(boxes), ints(0, levels if r.random() < 0.7 else 1, n, count)
+
+    def forward(boxes, levels, **maps):
+        out = [cut_out(maps[f"map{int(k)}"][i], box, scales[int(k)], size, samples, aligned) for i in range(n) for box, k in zip(boxes.detach()[i], levels[i])]
+        return torch.stack(out)
+
+    maps = {f"map{k}": rand(n, *side, c) for k, side in enumerate(sides)}
+    return {"boxes": boxes, "levels": owners, **maps}, {"size": size, "samplingRatio": samples, "aligned": aligned, "scales": scales, "without": ["boxes"]}, forward
 
 
 @operation

@@ -41,9 +41,9 @@ def nms(boxes, scores, threshold):
     return torch.tensor(kept, dtype=torch.int64)
 
 
-def topk(self, k):
-    values, indices = torch.sort(self, descending=True, stable=True)
-    return values[:k], indices[:k]
+def topk(self, k, dim=-1):
+    values, indices = torch.sort(self, dim=dim, descending=True, stable=True)
+    return values.narrow(dim, 0, k), indices.narrow(dim, 0, k)
 
 
 def stable(self, dim=-1, descending=False):

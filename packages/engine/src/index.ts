@@ -17,7 +17,7 @@ export { type PoolOptions, avgPool, maxPool } from "./ops/pool.ts";
 export { type BatchNormOptions, batchNorm } from "./ops/batch-norm.ts";
 export { type GroupNormOptions, groupNorm } from "./ops/group-norm.ts";
 export { type ResizeBilinearOptions, adaptiveAvgPool, resizeBilinear, upsampleNearest } from "./ops/resize.ts";
-export { type RoiAlignOptions, roiAlign } from "./ops/roi-align.ts";
+export { type PyramidRoiAlignOptions, type RoiAlignOptions, pyramidRoiAlign, roiAlign } from "./ops/roi-align.ts";
 export { dropout, randomUniform } from "./ops/random.ts";
 export { seedRandom } from "./random-state.ts";
 export { type CrossEntropyOptions, logSoftmax, softmaxCrossEntropy } from "./ops/cross-entropy.ts";

@@ -22,6 +22,15 @@ export type { ResolvedUNetConfig, UNetBackbone, UNetConfig } from "./unet/config
 export type { FeatureClassifierConfig, ResolvedFeatureClassifierConfig } from "./classifier/config.ts";
 export type { RetinaNetAnchors, RetinaNetConfig, ResolvedRetinaNetConfig } from "./retinanet/config.ts";
 export type { RetinaNetOutputs } from "./retinanet/outputs.ts";
+export type {
+  FasterRCNNConfig,
+  MaskRCNNConfig,
+  PerUse,
+  RcnnAnchors,
+  ResolvedFasterRCNNConfig,
+  ResolvedMaskRCNNConfig,
+} from "./rcnn/config.ts";
+export type { RcnnOutputs } from "./rcnn/outputs.ts";
 export { type BackboneAlias, type BackboneName, type Convention, backboneNamed, backboneNames } from "./backbones/backbone.ts";
 export type { Initializer } from "./network/initializers.ts";
 export type { CreateNetworkOptions } from "./network/instantiate.ts";
@@ -31,6 +40,8 @@ export { createPSPNet } from "./pspnet/pspnet.ts";
 export { createUNet } from "./unet/unet.ts";
 export { createFeatureClassifier } from "./classifier/classifier.ts";
 export { createRetinaNet } from "./retinanet/retinanet.ts";
+export { createFasterRCNN } from "./rcnn/faster-rcnn.ts";
+export { createMaskRCNN } from "./rcnn/mask-rcnn.ts";
 export { type CreateAnyNetworkOptions, type NetworkOf, createNetwork, modelTypes } from "./network/registry.ts";
 
 // networks of one's own

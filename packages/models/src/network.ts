@@ -83,7 +83,7 @@ export interface ObjectTargets {
   readonly boxes: tf.Tensor3D;
   /** int32 `[N, K]`: position among the classes, which have no background; -1 for an empty slot. */
   readonly classIndices: tf.Tensor2D;
-  /** `[N, K, H, W]`, 1 where a pixel belongs to the object; for networks that find outlines. */
+  /** `[N, K, H, W]` of any type, 1 where a pixel belongs to the object; for networks that find outlines. */
   readonly masks?: tf.Tensor4D;
 }
 
@@ -93,7 +93,7 @@ export interface DecodeOptions {
   readonly minScore?: number;
   /** Objects that overlap a better one of their class by more (intersection over union). @defaultValue 0.5 */
   readonly nmsOverlap?: number;
-  /** Objects of an image; the result has room for as many. @defaultValue 100 */
+  /** Objects of an image; the result has room for as many. @defaultValue what the network's configuration says, or 100 */
   readonly maxDetections?: number;
 }
 
@@ -112,8 +112,12 @@ export interface Detections {
 /** A network that finds objects: their boxes, and outlines where the task is instance segmentation. */
 export interface ObjectNetwork<Outputs = unknown> extends BaseNetwork<Outputs> {
   readonly task: "objectDetection" | "instanceSegmentation";
-  /** Parts of the loss by name (classification, boxes...), scalars; training minimizes their sum. */
-  losses(outputs: Outputs, truth: ObjectTargets): Readonly<Record<string, tf.Scalar>>;
+  /**
+   * Parts of the loss by name (classification, boxes...), scalars; training minimizes their sum.
+   *
+   * @param seed Decides what is drawn, where a network learns from a sample: an int32 scalar, another one each step. @defaultValue 0
+   */
+  losses(outputs: Outputs, truth: ObjectTargets, seed?: tf.Scalar): Readonly<Record<string, tf.Scalar>>;
   /** Found objects, a fixed number an image. */
   decode(outputs: Outputs, options?: DecodeOptions): Detections;
 }

@@ -2,7 +2,7 @@
 
 import * as tf from "@tensorflow/tfjs";
 import { beforeAll, describe, expect, test } from "vitest";
-import { avgPool, compile, conv2d, conv2dTranspose, maxPool, roiAlign, startEngine } from "../index.ts";
+import { avgPool, compile, conv2d, conv2dTranspose, maxPool, pyramidRoiAlign, roiAlign, startEngine } from "../index.ts";
 import { worstError } from "../testing/fixtures.ts";
 import { type RandomCase, randomCases } from "../testing/random-cases.ts";
 
@@ -157,6 +157,9 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   cropAndResize: ({ image: x, boxes, owners }, { size, method, fill }) =>
     tf.image.cropAndResize(image(x), boxes as tf.Tensor2D, owners as tf.Tensor1D, size, method, fill),
   roiAlign: ({ x, boxes, owners }, options) => roiAlign(image(x), boxes as tf.Tensor2D, owners as tf.Tensor1D, options),
+  roiAlignAdaptive: ({ x, boxes, owners }, options) => roiAlign(image(x), boxes as tf.Tensor2D, owners as tf.Tensor1D, options),
+  pyramidRoiAlign: ({ boxes, levels, ...maps }, options) =>
+    pyramidRoiAlign(Object.values(maps).map(image), boxes as tf.Tensor3D, levels as tf.Tensor2D, options),
   transform: ({ x, matrix }, { kind, mode, fill, size }) => tf.image.transform(image(x), matrix as tf.Tensor2D, kind, mode, fill, size),
   rotate: ({ x }, { radians, fill }) => tf.image.rotateWithOffset(image(x), radians, fill),
   nonMaxSuppression: ({ boxes, scores }, { max, iou, score }) => {

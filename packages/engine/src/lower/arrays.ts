@@ -25,10 +25,17 @@ function relativeShape(from: readonly number[], to: readonly number[]): number[]
   return kept < 0 ? to.map(() => 0) : to.map((side, axis) => (axis < kept ? 0 : axis === kept ? -1 : side));
 }
 
-const transpose: LoweringRule = (graph, value) => ({
-  name: graph.op("Transpose", [graph.natural(single(value))], { perm: value.attributes["perm"] as readonly number[] }),
-  layout: "natural",
-});
+const CHANNELS_LAST = [0, 2, 3, 1];
+
+/** Between the two layouts an order of axes is only another name for the same memory. */
+const transpose: LoweringRule = (graph, value) => {
+  const x = single(value);
+  const perm = value.attributes["perm"] as readonly number[];
+  const { name, layout } = graph.where(x);
+  if (layout === "channelsFirst" && perm.join() === CHANNELS_FIRST.join()) return { name, layout: "natural" };
+  if (layout === "natural" && perm.join() === CHANNELS_LAST.join()) return { name, layout: "channelsFirst" };
+  return { name: graph.op("Transpose", [graph.natural(x)], { perm }), layout: "natural" };
+};
 
 const concat: LoweringRule = (graph, value) => {
   const axis = value.attributes["axis"] as number;

@@ -126,6 +126,73 @@ const roiAlignGrad: LoweringRule = (graph, value) => {
   return { name: graph.op("Transpose", [graph.reshape(sum, [n, h, channels, w])], { perm: [0, 2, 1, 3] }), layout: "channelsFirst" };
 };
 
+const levelOf = (graph: Lowering, levels: Value, level: number): string =>
+  graph.shared(`on level ${graph.natural(levels)} ${level}`, () => graph.op("Equal", [graph.natural(levels), graph.int32([level])]));
+
+/** Only the boxes of a map are cut out of it; what was cut out then returns to the order of the boxes. */
+const pyramidRoiAlign: LoweringRule = (graph, value) => {
+  const [boxes, levels, ...maps] = value.inputs as [Value, Value, ...Value[]];
+  const { size, samples, aligned } = alignOf(value);
+  const scales = value.attributes["scales"] as readonly number[];
+  const total = boxes.shape[0]!;
+  const each = total / maps[0]!.shape[0]!;
+  const int64 = (numbers: readonly number[]): string => graph.ints(numbers);
+  const owners = int64(Array.from({ length: total }, (_, i) => Math.floor(i / each)));
+  const places = maps.map((_, level) => graph.reshape(graph.op("NonZero", [levelOf(graph, levels, level)]), [-1]));
+  const cut = maps.map((map, level) =>
+    graph.op(
+      "RoiAlign",
+      [graph.channelsFirst(map), ...[graph.natural(boxes), owners].map((x) => graph.op("Gather", [x, places[level]!]))],
+      {
+        output_height: size[0],
+        output_width: size[1],
+        sampling_ratio: samples,
+        spatial_scale: { float: scales[level]! },
+        mode: "avg",
+        coordinate_transformation_mode: aligned ? "half_pixel" : "output_half_pixel",
+      },
+    ),
+  );
+  if (maps.length === 1) return { name: cut[0]!, layout: "channelsFirst" };
+  const order = graph.op("Concat", places, { axis: 0 });
+  const positions = int64(Array.from({ length: total }, (_, i) => i));
+  const back = graph.op("ScatterElements", [positions, order, positions], { axis: 0 });
+  return { name: graph.op("Gather", [graph.op("Concat", cut, { axis: 0 }), back]), layout: "channelsFirst" };
+};
+
+/** Most numbers between the two products. */
+const MOST_BETWEEN = 2 ** 24;
+
+/** As {@link roiAlignGrad} for one map; boxes of other maps have no weight. Each image is a product of its own. */
+const pyramidRoiAlignGrad: LoweringRule = (graph, value) => {
+  const [dy, boxes, levels] = value.inputs as [Value, Value, Value];
+  const align = alignOf(value);
+  const [n, h, w, channels] = value.shape as unknown as Image;
+  const total = boxes.shape[0]!;
+  const each = total / n;
+  const [bh, bw] = align.size;
+  const here = graph.reshape(
+    graph.op("Cast", [levelOf(graph, levels, value.attributes["level"] as number)], { to: ELEMENT_TYPES.float32 }),
+    [total, 1, 1],
+  );
+  const rows = graph.reshape(graph.op("Mul", [binWeights(graph, boxes, 0, h, align), here]), [n, each, bh, h]);
+  const columns = graph.reshape(binWeights(graph, boxes, 1, w, align), [n, each, bw, w]);
+  const first = graph.channelsFirst(dy);
+  const byBin = graph.shared(`by bin ${first}`, () => graph.op("Transpose", [first], { perm: [0, 2, 1, 3] }));
+  const gradient = graph.reshape(byBin, [n, each, bh * channels, bw]);
+  const most = Math.max(1, Math.floor(MOST_BETWEEN / (n * bh * channels * w)));
+  const parts: string[] = [];
+  for (let begin = 0; begin < each; begin += most) {
+    const end = Math.min(each, begin + most);
+    const some = (name: string): string => (end - begin === each ? name : graph.slice(name, [1], [begin], [end]));
+    // [n, boxes, bins * C, bins] x [n, boxes, bins, W]
+    const across = graph.reshape(graph.op("MatMul", [some(gradient), some(columns)]), [n, (end - begin) * bh, channels * w]);
+    parts.push(graph.product(graph.reshape(some(rows), [n, (end - begin) * bh, h]), across, { transA: 3 }));
+  }
+  const sum = parts.length === 1 ? parts[0]! : graph.op("Sum", parts);
+  return { name: graph.op("Transpose", [graph.reshape(sum, [n, h, channels, w])], { perm: [0, 2, 1, 3] }), layout: "channelsFirst" };
+};
+
 /** How often each whole number below `size` occurs, or the weights of its occurrences added, along the last axis. Others are left out. */
 const bincount: LoweringRule = (graph, value) => {
   const [x, weights] = value.inputs as [Value, Value?];
@@ -163,6 +230,8 @@ export const detectionRules: Readonly<Record<string, LoweringRule>> = {
   NmsCount: count,
   RoiAlign: roiAlign,
   RoiAlignGrad: roiAlignGrad,
+  PyramidRoiAlign: pyramidRoiAlign,
+  PyramidRoiAlignGrad: pyramidRoiAlignGrad,
   Bincount: bincount,
   SearchSorted: searchSorted,
 };

@@ -1,4 +1,4 @@
-/** Boxes as a network tells them, relative to anchors: torchvision's `BoxCoder` with weights of 1 (Ren et al. 2015, https://arxiv.org/abs/1506.01497). */
+/** Boxes as a network tells them, relative to anchors: torchvision's `BoxCoder` (Ren et al. 2015, https://arxiv.org/abs/1506.01497). */
 
 import { constant } from "@geolearn/engine";
 import * as tf from "@tensorflow/tfjs";
@@ -7,6 +7,14 @@ import type { Grid } from "./anchors.ts";
 
 /** Largest growth of a side, as a logarithm: a side of 16 pixels to 1000. */
 const LARGEST_GROWTH = Math.log(1000 / 16);
+
+/** How much larger than they are a network tells shifts and growths. */
+export interface BoxScale {
+  readonly shift: number;
+  readonly growth: number;
+}
+
+const PLAIN: BoxScale = { shift: 1, growth: 1 };
 
 /** Centres and sides of boxes, each `[..., 2]`: x first. */
 export interface CentredBoxes {
@@ -29,22 +37,30 @@ export function centredAnchors(boxes: Float32Array): CentredBoxes {
   return { centre: constant(centre, [count, 2]), size: constant(size, [count, 2]) };
 }
 
-/** What a network should say of boxes `[N, anchors, 4]` (xmin, ymin, xmax, ymax): shift over the anchor's side, logarithm of growth. */
-export function encodeBoxes(boxes: tf.Tensor3D, anchors: CentredBoxes): tf.Tensor3D {
+/** Centres and sides of boxes `[..., 4]` that the graph computes. */
+export function centredBoxes(boxes: tf.Tensor3D): CentredBoxes {
   const [low, high] = halves(boxes);
   const size = tf.sub(high, low);
-  const centre = tf.add(low, tf.mul(size, 0.5));
-  return tf.concat([tf.div(tf.sub(centre, anchors.centre), anchors.size), tf.log(tf.div(size, anchors.size))], -1) as tf.Tensor3D;
+  return { centre: tf.add(low, tf.mul(size, 0.5)), size };
+}
+
+/** What a network should say of boxes `[N, anchors, 4]` (xmin, ymin, xmax, ymax): shift over the anchor's side, logarithm of growth. */
+export function encodeBoxes(boxes: tf.Tensor3D, anchors: CentredBoxes, scale = PLAIN): tf.Tensor3D {
+  const { centre, size } = centredBoxes(boxes);
+  const shift = scaled(tf.div(tf.sub(centre, anchors.centre), anchors.size), scale.shift);
+  return tf.concat([shift, scaled(tf.log(tf.div(size, anchors.size)), scale.growth)], -1) as tf.Tensor3D;
 }
 
 /** The boxes a network means, `[N, anchors, 4]`, within the image. */
-export function decodeBoxes(told: tf.Tensor3D, anchors: CentredBoxes, { height, width }: Grid): tf.Tensor3D {
+export function decodeBoxes(told: tf.Tensor3D, anchors: CentredBoxes, { height, width }: Grid, scale = PLAIN): tf.Tensor3D {
   const [shift, growth] = halves(told);
-  const centre = tf.add(tf.mul(shift, anchors.size), anchors.centre);
-  const half = tf.mul(tf.mul(tf.exp(tf.minimum(growth, LARGEST_GROWTH)), anchors.size), 0.5);
+  const centre = tf.add(tf.mul(scaled(shift, 1 / scale.shift), anchors.size), anchors.centre);
+  const half = tf.mul(tf.mul(tf.exp(tf.minimum(scaled(growth, 1 / scale.growth), LARGEST_GROWTH)), anchors.size), 0.5);
   const boxes = tf.concat([tf.sub(centre, half), tf.add(centre, half)], -1);
   return tf.minimum(tf.maximum(boxes, 0), constant(Float32Array.of(width, height, width, height), [4])) as tf.Tensor3D;
 }
+
+const scaled = (x: tf.Tensor, factor: number): tf.Tensor => (factor === 1 ? x : tf.mul(x, factor));
 
 /** The first two and the last two of four numbers. */
 function halves(x: tf.Tensor3D): readonly [tf.Tensor, tf.Tensor] {

@@ -42,3 +42,35 @@ export function absoluteSum(difference: tf.Tensor3D, weights: tf.Tensor3D): tf.S
   });
   return compute(difference);
 }
+
+/**
+ * Sum of weighted smooth absolute differences (torch.nn.functional.smooth_l1_loss): half the square over `beta` below it, the difference less half of
+ * `beta` above.
+ */
+export function smoothSum(difference: tf.Tensor, weights: tf.Tensor, beta: number): tf.Scalar {
+  const compute = tf.customGrad((x, save) => {
+    const size = tf.abs(x as tf.Tensor);
+    const near = tf.minimum(size, beta);
+    const value = tf.sum(tf.mul(tf.mul(tf.mul(near, tf.sub(size, tf.mul(near, 0.5))), 1 / beta), weights)) as tf.Scalar;
+    (save as tf.GradSaveFunc)([x as tf.Tensor, weights]);
+    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor =>
+      tf.mul(tf.mul(tf.clipByValue(tf.mul(saved[0]!, 1 / beta), -1, 1), saved[1]!), dy);
+    return { value, gradFunc };
+  });
+  return compute(difference) as tf.Scalar;
+}
+
+/** Sum of weighted cross-entropies of yes and no (torch.nn.functional.binary_cross_entropy_with_logits); weights broadcast. */
+export function logisticSum(logits: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor): tf.Scalar {
+  const compute = tf.customGrad((x, save) => {
+    const given = x as tf.Tensor;
+    const value = tf.sum(tf.mul(tf.sub(tf.softplus(given), tf.mul(given, targets)), weights)) as tf.Scalar;
+    (save as tf.GradSaveFunc)([given, targets, weights]);
+    const gradFunc = (dy: tf.Tensor, saved: tf.Tensor[]): tf.Tensor => {
+      const [again, right, each] = saved as [tf.Tensor, tf.Tensor, tf.Tensor];
+      return tf.mul(tf.mul(tf.sub(tf.sigmoid(again), right), each), dy);
+    };
+    return { value, gradFunc };
+  });
+  return compute(logits) as tf.Scalar;
+}

@@ -5,6 +5,8 @@ import { GeoLearnError } from "@geolearn/core";
 import { featureClassifierBlueprint } from "../classifier/classifier.ts";
 import { deepLabBlueprint } from "../deeplab/deeplab.ts";
 import { pspNetBlueprint } from "../pspnet/pspnet.ts";
+import { fasterRCNNBlueprint } from "../rcnn/faster-rcnn.ts";
+import { maskRCNNBlueprint } from "../rcnn/mask-rcnn.ts";
 import { retinaNetBlueprint } from "../retinanet/retinanet.ts";
 import { unetBlueprint } from "../unet/unet.ts";
 import type { AnyBlueprint } from "./blueprint.ts";
@@ -17,6 +19,8 @@ const ARCHITECTURES: ReadonlyMap<string, BlueprintOf> = new Map<string, Blueprin
   ["pspnet", (config) => pspNetBlueprint(config as never)],
   ["feature-classifier", (config) => featureClassifierBlueprint(config as never)],
   ["retinanet", (config) => retinaNetBlueprint(config as never)],
+  ["faster-rcnn", (config) => fasterRCNNBlueprint(config as never)],
+  ["mask-rcnn", (config) => maskRCNNBlueprint(config as never)],
 ]);
 
 /** Names {@link createBlueprint} knows. */

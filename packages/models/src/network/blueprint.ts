@@ -20,9 +20,9 @@ interface BaseBlueprint {
   readonly classes: number;
   /** Sides of the input must be multiples of this. */
   readonly stride: number;
-  /** First and last layer, which alone depend on bands and classes. */
+  /** First and last layers, which alone depend on bands and classes. */
   readonly bandLayer: string;
-  readonly classLayer: string;
+  readonly classLayer: string | readonly string[];
 }
 
 /** A network of pixel classification without weights. */
@@ -40,7 +40,9 @@ export interface ObjectBlueprint<Outputs = unknown> extends BaseBlueprint {
   /** Raw pixel values to outputs. */
   forward(images: tf.Tensor4D, context: LayerContext): Outputs;
   /** As {@link ObjectNetwork.losses}. */
-  losses(outputs: Outputs, truth: ObjectTargets): Readonly<Record<string, tf.Scalar>>;
+  losses(outputs: Outputs, truth: ObjectTargets, seed?: tf.Scalar): Readonly<Record<string, tf.Scalar>>;
+  /** Objects `decode` finds on an image when it is not told. @defaultValue 100 */
+  readonly detections?: number;
   /** As {@link ObjectNetwork.decode}. */
   decode(outputs: Outputs, options: Required<DecodeOptions>): Detections;
 }

@@ -50,8 +50,8 @@ export function instantiateObjects<Outputs>(
     ...held.network,
     task: blueprint.task,
     forward: (images, { training }) => held.run((value) => blueprint.forward(images, { training, value })),
-    losses: (outputs, truth) => tidied(() => blueprint.losses(outputs, truth)),
-    decode: (outputs, { minScore = 0.05, nmsOverlap = 0.5, maxDetections = 100 } = {}) =>
+    losses: (outputs, truth, seed) => tidied(() => blueprint.losses(outputs, truth, seed)),
+    decode: (outputs, { minScore = 0.05, nmsOverlap = 0.5, maxDetections = blueprint.detections ?? 100 } = {}) =>
       tidied(() => blueprint.decode(outputs, { minScore, nmsOverlap, maxDetections })),
   };
 }
@@ -103,7 +103,7 @@ function holdParameters(blueprint: AnyBlueprint, { seed = 0, weights }: CreateNe
     config,
     parameters,
     stride,
-    sizedBy: () => ({ bands: inLayer(specs, blueprint.bandLayer), classes: inLayer(specs, blueprint.classLayer) }),
+    sizedBy: () => ({ bands: inLayer(specs, blueprint.bandLayer), classes: inLayer(specs, ...[blueprint.classLayer].flat()) }),
     weights() {
       const result = new Map<string, HostTensor>();
       for (const [name, { spec, variable }] of held)
@@ -129,8 +129,8 @@ function holdParameters(blueprint: AnyBlueprint, { seed = 0, weights }: CreateNe
   };
 }
 
-function inLayer(specs: readonly ParameterSpec[], layer: string): ReadonlySet<string> {
-  return new Set(specs.filter(({ name }) => name.startsWith(`${layer}.`)).map(({ name }) => name));
+function inLayer(specs: readonly ParameterSpec[], ...layers: readonly string[]): ReadonlySet<string> {
+  return new Set(specs.filter(({ name }) => layers.some((layer) => name.startsWith(`${layer}.`))).map(({ name }) => name));
 }
 
 function createVariable(spec: ParameterSpec, given: HostTensor | undefined, initializer: Initializer, seed: number): tf.Variable {

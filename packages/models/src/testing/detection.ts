@@ -51,8 +51,8 @@ export function slotted(truths: readonly Truth[], slots: number): { boxes: Float
   return { boxes, classIndices };
 }
 
-/** A noisy chip with three bright rectangles; broad ones are class 0, tall ones class 1. */
-export function scene(number: number, side: number): { image: Float32Array; truth: Truth } {
+/** A noisy chip with three bright rectangles, or outlines without their lower right quarter; broad ones are class 0, tall ones class 1. */
+export function scene(number: number, side: number, shape: "box" | "outline" = "box"): { image: Float32Array; truth: Truth } {
   const p = Array.from(pattern(`scene ${number}`, 18), (v) => (v + 1) / 2);
   const image = Float64Array.from(pattern(`noise ${number}`, side * side * 3), (v) => 0.2 * v);
   const truth = [0, 1, 2].map((i) => {
@@ -61,12 +61,34 @@ export function scene(number: number, side: number): { image: Float32Array; trut
     const broad = c < 0.5;
     const [width, height] = broad ? [long, short] : [short, long];
     const [x, y] = [Math.trunc((side - width) * d), Math.trunc((side - height) * e)];
+    const cut = shape === "outline" ? outline([x, y, x + width, y + height], side, side) : null;
     for (let row = y; row < y + height; row++) {
       for (let column = x; column < x + width; column++) {
+        if (cut !== null && cut[row * side + column] === 0) continue;
         for (const [band, more] of [1 + f, 1, 0.5].entries()) image[(row * side + column) * 3 + band]! += more;
       }
     }
     return [x, y, x + width, y + height, broad ? 0 : 1];
   });
   return { image: Float32Array.from(image), truth };
+}
+
+/** The pixels of an object: its box without the lower right quarter. */
+export function outline([xmin, ymin, xmax, ymax]: readonly number[], height: number, width: number): Uint8Array {
+  const mask = new Uint8Array(height * width);
+  const [left, top, right, bottom] = [Math.floor(xmin!), Math.floor(ymin!), Math.ceil(xmax!), Math.ceil(ymax!)];
+  const [column, line] = [Math.floor((left + right + 1) / 2), Math.floor((top + bottom + 1) / 2)];
+  for (let row = top; row < bottom; row++) {
+    for (let col = left; col < right; col++) mask[row * width + col] = row >= line && col >= column ? 0 : 1;
+  }
+  return mask;
+}
+
+/** Outlines of the objects of a batch in slots, those without an object full. */
+export function outlines(truths: readonly Truth[], slots: number, height: number, width: number): Uint8Array {
+  const masks = new Uint8Array(truths.length * slots * height * width).fill(1);
+  for (const [n, truth] of truths.entries()) {
+    for (const [k, box] of truth.entries()) masks.set(outline(box, height, width), (n * slots + k) * height * width);
+  }
+  return masks;
 }
