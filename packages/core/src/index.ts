@@ -68,7 +68,7 @@ export { type Surface, sharedArea, surfaceOf } from "./features/surface.ts";
 export { type SurfaceOverlap, surfaceOverlaps } from "./features/surface-overlaps.ts";
 export { type Validity, requireValid, validGeometry } from "./features/valid.ts";
 export { rightHanded, ringArea } from "./features/winding.ts";
-export { type FeatureFormat, isFeaturePath } from "./features/formats.ts";
+export { type FeatureFormat, formatOfPath, isFeaturePath } from "./features/formats.ts";
 
 // boxes and masks of objects
 export { type BoxArray, boxArea, boxCoverage, boxIou, boxIous } from "./boxes/boxes.ts";

@@ -15,6 +15,7 @@ export {
   type BatchesOptions,
   type BatchFrame,
   type ChipSet,
+  type DataOf,
   IGNORE_INDEX,
   type LearningData,
   type ObjectBatch,
@@ -46,6 +47,7 @@ export type { ShiftEstimate } from "./check/label-shift.ts";
 
 // chips with objects
 export { type ObjectFolderOptions, openObjectChips } from "./chips/object-folder.ts";
+export { chipFolderTask } from "./chips/any-folder.ts";
 export { isChipFolder } from "./chips/folder-content.ts";
 export type { ChipFolderOptions } from "./chips/folder-source.ts";
 export type { ChipEntry, ChipImage, ChipSource, ObjectChip } from "./chips/chip.ts";

@@ -135,6 +135,17 @@ export interface TileData extends PreparedData<"objectClassification", TileBatch
   classWeights(): readonly number[];
 }
 
+/** What is prepared for each task. */
+export interface TaskData {
+  readonly pixelClassification: LearningData<"pixelClassification">;
+  readonly objectDetection: ObjectData<"objectDetection">;
+  readonly instanceSegmentation: ObjectData<"instanceSegmentation">;
+  readonly objectClassification: TileData;
+}
+
+/** The data of a task. */
+export type DataOf<T extends Task> = TaskData[T];
+
 /** Options shared by the readers of chips. */
 export interface PrepareDataCommon {
   readonly onWarning?: OnWarning;

@@ -2,7 +2,7 @@
 
 import { GeoLearnError, type Task } from "@geolearn/core";
 
-import type { LearningData, ObjectData, ObjectTask, TileData } from "./learning-data.ts";
+import type { DataOf } from "./learning-data.ts";
 import { prepareObjects } from "./prepare/object-data.ts";
 import type { DataSource, PrepareDataOptions } from "./prepare/options.ts";
 import { preparePixels } from "./prepare/pixel-data.ts";
@@ -26,15 +26,8 @@ import { prepareTiles } from "./prepare/tile-data.ts";
  * for await (const batch of data.train.read({ epoch: 0 })) await step(batch.images, batch.targets);
  * await data.close();
  */
-export function prepareData<const T extends "pixelClassification">(
-  source: DataSource,
-  options: PrepareDataOptions<T>,
-): Promise<LearningData<T>>;
-export function prepareData<const T extends ObjectTask>(source: DataSource, options: PrepareDataOptions<T>): Promise<ObjectData<T>>;
-export function prepareData(source: DataSource, options: PrepareDataOptions<"objectClassification">): Promise<TileData>;
-export async function prepareData(source: DataSource, options: PrepareDataOptions): Promise<LearningData | ObjectData | TileData> {
-  const prepare = KINDS[options.task];
-  if (prepare !== undefined) return prepare(source, options as never);
+export async function prepareData<const T extends Task>(source: DataSource, options: PrepareDataOptions<T>): Promise<DataOf<T>> {
+  if (Object.hasOwn(KINDS, options.task)) return KINDS[options.task](source, options);
   const known = Object.keys(KINDS).map((task) => `"${task}"`);
   throw new GeoLearnError("TASK_MISMATCH", `The task "${options.task}" is not prepared by this version; expected ${known.join(", ")}.`, {
     hint: 'Use `task: "pixelClassification"`.',
@@ -44,7 +37,7 @@ export async function prepareData(source: DataSource, options: PrepareDataOption
 
 /** What prepares the chips of a task. */
 const KINDS: {
-  readonly [T in Task]?: (source: DataSource, options: PrepareDataOptions<T>) => Promise<LearningData | ObjectData | TileData>;
+  readonly [T in Task]: (source: DataSource, options: PrepareDataOptions<T>) => Promise<DataOf<T>>;
 } = {
   pixelClassification: preparePixels,
   objectDetection: prepareObjects,

@@ -1,6 +1,7 @@
 /** Architectures by name: a network, a task and its defaults. */
 
-import { type DataOf, type LearnerOf, type LearnerOptions, type TrainableTask, createLearner } from "@geolearn/training";
+import type { DataOf } from "@geolearn/data-prep";
+import { type LearnerOf, type LearnerOptions, type TrainableTask, createLearner } from "@geolearn/training";
 
 /** Makes learners of one architecture. */
 export interface Architecture<T extends TrainableTask> {

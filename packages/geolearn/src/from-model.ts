@@ -1,39 +1,66 @@
 /** Opening a trained model: to use it, or to train it further. */
 
 import type { RasterSource, Task } from "@geolearn/core";
-import type { LearningData } from "@geolearn/data-prep";
-import { type ClassifyOptions, type InferenceEstimate, classifyPixels, estimateClassification } from "@geolearn/inference";
+import type { DataOf } from "@geolearn/data-prep";
+import {
+  type ClassifyOptions,
+  type DetectOptions,
+  type InferenceEstimate,
+  classifyPixels,
+  detectObjects,
+  estimateClassification,
+} from "@geolearn/inference";
 import { GeoLearnError } from "@geolearn/core";
 import { startEngine } from "@geolearn/engine";
 import { type ModelManifest, type ModelPackage, type SaveOnnxOptions, type SavedOnnx, readModelPackage, saveOnnx } from "@geolearn/models";
-import { type LearnerOf, type LearnerOptions, type PixelLearner, createLearner } from "@geolearn/training";
+import { type LearnerOf, type LearnerOptions, type TrainableTask, createLearner } from "@geolearn/training";
 import { ClassifiedMap } from "./classified-map.ts";
+import { DetectedLayer } from "./detected-layer.ts";
 
-/** A model that gives every pixel a class. */
-export interface PixelClassifier {
-  readonly task: "pixelClassification";
+/** A trained model. */
+export interface TrainedModel<T extends Task> {
+  readonly task: T;
   /** Classes, bands, statistics, metrics: what the package says. */
   readonly manifest: ModelManifest;
+  /** Writes the model as an ONNX file of standard operators: raw pixels in, scores or objects out; see `saveOnnx`. */
+  toOnnx(path: string, options?: SaveOnnxOptions): Promise<SavedOnnx>;
+}
+
+/** A model that gives every pixel a class. */
+export interface PixelClassifier extends TrainedModel<"pixelClassification"> {
   /** Classifies a scene of any size; see `classifyPixels`. */
   classifyPixels(raster: RasterSource, options?: ClassifyOptions): Promise<ClassifiedMap>;
   /** Time, memory and disk the same call would need. */
   estimate(raster: RasterSource, options?: ClassifyOptions): Promise<InferenceEstimate>;
-  /** Writes the model as an ONNX file of standard operators: raw pixels in, scores out; see `saveOnnx`. */
-  toOnnx(path: string, options?: SaveOnnxOptions): Promise<SavedOnnx>;
+}
+
+/** A model that finds objects: boxes, or outlines where its task is instance segmentation. */
+export interface ObjectDetector<
+  T extends "objectDetection" | "instanceSegmentation" = "objectDetection" | "instanceSegmentation",
+> extends TrainedModel<T> {
+  /** Finds the objects of a scene of any size, each once; see `detectObjects`. */
+  detectObjects(raster: RasterSource, options?: DetectOptions): Promise<DetectedLayer>;
+}
+
+/** Models by task. */
+export interface Models {
+  readonly pixelClassification: PixelClassifier;
+  readonly objectDetection: ObjectDetector<"objectDetection">;
+  readonly instanceSegmentation: ObjectDetector<"instanceSegmentation">;
 }
 
 /** The model of a task. */
-export type ModelOf<T extends Task> = T extends "pixelClassification" ? PixelClassifier : never;
+export type ModelOf<T extends keyof Models> = Models[T];
 
 /** What a model is opened for. */
-export interface UseModelOptions<T extends Task> {
+export interface UseModelOptions<T extends keyof Models> {
   /** The task the model must be made for. */
   readonly task: T;
 }
 
 /** Data to train a model further. */
-export interface TrainModelOptions<T extends Task> extends Omit<LearnerOptions, "pretrained" | "model" | "modelType"> {
-  readonly data: LearningData<T>;
+export interface TrainModelOptions<T extends TrainableTask> extends Omit<LearnerOptions, "pretrained" | "model" | "modelType"> {
+  readonly data: DataOf<T> & { readonly task: T };
 }
 
 /**
@@ -45,21 +72,15 @@ export interface TrainModelOptions<T extends Task> extends Omit<LearnerOptions, 
  * const model = await fromModel("buildings.dlpk", { task: "pixelClassification" });
  * const map = await model.classifyPixels("city.tif");
  */
-export async function fromModel<T extends "pixelClassification">(
+export async function fromModel<T extends keyof Models>(source: string | Uint8Array, options: UseModelOptions<T>): Promise<ModelOf<T>>;
+export async function fromModel<T extends TrainableTask>(source: string | Uint8Array, options: TrainModelOptions<T>): Promise<LearnerOf<T>>;
+export async function fromModel<T extends TrainableTask>(
   source: string | Uint8Array,
-  options: UseModelOptions<T>,
-): Promise<ModelOf<T>>;
-export async function fromModel<T extends "pixelClassification">(
-  source: string | Uint8Array,
-  options: TrainModelOptions<T>,
-): Promise<LearnerOf<T>>;
-export async function fromModel(
-  source: string | Uint8Array,
-  options: UseModelOptions<"pixelClassification"> | TrainModelOptions<"pixelClassification">,
-): Promise<PixelClassifier | PixelLearner> {
+  options: UseModelOptions<keyof Models> | TrainModelOptions<T>,
+): Promise<Models[keyof Models] | LearnerOf<T>> {
   if ("data" in options) {
     const { data, ...learnerOptions } = options;
-    return createLearner(data, { ...learnerOptions, pretrained: source });
+    return createLearner<T>(data, { ...learnerOptions, pretrained: source });
   }
   const modelPackage = await readModelPackage(source);
   if (modelPackage.manifest.task !== options.task) {
@@ -67,15 +88,31 @@ export async function fromModel(
       hint: `Open it with \`task: "${modelPackage.manifest.task}"\`.`,
     });
   }
-  return classifierOf(modelPackage);
+  return OPENED[options.task](modelPackage);
 }
 
-function classifierOf(modelPackage: ModelPackage): PixelClassifier {
-  return {
-    task: "pixelClassification",
-    manifest: modelPackage.manifest,
+/** What opens the model of a task. */
+const OPENED: { readonly [T in keyof Models]: (modelPackage: ModelPackage) => Models[T] } = {
+  pixelClassification: (modelPackage) => ({
+    ...commonOf(modelPackage, "pixelClassification"),
     classifyPixels: async (raster, options = {}) => new ClassifiedMap(await classifyPixels(modelPackage, raster, options)),
     estimate: (raster, options = {}) => estimateClassification(modelPackage, raster, options),
+  }),
+  objectDetection: (modelPackage) => detectorOf(modelPackage, "objectDetection"),
+  instanceSegmentation: (modelPackage) => detectorOf(modelPackage, "instanceSegmentation"),
+};
+
+function detectorOf<T extends ObjectDetector["task"]>(modelPackage: ModelPackage, task: T): ObjectDetector<T> {
+  return {
+    ...commonOf(modelPackage, task),
+    detectObjects: async (raster, options = {}) => new DetectedLayer(await detectObjects(modelPackage, raster, options)),
+  };
+}
+
+function commonOf<T extends Task>(modelPackage: ModelPackage, task: T): TrainedModel<T> {
+  return {
+    task,
+    manifest: modelPackage.manifest,
     toOnnx: async (path, options = {}) => {
       await startEngine();
       return saveOnnx(path, modelPackage, options);

@@ -8,6 +8,7 @@ export {
   type ExportEstimate,
   type ExportOptions,
   type ExportResult,
+  chipFolderTask,
   exportTrainingData,
   openObjectChips,
   prepareData,
@@ -17,6 +18,7 @@ export type {
   ChipFolderFormat,
   ChipObject,
   ChipSource,
+  DataOf,
   DataSource,
   LearningData,
   ObjectBatch,
@@ -38,12 +40,30 @@ export type {
   ObjectEvaluation,
   PixelEvaluation,
 } from "@geolearn/training";
-export { type ModelOf, type PixelClassifier, type TrainModelOptions, type UseModelOptions, fromModel } from "./from-model.ts";
+export {
+  type ModelOf,
+  type Models,
+  type ObjectDetector,
+  type PixelClassifier,
+  type TrainModelOptions,
+  type TrainedModel,
+  type UseModelOptions,
+  fromModel,
+} from "./from-model.ts";
 export { ClassifiedMap } from "./classified-map.ts";
+export { DetectedLayer } from "./detected-layer.ts";
 export { FeatureLayer } from "./feature-layer.ts";
 
 // the verbs on their own
-export { classifyPixels, detectObjects, fromOnnx, openOnnxFunction, pixelClassifier, runInference } from "@geolearn/inference";
+export {
+  classifyPixels,
+  detectObjects,
+  fromOnnx,
+  objectDetector,
+  openOnnxFunction,
+  pixelClassifier,
+  runInference,
+} from "@geolearn/inference";
 export { accuracyTable, objectAccuracy, pixelAccuracy, writeAccuracyReport, writeAccuracyTable } from "@geolearn/inference";
 export type { AccuracyTableRow, ObjectAccuracy, ObjectAccuracyOptions, PixelAccuracy, PixelAccuracyOptions } from "@geolearn/inference";
 export type { OnnxFunction } from "@geolearn/inference";

@@ -42,7 +42,7 @@ export { createFeatureClassifier } from "./classifier/classifier.ts";
 export { createRetinaNet } from "./retinanet/retinanet.ts";
 export { createFasterRCNN } from "./rcnn/faster-rcnn.ts";
 export { createMaskRCNN } from "./rcnn/mask-rcnn.ts";
-export { type CreateAnyNetworkOptions, type NetworkOf, createNetwork, modelTypes } from "./network/registry.ts";
+export { type CreateAnyNetworkOptions, type NetworkOf, createNetwork, modelTask, modelTypes } from "./network/registry.ts";
 
 // networks of one's own
 export type { AnyModelExtension, BuildOptions, ExtensionNetwork, LossContext, ModelExtension, ModelShape } from "./extension/extension.ts";

@@ -1,7 +1,7 @@
 /** The Learner: fit, learning rates, checkpoints, evaluation, figures and reports. Knows data and networks, nothing of scenes. */
 
 // the learner
-export { createLearner, type DataOf, type LearnerOf, type Learners, type TrainableTask } from "./learner/create-learner.ts";
+export { createLearner, type EvaluationOf, type LearnerOf, type Learners, type TrainableTask } from "./learner/create-learner.ts";
 export { Learner, type ShowResultsOptions } from "./learner/learner.ts";
 export { type PerClassOptions, PixelLearner } from "./tasks/pixels/pixel-learner.ts";
 export { ObjectLearner } from "./tasks/objects/object-learner.ts";

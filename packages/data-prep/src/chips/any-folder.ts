@@ -1,9 +1,11 @@
 /** A chip folder of any layout, for those who only look at it. */
 
+import { GeoLearnError, type Task } from "@geolearn/core";
+
 import { type Chip, type ChipImage, type ChipSource, type ObjectChip, type TileChip } from "./chip.ts";
 import { countLabels } from "./chip-record.ts";
 import type { LabelUnit } from "./class-table.ts";
-import { FORMATS } from "../formats/formats.ts";
+import { type FolderFormat, FORMATS } from "../formats/formats.ts";
 import { countObjects } from "../objects/chip-object.ts";
 import { readFolderContent } from "./folder-content.ts";
 import { type ChipFolderOptions, openChipFolder } from "./folder-source.ts";
@@ -32,6 +34,33 @@ function objectChips(chips: ChipSource<ObjectChip>): LabelledChips<ObjectChip> {
 function tileChips(chips: ChipSource<TileChip>): LabelledChips<TileChip> {
   return { chips, unit: "chips", count: countTiles, pixelLabels: null };
 }
+
+/**
+ * The task a chip folder's labels are made for.
+ *
+ * @throws FILE_NOT_FOUND, CHIPS_CORRUPT; TASK_MISMATCH for chips without labels
+ * @example
+ * const task = await chipFolderTask("chips"); // "pixelClassification"
+ */
+export async function chipFolderTask(folder: string): Promise<Task> {
+  const { metaDataMode } = await readFolderContent(folder);
+  const format = Object.values(FORMATS).find(({ mode }) => mode === metaDataMode);
+  const task = format === FORMATS.rcnnMasks ? "instanceSegmentation" : format && TASKS[format.holds];
+  if (task) return task;
+  throw new GeoLearnError("TASK_MISMATCH", `The chips in ${folder} (${metaDataMode}) hold no labels of a task that is trained.`, {
+    hint: "Export chips with labels: classified tiles, RCNN masks, PASCAL VOC, KITTI, labeled tiles.",
+    data: { folder, metaDataMode },
+  });
+}
+
+/** What is learnt from each kind of labels. */
+const TASKS: Readonly<Record<FolderFormat["holds"], Task | null>> = {
+  pixels: "pixelClassification",
+  objects: "objectDetection",
+  class: "objectClassification",
+  classes: "objectClassification",
+  nothing: null,
+};
 
 /** Opens a folder, does some work on its chips and closes it. @throws FILE_NOT_FOUND, CHIPS_CORRUPT, CHIPS_MISMATCH, TASK_MISMATCH */
 export async function withChipFolder<R>(

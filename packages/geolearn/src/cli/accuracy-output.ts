@@ -1,9 +1,9 @@
 /** Accuracy of pixels and of objects as the command line prints it. */
 
-import type { PixelMetrics } from "@geolearn/core";
+import type { CocoFigures, CocoMetrics, PixelMetrics } from "@geolearn/core";
 import { type ObjectAccuracy, accuracyTable } from "@geolearn/inference";
 import type { z } from "zod";
-import type { objectAccuracyResult, pixelAccuracyResult } from "./results.ts";
+import type { cocoResult, objectAccuracyResult, pixelAccuracyResult } from "./results.ts";
 import { list, table } from "./table.ts";
 
 /** The published JSON of `evaluate` and of `accuracy` on pixels. */
@@ -28,6 +28,35 @@ export function accuracyText(metrics: PixelMetrics): string {
     table(
       ["value", "class", "IoU", "precision", "recall", "F1"],
       metrics.classes.map(({ value, name, iou, precision, recall, f1 }) => [value, name, iou, precision, recall, f1]),
+    ),
+  ].join("\n\n");
+}
+
+/** The published JSON of `evaluate` on objects. */
+export function cocoJson(metrics: CocoMetrics): z.infer<typeof cocoResult> {
+  return {
+    ...figuresOf(metrics),
+    classes: metrics.classes.map((own) => ({
+      value: own.value,
+      name: own.name,
+      truthObjects: own.truthObjects,
+      predictedObjects: own.predictedObjects,
+      ...figuresOf(own),
+    })),
+  };
+}
+
+function figuresOf({ AP, AP50, AP75, APsmall, APmedium, APlarge, AR1, AR10, AR100, ARsmall, ARmedium, ARlarge }: CocoFigures): CocoFigures {
+  return { AP, AP50, AP75, APsmall, APmedium, APlarge, AR1, AR10, AR100, ARsmall, ARmedium, ARlarge };
+}
+
+/** The same as a table. */
+export function cocoText(metrics: CocoMetrics): string {
+  return [
+    list(Object.entries(figuresOf(metrics)).map(([name, value]) => [name, value as number | null])),
+    table(
+      ["value", "class", "AP", "AP50", "AP75", "AR100", "objects", "found"],
+      metrics.classes.map((own) => [own.value, own.name, own.AP, own.AP50, own.AP75, own.AR100, own.truthObjects, own.predictedObjects]),
     ),
   ].join("\n\n");
 }

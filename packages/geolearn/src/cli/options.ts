@@ -85,6 +85,11 @@ export function withNetwork(command: Command): Command {
   );
 }
 
+/** A pixel's size on the ground in metres, or whose. */
+export function cellSize(text: string): number | "model" | "scene" {
+  return text === "model" || text === "scene" ? text : number(text);
+}
+
 /** A length on the ground in metres, or text such as `2 crs` that is left to the function. */
 export function length(text: string): number | string {
   const value = Number(text);

@@ -35,6 +35,35 @@ export const objectAccuracyResult = z.strictObject({
   ap: fraction.nullable(),
 });
 
+const cocoFigures = {
+  AP: fraction.nullable(),
+  AP50: fraction.nullable(),
+  AP75: fraction.nullable(),
+  APsmall: fraction.nullable(),
+  APmedium: fraction.nullable(),
+  APlarge: fraction.nullable(),
+  AR1: fraction.nullable(),
+  AR10: fraction.nullable(),
+  AR100: fraction.nullable(),
+  ARsmall: fraction.nullable(),
+  ARmedium: fraction.nullable(),
+  ARlarge: fraction.nullable(),
+};
+
+/** Result of `evaluate` on objects: COCO's twelve numbers; null where a figure has no meaning. */
+export const cocoResult = z.strictObject({
+  ...cocoFigures,
+  classes: z.array(
+    z.strictObject({
+      value: z.int(),
+      name: z.string(),
+      truthObjects: z.int().min(0),
+      predictedObjects: z.int().min(0),
+      ...cocoFigures,
+    }),
+  ),
+});
+
 /** Result of `train`. */
 export const trainResult = z.strictObject({
   model: z.string(),
@@ -60,6 +89,16 @@ export const classifyPixelsResult = z.strictObject({
   megapixelsPerSecond: z.number().min(0),
   peakMemoryMb: z.number().min(0),
   classes: z.array(z.strictObject({ value: z.int(), name: z.string(), pixels: z.int().min(0) })),
+});
+
+/** Result of `detect-objects`. */
+export const detectObjectsResult = z.strictObject({
+  out: z.string(),
+  windows: z.int().min(0),
+  seconds: z.number().min(0),
+  megapixelsPerSecond: z.number().min(0),
+  peakMemoryMb: z.number().min(0),
+  count: z.int().min(0),
 });
 
 /** Result of `export-training-data`. */
@@ -127,9 +166,10 @@ export const importOnnxResult = z.strictObject({
 /** The schemas by command. */
 export const resultSchemas: Readonly<Record<string, z.ZodType>> = {
   train: trainResult,
-  evaluate: pixelAccuracyResult,
+  evaluate: z.union([pixelAccuracyResult, cocoResult]),
   accuracy: z.union([pixelAccuracyResult, objectAccuracyResult]),
   "classify-pixels": classifyPixelsResult,
+  "detect-objects": detectObjectsResult,
   "export-training-data": exportResult,
   "to-polygons": polygonsResult,
   regularize: regularizeResult,

@@ -7,6 +7,7 @@ import { accuracyCommand } from "./commands/accuracy.ts";
 import { checkCommand } from "./commands/check.ts";
 import { classifyPixelsCommand } from "./commands/classify-pixels.ts";
 import { demoCommand } from "./commands/demo.ts";
+import { detectObjectsCommand } from "./commands/detect-objects.ts";
 import { evaluateCommand } from "./commands/evaluate.ts";
 import { exportOnnxCommand } from "./commands/export-onnx.ts";
 import { exportCommand } from "./commands/export-training-data.ts";
@@ -39,6 +40,7 @@ const commands = [
   trainCommand,
   evaluateCommand,
   classifyPixelsCommand,
+  detectObjectsCommand,
   toPolygonsCommand,
   regularizeCommand,
   accuracyCommand,

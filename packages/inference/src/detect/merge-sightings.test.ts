@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import { planWindows } from "../windows/window-plan.ts";
+import type { SceneObject, Sighting } from "./detection.ts";
 import { mergeSightings } from "./merge-sightings.ts";
 import { makeTown, scoreTown, seeBoxes, turnBoxes } from "./town.testing.ts";
 
@@ -49,5 +50,45 @@ describe("a detector without fault, seen through windows: each thing once, singl
       minIou,
     );
     expect(raw.splits + raw.extras).toBeGreaterThan(0.3 * town.length);
+  });
+});
+
+describe("a detector with faults at the borders of its windows", () => {
+  // Windows 0 to 256 and 192 to 448, of a scene 448 wide and 256 tall.
+  const plan = planWindows({ width: 448, height: 256, tileWidth: 256, tileHeight: 256, overlap: 64 });
+  const thing = { box: [225, 100, 265, 140] as const, score: 0.9, classIndex: 0 };
+  const merged = (first: readonly Sighting[], second: readonly Sighting[]): SceneObject[] =>
+    mergeSightings(plan, [first, second], { nmsOverlap: 0.5 });
+
+  test("a sliver in another class, of a thing the next window sees whole, is no thing of its own", () => {
+    const sliver = { box: [252, 101, 256, 139] as const, score: 0.6, classIndex: 1 };
+    expect(merged([sliver], [thing])).toMatchObject([{ box: thing.box, classIndex: 0 }]);
+  });
+
+  test("a piece in the overlap that the window with the better view does not tell of is left out", () => {
+    const imagined = { box: [244, 20, 256, 40] as const, score: 0.7, classIndex: 0 };
+    expect(merged([imagined], [thing])).toMatchObject([{ box: thing.box }]);
+    // of what lies on the border of both windows there is no better view
+    const long = { box: [150, 20, 256, 40] as const, score: 0.7, classIndex: 0 };
+    expect(merged([long], [thing])).toHaveLength(2);
+  });
+
+  test("a piece on an outline belongs to it, one beside it in the same box does not", () => {
+    // A slanted thing: the lower left half of its box.
+    const bits = Uint8Array.from({ length: 100 * 100 }, (_, i) => (i % 100 <= Math.floor(i / 100) ? 1 : 0));
+    const slanted = {
+      box: [193, 100, 293, 200] as const,
+      score: 0.9,
+      classIndex: 0,
+      mask: { left: 193, top: 100, width: 100, height: 100, bits },
+    };
+    const full = (left: number, top: number, width: number, height: number): Sighting["mask"] => ({
+      ...{ left, top, width, height },
+      bits: new Uint8Array(width * height).fill(1),
+    });
+    // Both pieces reach from before the overlap to the border of the first window, 256.
+    const on = { box: [190, 170, 256, 190] as const, score: 0.5, classIndex: 1, mask: full(190, 170, 66, 20) };
+    const beside = { box: [190, 100, 256, 104] as const, score: 0.5, classIndex: 1, mask: full(190, 100, 66, 4) };
+    expect(merged([on, beside], [{ ...slanted, box: [197, 100, 293, 200] }]).map(({ box }) => box[1])).toEqual([100, 100]);
   });
 });

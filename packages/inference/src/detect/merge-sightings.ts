@@ -4,13 +4,15 @@
  * Two sightings of neighbouring windows are of one object when they look alike in the pixels both windows saw. Sightings that belong
  * together become one object: each side of its box comes from those that a window's border did not cut there. An object longer than
  * the windows' overlap is seen whole by none and is put together from its pieces; objects that touch are told apart, because
- * their parts in the overlap differ.
+ * their parts in the overlap differ. A piece that remains is left out where another window sees all of it and what lies beyond the
+ * border, and does not tell of it, or where it lies on an object that was seen whole.
  */
 
-import { nms } from "@geolearn/core";
+import { boxCoverage, nms } from "@geolearn/core";
+import Flatbush from "flatbush";
 
 import type { WindowPlan } from "../windows/window-plan.ts";
-import { clipBox, maskBoundsIn, type PixelBox, type SceneObject, type Sighting } from "./detection.ts";
+import { clipBox, maskBoundsIn, type PixelBox, type PixelMask, type SceneObject, type Sighting } from "./detection.ts";
 import { joinMasks } from "./join-masks.ts";
 
 /** How sightings become objects. */
@@ -21,6 +23,9 @@ export interface MergeOptions {
 
 /** Pixels from a window's border within which a box counts as cut there; sides may differ by as much between two windows. */
 const EDGE = 4;
+
+/** Share of a piece on an object that was seen whole, from which on it is taken for a part of that object. */
+const PART = 0.7;
 
 /** What windows saw, by their position in the plan: row by row. */
 export type Sightings = readonly (readonly Sighting[])[];
@@ -58,7 +63,11 @@ export function mergeSightings(plan: WindowPlan, sightings: Sightings, { nmsOver
       members.map((i) => nodes[i]!),
     ),
   );
-  return bestOf(objects, nmsOverlap);
+  const isPart = partsOf(objects.filter(({ whole }) => whole));
+  return bestOf(
+    objects.filter((object) => object.whole || !(seenBetter(plan, object) || isPart(object))),
+    nmsOverlap,
+  );
 }
 
 /** The pixels of the scene a window gives results for. */
@@ -68,7 +77,7 @@ export function windowBox({ columns, rows, coreWidth, coreHeight, width, height 
 }
 
 /** Sides at which a sighting ends at a border of its window that is not the scene's. */
-export function cutSides(plan: WindowPlan, window: number, { box }: Sighting): boolean[] {
+export function cutSides(plan: WindowPlan, window: number, { box }: Pick<Sighting, "box">): boolean[] {
   const [left, top, right, bottom] = windowBox(plan, window);
   return [
     left > 0 && box[0] <= left + EDGE,
@@ -173,8 +182,16 @@ class Groups {
   }
 }
 
+/** An object, and how it was seen. */
+interface Found extends SceneObject {
+  /** Whether the borders of windows left nothing of it out. */
+  readonly whole: boolean;
+  /** Windows that saw it. */
+  readonly seenBy: readonly number[];
+}
+
 /** One object from its sightings. */
-function together(plan: WindowPlan, members: readonly Node[]): SceneObject & { readonly whole: boolean } {
+function together(plan: WindowPlan, members: readonly Node[]): Found {
   const side = (k: number): number => {
     const seen = members.filter(({ cut }) => !cut[k]);
     if (seen.length > 0) return weightedMean(seen.map(({ sighting }) => [sighting.box[k]!, sighting.score]));
@@ -191,6 +208,7 @@ function together(plan: WindowPlan, members: readonly Node[]): SceneObject & { r
     classIndex: best.sighting.classIndex,
     mask: seen.length === 0 ? null : joinMasks(seen),
     windows: members.length,
+    seenBy: members.map(({ window }) => window),
     whole: whole.length > 0 || [0, 1, 2, 3].every((k) => members.some(({ cut }) => !cut[k])),
   };
 }
@@ -200,15 +218,57 @@ function weightedMean(values: readonly (readonly [value: number, weight: number]
   return values.reduce((sum, [value, weight]) => sum + value * weight, 0) / weights;
 }
 
-/** Objects seen whole, the best first, then pieces that lie on none of them. */
-function bestOf(objects: readonly (SceneObject & { readonly whole: boolean })[], nmsOverlap: number): SceneObject[] {
+/** Whether a window that saw nothing of a piece has all of it before it, away from its borders. */
+function seenBetter(plan: WindowPlan, { box, seenBy }: Found): boolean {
+  const { columns, rows, coreWidth, coreHeight } = plan;
+  const around = (starts: readonly number[], length: number, low: number, high: number): number[] =>
+    starts.flatMap((start, i) => (start <= low && start + length >= high ? [i] : []));
+  const across = around(columns, coreWidth, box[0], box[2]);
+  return around(rows, coreHeight, box[1], box[3]).some((row) =>
+    across.some((column) => {
+      const window = row * columns.length + column;
+      return !seenBy.includes(window) && !cutSides(plan, window, { box }).some(Boolean);
+    }),
+  );
+}
+
+/** Tells whether a piece lies on one of some objects, by pixels where both have outlines, else by boxes; the classes may differ. */
+function partsOf(wholes: readonly Found[]): (piece: Found) => boolean {
+  if (wholes.length === 0) return () => false;
+  const index = new Flatbush(wholes.length);
+  for (const { box } of wholes) index.add(...box);
+  index.finish();
+  return (piece) => index.search(...piece.box).some((i) => coverage(piece, wholes[i]!) >= PART);
+}
+
+/** Share of a piece on an object. */
+function coverage(piece: SceneObject, object: SceneObject): number {
+  if (piece.mask === null || object.mask === null) return boxCoverage(Float64Array.from(piece.box), 0, Float64Array.from(object.box), 0);
+  let [all, common] = [0, 0];
+  const { left, top, width, height, bits } = piece.mask;
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      if (bits[y * width + x] === 0) continue;
+      all++;
+      if (maskHolds(object.mask, left + x, top + y)) common++;
+    }
+  }
+  return all === 0 ? 0 : common / all;
+}
+
+function maskHolds({ left, top, width, height, bits }: PixelMask, x: number, y: number): boolean {
+  return x >= left && y >= top && x < left + width && y < top + height && bits[(y - top) * width + x - left] === 1;
+}
+
+/** Objects seen whole, the best first, then pieces. */
+function bestOf(objects: readonly Found[], nmsOverlap: number): SceneObject[] {
   const kept: SceneObject[] = [];
   const boxes = new Float64Array(objects.flatMap(({ box }) => [...box]));
   // whole objects come before any piece
   const order = objects.map(({ score, whole }) => score + (whole ? 1 : 0));
   const labels = objects.map(({ classIndex }) => classIndex);
   for (const i of nms(boxes, order, { maxOverlap: nmsOverlap, labels })) {
-    const { whole: _, ...object } = objects[i]!;
+    const { whole: _whole, seenBy: _seenBy, ...object } = objects[i]!;
     kept.push(object);
   }
   return kept.sort((a, b) => b.score - a.score);

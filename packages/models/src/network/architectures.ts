@@ -1,6 +1,6 @@
 /** The architectures geolearn brings along, by the name the command line and model packages use. */
 
-import { GeoLearnError } from "@geolearn/core";
+import { GeoLearnError, type Task } from "@geolearn/core";
 
 import { featureClassifierBlueprint } from "../classifier/classifier.ts";
 import { deepLabBlueprint } from "../deeplab/deeplab.ts";
@@ -11,21 +11,29 @@ import { retinaNetBlueprint } from "../retinanet/retinanet.ts";
 import { unetBlueprint } from "../unet/unet.ts";
 import type { AnyBlueprint } from "./blueprint.ts";
 
-type BlueprintOf = (config: Readonly<Record<string, unknown>>) => AnyBlueprint;
+interface BuiltIn {
+  readonly task: Task;
+  readonly blueprintOf: (config: Readonly<Record<string, unknown>>) => AnyBlueprint;
+}
 
-const ARCHITECTURES: ReadonlyMap<string, BlueprintOf> = new Map<string, BlueprintOf>([
-  ["unet", (config) => unetBlueprint(config as never)],
-  ["deeplab", (config) => deepLabBlueprint(config as never)],
-  ["pspnet", (config) => pspNetBlueprint(config as never)],
-  ["feature-classifier", (config) => featureClassifierBlueprint(config as never)],
-  ["retinanet", (config) => retinaNetBlueprint(config as never)],
-  ["faster-rcnn", (config) => fasterRCNNBlueprint(config as never)],
-  ["mask-rcnn", (config) => maskRCNNBlueprint(config as never)],
+const ARCHITECTURES: ReadonlyMap<string, BuiltIn> = new Map<string, BuiltIn>([
+  ["unet", { task: "pixelClassification", blueprintOf: (config) => unetBlueprint(config as never) }],
+  ["deeplab", { task: "pixelClassification", blueprintOf: (config) => deepLabBlueprint(config as never) }],
+  ["pspnet", { task: "pixelClassification", blueprintOf: (config) => pspNetBlueprint(config as never) }],
+  ["feature-classifier", { task: "objectClassification", blueprintOf: (config) => featureClassifierBlueprint(config as never) }],
+  ["retinanet", { task: "objectDetection", blueprintOf: (config) => retinaNetBlueprint(config as never) }],
+  ["faster-rcnn", { task: "objectDetection", blueprintOf: (config) => fasterRCNNBlueprint(config as never) }],
+  ["mask-rcnn", { task: "instanceSegmentation", blueprintOf: (config) => maskRCNNBlueprint(config as never) }],
 ]);
 
 /** Names {@link createBlueprint} knows. */
 export function builtInTypes(): readonly string[] {
   return [...ARCHITECTURES.keys()];
+}
+
+/** The task of one of geolearn's architectures; null for a name it does not know. */
+export function builtInTask(modelType: string): Task | null {
+  return ARCHITECTURES.get(modelType)?.task ?? null;
 }
 
 /** Whether geolearn itself has an architecture of this name. */
@@ -39,8 +47,8 @@ export function isBuiltIn(modelType: string): boolean {
  * @throws INVALID_ARGUMENT for an unknown architecture or a configuration it cannot take
  */
 export function createBlueprint(modelType: string, config: Readonly<Record<string, unknown>>): AnyBlueprint {
-  const blueprintOf = ARCHITECTURES.get(modelType);
-  if (!blueprintOf) {
+  const architecture = ARCHITECTURES.get(modelType);
+  if (!architecture) {
     throw new GeoLearnError(
       "INVALID_ARGUMENT",
       `There is no architecture "${modelType.slice(0, 80)}"; known are ${builtInTypes().join(", ")}.`,
@@ -50,7 +58,7 @@ export function createBlueprint(modelType: string, config: Readonly<Record<strin
       },
     );
   }
-  return blueprintOf(config);
+  return architecture.blueprintOf(config);
 }
 
 /** An encoder in words, from the `backbone` of a configuration. */

@@ -5,13 +5,26 @@ import { GeoLearnError, type Task } from "@geolearn/core";
 import { definedModel, definedTypes } from "../extension/defined.ts";
 import { instantiateExtension } from "../extension/instantiate.ts";
 import type { AnyNetwork, Network, ObjectNetwork, TileNetwork } from "../network.ts";
-import { builtInTypes, createBlueprint, isBuiltIn } from "./architectures.ts";
+import { builtInTask, builtInTypes, createBlueprint, isBuiltIn } from "./architectures.ts";
 import type { AnyBlueprint } from "./blueprint.ts";
 import { type CreateNetworkOptions, instantiate, instantiateObjects, instantiateTiles } from "./instantiate.ts";
 
 /** Names {@link createNetwork} knows: the architectures of geolearn and what `defineModel` has added. */
 export function modelTypes(): readonly string[] {
   return [...builtInTypes(), ...definedTypes()];
+}
+
+/**
+ * The task a network is made for.
+ *
+ * @throws MODEL_NOT_DEFINED for a name nobody has defined
+ * @example
+ * modelTask("retinanet"); // "objectDetection"
+ */
+export function modelTask(modelType: string): Task {
+  const task = builtInTask(modelType) ?? definedModel(modelType)?.task ?? null;
+  if (task === null) throw notDefined(modelType);
+  return task;
 }
 
 /** Options of {@link createNetwork}. */

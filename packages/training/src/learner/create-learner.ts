@@ -1,7 +1,7 @@
 /** From data to a Learner. */
 
 import { GeoLearnError } from "@geolearn/core";
-import type { LearningData, ObjectData, ObjectTask, TileData } from "@geolearn/data-prep";
+import type { DataOf } from "@geolearn/data-prep";
 import { startEngine } from "@geolearn/engine";
 import type { AnyNetwork } from "@geolearn/models";
 
@@ -25,20 +25,14 @@ export interface Learners {
   readonly objectClassification: TileLearner;
 }
 
-/** The data of a task. */
-export type DataOf<T extends TrainableTask> = T extends "pixelClassification"
-  ? LearningData<T>
-  : T extends ObjectTask
-    ? ObjectData<T>
-    : T extends "objectClassification"
-      ? TileData & { readonly task: T }
-      : never;
-
 /** Tasks a Learner can train. */
 export type TrainableTask = keyof Learners;
 
 /** The Learner of a task. */
 export type LearnerOf<T extends TrainableTask> = Learners[T];
+
+/** What the Learner of a task measures. */
+export type EvaluationOf<T extends TrainableTask> = Awaited<ReturnType<LearnerOf<T>["evaluate"]>>;
 
 /**
  * A network for the data, with random or given first weights, ready to be trained. With `pretrained` it goes on from a model package: other
@@ -51,7 +45,10 @@ export type LearnerOf<T extends TrainableTask> = Learners[T];
  * await learner.fit({ epochs: 10 });
  * await learner.save("buildings.dlpk");
  */
-export function createLearner<T extends TrainableTask>(data: DataOf<T>, options?: LearnerOptions): Promise<LearnerOf<T>>;
+export function createLearner<T extends TrainableTask>(
+  data: DataOf<T> & { readonly task: T },
+  options?: LearnerOptions,
+): Promise<LearnerOf<T>>;
 export async function createLearner(
   data: DataOf<TrainableTask>,
   options: LearnerOptions = {},

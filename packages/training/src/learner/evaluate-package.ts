@@ -1,13 +1,14 @@
 /** How well a saved model does on chips: also one that is only known by its ONNX graph, or whose code is not there. */
 
 import { GeoLearnError, type WorkOptions } from "@geolearn/core";
-import type { LearningData } from "@geolearn/data-prep";
+import type { DataOf, LearningData } from "@geolearn/data-prep";
 import { type Device, FRAMED_INPUT, FRAMED_OUTPUT, openOnnxSession, startEngine } from "@geolearn/engine";
 import { checkChipSize, type ModelPackage, readModelPackage, scoreGraph } from "@geolearn/models";
 
 import { evaluateChips, type PixelEvaluation } from "../tasks/pixels/evaluate.ts";
 import type { EvaluationStep } from "../tasks/pixels/graph.ts";
-import { createLearner } from "./create-learner.ts";
+import type { AnyData } from "../tasks/task.ts";
+import { createLearner, type EvaluationOf, type TrainableTask } from "./create-learner.ts";
 
 /** Options of {@link evaluatePackage}. */
 export interface EvaluatePackageOptions extends WorkOptions {
@@ -18,20 +19,20 @@ export interface EvaluatePackageOptions extends WorkOptions {
 }
 
 /**
- * Metrics and confusion matrix of a model package on the validation side of the data. A package with a graph is run as it is, without the code its
- * network was trained by; its loss is not known then.
+ * How well a model package does on the validation side of the data: the figures of its task. A package of pixel classification with a graph is
+ * run as it is, without the code its network was trained by; its loss is not known then.
  *
  * @throws what `readModelPackage` throws; SPLIT_IMPOSSIBLE without validation chips; CLASS_UNKNOWN, BANDS_MISMATCH, CHIPS_MISMATCH,
- * CHIP_SIZE_NOT_DIVISIBLE for data the model does not take
+ * CHIP_SIZE_NOT_DIVISIBLE for data the model does not take; TASK_MISMATCH for another task, and for objects found by an ONNX file
  *
  * @example
  * const { meanIou } = await evaluatePackage("roads.dlpk", await prepareData("chips", { task: "pixelClassification", valSplit: 1 }));
  */
-export async function evaluatePackage(
+export async function evaluatePackage<T extends TrainableTask>(
   source: string | Uint8Array | ModelPackage,
-  data: LearningData<"pixelClassification">,
+  data: DataOf<T> & { readonly task: T },
   { device, threads, ...work }: EvaluatePackageOptions = {},
-): Promise<PixelEvaluation> {
+): Promise<EvaluationOf<T>> {
   const model = typeof source === "string" || source instanceof Uint8Array ? await readModelPackage(source) : source;
   const engineOptions = { ...(device !== undefined && { device }), ...(threads !== undefined && { threads }) };
   if (data.valid.count === 0) {
@@ -41,18 +42,34 @@ export async function evaluatePackage(
   }
   checkData(model, data);
   if (model.manifest.graph !== undefined) {
+    if (model.manifest.task !== "pixelClassification") throw noGraphOfObjects(model);
     await startEngine(engineOptions);
-    return evaluateGraph(model, data, work.signal);
+    return (await evaluateGraph(model, data as AnyData as LearningData, work.signal)) as EvaluationOf<T>;
   }
-  const learner = await createLearner(data, { ...engineOptions, pretrained: model });
+  const learner = await createLearner<T>(data, { ...engineOptions, pretrained: model });
   try {
-    return await learner.evaluate(work);
+    return (await learner.evaluate(work)) as EvaluationOf<T>;
   } finally {
     await learner.dispose();
   }
 }
 
-function checkData({ source, manifest }: ModelPackage, { classes, bands }: LearningData): void {
+function noGraphOfObjects({ source, manifest }: ModelPackage): GeoLearnError {
+  return new GeoLearnError(
+    "TASK_MISMATCH",
+    `${source} is built around an ONNX file of ${manifest.task}, which is not evaluated on chips.`,
+    {
+      hint: "Find objects on a scene with it (`geolearn detect-objects`) and compare them with the true ones (`geolearn accuracy`).",
+    },
+  );
+}
+
+function checkData({ source, manifest }: ModelPackage, { task, classes, bands }: AnyData): void {
+  if (task !== manifest.task) {
+    throw new GeoLearnError("TASK_MISMATCH", `${source} is made for ${manifest.task}, the data are prepared for ${task}.`, {
+      hint: `Prepare the data with \`task: "${manifest.task}"\`.`,
+    });
+  }
   const known = manifest.classes.map(({ value, name }) => `${value} ${name}`);
   if (classes.length !== known.length || classes.some(({ value, name }, i) => `${value} ${name}` !== known[i])) {
     const given = classes.map(({ value, name }) => `${value} ${name}`);

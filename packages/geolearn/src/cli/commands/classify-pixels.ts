@@ -12,7 +12,7 @@ import {
 } from "@geolearn/inference";
 import { Command, Option } from "commander";
 import type { CommandContext } from "../context.ts";
-import { bands, bounds, integer, number, several, withNetwork } from "../options.ts";
+import { bands, bounds, cellSize, integer, several, withNetwork } from "../options.ts";
 import { list, table } from "../table.ts";
 
 interface Options extends Pick<
@@ -98,8 +98,4 @@ function estimateText(cost: InferenceEstimate): string {
     ["memory", `${Math.ceil(cost.memoryMb)} MiB`],
     ["disk, at most", `${Math.ceil(cost.diskMb)} MiB`],
   ]);
-}
-
-function cellSize(text: string): number | "model" | "scene" {
-  return text === "model" || text === "scene" ? text : number(text);
 }

@@ -2,14 +2,14 @@
 
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { GeoLearnError, type PixelMetrics } from "@geolearn/core";
+import { GeoLearnError } from "@geolearn/core";
 import { chipBandNames, prepareData } from "@geolearn/data-prep";
 import type { Device } from "@geolearn/engine";
 import { modelBands } from "@geolearn/inference";
 import { type ModelManifest, readModelPackage } from "@geolearn/models";
-import { evaluatePackage } from "@geolearn/training";
+import { type EvaluationOf, type TrainableTask, evaluatePackage } from "@geolearn/training";
 import { Command, Option } from "commander";
-import { accuracyJson, accuracyText } from "../accuracy-output.ts";
+import { accuracyJson, accuracyText, cocoJson, cocoText } from "../accuracy-output.ts";
 import type { CommandContext } from "../context.ts";
 import { bands, integer, several } from "../options.ts";
 
@@ -43,16 +43,21 @@ export function evaluateCommand(contextOf: (command: Command) => CommandContext)
   return command.action(async () => {
     const context = contextOf(command);
     const metrics = await evaluate(command.opts<Options>(), context);
-    context.print(accuracyJson(metrics), accuracyText(metrics));
+    if ("AP50" in metrics) return context.print(cocoJson(metrics), cocoText(metrics));
+    if ("pixelAccuracy" in metrics) return context.print(accuracyJson(metrics), accuracyText(metrics));
+    throw new GeoLearnError("TASK_MISMATCH", "The figures of classified chips are not printed by this command.", {
+      hint: "Use evaluatePackage() in TypeScript.",
+    });
   });
 }
 
-async function evaluate(options: Options, { signal, onProgress, onWarning }: CommandContext): Promise<PixelMetrics> {
+async function evaluate(options: Options, { signal, onProgress, onWarning }: CommandContext): Promise<EvaluationOf<TrainableTask>> {
   const modelPackage = await readModelPackage(options.model);
-  const { classes } = modelPackage.manifest;
+  const { classes, task } = modelPackage.manifest;
   const side = options.side ?? (options.split !== undefined || (await hasSplit(options.data)) ? "valid" : "all");
   const data = await prepareData(options.data, {
-    task: "pixelClassification",
+    // A task nobody trains is refused by the evaluation, with its reason.
+    task: task as TrainableTask,
     batchSize: options.batchSize,
     classes,
     bands: await chosenBands(options, modelPackage.manifest),

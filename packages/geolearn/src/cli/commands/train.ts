@@ -2,10 +2,10 @@
 
 import { rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { makeFolder } from "@geolearn/core";
-import { type Augmentation, prepareData } from "@geolearn/data-prep";
+import { type Task, makeFolder } from "@geolearn/core";
+import { type Augmentation, chipFolderTask, prepareData } from "@geolearn/data-prep";
 import type { Device } from "@geolearn/engine";
-import { type BackboneName, backboneNamed, backboneNames } from "@geolearn/models";
+import { type BackboneName, backboneNamed, backboneNames, modelTask, modelTypes, readModelPackage } from "@geolearn/models";
 import {
   type FitEstimate,
   type FitOptions,
@@ -13,6 +13,7 @@ import {
   type Learner,
   type LearnerOptions,
   type Monitor,
+  type TrainableTask,
   createLearner,
 } from "@geolearn/training";
 import { Command, InvalidArgumentError, Option } from "commander";
@@ -33,6 +34,11 @@ interface Options {
   readonly base?: number;
   readonly depth?: number;
   readonly norm?: "batch" | "group";
+  readonly fpnWidth?: number;
+  readonly headDepth?: number;
+  readonly anchorSizes?: number[];
+  readonly anchorScales?: number[];
+  readonly anchorRatios?: number[];
   readonly epochs: number;
   readonly batchSize: number;
   readonly chipSize?: number;
@@ -68,9 +74,17 @@ export function trainCommand(contextOf: (command: Command) => CommandContext): C
     .description("Train a network on chips and write it as a model package.")
     .requiredOption("--data <folder>", "chip folder; may be given several times", several)
     .requiredOption("--out <model.dlpk>", "where the model goes; one that is there is replaced when training has finished")
-    .addOption(new Option("--model-type <name>", "architecture (default: unet, or that of --pretrained-model)").choices(["unet"]))
     .addOption(
-      new Option("--backbone <name>", `encoder to borrow: ${backboneNames().join(", ")} (default: a plain one)`).argParser(backboneName),
+      new Option(
+        "--model-type <name>",
+        "architecture (default: that of --pretrained-model, or what the chips' labels are made for)",
+      ).choices(modelTypes()),
+    )
+    .addOption(
+      new Option(
+        "--backbone <name>",
+        `encoder: ${backboneNames().join(", ")} (default: a plain one for unet, resnet18 for detectors)`,
+      ).argParser(backboneName),
     )
     .option(
       "--weights <file|address>",
@@ -86,6 +100,15 @@ export function trainCommand(contextOf: (command: Command) => CommandContext): C
     .option("--base <filters>", "filters of the plain encoder's first level (default: 16)", integer(1))
     .option("--depth <levels>", "levels of the plain encoder (default: 4)", integer(1))
     .addOption(new Option("--norm <name>", "normalization between layers").choices(["batch", "group"]))
+    .option("--fpn-width <channels>", "channels of a detector's pyramid and heads (default: 256)", integer(1))
+    .option("--head-depth <layers>", "convolutions of each head of a detector (default: 4)", integer(0))
+    .option(
+      "--anchor-sizes <pixels,...>",
+      "sides of a detector's anchors, one for each map of the pyramid (default: 32,64,128,256,512)",
+      numbers,
+    )
+    .option("--anchor-scales <factor,...>", "factors of each size (default: 1,1.26,1.587)", numbers)
+    .option("--anchor-ratios <height/width,...>", "shapes of each anchor (default: 0.5,1,2)", numbers)
     .option("--epochs <number>", "times through the chips", integer(1), 10)
     .option("--batch-size <chips>", "chips per step", integer(1), 8)
     .option("--chip-size <pixels>", "cut chips to this side", integer(1))
@@ -106,7 +129,10 @@ export function trainCommand(contextOf: (command: Command) => CommandContext): C
       augmentation,
     )
     .option("--early-stopping", "end when the monitored figure stops getting better")
-    .option("--monitor <figure>", "validLoss, trainLoss, pixelAccuracy, meanIou, kappa or 'iou <class>' (default: validLoss)")
+    .option(
+      "--monitor <figure>",
+      "validLoss, trainLoss; pixels: pixelAccuracy, meanIou, kappa, 'iou <class>'; objects: AP, AP50, AP75, AR100, 'AP50 <class>' (default: validLoss)",
+    )
     .option("--keep-last", "keep the last epoch's weights instead of the best")
     .option("--val-split <share>", "share of chips that validate", number)
     .option("--split <blocks|random|FILE>", "how chips are split; a file lists the validation chips, one a line (default: blocks)")
@@ -175,7 +201,7 @@ async function withLearner<T>(
   work: (learner: Learner, fit: FitOptions) => Promise<T>,
 ): Promise<T> {
   const data = await prepareData(options.data, {
-    task: "pixelClassification",
+    task: await taskOf(options),
     batchSize: options.batchSize,
     seed: options.seed,
     ...defined({
@@ -208,6 +234,9 @@ async function withLearner<T>(
         base: options.base,
         depth: options.depth,
         norm: options.norm,
+        fpnWidth: options.fpnWidth,
+        headDepth: options.headDepth,
+        anchors: anchorsOf(options),
         loss: options.loss,
         classWeights: options.classWeights,
         device: options.device,
@@ -240,6 +269,21 @@ async function withLearner<T>(
   } finally {
     await data.close();
   }
+}
+
+/** What is trained for: as the architecture is made, or the model to start from, or the chips. */
+async function taskOf({ modelType, pretrainedModel, data }: Options): Promise<TrainableTask> {
+  const known = async (): Promise<Task> => {
+    if (modelType !== undefined) return modelTask(modelType);
+    return pretrainedModel === undefined ? chipFolderTask(data[0]!) : (await readModelPackage(pretrainedModel)).manifest.task;
+  };
+  // A task nobody trains is refused by the learner, with its reason.
+  return (await known()) as TrainableTask;
+}
+
+function anchorsOf({ anchorSizes: sizes, anchorScales: scales, anchorRatios: ratios }: Options): LearnerOptions["anchors"] {
+  const given = defined({ sizes, scales, ratios });
+  return Object.keys(given).length === 0 ? undefined : given;
 }
 
 function estimateText({ steps, seconds, memoryMb, diskMb }: FitEstimate): string {
