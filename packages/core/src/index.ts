@@ -39,6 +39,7 @@ export { type Length, parseLength } from "./crs/length.ts";
 
 // rasters in
 export { bandPositions, imageBands, isRaster, rasterBounds, requireClassRaster } from "./raster/helpers.ts";
+export { arrayRaster } from "./raster/array-raster.ts";
 export { type RasterDescription, describeRaster } from "./raster/level-raster.ts";
 export { type MosaicOptions, mosaicRasters } from "./raster/mosaic.ts";
 export { findRasters } from "./raster/find-rasters.ts";

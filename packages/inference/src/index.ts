@@ -12,6 +12,17 @@ export { ClassifiedRaster, type ClassifiedRasterInfo } from "./output/classified
 export { type DetectedObjects, type DetectModel, type DetectOptions, detectObjects } from "./detect/detect-objects.ts";
 export { type ObjectDetectorOptions, objectDetector } from "./detect/object-detector.ts";
 
+// classifying the features of a layer, and photos
+export {
+  type ClassifiedObjects,
+  type ClassifiedStream,
+  type ClassifyObjectsOptions,
+  classifyObjects,
+  type ObjectCounts,
+  streamClassifiedObjects,
+} from "./classify-objects/classify-objects.ts";
+export { type ClassifiedPhotos, classifyPhotos, type ClassifyPhotosOptions } from "./classify-objects/classify-photos.ts";
+
 // networks of others
 export { fromOnnx } from "./onnx/from-onnx.ts";
 export { type OnnxFunction, openOnnxFunction } from "./onnx/onnx-function.ts";

@@ -192,7 +192,7 @@ function checkBatchSize(batchSize: number): number {
  * Missing samples get the value the function asks for. A sample equal to nodata in a pixel that is otherwise valid is missing
  * only where training never saw that value: 0 may be nodata and a dark pixel at once.
  */
-function fillRule(
+export function fillRule(
   config: BlockConfiguration,
   bands: number,
   nodata: number | null,
