@@ -3,10 +3,12 @@
  * `profile`, where the step's time goes and what the processor could do instead.
  */
 
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 
 import { type CompiledFunction, compile, createOptimizer, softmaxCrossEntropy, startEngine } from "@geolearn/engine";
-import { type Network, createUNet } from "@geolearn/models";
+import { type Network, createDeepLab, createPSPNet, createUNet, writeSafetensors } from "@geolearn/models";
 import * as tf from "@tensorflow/tfjs";
 
 import { median } from "./bench.ts";
@@ -15,7 +17,7 @@ import { printStepProfile } from "./step-profile.ts";
 
 /** What the program is told, as JSON. */
 export interface StepSettings {
-  readonly net: "plain" | "resnet18" | "resnet34";
+  readonly net: "plain" | "resnet18" | "resnet34" | "deeplab" | "pspnet";
   readonly base: number;
   readonly depth: number;
   readonly batch: number;
@@ -24,6 +26,8 @@ export interface StepSettings {
   readonly steps: number;
   readonly bands: number;
   readonly classes: number;
+  /** A folder to write the network's weights, pixels and its scores of them into, instead of timing it. */
+  readonly check?: string;
   /** Print where the training step's time goes instead of the JSON line. */
   readonly profile?: boolean;
 }
@@ -43,6 +47,9 @@ export interface StepFigures {
 const WARM_UP = 2;
 
 function createNetwork({ net, bands, classes, base, depth }: StepSettings): Network {
+  const shape = { bands, classes, backbone: "resnet18" } as const;
+  if (net === "deeplab") return createDeepLab(shape, { seed: 1 });
+  if (net === "pspnet") return createPSPNet(shape, { seed: 1 });
   return createUNet(net === "plain" ? { bands, classes, base, depth } : { bands, classes, backbone: net }, { seed: 1 });
 }
 
@@ -69,11 +76,32 @@ function trainingStep(network: Network, { batch, size, bands }: StepSettings): C
   );
 }
 
+/** Weights, pixels and scores as files, for a peer that says whether it has the same network. */
+async function writeScores(network: Network, { batch, size, bands }: StepSettings, folder: string): Promise<void> {
+  const x = Float32Array.from({ length: batch * size * size * bands }, (_, i) => Math.sin(i * 12.9898) * 1.4);
+  const forward = compile((given) => ({ y: network.forward(given["x"] as tf.Tensor4D, { training: false }) as tf.Tensor4D }), {
+    inputs: { x: { shape: [batch, size, size, bands], dtype: "float32" } },
+  });
+  const { y } = await forward.run({ x });
+  await writeSafetensors(join(folder, "weights.safetensors"), network.weights());
+  await writeFile(join(folder, "pixels.bin"), x);
+  await writeFile(join(folder, "scores.bin"), y!.data as Float32Array);
+  console.log(JSON.stringify({ params: parametersOf(network) }));
+}
+
+function parametersOf(network: Network): number {
+  return network.parameters.filter(({ trainable }) => trainable).reduce((sum, { variable }) => sum + variable.size, 0);
+}
+
 async function main(settings: StepSettings): Promise<void> {
   const { batch, size, bands, classes, steps, threads, profile = false } = settings;
   const seen = watchNativeSessions(profile);
   await startEngine({ device: "cpu", threads });
   const network = createNetwork(settings);
+  if (settings.check !== undefined) {
+    await writeScores(network, settings, settings.check);
+    return;
+  }
   const began = performance.now();
   const train = trainingStep(network, settings);
   const x = Float32Array.from({ length: batch * size * size * bands }, (_, i) => Math.sin(i * 12.9898) * 1.4);
@@ -105,7 +133,7 @@ async function main(settings: StepSettings): Promise<void> {
     if (run > WARM_UP) forwards.push((performance.now() - start) / batch);
   }
   await forward.dispose();
-  const params = network.parameters.filter(({ trainable }) => trainable).reduce((sum, { variable }) => sum + variable.size, 0);
+  const params = parametersOf(network);
   const figures: StepFigures = {
     params,
     trainMsPerImage: median(walls),

@@ -1,6 +1,8 @@
-/** A training step and a forward pass of two U-Nets beside PyTorch eager, each side a process of its own, in turn. */
+/** A training step and a forward pass of two U-Nets, a DeepLab and a PSPNet beside PyTorch eager, each side a process of its own, in turn. */
 
+import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 import { type Benchmark, type BenchmarkContext, type BenchmarkRow, alternate, makeRow } from "./bench.ts";
 import { builtProgram } from "./built.ts";
@@ -8,6 +10,7 @@ import type { StepFigures, StepSettings } from "./engine-step-program.ts";
 import { type ProcessMeasurement, lastJson, measureProcess } from "./measure.ts";
 
 const THREADS = 2;
+const PIXEL_NETWORKS = fileURLToPath(new URL("peers/pixel_network_step.py", import.meta.url));
 
 interface Run {
   readonly train: number;
@@ -33,11 +36,28 @@ async function ours(settings: StepSettings): Promise<OurRun> {
   return { ...figures, train: figures.trainMsPerImage, infer: figures.inferMsPerImage, peakMb: measured.peakMb };
 }
 
-async function peer(settings: StepSettings, python: string, scripts: string): Promise<Run> {
+async function peer(settings: StepSettings, python: string, script: string): Promise<Run> {
   const options = Object.entries({ ...settings, net: settings.net }).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  const measured = await measureProcess(python, [join(scripts, "torch_unet_step.py"), ...options]);
+  const measured = await measureProcess(python, [script, ...options]);
   const line = lastJson(measured) as { trainMsPerImage: { median: number }; inferMsPerImage: { median: number } };
   return { train: line.trainMsPerImage.median, infer: line.inferMsPerImage.median, peakMb: measured.peakMb };
+}
+
+/** The peer's program of a network; null where the folder with that of the U-Nets is not given. */
+function peerOf(net: StepSettings["net"], peerScripts: string | null): string | null {
+  if (net === "deeplab" || net === "pspnet") return PIXEL_NETWORKS;
+  return peerScripts === null ? null : join(peerScripts, "torch_unet_step.py");
+}
+
+/** Both sides must measure one network: as many parameters, and the same scores from the same weights. */
+async function refuseOtherNetwork(settings: StepSettings, python: string, scratch: string): Promise<void> {
+  const small = { ...settings, size: 64, batch: 2 };
+  const folder = await mkdtemp(join(scratch, "check-"));
+  const own = lastJson(await ourProgram({ ...small, check: folder })) as { params: number };
+  const options = Object.entries({ ...small, check: folder }).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  const theirs = lastJson(await measureProcess(python, [PIXEL_NETWORKS, ...options])) as { params: number; difference: number };
+  if (theirs.params !== own.params || !(theirs.difference < 1e-4))
+    throw new Error(`${settings.net} is another network than the peer's: ${JSON.stringify({ own, theirs })}`);
 }
 
 /** What is asked of a network: bounds of the ratios to the peer. */
@@ -56,11 +76,13 @@ async function stepRows(context: BenchmarkContext, net: StepSettings["net"], bou
     return [];
   }
   const rounds = runs ?? (quick ? 1 : 5);
-  log(`${net} U-Net, ${settings.size} px, batch ${settings.batch}, ${THREADS} threads, ${rounds} runs a side`);
+  const script = peerOf(net, peerScripts);
+  if (python !== null && script === PIXEL_NETWORKS) await refuseOtherNetwork(settings, python, context.scratch);
+  log(`${net}, ${settings.size} px, batch ${settings.batch}, ${THREADS} threads, ${rounds} runs a side`);
   const results = await alternate(
     rounds,
     () => ours(settings),
-    python === null || peerScripts === null ? null : () => peer(settings, python, peerScripts),
+    python === null || script === null ? null : () => peer(settings, python, script),
   );
   const common = {
     peerName: results.peer.length > 0 ? "PyTorch eager, CPU" : null,
@@ -112,5 +134,7 @@ async function compileRow(context: BenchmarkContext): Promise<readonly Benchmark
 export const benchmarks: readonly Benchmark[] = [
   { name: "engine-step-plain", run: (context) => stepRows(context, "plain", { train: 1.15, infer: 0.75, peakMb: 1.5 }) },
   { name: "engine-step-resnet18", run: (context) => stepRows(context, "resnet18", { train: 1.35, peakMb: 1.5 }) },
+  { name: "engine-step-deeplab", run: (context) => stepRows(context, "deeplab", { train: 1.5, peakMb: 1.5 }) },
+  { name: "engine-step-pspnet", run: (context) => stepRows(context, "pspnet", { train: 1.5, peakMb: 1.5 }) },
   { name: "engine-compile", run: compileRow },
 ];

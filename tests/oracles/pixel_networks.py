@@ -80,6 +80,8 @@ class Net(nn.Module):
         else:
             net = smp.PSPNet(name, encoder_depth=depth, psp_dropout=0, psp_out_channels=config.get("decoderWidth", 512), upsampling=min(stride, 2**depth), output_stride=stride, **common)
         self.encoder, self.decoder, self.segmentation_head = net.encoder, net.decoder, net.segmentation_head
+        for unused in range(depth, 5) if backbone.startswith("resnet") else ():
+            setattr(self.encoder, f"layer{unused}", nn.Identity())
         if hasattr(self.encoder, "_drop_connect_rate"):
             self.encoder._drop_connect_rate = 0
 
@@ -179,27 +181,28 @@ def case(kind, name, size, trained=False, **config):
 ALL = ["resnet18", "resnet34", "resnet50", "mobilenetv2", "mobilenetv3-large", "mobilenetv3-small", "efficientnet-b0", "efficientnet-b1"]
 TENSORFLOW = ["efficientnet-b0", "efficientnet-b1", "efficientnet-b2", "efficientnet-b3"]
 
-deeplab = [
-    case("deeplab", "resnet18", [3, 64, 96], True, backbone="resnet18"),
-    case("deeplab", "resnet18, output stride 8, 12 bands", [2, 48, 56], backbone="resnet18", outputStride=8, bands=12, classes=4),
-    case("deeplab", "resnet34, one band, other rates", [2, 48, 80], backbone="resnet34", bands=1, atrousRates=[2, 4, 7], decoderWidth=64),
-    *(case("deeplab", f"{b}", [2, 48, 32], backbone=b) for b in ALL[2:]),
-    case("deeplab", "mobilenetv2, output stride 8", [2, 40, 32], backbone="mobilenetv2", outputStride=8),
-    *(case("deeplab", f"{b}, tensorflow", [2, 48, 32], backbone=b, convention="tensorflow") for b in TENSORFLOW),
-    case("deeplab", "efficientnet-b0, tensorflow, output stride 8", [2, 40, 32], backbone="efficientnet-b0", convention="tensorflow", outputStride=8),
-]
-pspnet = [
-    case("pspnet", "resnet18", [3, 72, 56], True, backbone="resnet18"),
-    case("pspnet", "resnet34, whole encoder, 12 bands", [2, 56, 40], backbone="resnet34", depth=5, bands=12, classes=4),
-    case("pspnet", "resnet50, one band", [2, 48, 80], backbone="resnet50", bands=1),
-    case("pspnet", "mobilenetv2, four maps, output stride 16", [2, 96, 64], backbone="mobilenetv2", depth=4, outputStride=16, decoderWidth=64),
-    case("pspnet", "resnet18, not dilated", [2, 96, 64], backbone="resnet18", depth=5, outputStride=32),
-    *(case("pspnet", f"{b}", [2, 48, 32], backbone=b) for b in ALL[3:]),
-    *(case("pspnet", f"{b}, tensorflow", [2, 48, 32], backbone=b, convention="tensorflow") for b in TENSORFLOW),
-    case("pspnet", "efficientnet-b0, tensorflow, whole encoder", [2, 40, 32], backbone="efficientnet-b0", convention="tensorflow", depth=5),
-]
-for kind, cases in (("deeplab", deeplab), ("pspnet", pspnet)):
-    path = OUT / kind / "fixtures" / f"{kind}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"cases": cases}, indent=1) + "\n")
-    print(path, path.stat().st_size)
+if __name__ == "__main__":
+    deeplab = [
+        case("deeplab", "resnet18", [3, 64, 96], True, backbone="resnet18"),
+        case("deeplab", "resnet18, output stride 8, 12 bands", [2, 48, 56], backbone="resnet18", outputStride=8, bands=12, classes=4),
+        case("deeplab", "resnet34, one band, other rates", [2, 48, 80], backbone="resnet34", bands=1, atrousRates=[2, 4, 7], decoderWidth=64),
+        *(case("deeplab", f"{b}", [2, 48, 32], backbone=b) for b in ALL[2:]),
+        case("deeplab", "mobilenetv2, output stride 8", [2, 40, 32], backbone="mobilenetv2", outputStride=8),
+        *(case("deeplab", f"{b}, tensorflow", [2, 48, 32], backbone=b, convention="tensorflow") for b in TENSORFLOW),
+        case("deeplab", "efficientnet-b0, tensorflow, output stride 8", [2, 40, 32], backbone="efficientnet-b0", convention="tensorflow", outputStride=8),
+    ]
+    pspnet = [
+        case("pspnet", "resnet18", [3, 72, 56], True, backbone="resnet18"),
+        case("pspnet", "resnet34, whole encoder, 12 bands", [2, 56, 40], backbone="resnet34", depth=5, bands=12, classes=4),
+        case("pspnet", "resnet50, one band", [2, 48, 80], backbone="resnet50", bands=1),
+        case("pspnet", "mobilenetv2, four maps, output stride 16", [2, 96, 64], backbone="mobilenetv2", depth=4, outputStride=16, decoderWidth=64),
+        case("pspnet", "resnet18, not dilated", [2, 96, 64], backbone="resnet18", depth=5, outputStride=32),
+        *(case("pspnet", f"{b}", [2, 48, 32], backbone=b) for b in ALL[3:]),
+        *(case("pspnet", f"{b}, tensorflow", [2, 48, 32], backbone=b, convention="tensorflow") for b in TENSORFLOW),
+        case("pspnet", "efficientnet-b0, tensorflow, whole encoder", [2, 40, 32], backbone="efficientnet-b0", convention="tensorflow", depth=5),
+    ]
+    for kind, cases in (("deeplab", deeplab), ("pspnet", pspnet)):
+        path = OUT / kind / "fixtures" / f"{kind}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"cases": cases}, indent=1) + "\n")
+        print(path, path.stat().st_size)

@@ -2,8 +2,8 @@
 
 python tests/oracles/training_curve.py FOLDER
 
-FOLDER holds initial.safetensors (weights of a U-Net with geolearn's names) and run.json: net (the arguments of the U-Net of
-unet_networks.py), lr, optimizer (adam, adamw, sgd), weightDecay, clipNorm, total (steps of the one-cycle schedule), side, batch,
+FOLDER holds initial.safetensors (weights with geolearn's names) and run.json: kind (unet, deeplab or pspnet; the latter two need scripts/setup-peers.sh --zoo), net (the
+arguments of the U-Net of unet_networks.py or of the networks of pixel_networks.py), lr, optimizer (adam, adamw, sgd), weightDecay, clipNorm, total (steps of the one-cycle schedule), side, batch,
 images and targets of each step as nested base64 float32 and int32. Prints {"losses": [...], "norms": [...], "weights": [sum
 of squares of every parameter]} as JSON.
 """
@@ -18,8 +18,6 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from unet_networks import UNet
-
 torch.set_num_threads(1)
 folder = pathlib.Path(sys.argv[1])
 run = json.loads((folder / "run.json").read_text())
@@ -33,7 +31,14 @@ def load(path):
     return {k: torch.from_numpy(np.frombuffer(data[8 + size :][slice(*v["data_offsets"])], "<f4").reshape(v["shape"]).copy()) for k, v in header.items()}
 
 
-net = UNet(**run["net"])
+if run["kind"] == "unet":
+    from unet_networks import UNet
+
+    net = UNet(**run["net"])
+else:
+    from pixel_networks import Net
+
+    net = Net(run["kind"], run["net"])
 missing = net.load_state_dict(load(folder / "initial.safetensors"), strict=False)
 assert not missing.unexpected_keys and all(k.endswith("num_batches_tracked") for k in missing.missing_keys), missing
 net.double() if run.get("double") else net

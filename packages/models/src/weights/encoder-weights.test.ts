@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { backboneNames } from "../backbones/backbone.ts";
 import type { Network } from "../network.ts";
 import { hwioShape, oihwToHwio } from "../network/layout.ts";
+import { createNetwork } from "../network/registry.ts";
 import { greatestDifference, pattern, patternWeights, sameWeights } from "../testing/pattern.ts";
 import { createUNet, unetBlueprint } from "../unet/unet.ts";
 import { adaptBands } from "./adapt-bands.ts";
@@ -46,6 +47,20 @@ function torchvision(prefix: string): Map<string, HostTensor> {
 }
 
 describe("loadEncoderWeights", () => {
+  it.each(["deeplab", "pspnet"])("fills the encoder of a %s from the same file, as far as it goes", async (modelType) => {
+    const config = { bands: 12, classes: 2, backbone: "resnet18", decoderWidth: 8 };
+    const other = createNetwork(modelType, config, { seed: 1 });
+    const report = await loadEncoderWeights(other, torchvision("encoder."));
+    const encoder = other.parameters.filter((p) => p.backbone).map((p) => p.name);
+    expect(report.loaded).toEqual(encoder);
+    expect(report.adapted).toEqual(["encoder.conv1.weight"]);
+    expect(report.unused.some((name) => name.startsWith("encoder.layer4"))).toBe(modelType === "pspnet");
+    const after = other.weights();
+    for (const name of encoder.filter((each) => each !== "encoder.conv1.weight"))
+      expect(after.get(name)!.data, name).toEqual(encoderWeights.get(name)!.data);
+    other.dispose();
+  });
+
   it.each(["", "backbone.", "module.encoder.", "encoder."])("takes torchvision's names with prefix %j", async (prefix) => {
     const path = join(folder, "resnet18.safetensors");
     await writeSafetensors(path, torchvision(prefix));

@@ -19,6 +19,17 @@ const python = join(peers, "bin/python");
 const available = existsSync(python);
 if (!available) process.stdout.write(`skipped: PyTorch's training curves, there is no Python at ${python}\n`);
 
+const zoo = existsSync(join(peers, "zoo"));
+if (available && !zoo) process.stdout.write("skipped: curves of DeepLab and PSPNet, scripts/setup-peers.sh --zoo was not run\n");
+/** What is dropped out differs from one random generator to the next: here nothing is. */
+const small: LearnerOptions = { backbone: "resnet18", decoderWidth: 64, dropout: 0 };
+const zooNetworks: [string, LearnerOptions, number][] = zoo
+  ? [
+      ["segmentation_models_pytorch's DeepLabV3Plus", { modelType: "deeplab", ...small }, 3e-4],
+      ["segmentation_models_pytorch's PSPNet", { modelType: "pspnet", ...small }, 3e-4],
+    ]
+  : [];
+
 interface Curve {
   losses: number[];
   norms: number[];
@@ -46,7 +57,8 @@ async function bothCurves(
     }
     const { optimizer, weightDecay = 0, clipNorm = 1e9 } = optimization;
     const run = {
-      ...{ net: learner.network.config, side: data.chipWidth, batch: data.batchSize, total: images.length, images, targets },
+      ...{ kind: learner.network.modelType, net: learner.network.config },
+      ...{ side: data.chipWidth, batch: data.batchSize, total: images.length, images, targets },
       ...{ lr, optimizer, weightDecay, clipNorm },
     };
     await writeFile(join(folder, "run.json"), JSON.stringify(run));
@@ -97,6 +109,7 @@ describe.skipIf(!available)("training runs as in PyTorch, from the same weights 
   test.each<[string, LearnerOptions, number]>([
     ["the plain U-Net of 16 filters and 4 levels", { base: 16, depth: 4 }, 1e-3],
     ["the U-Net on ResNet-18", { backbone: "resnet18" }, 3e-4],
+    ...zooNetworks,
   ])("a hundred steps of %s", { timeout: 300_000 }, async (_, architecture, lr) => {
     const chips = discChips(40, { side: 64, prefix: "train" });
     const { ours, peer } = await bothCurves(discData({ side: 64, train: chips }), architecture, {
