@@ -33,6 +33,7 @@ interface Options {
   readonly freeze?: boolean;
   readonly base?: number;
   readonly depth?: number;
+  readonly outputStride?: 8 | 16 | 32;
   readonly norm?: "batch" | "group";
   readonly fpnWidth?: number;
   readonly headDepth?: number;
@@ -83,7 +84,7 @@ export function trainCommand(contextOf: (command: Command) => CommandContext): C
     .addOption(
       new Option(
         "--backbone <name>",
-        `encoder: ${backboneNames().join(", ")} (default: a plain one for unet, resnet18 for detectors)`,
+        `encoder: ${backboneNames().join(", ")} (default: a plain one for unet, resnet50 for deeplab and pspnet, else resnet18)`,
       ).argParser(backboneName),
     )
     .option(
@@ -98,7 +99,12 @@ export function trainCommand(contextOf: (command: Command) => CommandContext): C
     .option("--freeze", "hold the backbone's weights")
     .option("--no-freeze", "train the backbone from the start")
     .option("--base <filters>", "filters of the plain encoder's first level (default: 16)", integer(1))
-    .option("--depth <levels>", "levels of the plain encoder (default: 4)", integer(1))
+    .option("--depth <levels>", "levels of the plain encoder (default: 4); maps a pspnet takes from its encoder (default: 3)", integer(1))
+    .option(
+      "--output-stride <8|16|32>",
+      "how much smaller than the chip the last map of a deeplab or pspnet is (default: 16, pspnet 8)",
+      integer(8),
+    )
     .addOption(new Option("--norm <name>", "normalization between layers").choices(["batch", "group"]))
     .option("--fpn-width <channels>", "channels of a detector's pyramid and heads (default: 256)", integer(1))
     .option("--head-depth <layers>", "convolutions of each head of a detector (default: 4)", integer(0))
@@ -233,6 +239,7 @@ async function withLearner<T>(
         freeze: options.freeze,
         base: options.base,
         depth: options.depth,
+        outputStride: options.outputStride,
         norm: options.norm,
         fpnWidth: options.fpnWidth,
         headDepth: options.headDepth,
