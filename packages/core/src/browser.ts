@@ -76,6 +76,7 @@ export {
   maskIou,
   maskToText,
 } from "./boxes/rle-mask.ts";
+export { type MaskGrid, type MaskWindow, encodeWindow, pasteMask } from "./boxes/mask-window.ts";
 
 // statistics and metrics
 export {

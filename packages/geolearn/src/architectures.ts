@@ -58,6 +58,29 @@ export const PSPNet: Architecture<"pixelClassification"> = {
   create: (data, options = {}) => createLearner(data, { ...options, modelType: "pspnet" }),
 };
 
+/**
+ * Faster R-CNN: boxes with classes and scores in two stages (Ren et al. 2015), with a feature pyramid on a ResNet, a MobileNet or an EfficientNet. Chips of
+ * up to 256 pixels get compact widths unless `preset: "full"` asks for torchvision's.
+ *
+ * @example
+ * const cars = await FasterRCNN.create(await prepareData("chips", { task: "objectDetection" }), { backbone: "resnet18" });
+ * await cars.fit({ epochs: 20, monitor: "AP50" });
+ */
+export const FasterRCNN: Architecture<"objectDetection"> = {
+  create: (data, options = {}) => createLearner(data, { ...options, modelType: "faster-rcnn" }),
+};
+
+/**
+ * Mask R-CNN: objects with classes, scores and outlines (He et al. 2017), on the same encoders as {@link FasterRCNN}.
+ *
+ * @example
+ * const buildings = await MaskRCNN.create(await prepareData("chips", { task: "instanceSegmentation" }), { backbone: "resnet18" });
+ * await buildings.fit({ epochs: 20, monitor: "mask AP50" });
+ */
+export const MaskRCNN: Architecture<"instanceSegmentation"> = {
+  create: (data, options = {}) => createLearner(data, { ...options, modelType: "mask-rcnn" }),
+};
+
 /** {@link UNet} under the name of arcgis.learn. */
 export const UnetClassifier: Architecture<"pixelClassification"> = UNet;
 

@@ -28,7 +28,17 @@ export type {
   TileBatch,
   TileData,
 } from "@geolearn/data-prep";
-export { type Architecture, DeepLab, PSPNet, PSPNetClassifier, RetinaNet, UNet, UnetClassifier } from "./architectures.ts";
+export {
+  type Architecture,
+  DeepLab,
+  FasterRCNN,
+  MaskRCNN,
+  PSPNet,
+  PSPNetClassifier,
+  RetinaNet,
+  UNet,
+  UnetClassifier,
+} from "./architectures.ts";
 export { Learner, ObjectLearner, PixelLearner, createLearner, evaluatePackage } from "@geolearn/training";
 export type {
   EpochRecord,

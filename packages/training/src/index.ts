@@ -4,7 +4,7 @@
 export { createLearner, type EvaluationOf, type LearnerOf, type Learners, type TrainableTask } from "./learner/create-learner.ts";
 export { Learner, type ShowResultsOptions } from "./learner/learner.ts";
 export { type PerClassOptions, PixelLearner } from "./tasks/pixels/pixel-learner.ts";
-export { ObjectLearner } from "./tasks/objects/object-learner.ts";
+export { type CompareObjects, ObjectLearner } from "./tasks/objects/object-learner.ts";
 export { TileLearner } from "./tasks/tiles/tile-learner.ts";
 export type { TileEvaluation, TilePrediction } from "./tasks/tiles/evaluate.ts";
 export type { ObjectEvaluation } from "./tasks/objects/evaluate.ts";
@@ -15,6 +15,7 @@ export type {
   FitResult,
   LearnerOptions,
   LrFindOptions,
+  MaskMonitor,
   Monitor,
   ObjectMonitor,
   OptimizationOptions,

@@ -1,14 +1,9 @@
 /** Objects in pixels of a scene. */
 
+import type { MaskWindow } from "@geolearn/core";
+
 /** Which pixels of an object's box belong to it, in pixels of the scene. */
-export interface PixelMask {
-  readonly left: number;
-  readonly top: number;
-  readonly width: number;
-  readonly height: number;
-  /** 1 = belongs to the object, `[height][width]`. */
-  readonly bits: Uint8Array;
-}
+export type PixelMask = MaskWindow;
 
 /** A box in pixels of the scene, from its upper left corner. */
 export type PixelBox = readonly [xmin: number, ymin: number, xmax: number, ymax: number];

@@ -1,4 +1,4 @@
-/** A network that finds objects as an ONNX file, with the outputs of torchvision's detectors. */
+/** A network that finds objects as an ONNX file, with the outputs of torchvision's detectors; masks stay grids over the boxes. */
 
 import { GeoLearnError } from "@geolearn/core";
 import { exportOnnx } from "@geolearn/engine";
@@ -30,9 +30,12 @@ export function objectsToOnnx(
   const options = Object.fromEntries(Object.entries(chosen).filter(([, value]) => value !== undefined));
   const { bytes, opset, inputs, outputs } = exportOnnx(
     ({ [ONNX_INPUT]: images }) => {
-      const { boxes, scores, classIndices } = network.decode(network.forward(images as tf.Tensor4D, { training: false }), options);
+      const { boxes, scores, classIndices, masks } = network.decode(network.forward(images as tf.Tensor4D, { training: false }), options);
       const single = (x: tf.Tensor): tf.Tensor => (batch === 1 ? tf.squeeze(x, [0]) : x);
-      return { boxes: single(boxes), labels: single(classIndices), scores: single(scores) };
+      const found = { boxes: single(boxes), labels: single(classIndices), scores: single(scores) };
+      if (masks === undefined) return found;
+      // A tensor of four sides is written as an image, channels first: [N, objects, side, side] again.
+      return { ...found, masks: batch === 1 ? single(masks) : tf.transpose(masks, [0, 2, 3, 1]) };
     },
     {
       inputs: { [ONNX_INPUT]: { shape: [batch, chipHeight, chipWidth, bandIndices.length], dtype: "float32" } },

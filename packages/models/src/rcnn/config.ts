@@ -162,7 +162,8 @@ function resolved(config: FasterRCNNConfig, fields: Fields): ResolvedFasterRCNNC
 }
 
 function anchorsOf(given: RcnnAnchors, usual: readonly number[], { positives, wrong }: Fields): ResolvedFasterRCNNConfig["anchors"] {
-  if (typeof given !== "object" || given === null) throw wrong("anchors", given, "sizes and ratios");
+  const fields = typeof given === "object" && given !== null ? Object.keys(given) : ["none"];
+  if (fields.some((key) => key !== "sizes" && key !== "ratios")) throw wrong("anchors", given, "sizes and ratios");
   const anchors = {
     sizes: positives("anchors.sizes", given.sizes ?? usual, [LEVELS, LEVELS], 65536),
     ratios: positives("anchors.ratios", given.ratios ?? RATIOS, [1, 16], 64),

@@ -1,7 +1,7 @@
 /** From data to a Learner. */
 
 import { GeoLearnError } from "@geolearn/core";
-import type { DataOf } from "@geolearn/data-prep";
+import type { DataOf, ObjectTask } from "@geolearn/data-prep";
 import { startEngine } from "@geolearn/engine";
 import type { AnyNetwork } from "@geolearn/models";
 
@@ -22,8 +22,13 @@ import type { LearnerOptions } from "./options.ts";
 export interface Learners {
   readonly pixelClassification: PixelLearner;
   readonly objectDetection: ObjectLearner;
+  readonly instanceSegmentation: ObjectLearner<"instanceSegmentation">;
   readonly objectClassification: TileLearner;
 }
+
+const TASKS: ReadonlySet<string> = new Set<keyof Learners>([
+  ...(["pixelClassification", "objectDetection", "instanceSegmentation", "objectClassification"] as const),
+]);
 
 /** Tasks a Learner can train. */
 export type TrainableTask = keyof Learners;
@@ -52,13 +57,13 @@ export function createLearner<T extends TrainableTask>(
 export async function createLearner(
   data: DataOf<TrainableTask>,
   options: LearnerOptions = {},
-): Promise<PixelLearner | ObjectLearner | TileLearner> {
-  if (data.task !== "pixelClassification" && data.task !== "objectDetection" && data.task !== "objectClassification") {
+): Promise<PixelLearner | ObjectLearner<ObjectTask> | TileLearner> {
+  if (!TASKS.has(data.task)) {
     throw new GeoLearnError(
       "TASK_MISMATCH",
       `The data are for ${String((data as AnyData).task)}, for which there is no network to train.`,
       {
-        hint: 'Prepare the data with `task: "pixelClassification"`, `"objectDetection"` or `"objectClassification"`.',
+        hint: `Prepare the data with \`task\` one of ${[...TASKS].map((task) => `"${task}"`).join(", ")}.`,
       },
     );
   }
@@ -69,7 +74,7 @@ export async function createLearner(
     if (frozen) options.log?.("The backbone is held at first; unfreeze() trains it too.");
     return frozen;
   };
-  if (data.task === "objectDetection") {
+  if (data.task === "objectDetection" || data.task === "instanceSegmentation") {
     refusePixelOptions(options);
     const created = await createNetworkFor(data, options, seed);
     const { network } = created;

@@ -50,16 +50,26 @@ const ARCHITECTURE = [
   "anchors",
   "fpnWidth",
   "headDepth",
+  "preset",
+  "boxHeadWidth",
+  "maskHeadWidth",
+  "maskHeadDepth",
+  "candidates",
+  "proposals",
+  "rpnSamples",
+  "rois",
+  "detections",
   "thresholds",
 ] as const;
 
 /** Tasks with networks to train. */
-export type TrainedTask = "pixelClassification" | "objectDetection" | "objectClassification";
+export type TrainedTask = "pixelClassification" | "objectDetection" | "instanceSegmentation" | "objectClassification";
 
 /** What is built when nobody names a network. */
 const USUAL: Readonly<Record<TrainedTask, string>> = {
   pixelClassification: "unet",
   objectDetection: "retinanet",
+  instanceSegmentation: "mask-rcnn",
   objectClassification: "feature-classifier",
 };
 
@@ -76,7 +86,7 @@ export async function createNetworkFor<T extends TrainedTask>(
   if (definedModel(modelType) === null) refuseConfig(modelType, options);
   else refuseArchitecture(modelType, options);
   const file = start === null && weights !== "random" ? await readWeights(weights, options) : null;
-  const config = networkConfig(data, options, start);
+  const config = { ...presetFor(modelType, data, options, start), ...networkConfig(data, options, start) };
   // Names of one line of networks decide how the encoder pads and normalizes.
   const convention = file === null ? null : encoderConvention(modelType, config, file);
   const network = createNetwork(modelType, convention === null || options.convention ? config : { ...config, convention }, {
@@ -139,6 +149,35 @@ function refuseArchitecture(modelType: string, options: LearnerOptions): void {
   throw new GeoLearnError("INVALID_ARGUMENT", `${given} is a setting of geolearn's networks; ${modelType} is your own.`, { hint });
 }
 
+/** Networks whose defaults come in two sizes. */
+const WITH_PRESETS = new Set(["faster-rcnn", "mask-rcnn"]);
+/** Sides up to which chips count as small. */
+const SMALL_CHIP = 256;
+
+/** The defaults that fit the chips, where nobody and no package says which. */
+function presetFor(modelType: string, data: AnyData, { preset, log }: LearnerOptions, start: ModelPackage | null): { preset?: string } {
+  if (!WITH_PRESETS.has(modelType) || preset !== undefined || start !== null) return {};
+  const small = Math.max(data.chipWidth, data.chipHeight) <= SMALL_CHIP;
+  if (small) log?.(`The ${modelType} has the widths of \`preset: "compact"\`, for small chips; "full" has torchvision's.`);
+  return { preset: small ? "compact" : "full" };
+}
+
+/** What a preset decides. */
+const BY_PRESET = [
+  ...[
+    "anchors",
+    "fpnWidth",
+    "boxHeadWidth",
+    "maskHeadWidth",
+    "maskHeadDepth",
+    "candidates",
+    "proposals",
+    "rpnSamples",
+    "rois",
+    "detections",
+  ],
+];
+
 function networkConfig(data: AnyData, options: LearnerOptions, start: ModelPackage | null): Record<string, unknown> {
   const architecture = ARCHITECTURE.filter((key) => options[key] !== undefined).map((key) => [key, options[key]]);
   const chosen: Record<string, unknown> = { ...options.config, ...Object.fromEntries(architecture) };
@@ -147,6 +186,7 @@ function networkConfig(data: AnyData, options: LearnerOptions, start: ModelPacka
   const { backbone } = options;
   const another = backbone !== undefined && (backbone === null ? null : (backboneNamed(backbone) ?? backbone)) !== inherited["backbone"];
   if (chosen["base"] !== undefined || chosen["depth"] !== undefined || another) delete inherited["widths"];
+  if (options.preset !== undefined) for (const key of BY_PRESET) delete inherited[key];
   if (another) {
     delete inherited["decoderWidths"];
     delete inherited["convention"];

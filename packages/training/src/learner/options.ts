@@ -6,7 +6,9 @@ import type {
   AnyModelExtension,
   BandNormalization,
   Convention,
+  MaskRCNNConfig,
   ModelPackage,
+  PerUse,
   PixelLossSpec,
   RetinaNetConfig,
   TileLossSpec,
@@ -19,8 +21,8 @@ import type { EpochRecord } from "./records.ts";
 /** Options of `createLearner`; `signal` and `onProgress` are for weights that are fetched. */
 export interface LearnerOptions extends WorkOptions {
   /**
-   * Architecture: one of geolearn's (`"unet"`, `"deeplab"`, `"pspnet"`, `"retinanet"`, `"feature-classifier"`), or the name of one that `defineModel` has
-   * made known. @defaultValue "unet", to detect objects "retinanet", to classify them "feature-classifier"
+   * Architecture: one of geolearn's (`"unet"`, `"deeplab"`, `"pspnet"`, `"retinanet"`, `"faster-rcnn"`, `"mask-rcnn"`, `"feature-classifier"`), or the name of one that `defineModel` has
+   * made known. @defaultValue "unet", to detect objects "retinanet", to outline them "mask-rcnn", to classify them "feature-classifier"
    */
   readonly modelType?: string;
   /** A network of your own, as `defineModel` gives it back; instead of `modelType`. @defaultValue none */
@@ -79,10 +81,31 @@ export interface LearnerOptions extends WorkOptions {
   readonly groups?: number;
   /** Boxes that detectors start from. @defaultValue sides of 32 to 512 pixels in three steps each, of three shapes */
   readonly anchors?: RetinaNetConfig["anchors"];
-  /** Channels of a detector's pyramid and heads. @defaultValue 256 */
+  /** Channels of a detector's pyramid, and of a RetinaNet's heads. @defaultValue 256, of a compact R-CNN 64 */
   readonly fpnWidth?: number;
-  /** Convolutions of each head of a detector in front of its last. @defaultValue 4 */
+  /** Convolutions of each head of a RetinaNet in front of its last. @defaultValue 4 */
   readonly headDepth?: number;
+  /**
+   * Where the widths, anchors and numbers of a Faster or Mask R-CNN come from that are not given: `"full"` is torchvision's, `"compact"` for small
+   * chips. @defaultValue "compact" for chips of up to 256 pixels, else "full"; with `pretrained` the package's
+   */
+  readonly preset?: MaskRCNNConfig["preset"];
+  /** Outputs of the linear layers of an R-CNN's box head. @defaultValue 1024, compact 256 */
+  readonly boxHeadWidth?: number;
+  /** Channels of a Mask R-CNN's mask head. @defaultValue 256, compact 64 */
+  readonly maskHeadWidth?: number;
+  /** Convolutions of a Mask R-CNN's mask head. @defaultValue 4, compact 2 */
+  readonly maskHeadDepth?: number;
+  /** Best anchors of each map that an R-CNN looks at, in training and when finding. @defaultValue [2000, 1000], compact [500, 500] */
+  readonly candidates?: PerUse;
+  /** Proposals of an image that an R-CNN keeps, in training and when finding. @defaultValue [2000, 1000], compact [200, 100] */
+  readonly proposals?: PerUse;
+  /** Anchors of an image an R-CNN learns from in a step. @defaultValue 256 */
+  readonly rpnSamples?: number;
+  /** Proposals of an image an R-CNN learns from in a step. @defaultValue 512, compact 64 */
+  readonly rois?: number;
+  /** Objects an R-CNN finds on an image at most. @defaultValue 100, compact 50 */
+  readonly detections?: number;
   /** Score from which a chip has a class, for each class, where chips may have several. @defaultValue 0.5 each */
   readonly thresholds?: readonly number[];
   /** A loss by name, or with its settings. @defaultValue "crossEntropy"; "binaryCrossEntropy" where chips may have several classes */
@@ -106,11 +129,13 @@ export interface LearnerOptions extends WorkOptions {
 }
 
 /** What `fit` watches to find the best epoch: a loss, or a metric of {@link EpochRecord}. */
-export type Monitor = "validLoss" | "trainLoss" | PixelMonitor | ObjectMonitor | TileMonitor;
+export type Monitor = "validLoss" | "trainLoss" | PixelMonitor | ObjectMonitor | MaskMonitor | TileMonitor;
 /** Metrics of pixel classification. */
 export type PixelMonitor = "pixelAccuracy" | "meanIou" | "kappa" | `iou ${string}`;
 /** Metrics of object detection. */
 export type ObjectMonitor = "AP" | "AP50" | "AP75" | "AR100" | `AP50 ${string}`;
+/** Metrics of instance segmentation beside those of boxes: the same of masks. */
+export type MaskMonitor = `mask ${ObjectMonitor}`;
 
 /** Metrics of classifying whole chips: the first four where a chip has one class, `exactMatch`, `meanF1` and `meanAp` where it may have several. */
 export type TileMonitor = "accuracy" | "top5Accuracy" | "kappa" | "meanF1" | "exactMatch" | "meanAp" | `f1 ${string}`;

@@ -17,7 +17,7 @@ export type Side = "train" | "valid";
 export interface FedBatch {
   /** Names of the chips. */
   readonly names: readonly string[];
-  readonly feeds: Readonly<Record<string, Float32Array | Int32Array>>;
+  readonly feeds: Readonly<Record<string, Float32Array | Int32Array | Uint8Array>>;
 }
 
 /** The part of a training step that a task decides. */

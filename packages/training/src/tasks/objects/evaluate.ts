@@ -1,6 +1,15 @@
 /** How well a detector does on the validation side: COCO's numbers. */
 
-import { CocoEvaluation, type CocoMetrics, GeoLearnError, type PredictedObjects, type TruthObjects } from "@geolearn/core";
+import {
+  CocoEvaluation,
+  type CocoMetrics,
+  encodeWindow,
+  GeoLearnError,
+  type MaskWindow,
+  pasteMask,
+  type PredictedObjects,
+  type TruthObjects,
+} from "@geolearn/core";
 import type { ObjectBatch, ObjectData } from "@geolearn/data-prep";
 
 import { readAhead } from "../../learner/read-ahead.ts";
@@ -9,6 +18,8 @@ import type { FoundObjects, ObjectEvaluationStep } from "./graph.ts";
 
 /** Result of an evaluation: COCO's twelve numbers of boxes. Its loss is the mean over images. */
 export interface ObjectEvaluation extends CocoMetrics, TaskEvaluation {
+  /** COCO's twelve numbers of masks; null where boxes are all that is asked for. */
+  readonly masks: CocoMetrics | null;
   /** Images compared. */
   readonly images: number;
 }
@@ -19,7 +30,8 @@ export async function evaluateObjects(
   step: ObjectEvaluationStep,
   signal: AbortSignal | undefined,
 ): Promise<ObjectEvaluation> {
-  const coco = new CocoEvaluation({ classes: data.classes });
+  const boxes = new CocoEvaluation({ classes: data.classes });
+  const masks = data.task === "instanceSegmentation" ? new CocoEvaluation({ classes: data.classes, iou: "masks" }) : null;
   let [lossSum, images] = [0, 0];
   for await (const batch of readAhead(data.valid.read(signal && { signal }))) {
     signal?.throwIfAborted();
@@ -32,9 +44,49 @@ export async function evaluateObjects(
     }
     lossSum += found.loss * batch.real;
     images += batch.real;
-    for (let image = 0; image < batch.real; image++) coco.add(truthOf(batch, image), predictedOf(found, image));
+    for (let image = 0; image < batch.real; image++) {
+      const [truth, predicted] = [truthOf(batch, image), predictedOf(found, image)];
+      boxes.add(truth, predicted);
+      masks?.add({ ...truth, masks: encoded(trueMasks(data, batch, image), data) }, { ...predicted, masks: encoded(foundMasks(data, found, image), data) }); // prettier-ignore
+    }
   }
-  return { ...coco.metrics(), loss: images === 0 ? null : lossSum / images, images };
+  return { ...boxes.metrics(), masks: masks?.metrics() ?? null, loss: images === 0 ? null : lossSum / images, images };
+}
+
+type Chip = Pick<ObjectData, "chipWidth" | "chipHeight">;
+
+const encoded = (masks: readonly (MaskWindow | null)[], { chipWidth, chipHeight }: Chip) =>
+  masks.map((mask) => encodeWindow(mask, chipWidth, chipHeight));
+
+/** The pixels of the true objects of an image inside their boxes. */
+export function trueMasks({ chipWidth, chipHeight }: Chip, batch: ObjectBatch, image: number): (MaskWindow | null)[] {
+  const { masks, boxes, counts, maxObjects } = batch;
+  if (masks === undefined) return [];
+  return Array.from({ length: counts[image]! }, (_, k) => {
+    const slot = image * maxObjects + k;
+    const [x0, y0, x1, y1] = boxes.subarray(4 * slot, 4 * slot + 4) as unknown as [number, number, number, number];
+    const [left, top] = [Math.floor(x0), Math.floor(y0)];
+    const [width, height] = [Math.ceil(x1) - left, Math.ceil(y1) - top];
+    const bits = new Uint8Array(width * height);
+    for (let row = 0; row < height; row++) {
+      const at = slot * chipWidth * chipHeight + (top + row) * chipWidth + left;
+      bits.set(masks.subarray(at, at + width), row * width);
+    }
+    return { left, top, width, height, bits };
+  });
+}
+
+/** The pixels of the objects found on an image; null where an object has none. */
+export function foundMasks({ chipWidth, chipHeight }: Chip, found: FoundObjects, image: number): (MaskWindow | null)[] {
+  const { masks, maskSide: side, detections } = found;
+  if (masks === null) return [];
+  const { boxes, labels } = predictedOf(found, image);
+  return Array.from({ length: labels.length }, (_, k) => {
+    const first = (image * detections + k) * side * side;
+    const grid = { width: side, height: side, scores: masks.subarray(first, first + side * side) };
+    const corners = [boxes[4 * k]!, boxes[4 * k + 1]!, boxes[4 * k + 2]!, boxes[4 * k + 3]!] as const;
+    return pasteMask(grid, corners, [0, 0, chipWidth, chipHeight]);
+  });
 }
 
 /** The true objects of an image. */

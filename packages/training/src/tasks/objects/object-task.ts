@@ -1,24 +1,32 @@
 /** Finding objects, as the Learner sees it. */
 
+import type { CocoMetrics, MaskWindow } from "@geolearn/core";
 import type { BatchesOptions, ObjectData } from "@geolearn/data-prep";
 import type { ObjectNetwork } from "@geolearn/models";
 
+import type { ObjectMonitor } from "../../learner/options.ts";
 import { readAhead } from "../../learner/read-ahead.ts";
 import { spreadBatches } from "../spread-batches.ts";
 import type { FedBatch, LearnerTask, Results, Side } from "../task.ts";
-import { evaluateObjects, type ObjectEvaluation, predictedOf, truthOf } from "./evaluate.ts";
-import { createObjectEvaluation, feedsOf, type ObjectEvaluationStep, objectGraph } from "./graph.ts";
+import { evaluateObjects, foundMasks, type ObjectEvaluation, predictedOf, trueMasks, truthOf } from "./evaluate.ts";
+import { createObjectEvaluation, drawOf, feedsOf, type ObjectEvaluationStep, objectGraph } from "./graph.ts";
 import { objectSections } from "./report.ts";
 import { type DrawnObject, type ObjectExample, objectFigure, objectPicture } from "./results.ts";
 
 /** Scores from which a found object is drawn. */
 const DRAWN = 0.5;
 
+const FIGURES = ["AP", "AP50", "AP75", "AR100"] as const;
+
 /** Brings a network and data with objects together. */
 export function createObjectTask(data: ObjectData, network: ObjectNetwork): LearnerTask<ObjectEvaluation> {
   const { classes } = data;
   let compiled: ObjectEvaluationStep | null = null;
   const step = (): ObjectEvaluationStep => (compiled ??= createObjectEvaluation({ network, data }));
+  const namesOf = <P extends "" | "mask ">(of: P): `${P}${ObjectMonitor}`[] => [
+    ...FIGURES.map((figure) => `${of}${figure}` as const),
+    ...classes.map(({ name }) => `${of}AP50 ${name}` as const),
+  ];
 
   return {
     ...objectGraph({ network, data }),
@@ -26,18 +34,18 @@ export function createObjectTask(data: ObjectData, network: ObjectNetwork): Lear
     settings: {},
     checkLoss: () => undefined,
     async *batches(side: Side, reading?: BatchesOptions): AsyncGenerator<FedBatch> {
-      for await (const batch of data[side].read(reading)) yield { names: batch.names, feeds: feedsOf(batch, data) };
+      const { epoch = 0, from = 0 } = reading ?? {};
+      let place = from;
+      for await (const batch of data[side].read(reading))
+        yield { names: batch.names, feeds: { ...feedsOf(batch, data), draw: drawOf(data.seed, epoch, place++) } };
     },
     async *rehearse(signal) {
       for await (const batch of readAhead(data.valid.read(signal && { signal }))) yield step().run(batch);
     },
     evaluate: async (signal) => evaluateObjects(data, step(), signal),
-    monitors: ["AP", "AP50", "AP75", "AR100", ...classes.map(({ name }) => `AP50 ${name}` as const)],
-    epochMetrics: ({ AP, AP50, AP75, AR100, classes: each }) => ({
-      ...{ AP, AP50, AP75, AR100 },
-      ...Object.fromEntries(each.map(({ name, AP50: own }) => [`AP50 ${name}`, own])),
-    }),
-    packageMetrics: ({ loss: _loss, images: _images, ...metrics }) => metrics,
+    monitors: [...namesOf(""), ...(data.task === "instanceSegmentation" ? namesOf("mask ") : [])],
+    epochMetrics: ({ masks, ...boxes }) => ({ ...figuresOf("", boxes), ...(masks === null ? {} : figuresOf("mask ", masks)) }),
+    packageMetrics: ({ loss: _loss, images: _images, masks, ...boxes }) => (masks === null ? boxes : { ...boxes, masks }),
     async results(side, count, signal): Promise<Results> {
       const examples = await predictExamples(data, step(), side, count, signal);
       return { figure: (drawing) => objectFigure(examples, classes, drawing), picture: () => objectPicture(examples, classes) };
@@ -48,6 +56,14 @@ export function createObjectTask(data: ObjectData, network: ObjectNetwork): Lear
     ],
     dispose: async () => compiled?.dispose(),
   };
+}
+
+/** The figures of an epoch by name. */
+function figuresOf(of: "" | "mask ", metrics: CocoMetrics): Record<string, number | null> {
+  return Object.fromEntries([
+    ...FIGURES.map((figure) => [`${of}${figure}`, metrics[figure]] as const),
+    ...metrics.classes.map(({ name, AP50 }) => [`${of}AP50 ${name}`, AP50] as const),
+  ]);
 }
 
 /** Some chips of a side, evenly spread over it, with what the network finds on them. */
@@ -66,19 +82,23 @@ async function predictExamples(
       const area = width * height * bands;
       examples.push({
         ...{ width, height, bands, image: batch.images.slice(i * area, (i + 1) * area) },
-        truth: drawnObjects(truthOf(batch, i)),
-        found: drawnObjects(predictedOf(found, i)).filter(({ score }) => score! >= DRAWN),
+        truth: drawnObjects(truthOf(batch, i), trueMasks(data, batch, i)),
+        found: drawnObjects(predictedOf(found, i), foundMasks(data, found, i)).filter(({ score }) => score! >= DRAWN),
       });
     }
   }
   return examples;
 }
 
-function drawnObjects(objects: { boxes: Float32Array; labels: ArrayLike<number>; scores?: ArrayLike<number> }): DrawnObject[] {
+function drawnObjects(
+  objects: { boxes: Float32Array; labels: ArrayLike<number>; scores?: ArrayLike<number> },
+  masks: readonly (MaskWindow | null)[],
+): DrawnObject[] {
   const { boxes, labels, scores } = objects;
   return Array.from(labels, (label, k) => ({
     box: [boxes[4 * k]!, boxes[4 * k + 1]!, boxes[4 * k + 2]!, boxes[4 * k + 3]!] as const,
     label,
     score: scores?.[k] ?? null,
+    mask: masks[k] ?? null,
   }));
 }

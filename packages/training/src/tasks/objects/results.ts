@@ -4,6 +4,8 @@ import {
   type ClassDefinition,
   encodePng,
   type Figure,
+  type MaskWindow,
+  overlayClasses,
   renderBands,
   type Rgb,
   type RgbaImage,
@@ -20,6 +22,8 @@ export interface DrawnObject {
   readonly box: readonly [number, number, number, number];
   readonly label: number;
   readonly score: number | null;
+  /** Its pixels, where there are masks. */
+  readonly mask: MaskWindow | null;
 }
 
 /** One chip with truth and prediction. */
@@ -50,7 +54,7 @@ export async function objectFigure(
   const panels = examples.flatMap((example, row) =>
     [example.truth, example.found].map((objects, col) => {
       const [x, y] = [GAP + col * (SIDE + GAP), HEADER + row * (rowHeight + GAP)];
-      const picture = pictureOf(example, rgb);
+      const picture = masked(pictureOf(example, rgb), objects, classes);
       const factor = Math.max(1, Math.floor((2 * SIDE) / picture.width));
       const png = encodePng(scaleNearest(picture, picture.width * factor, picture.height * factor));
       const scale = SIDE / example.width;
@@ -94,7 +98,7 @@ function legend(classes: readonly ClassDefinition[]): string {
 export function objectPicture(examples: readonly ObjectExample[], classes: readonly ClassDefinition[]): RgbaImage {
   const pictures = examples.flatMap((example) =>
     [example.truth, example.found].map((objects) => {
-      const picture = pictureOf(example, undefined);
+      const picture = masked(pictureOf(example, undefined), objects, classes);
       for (const { box, label } of objects) drawBox(picture, box, classes[label]?.color ?? [255, 255, 255]);
       return picture;
     }),
@@ -104,6 +108,20 @@ export function objectPicture(examples: readonly ObjectExample[], classes: reado
 
 function pictureOf({ image, bands, width, height }: ObjectExample, rgb: readonly number[] | undefined): RgbaImage {
   return renderBands({ data: image, bands, width, height, layout: "pixels" }, rgb === undefined ? {} : { bands: rgb });
+}
+
+/** The picture with the masks of its objects laid over it; of several the likeliest is on top. */
+function masked(picture: RgbaImage, objects: readonly DrawnObject[], classes: readonly ClassDefinition[]): RgbaImage {
+  if (objects.every(({ mask }) => mask === null)) return picture;
+  const indices = new Int32Array(picture.width * picture.height).fill(-1);
+  for (const { mask, label } of objects.toReversed()) {
+    if (mask === null) continue;
+    const { left, top, width, bits } = mask;
+    bits.forEach((bit, i) => {
+      if (bit === 1) indices[(top + Math.floor(i / width)) * picture.width + left + (i % width)] = label;
+    });
+  }
+  return overlayClasses(picture, indices, classes, 0.5);
 }
 
 /** Lines of one pixel inside a box. */

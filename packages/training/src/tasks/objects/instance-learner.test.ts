@@ -1,0 +1,118 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { readModelPackage } from "@geolearn/models";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import { createLearner } from "../../learner/create-learner.ts";
+import type { LearnerOptions } from "../../learner/options.ts";
+import { hashWeights } from "../../testing/hash-weights.ts";
+import { diskData, squareData } from "../../testing/memory-objects.ts";
+
+const SMALL: LearnerOptions = {
+  ...{
+    threads: 2,
+    fpnWidth: 32,
+    boxHeadWidth: 64,
+    maskHeadWidth: 32,
+    candidates: [200, 100],
+    proposals: [100, 50],
+    rois: 32,
+    detections: 20,
+  },
+};
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "instance-learner-"));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+describe("a Mask R-CNN", () => {
+  test("learns to outline shapes on chips it never saw, is saved, and comes back the same", async () => {
+    const data = diskData({ train: 48, valid: 16 });
+    const lines: string[] = [];
+    const learner = await createLearner(data, { ...SMALL, log: (line) => lines.push(line) });
+    expect(learner.network.modelType).toBe("mask-rcnn");
+    expect(lines.join(" ")).toContain('preset: "compact"');
+    const { epochs } = await learner.fit({ epochs: 9, lr: 2e-3, monitor: "mask AP50" });
+    expect(Object.keys(epochs[0]!.metrics)).toEqual(
+      ["", "mask "].flatMap((of) => ["AP", "AP50", "AP75", "AR100", "AP50 bright", "AP50 dark"].map((name) => of + name)),
+    );
+    const evaluation = await learner.evaluate();
+    expect(evaluation.masks!.AP50).toBeGreaterThan(0.7);
+    expect(await learner.averagePrecisionScore()).toBe(evaluation.masks!.AP50);
+    expect(await learner.averagePrecisionScore({ iou: "boxes" })).toBe(evaluation.AP50);
+    expect(Object.keys(await learner.averagePrecisionScore({ mean: false }))).toEqual(["bright", "dark"]);
+
+    const path = join(folder, "shapes.dlpk");
+    await learner.save(path);
+    const { manifest } = await readModelPackage(path);
+    expect(manifest).toMatchObject({ task: "instanceSegmentation", modelType: "mask-rcnn" });
+    expect((manifest.metrics["masks"] as { AP50: number }).AP50).toBe(evaluation.masks!.AP50);
+    const again = await createLearner(data, { threads: 2, pretrained: path });
+    expect(hashWeights(again.network)).toBe(hashWeights(learner.network));
+    expect(again.frozen).toBe(true);
+    expect((await again.evaluate()).masks).toEqual(evaluation.masks);
+
+    const figure = await learner.showResults(join(folder, "results.svg"));
+    expect(figure.svg).toContain("truth");
+    await learner.report(join(folder, "report.html"));
+    const report = await readFile(join(folder, "report.html"), "utf8");
+    for (const words of ["mask AP50", "compared by boxes", "compared by masks"]) expect(report).toContain(words);
+    await again.dispose();
+    await learner.dispose();
+  }, 600_000);
+
+  test("stopped and resumed it ends with the same weights to the bit", async () => {
+    const run = async (checkpoint: string, stopAfter: number | null): Promise<string> => {
+      const learner = await createLearner(diskData({ train: 12, valid: 4, seed: 3 }), { ...SMALL, rois: 8, rpnSamples: 16 });
+      const controller = new AbortController();
+      const options = { epochs: 2, lr: 1e-3, checkpoint: join(folder, checkpoint), resume: true };
+      if (stopAfter !== null) {
+        const callbacks = [{ onStep: ({ step }: { step: number }) => void (step === stopAfter && controller.abort()) }];
+        await expect(learner.fit({ ...options, callbacks, signal: controller.signal })).rejects.toMatchObject({ name: "AbortError" });
+        await learner.dispose();
+        return run(checkpoint, null);
+      }
+      await learner.fit(options);
+      const hash = hashWeights(learner.network);
+      await learner.dispose();
+      return hash;
+    };
+    expect(await run("stopped", 4)).toBe(await run("whole", null));
+  }, 600_000);
+
+  test("12 bands; another's classes and bands are learnt anew, the rest is kept; settings that are not for it", async () => {
+    const learner = await createLearner(diskData({ bands: 12, train: 4, valid: 4, seed: 2 }), SMALL);
+    const { epochs } = await learner.fit({ epochs: 1, lr: 1e-3 });
+    expect(Number.isFinite(epochs[0]!.trainLoss) && Number.isFinite(epochs[0]!.validLoss)).toBe(true);
+    const path = join(folder, "twelve.dlpk");
+    await learner.save(path);
+    const lines: string[] = [];
+    const data = diskData({ train: 4, valid: 4 });
+    const tuned = await createLearner({ ...data, classes: data.classes.map((one) => ({ ...one, name: `other ${one.name}` })) }, { threads: 2, pretrained: path, log: (line) => lines.push(line) }); // prettier-ignore
+    const anew = /begin anew: (.*)\./.exec(lines.join("\n"))![1]!.split(", ");
+    expect(anew.toSorted()).toEqual(
+      [
+        "encoder.conv1.weight",
+        ...["box_predictor.bbox_pred", "box_predictor.cls_score", "mask_predictor.mask_fcn_logits"].flatMap((name) =>
+          ["bias", "weight"].map((part) => `roi_heads.${name}.${part}`),
+        ),
+      ].toSorted(),
+    );
+    await tuned.dispose();
+    await learner.dispose();
+    await expect(createLearner(diskData(), { ...SMALL, loss: "dice" })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    await expect(createLearner(diskData(), { ...SMALL, modelType: "retinanet" })).rejects.toMatchObject({ code: "TASK_MISMATCH" });
+  }, 600_000);
+});
+
+test("a Faster R-CNN learns to find squares on chips it never saw", async () => {
+  const learner = await createLearner(squareData({ train: 48 }), { ...SMALL, modelType: "faster-rcnn" });
+  await learner.fit({ epochs: 6, lr: 2e-3, monitor: "AP50" });
+  expect(await learner.averagePrecisionScore()).toBeGreaterThan(0.5);
+  await expect(learner.averagePrecisionScore({ iou: "masks" })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+  await learner.dispose();
+}, 600_000);
