@@ -81,6 +81,17 @@ export const MaskRCNN: Architecture<"instanceSegmentation"> = {
   create: (data, options = {}) => createLearner(data, { ...options, modelType: "mask-rcnn" }),
 };
 
+/**
+ * FeatureClassifier: a chip as a whole gets a class, or several; torchvision's classifiers on a ResNet, a MobileNet or an EfficientNet.
+ *
+ * @example
+ * const roofs = await FeatureClassifier.create(await prepareData("chips", { task: "objectClassification" }), { backbone: "resnet18" });
+ * await roofs.fit({ epochs: 20, monitor: "accuracy" });
+ */
+export const FeatureClassifier: Architecture<"objectClassification"> = {
+  create: (data, options = {}) => createLearner(data, { ...options, modelType: "feature-classifier" }),
+};
+
 /** {@link UNet} under the name of arcgis.learn. */
 export const UnetClassifier: Architecture<"pixelClassification"> = UNet;
 

@@ -1,11 +1,15 @@
 /** Opening a trained model: to use it, or to train it further. */
 
-import type { RasterSource, Task } from "@geolearn/core";
+import type { FeatureSource, RasterSource, Task } from "@geolearn/core";
 import type { DataOf } from "@geolearn/data-prep";
 import {
+  type ClassifyObjectsOptions,
   type ClassifyOptions,
+  type ClassifyPhotosOptions,
   type DetectOptions,
   type InferenceEstimate,
+  classifyObjects,
+  classifyPhotos,
   classifyPixels,
   detectObjects,
   estimateClassification,
@@ -14,6 +18,7 @@ import { GeoLearnError } from "@geolearn/core";
 import { startEngine } from "@geolearn/engine";
 import { type ModelManifest, type ModelPackage, type SaveOnnxOptions, type SavedOnnx, readModelPackage, saveOnnx } from "@geolearn/models";
 import { type LearnerOf, type LearnerOptions, type TrainableTask, createLearner } from "@geolearn/training";
+import { ClassifiedLayer } from "./classified-layer.ts";
 import { ClassifiedMap } from "./classified-map.ts";
 import { DetectedLayer } from "./detected-layer.ts";
 
@@ -42,11 +47,20 @@ export interface ObjectDetector<
   detectObjects(raster: RasterSource, options?: DetectOptions): Promise<DetectedLayer>;
 }
 
+/** A model that gives the features of a layer, or photos, classes. */
+export interface ObjectClassifier extends TrainedModel<"objectClassification"> {
+  /** Classifies features by the pixels around them; see `classifyObjects`. */
+  classifyObjects(raster: RasterSource, features: FeatureSource, options?: ClassifyObjectsOptions): Promise<ClassifiedLayer>;
+  /** Classifies geotagged photos, a folder or paths, into points; see `classifyPhotos`. */
+  classifyPhotos(photos: string | readonly string[], options?: ClassifyPhotosOptions): Promise<ClassifiedLayer>;
+}
+
 /** Models by task. */
 export interface Models {
   readonly pixelClassification: PixelClassifier;
   readonly objectDetection: ObjectDetector<"objectDetection">;
   readonly instanceSegmentation: ObjectDetector<"instanceSegmentation">;
+  readonly objectClassification: ObjectClassifier;
 }
 
 /** The model of a task. */
@@ -100,6 +114,12 @@ const OPENED: { readonly [T in keyof Models]: (modelPackage: ModelPackage) => Mo
   }),
   objectDetection: (modelPackage) => detectorOf(modelPackage, "objectDetection"),
   instanceSegmentation: (modelPackage) => detectorOf(modelPackage, "instanceSegmentation"),
+  objectClassification: (modelPackage) => ({
+    ...commonOf(modelPackage, "objectClassification"),
+    classifyObjects: async (raster, features, options = {}) =>
+      new ClassifiedLayer(await classifyObjects(modelPackage, raster, features, options)),
+    classifyPhotos: async (photos, options = {}) => new ClassifiedLayer(await classifyPhotos(modelPackage, photos, options)),
+  }),
 };
 
 function detectorOf<T extends ObjectDetector["task"]>(modelPackage: ModelPackage, task: T): ObjectDetector<T> {

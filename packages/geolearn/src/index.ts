@@ -32,6 +32,7 @@ export {
   type Architecture,
   DeepLab,
   FasterRCNN,
+  FeatureClassifier,
   MaskRCNN,
   PSPNet,
   PSPNetClassifier,
@@ -39,7 +40,7 @@ export {
   UNet,
   UnetClassifier,
 } from "./architectures.ts";
-export { Learner, ObjectLearner, PixelLearner, createLearner, evaluatePackage } from "@geolearn/training";
+export { Learner, ObjectLearner, PixelLearner, TileLearner, createLearner, evaluatePackage } from "@geolearn/training";
 export type {
   EpochRecord,
   FitOptions,
@@ -49,10 +50,13 @@ export type {
   LrFindResult,
   ObjectEvaluation,
   PixelEvaluation,
+  TileEvaluation,
+  TilePrediction,
 } from "@geolearn/training";
 export {
   type ModelOf,
   type Models,
+  type ObjectClassifier,
   type ObjectDetector,
   type PixelClassifier,
   type TrainModelOptions,
@@ -60,12 +64,15 @@ export {
   type UseModelOptions,
   fromModel,
 } from "./from-model.ts";
+export { ClassifiedLayer } from "./classified-layer.ts";
 export { ClassifiedMap } from "./classified-map.ts";
 export { DetectedLayer } from "./detected-layer.ts";
 export { FeatureLayer } from "./feature-layer.ts";
 
 // the verbs on their own
 export {
+  classifyObjects,
+  classifyPhotos,
   classifyPixels,
   detectObjects,
   fromOnnx,
@@ -73,17 +80,24 @@ export {
   openOnnxFunction,
   pixelClassifier,
   runInference,
+  streamClassifiedObjects,
 } from "@geolearn/inference";
 export { accuracyTable, objectAccuracy, pixelAccuracy, writeAccuracyReport, writeAccuracyTable } from "@geolearn/inference";
 export type { AccuracyTableRow, ObjectAccuracy, ObjectAccuracyOptions, PixelAccuracy, PixelAccuracyOptions } from "@geolearn/inference";
 export type { OnnxFunction } from "@geolearn/inference";
 export type {
+  ClassifiedObjects,
+  ClassifiedPhotos,
+  ClassifiedStream,
+  ClassifyObjectsOptions,
   ClassifyOptions,
+  ClassifyPhotosOptions,
   DetectedObjects,
   DetectOptions,
   Detection,
   DetectionConfiguration,
   DetectionFunction,
+  ObjectCounts,
 } from "@geolearn/inference";
 export type { InferenceConfiguration, InferenceFunction, ParameterInfo, PixelBlock, SceneInfo } from "@geolearn/inference";
 export { polygonize, regularize, regularizeFeatures, toPolygons } from "@geolearn/postprocess";

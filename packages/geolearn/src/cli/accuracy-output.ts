@@ -1,9 +1,9 @@
 /** Accuracy of pixels and of objects as the command line prints it. */
 
-import type { CocoFigures, CocoMetrics, PixelMetrics } from "@geolearn/core";
+import type { CocoFigures, CocoMetrics, PixelMetrics, TileMetrics } from "@geolearn/core";
 import { type ObjectAccuracy, accuracyTable } from "@geolearn/inference";
 import type { z } from "zod";
-import type { cocoResult, objectAccuracyResult, pixelAccuracyResult } from "./results.ts";
+import type { cocoResult, objectAccuracyResult, pixelAccuracyResult, tileResult } from "./results.ts";
 import { list, table } from "./table.ts";
 
 /** The published JSON of `evaluate` and of `accuracy` on pixels. */
@@ -57,6 +57,40 @@ export function cocoText(metrics: CocoMetrics): string {
     table(
       ["value", "class", "AP", "AP50", "AP75", "AR100", "objects", "found"],
       metrics.classes.map((own) => [own.value, own.name, own.AP, own.AP50, own.AP75, own.AR100, own.truthObjects, own.predictedObjects]),
+    ),
+  ].join("\n\n");
+}
+
+/** The published JSON of `evaluate` on chips with classes of their own. */
+export function tileJson(metrics: TileMetrics): z.infer<typeof tileResult> {
+  const { accuracy, top5Accuracy, kappa, exactMatch, meanF1, meanAp, chips, classes } = metrics;
+  return {
+    ...{ accuracy, top5Accuracy, kappa, exactMatch, meanF1, meanAp, chips },
+    classes: classes.map(({ value, name, precision, recall, f1, averagePrecision, truthChips, predictedChips }) => ({
+      ...{ value, name, precision, recall, f1, averagePrecision, truthChips, predictedChips },
+    })),
+  };
+}
+
+/** The same as a table. */
+export function tileText(metrics: TileMetrics): string {
+  const several = metrics.confusion === null;
+  const { accuracy, top5Accuracy, kappa, exactMatch, meanF1, meanAp, chips } = metrics;
+  const own: [string, number | null][] = several
+    ? [
+        ["exactly right", exactMatch],
+        ["mean average precision", meanAp],
+      ]
+    : [["accuracy", accuracy], ...(top5Accuracy === null ? [] : ([["top 5", top5Accuracy]] as [string, number][])), ["kappa", kappa]];
+  return [
+    list([...own, ["mean F1", meanF1], ["chips", chips]]),
+    table(
+      ["value", "class", "precision", "recall", "F1", ...(several ? ["AP"] : []), "chips", "predicted"],
+      metrics.classes.map((c) => [
+        ...[c.value, c.name, c.precision, c.recall, c.f1],
+        ...(several ? [c.averagePrecision] : []),
+        ...[c.truthChips, c.predictedChips],
+      ]),
     ),
   ].join("\n\n");
 }

@@ -64,6 +64,32 @@ export const cocoResult = z.strictObject({
   ),
 });
 
+/**
+ * Result of `evaluate` on chips with classes of their own: `accuracy`, `top5Accuracy` (of more than five classes) and `kappa` where a chip has one class,
+ * `exactMatch`, `meanAp` and each class's `averagePrecision` where it may have several; null where a figure has no meaning.
+ */
+export const tileResult = z.strictObject({
+  accuracy: fraction.nullable(),
+  top5Accuracy: fraction.nullable(),
+  kappa: z.number().min(-1).max(1).nullable(),
+  exactMatch: fraction.nullable(),
+  meanF1: fraction.nullable(),
+  meanAp: fraction.nullable(),
+  chips: z.int().min(0),
+  classes: z.array(
+    z.strictObject({
+      value: z.int(),
+      name: z.string(),
+      precision: fraction.nullable(),
+      recall: fraction.nullable(),
+      f1: fraction.nullable(),
+      averagePrecision: fraction.nullable(),
+      truthChips: z.int().min(0),
+      predictedChips: z.int().min(0),
+    }),
+  ),
+});
+
 /** Result of `train`. */
 export const trainResult = z.strictObject({
   model: z.string(),
@@ -99,6 +125,20 @@ export const detectObjectsResult = z.strictObject({
   megapixelsPerSecond: z.number().min(0),
   peakMemoryMb: z.number().min(0),
   count: z.int().min(0),
+});
+
+/**
+ * Result of `classify-objects`: features or photos with a result, features outside the raster among them, and photos left out for want of a position;
+ * features of each class by its name.
+ */
+export const classifyObjectsResult = z.strictObject({
+  out: z.string(),
+  count: z.int().min(0),
+  outside: z.int().min(0),
+  skipped: z.int().min(0),
+  seconds: z.number().min(0),
+  peakMemoryMb: z.number().min(0),
+  classes: z.record(z.string(), z.int().min(0)),
 });
 
 /** Result of `export-training-data`. */
@@ -166,10 +206,11 @@ export const importOnnxResult = z.strictObject({
 /** The schemas by command. */
 export const resultSchemas: Readonly<Record<string, z.ZodType>> = {
   train: trainResult,
-  evaluate: z.union([pixelAccuracyResult, cocoResult]),
+  evaluate: z.union([pixelAccuracyResult, cocoResult, tileResult]),
   accuracy: z.union([pixelAccuracyResult, objectAccuracyResult]),
   "classify-pixels": classifyPixelsResult,
   "detect-objects": detectObjectsResult,
+  "classify-objects": classifyObjectsResult,
   "export-training-data": exportResult,
   "to-polygons": polygonsResult,
   regularize: regularizeResult,

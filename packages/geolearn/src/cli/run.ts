@@ -5,6 +5,7 @@ import { Command, CommanderError, type Option } from "commander";
 import { version } from "../version.ts";
 import { accuracyCommand } from "./commands/accuracy.ts";
 import { checkCommand } from "./commands/check.ts";
+import { classifyObjectsCommand } from "./commands/classify-objects.ts";
 import { classifyPixelsCommand } from "./commands/classify-pixels.ts";
 import { demoCommand } from "./commands/demo.ts";
 import { detectObjectsCommand } from "./commands/detect-objects.ts";
@@ -41,6 +42,7 @@ const commands = [
   evaluateCommand,
   classifyPixelsCommand,
   detectObjectsCommand,
+  classifyObjectsCommand,
   toPolygonsCommand,
   regularizeCommand,
   accuracyCommand,

@@ -9,7 +9,7 @@ import { modelBands } from "@geolearn/inference";
 import { type ModelManifest, readModelPackage } from "@geolearn/models";
 import { type EvaluationOf, type TrainableTask, evaluatePackage } from "@geolearn/training";
 import { Command, Option } from "commander";
-import { accuracyJson, accuracyText, cocoJson, cocoText } from "../accuracy-output.ts";
+import { accuracyJson, accuracyText, cocoJson, cocoText, tileJson, tileText } from "../accuracy-output.ts";
 import type { CommandContext } from "../context.ts";
 import { bands, integer, several } from "../options.ts";
 
@@ -45,9 +45,7 @@ export function evaluateCommand(contextOf: (command: Command) => CommandContext)
     const metrics = await evaluate(command.opts<Options>(), context);
     if ("AP50" in metrics) return context.print(cocoJson(metrics), cocoText(metrics));
     if ("pixelAccuracy" in metrics) return context.print(accuracyJson(metrics), accuracyText(metrics));
-    throw new GeoLearnError("TASK_MISMATCH", "The figures of classified chips are not printed by this command.", {
-      hint: "Use evaluatePackage() in TypeScript.",
-    });
+    context.print(tileJson(metrics), tileText(metrics));
   });
 }
 
@@ -65,6 +63,8 @@ async function evaluate(options: Options, { signal, onProgress, onWarning }: Com
     ...(side === "all" ? { valSplit: 1 } : {}),
     ...(options.split === undefined ? {} : { split: options.split }),
     ...(options.mask === undefined ? {} : { mask: options.mask }),
+    // Chips of whole classes may have any size; the model's is what it was trained on.
+    ...(task === "objectClassification" ? { resizeTo: chipSizeOf(modelPackage.manifest) } : {}),
     signal,
     onProgress,
     onWarning,
@@ -83,6 +83,10 @@ async function evaluate(options: Options, { signal, onProgress, onWarning }: Com
   } finally {
     await data.close();
   }
+}
+
+function chipSizeOf({ chipWidth: width, chipHeight: height }: ModelManifest): { readonly width: number; readonly height: number } {
+  return { width, height };
 }
 
 async function chosenBands(options: Options, manifest: ModelManifest): Promise<readonly (number | string)[]> {

@@ -37,17 +37,20 @@ interface Options {
   readonly norm?: "batch" | "group";
   readonly fpnWidth?: number;
   readonly headDepth?: number;
+  readonly thresholds?: number[];
   readonly anchorSizes?: number[];
   readonly anchorScales?: number[];
   readonly anchorRatios?: number[];
   readonly epochs: number;
   readonly batchSize: number;
   readonly chipSize?: number;
+  readonly resizeTo?: number;
   readonly lr: number | "auto";
   readonly schedule?: NonNullable<FitOptions["schedule"]>;
   readonly optimizer?: NonNullable<FitOptions["optimizer"]>;
   readonly clipNorm?: number;
-  readonly loss?: "crossEntropy" | "focal" | "dice" | "mix";
+  readonly loss?: "crossEntropy" | "focal" | "dice" | "mix" | "binaryCrossEntropy";
+  readonly labelSmoothing?: number;
   readonly classWeights?: "balanced" | number[];
   readonly ignoreClasses?: string[];
   readonly bands?: (number | string)[];
@@ -118,13 +121,24 @@ export function trainCommand(contextOf: (command: Command) => CommandContext): C
     .option("--epochs <number>", "times through the chips", integer(1), 10)
     .option("--batch-size <chips>", "chips per step", integer(1), 8)
     .option("--chip-size <pixels>", "cut chips to this side", integer(1))
+    .option("--resize-to <pixels>", "resample chips to this side; for classifying chips as wholes", integer(1))
     .option("--lr <rate>", "highest learning rate; auto finds one first", autoOrNumber, "auto")
     .addOption(
       new Option("--schedule <name>", "course of the learning rate").choices(["one-cycle", "constant", "cosine"]).argParser(scheduleName),
     )
     .addOption(new Option("--optimizer <name>").choices(["adamw", "adam", "sgd"]))
     .option("--clip-norm <norm>", "scale gradients down to this norm", number)
-    .addOption(new Option("--loss <name>").choices(["cross-entropy", "focal", "dice", "mix"]).argParser(lossName))
+    .addOption(new Option("--loss <name>").choices(["cross-entropy", "focal", "dice", "mix", "binary-cross-entropy"]).argParser(lossName))
+    .option(
+      "--label-smoothing <share>",
+      "share of each chip's weight that is spread over all classes, 0 to 1; for classifying chips as wholes",
+      number,
+    )
+    .option(
+      "--thresholds <score,...>",
+      "score from which a chip has a class, for each class; where chips may have several (default: 0.5 each)",
+      numbers,
+    )
     .option("--class-weights <balanced|w,w,...>", "weight of each class in the loss", classWeights)
     .option("--ignore-classes <name,...>", "classes neither loss nor metrics look at", words)
     .option("--bands <band,...>", "bands to use, by number from 0 or by name", bands)
@@ -137,7 +151,7 @@ export function trainCommand(contextOf: (command: Command) => CommandContext): C
     .option("--early-stopping", "end when the monitored figure stops getting better")
     .option(
       "--monitor <figure>",
-      "validLoss, trainLoss; pixels: pixelAccuracy, meanIou, kappa, 'iou <class>'; objects: AP, AP50, AP75, AR100, 'AP50 <class>' (default: validLoss)",
+      "validLoss, trainLoss; pixels: pixelAccuracy, meanIou, kappa, 'iou <class>'; objects: AP, AP50, AP75, AR100, 'AP50 <class>'; chips: accuracy, top5Accuracy, kappa, meanF1, exactMatch, meanAp, 'f1 <class>' (default: validLoss)",
     )
     .option("--keep-last", "keep the last epoch's weights instead of the best")
     .option("--val-split <share>", "share of chips that validate", number)
@@ -212,6 +226,7 @@ async function withLearner<T>(
     seed: options.seed,
     ...defined({
       chipSize: options.chipSize,
+      resizeTo: options.resizeTo,
       valSplit: options.valSplit,
       split: options.split,
       bands: options.bands,
@@ -244,7 +259,8 @@ async function withLearner<T>(
         fpnWidth: options.fpnWidth,
         headDepth: options.headDepth,
         anchors: anchorsOf(options),
-        loss: options.loss,
+        loss: lossOf(options),
+        thresholds: options.thresholds,
         classWeights: options.classWeights,
         device: options.device,
         threads: options.threads,
@@ -286,6 +302,13 @@ async function taskOf({ modelType, pretrainedModel, data }: Options): Promise<Tr
   };
   // A task nobody trains is refused by the learner, with its reason.
   return (await known()) as TrainableTask;
+}
+
+/** @throws UsageError for smoothing that the loss does not know */
+function lossOf({ loss, labelSmoothing }: Options): LearnerOptions["loss"] {
+  if (labelSmoothing === undefined) return loss;
+  if (loss !== undefined && loss !== "crossEntropy") throw new UsageError(`--label-smoothing goes with --loss cross-entropy.`);
+  return { type: "crossEntropy", labelSmoothing };
 }
 
 function anchorsOf({ anchorSizes: sizes, anchorScales: scales, anchorRatios: ratios }: Options): LearnerOptions["anchors"] {
@@ -339,10 +362,11 @@ function scheduleName(text: string): "oneCycle" | "constant" | "cosine" {
   throw new InvalidArgumentError(`expected one-cycle, constant or cosine, got "${text}".`);
 }
 
-function lossName(text: string): "crossEntropy" | "focal" | "dice" | "mix" {
+function lossName(text: string): NonNullable<Options["loss"]> {
   if (text === "cross-entropy") return "crossEntropy";
+  if (text === "binary-cross-entropy") return "binaryCrossEntropy";
   if (text === "focal" || text === "dice" || text === "mix") return text;
-  throw new InvalidArgumentError(`expected cross-entropy, focal, dice or mix, got "${text}".`);
+  throw new InvalidArgumentError(`expected cross-entropy, focal, dice, mix or binary-cross-entropy, got "${text}".`);
 }
 
 function classWeights(text: string): "balanced" | number[] {

@@ -1,0 +1,120 @@
+/** `geolearn classify-objects`: a model on the features of a layer, or on geotagged photos. */
+
+import { dirname } from "node:path";
+import { formatOfPath, makeFolder, writeFeatures } from "@geolearn/core";
+import type { Device } from "@geolearn/engine";
+import { classifyPhotos, type ClassifyObjectsOptions, type ObjectCounts, streamClassifiedObjects } from "@geolearn/inference";
+import { Command, Option } from "commander";
+import { type CommandContext, UsageError } from "../context.ts";
+import { bands, camelCase, cellSize, integer, length, several, withNetwork } from "../options.ts";
+import { table } from "../table.ts";
+
+interface Options extends Pick<
+  ClassifyObjectsOptions,
+  "network" | "bands" | "buffer" | "esriFields" | "batchSize" | "workers" | "threads" | "cropMode"
+> {
+  readonly model: string;
+  readonly raster?: string[];
+  readonly features?: string;
+  readonly photos?: string;
+  readonly out: string;
+  readonly cellSize?: number | "model" | "scene";
+  readonly device?: Device;
+  readonly json?: boolean;
+}
+
+/** What only features of a layer have, as flags. */
+const OF_FEATURES = {
+  network: "--network",
+  bands: "--bands",
+  buffer: "--buffer",
+  cropMode: "--crop-mode",
+  cellSize: "--cell-size",
+} as const;
+
+export function classifyObjectsCommand(contextOf: (command: Command) => CommandContext): Command {
+  const command = new Command("classify-objects")
+    .description("Give the features of a layer a class from the pixels around them, or geotagged photos one from what they show.")
+    .requiredOption("--model <model.dlpk>", "the model package")
+    .option("--raster <path>", "imagery: file, folder, glob, list or VRT; may be given several times", several)
+    .option("--features <path>", "polygons, points or lines to be classified, in any reference system")
+    .option("--photos <folder>", "photos with positions in their EXIF data, instead of --raster and --features")
+    .requiredOption("--out <path>", "where the classified features go: .gpkg, .geojson, .geojsonl, .fgb, .parquet, .shp or .zip")
+    .addOption(
+      new Option("--crop-mode <name>", "how chips are cut around features (default: as the model's training chips were)")
+        .choices(["fixed-size", "bounding-box"])
+        .argParser(cropMode),
+    )
+    .option("--buffer <metres>", "with bounding boxes: how much more than the box is seen at each side", length)
+    .option("--cell-size <metres|model|scene>", "ground size of a pixel to work at", cellSize)
+    .option("--bands <band,...>", "bands of the raster to feed, in the model's order, by number from 0 or by name", bands)
+    .option("--esri-fields", "name the fields Class and Confidence, as Esri's tools do")
+    .option("--batch-size <features>", "features per call of the network", integer(1))
+    .option("--workers <number>", "threads that compute", integer(1))
+    .addOption(new Option("--device <name>").choices(["cpu", "webgpu", "cuda", "coreml", "dml", "tensorflow", "auto"]))
+    .option("--threads <number>", "threads of one operation", integer(1));
+  return withNetwork(command).action(async () => {
+    const options = command.opts<Options>();
+    const context = contextOf(command);
+    checkInputs(options);
+    // What only shows when the work is done must not fail then.
+    formatOfPath(options.out, "write");
+    await makeFolder(dirname(options.out));
+    const started = performance.now();
+    const { counts, skipped } =
+      options.photos === undefined ? await classifyLayer(options, context) : await classifyFolder(options, context);
+    const seconds = (performance.now() - started) / 1000;
+    const peakMemoryMb = process.resourceUsage().maxRSS / 1024;
+    const { features: count, outside, classes } = counts;
+    context.print(
+      { out: options.out, count, outside, skipped, seconds, peakMemoryMb, classes },
+      [
+        `${options.out}: ${count} ${options.photos === undefined ? "features" : "photos"}, ${outside + skipped} without a class, ${seconds.toFixed(1)} s`,
+        table(["class", "features"], Object.entries(classes)),
+      ].join("\n\n"),
+    );
+  });
+}
+
+function cropMode(text: string): "fixedSize" | "boundingBox" {
+  return camelCase(text) as "fixedSize" | "boundingBox";
+}
+
+/** A layer on a raster, or photos: one of them, whole. */
+function checkInputs({ raster, features, photos, ...rest }: Options): void {
+  if (photos === undefined && raster !== undefined && features !== undefined) return;
+  if (photos === undefined) throw new UsageError("Give --raster and --features, or --photos.");
+  if (raster !== undefined || features !== undefined) throw new UsageError("--photos goes without --raster and --features.");
+  const foreign = (Object.keys(OF_FEATURES) as (keyof typeof OF_FEATURES)[]).find((key) => rest[key] !== undefined);
+  if (foreign !== undefined) throw new UsageError(`${OF_FEATURES[foreign]} is for the features of a layer, not for photos.`);
+}
+
+interface Outcome {
+  readonly counts: ObjectCounts;
+  readonly skipped: number;
+}
+
+async function classifyLayer({ model, raster, features, out, ...options }: Options, context: CommandContext): Promise<Outcome> {
+  const { signal, onProgress, onWarning } = context;
+  const { network, bands: chosen, buffer, esriFields, batchSize, workers, threads, cropMode: mode, cellSize: cell, device } = options;
+  const given = { network, bands: chosen, buffer, esriFields, batchSize, workers, threads, cropMode: mode, cellSize: cell, device };
+  const stream = await streamClassifiedObjects(model, raster!.length === 1 ? raster![0]! : raster!, features!, {
+    ...(Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as ClassifyObjectsOptions),
+    ...{ signal, onProgress, onWarning },
+  });
+  try {
+    await writeFeatures(stream, out, { signal, onWarning });
+  } finally {
+    await stream.close();
+  }
+  return { counts: stream.counts(), skipped: 0 };
+}
+
+async function classifyFolder({ model, photos, out, ...options }: Options, context: CommandContext): Promise<Outcome> {
+  const { signal, onProgress, onWarning } = context;
+  const { esriFields, workers, threads, device } = options;
+  const given = Object.entries({ esriFields, workers, threads, device }).filter(([, value]) => value !== undefined);
+  const found = await classifyPhotos(model, photos!, { ...Object.fromEntries(given), signal, onProgress, onWarning });
+  await writeFeatures(found, out, { signal, onWarning });
+  return { counts: found.counts, skipped: found.skipped.length };
+}
