@@ -105,7 +105,8 @@ test("chips around features, a classifier, its figures, and the classes of anoth
   const { count, outside, classes } = await run(classifyObjectsResult, "classify-objects", "--model", model, ...layer);
   expect([count, outside]).toEqual([25, 0]);
   const { features, crs } = await readFeatures(classified);
-  expect(crs?.epsg).toBe(32633);
+  // as the layer: GeoJSON is in degrees
+  expect(crs?.epsg).toBe(4326);
   const right = features.filter(({ properties }) => properties["class"] === properties["kind"]).length;
   // things that were never seen, of clearly other brightness
   expect(right).toBeGreaterThan(22);

@@ -70,6 +70,7 @@ export async function classifyPhotos(
   };
   const report = (): void => onProgress?.({ stage: "classify-photos", done, total: paths.length, unit: "photos" });
   try {
+    await scorer.load();
     report();
     for await (const [path, found] of mapOrdered(each(paths), 2, (one) => classify(scorer, one, warnOnce, signal))) {
       signal?.throwIfAborted();

@@ -32,6 +32,11 @@ export class TileScorer {
     return [];
   }
 
+  /** Opens the model, before anything is read for it. @throws what reading it throws; TASK_MISMATCH */
+  async load(): Promise<void> {
+    await this.#lanes.load();
+  }
+
   async configure(scene: SceneInfo): Promise<TileConfiguration> {
     const { manifest, ...block } = await this.#lanes.configure(scene);
     this.#manifest = manifest;

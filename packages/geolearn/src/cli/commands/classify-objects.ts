@@ -11,13 +11,14 @@ import { table } from "../table.ts";
 
 interface Options extends Pick<
   ClassifyObjectsOptions,
-  "network" | "bands" | "buffer" | "esriFields" | "batchSize" | "workers" | "threads" | "cropMode"
+  "network" | "bands" | "buffer" | "esriFields" | "batchSize" | "workers" | "threads"
 > {
   readonly model: string;
   readonly raster?: string[];
   readonly features?: string;
   readonly photos?: string;
   readonly out: string;
+  readonly cropMode?: "fixed-size" | "bounding-box";
   readonly cellSize?: number | "model" | "scene";
   readonly device?: Device;
   readonly json?: boolean;
@@ -41,9 +42,10 @@ export function classifyObjectsCommand(contextOf: (command: Command) => CommandC
     .option("--photos <folder>", "photos with positions in their EXIF data, instead of --raster and --features")
     .requiredOption("--out <path>", "where the classified features go: .gpkg, .geojson, .geojsonl, .fgb, .parquet, .shp or .zip")
     .addOption(
-      new Option("--crop-mode <name>", "how chips are cut around features (default: as the model's training chips were)")
-        .choices(["fixed-size", "bounding-box"])
-        .argParser(cropMode),
+      new Option("--crop-mode <name>", "how chips are cut around features (default: as the model's training chips were)").choices([
+        "fixed-size",
+        "bounding-box",
+      ]),
     )
     .option("--buffer <metres>", "with bounding boxes: how much more than the box is seen at each side", length)
     .option("--cell-size <metres|model|scene>", "ground size of a pixel to work at", cellSize)
@@ -76,10 +78,6 @@ export function classifyObjectsCommand(contextOf: (command: Command) => CommandC
   });
 }
 
-function cropMode(text: string): "fixedSize" | "boundingBox" {
-  return camelCase(text) as "fixedSize" | "boundingBox";
-}
-
 /** A layer on a raster, or photos: one of them, whole. */
 function checkInputs({ raster, features, photos, ...rest }: Options): void {
   if (photos === undefined && raster !== undefined && features !== undefined) return;
@@ -96,7 +94,9 @@ interface Outcome {
 
 async function classifyLayer({ model, raster, features, out, ...options }: Options, context: CommandContext): Promise<Outcome> {
   const { signal, onProgress, onWarning } = context;
-  const { network, bands: chosen, buffer, esriFields, batchSize, workers, threads, cropMode: mode, cellSize: cell, device } = options;
+  const { network, bands: chosen, buffer, esriFields, batchSize, workers, threads, cellSize: cell, device } = options;
+  const mode =
+    options.cropMode === undefined ? undefined : (camelCase(options.cropMode) as NonNullable<ClassifyObjectsOptions["cropMode"]>);
   const given = { network, bands: chosen, buffer, esriFields, batchSize, workers, threads, cropMode: mode, cellSize: cell, device };
   const stream = await streamClassifiedObjects(model, raster!.length === 1 ? raster![0]! : raster!, features!, {
     ...(Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as ClassifyObjectsOptions),

@@ -48,9 +48,16 @@ export function exportCommand(contextOf: (command: Command) => CommandContext): 
     .option("--workers <number>", "threads that cut and write", integer(1))
     .option("--estimate", "say what it would take, and write nothing");
   return withNetwork(command).action(async () => {
-    const { format, json: _json, ...options } = command.opts<Options>();
+    const { format, cropMode, json: _json, ...options } = command.opts<Options>();
     const { signal, onProgress, onWarning, print } = contextOf(command);
-    const result = await exportTrainingData({ ...options, format: camelCase(format) as ChipFolderFormat, signal, onProgress, onWarning });
+    const result = await exportTrainingData({
+      ...options,
+      format: camelCase(format) as ChipFolderFormat,
+      ...(cropMode === undefined ? {} : { cropMode: camelCase(cropMode) as NonNullable<ExportOptions["cropMode"]> }),
+      signal,
+      onProgress,
+      onWarning,
+    });
     print(result, "firstIndex" in result ? resultText(result) : estimateText(result));
   });
 }
