@@ -128,7 +128,7 @@ test.each([
     const crop = ["--chip-size", "32", "--format", "labeled-tiles", "--out", chips, "--crop-mode", mode, ...(blacken ? ["--blacken"] : [])];
     expect((await text(...EXPORT, ...crop)).status).toBe(0);
     const data = await prepareData(chips, { task: "objectClassification", valSplit: 0.2, split: "random", augment: false, workers: 0 });
-    const learner = await FeatureClassifier.create(data, { backbone: "mobilenetv3-small", threads: 1 });
+    const learner = await FeatureClassifier.create(data, { backbone: "mobilenetv3-small", threads: 2 });
     const model = path(`${mode}.dlpk`);
     await learner.save(model);
     const all = await prepareData(chips, { task: "objectClassification", valSplit: 1, augment: false, workers: 0 });
