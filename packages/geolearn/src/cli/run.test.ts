@@ -188,7 +188,7 @@ describe("chips of objects and of whole classes", () => {
     expect(checked).toMatch(/value +class +objects +share\n +1 +1 +1 +50 %/);
     expect(checked).not.toMatch(/label shift|ignored pixels/);
     expect((await run("check", tiles)).out).toMatch(/value +class +chips +share\n +1 +1 +1 +50 %/);
-    const refused = await run("train", "--data", masks, "--out", join(folder, "never.dlpk"));
+    const refused = await run("train", "--data", masks, "--out", join(folder, "never.dlpk"), "--threads", "1");
     expect(refused).toMatchObject({ status: 1, err: expect.stringContaining("CHIP_SIZE_NOT_DIVISIBLE") as string });
   });
 });
