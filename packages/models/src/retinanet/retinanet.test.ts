@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 
 import { compile, type HostTensor, startEngine } from "@geolearn/engine";
 import * as tf from "@tensorflow/tfjs";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, test } from "vitest";
 
 import { anchorBoxes, anchorSides } from "../detection/anchors.ts";
 import type { ModelManifest } from "../manifest.ts";
@@ -273,6 +273,45 @@ describe("losses and their gradients are torchvision's", () => {
     await run.dispose();
     network.dispose();
   });
+});
+
+test("of one class only, the loss is that of several of which the others are out of the question", async () => {
+  const [one, three] = [createRetinaNet({ ...narrow, classes: 1 }), createRetinaNet(narrow)];
+  const run = compile(
+    ({ x, boxes, classes }) => {
+      const truth = { boxes: boxes as tf.Tensor3D, classIndices: classes as tf.Tensor2D };
+      const outputs = one.forward(x as tf.Tensor4D, { training: false }) as RetinaNetOutputs;
+      const never = (level: tf.Tensor3D): tf.Tensor3D =>
+        tf.pad(
+          level,
+          [
+            [0, 0],
+            [0, 0],
+            [0, 2],
+          ],
+          -60,
+        );
+      const total = (parts: Readonly<Record<string, tf.Scalar>>): tf.Tensor => tf.addN(Object.values(parts));
+      return {
+        single: total(one.losses(outputs, truth)),
+        among: total(three.losses({ ...outputs, logits: outputs.logits.map(never) }, truth)),
+      };
+    },
+    {
+      inputs: {
+        x: { shape: [1, 64, 64, 3], dtype: "float32" },
+        boxes: { shape: [1, 1, 4], dtype: "float32" },
+        classes: { shape: [1, 1], dtype: "int32" },
+      },
+    },
+  );
+  const x = Float32Array.from({ length: 64 * 64 * 3 }, (_, i) => (i % 17) / 17);
+  const { single, among } = await run.run({ x, boxes: Float32Array.of(10, 10, 40, 30), classes: Int32Array.of(0) });
+  expect(single!.data[0]).toBeGreaterThan(0);
+  expect(single!.data[0]).toBeCloseTo(among!.data[0]!, 5);
+  await run.dispose();
+  one.dispose();
+  three.dispose();
 });
 
 describe("detections are torchvision's", () => {

@@ -96,11 +96,13 @@ function losses(
   // Of each image: one over the anchors that stand for an object and over the images.
   const share = tf.div(1 / n, tf.maximum(tf.sum(matches.foreground, 1, true), 1));
   const counted = tf.mul<tf.Tensor2D>(matches.counted, share);
+  const classNumbers = constant(Int32Array.from({ length: config.classes }, (_, k) => k), [1, 1, config.classes]); // prettier-ignore
   let first = 0;
   const parts = logits.map((level) => {
     const count = level.shape[1];
     const part = <T extends tf.Tensor>(x: tf.Tensor2D): T => tf.slice(x, [0, first], [n, count]) as tf.Tensor as T;
-    const targets = tf.oneHot(part<tf.Tensor1D>(matches.classIndices), config.classes, 1, 0, "float32") as tf.Tensor3D;
+    const stands = tf.equal(tf.expandDims(part<tf.Tensor2D>(matches.classIndices), 2), classNumbers); // tf.oneHot wants two classes
+    const targets = tf.cast(stands, "float32") as tf.Tensor3D;
     const sum = focalSum(level, targets, tf.expandDims<tf.Tensor3D>(part(counted), 2));
     first += count;
     return sum;
