@@ -1,4 +1,4 @@
-"""Scores, losses, gradients and sizes of segmentation_models_pytorch's DeepLabV3Plus and PSPNet, computed in float64.
+"""Scores, losses, gradients and sizes of segmentation_models_pytorch's DeepLabV3Plus and PSPNet, and of a siamese U-Net in plain layers, computed in float64.
 
     scripts/setup-peers.sh --zoo
     python tests/oracles/pixel_networks.py
@@ -11,6 +11,7 @@ import numpy as np, torch
 import torch.nn as nn
 import torch.nn.functional as F
 from pattern import image, pack, pattern, targets
+from unet_networks import DoubleConv, Encoder
 from zoo import use_zoo
 
 torch.set_num_threads(1)
@@ -90,6 +91,55 @@ class Net(nn.Module):
         return self.segmentation_head(self.decoder(maps))
 
 
+class ChangeDetector(nn.Module):
+    """geolearn's siamese U-Net in plain layers: the U-Net of unet_networks.py with an encoder that sees both dates."""
+
+    def __init__(self, config):
+        super().__init__()
+        bands, classes, backbone = config["bands"] // 2, config["classes"], config.get("backbone")
+        self.bands, self.fusion, self.backbone = bands, config.get("fusion", "difference"), backbone
+        more = (config.get("norm", "batch"), config.get("groups", 8))
+        mean, std = config["normalization"]["mean"], config["normalization"]["std"]
+        self.mean, self.std = (torch.tensor(v, dtype=torch.float64)[:, None, None] for v in (mean, std))
+        both = 2 if self.fusion == "concat" else 1
+        if backbone:
+            decoder = config.get("decoderWidths") or [256, 128, 64, 32, 16]
+            self.encoder = Encoder(bands, {"resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3)}[backbone], *more)
+            met = [256, 128, 64, 64, 0]
+            self.up = nn.ModuleList(DoubleConv(b + both * s, o, *more) for b, s, o in zip([both * 512, *decoder], met, decoder))
+            self.head = nn.Conv2d(decoder[-1], classes, 3, padding=1)
+            return
+        widths = config.get("widths") or [config.get("base", 16) << d for d in range(config.get("depth", 4) + 1)]
+        levels, middle, turned = widths[:-1], widths[-1], widths[-2::-1]
+        self.down = nn.ModuleList(DoubleConv(i, o, *more) for i, o in zip([bands, *levels[:-1]], levels))
+        self.middle = DoubleConv(levels[-1], middle, *more)
+        self.reduce = nn.ModuleList(nn.Conv2d(i, o, 1) for i, o in zip([both * middle, *turned[:-1]], turned))
+        self.up = nn.ModuleList(DoubleConv((both + 1) * w, w, *more) for w in turned)
+        self.head = nn.Conv2d(levels[0], classes, 1)
+
+    def maps(self, x):
+        if self.backbone:
+            return self.encoder(x)
+        found = []
+        for level in self.down:
+            x = level(x)
+            found.append(x)
+            x = F.max_pool2d(x, 2)
+        return [*found, self.middle(x)]
+
+    def forward(self, x):
+        x = (x - self.mean.to(x.dtype)) / self.std.to(x.dtype)
+        earlier, later = self.maps(x[:, : self.bands]), self.maps(x[:, self.bands :])
+        maps = [torch.cat(pair, 1) if self.fusion == "concat" else (pair[0] - pair[1]).abs() for pair in zip(earlier, later)]
+        x = maps.pop()
+        for i, up in enumerate(self.up):
+            x = F.interpolate(x, scale_factor=2, mode="nearest")
+            if not self.backbone:
+                x = self.reduce[i](x)
+            x = up(torch.cat(([maps.pop(), x] if not self.backbone else [x, maps.pop()]) if maps else [x], 1))
+        return self.head(x)
+
+
 def stages_of(backbone):
     counts = {"efficientnet-b0": (1, 2, 2, 3, 3, 4, 1), "efficientnet-b1": (2, 3, 3, 4, 4, 5, 2), "efficientnet-b2": (2, 3, 3, 4, 4, 5, 2), "efficientnet-b3": (2, 3, 3, 5, 5, 6, 2)}[backbone]
     return [(stage, index) for stage, count in enumerate(counts) for index in range(count)]
@@ -126,7 +176,7 @@ def parameter(name, shape, norm):
 def fill(net, backbone):
     net.double()
     state = net.state_dict()
-    norms = {k.rsplit(".", 1)[0] for k in state if k.endswith("running_var")}
+    norms = {name for name, module in net.named_modules() if isinstance(module, (nn.BatchNorm2d, nn.GroupNorm))}
     names = {k: our_name(k, backbone) for k in state}
     net.load_state_dict({k: parameter(names[k], tuple(v.shape), k.rsplit(".", 1)[0] in norms) for k, v in state.items() if not k.endswith("num_batches_tracked")}, strict=False)
     return names
@@ -140,8 +190,8 @@ def case(kind, name, size, trained=False, **config):
     n, h, w = size
     config = {"bands": 3, "classes": 2, **config}
     config["normalization"] = ramp(config["bands"])
-    net = Net(kind, config)
-    names = fill(net, config["backbone"])
+    net = ChangeDetector(config) if kind == "changedetector" else Net(kind, config)
+    names = fill(net, config.get("backbone"))
     # Images of one batch differ in brightness: their means are what a pyramid sees as a whole.
     x = image((n, h, w, config["bands"])) + 20 * torch.arange(n, dtype=torch.float64)[:, None, None, None]
     every = 13 if h * w * n < 20000 else 61
@@ -164,7 +214,7 @@ def case(kind, name, size, trained=False, **config):
         print_of = lambda p: [p.norm().item(), (p.flatten() * torch.from_numpy(pattern("print", p.numel()))).sum().item()]
         row["gradientPrints"] = {names[k]: print_of(p.grad) for k, p in used.items()}
         after = net.state_dict()
-        row["running"] = {names[k]: pack(after[k]) for k in after if "running" in k and k.startswith("decoder") and not torch.equal(before[k], after[k])}
+        row["running"] = {names[k]: pack(after[k]) for k in after if "running" in k and not k.startswith("encoder") and not torch.equal(before[k], after[k])}
         net.float().zero_grad()
         F.cross_entropy(net(x.float()), targets((n, h, w), config["classes"]), ignore_index=-1).backward()
         # How far rounding alone moves a gradient: what PyTorch itself gives in float32.
@@ -201,7 +251,14 @@ if __name__ == "__main__":
         *(case("pspnet", f"{b}, tensorflow", [2, 48, 32], backbone=b, convention="tensorflow") for b in TENSORFLOW),
         case("pspnet", "efficientnet-b0, tensorflow, whole encoder", [2, 40, 32], backbone="efficientnet-b0", convention="tensorflow", depth=5),
     ]
-    for kind, cases in (("deeplab", deeplab), ("pspnet", pspnet)):
+    changedetector = [
+        case("changedetector", "plain, differences", [3, 32, 48], True, bands=6, base=4, depth=3),
+        case("changedetector", "plain, side by side, 24 bands", [2, 24, 16], True, bands=24, classes=4, base=3, depth=2, fusion="concat"),
+        case("changedetector", "plain, one band, group norm", [1, 32, 48], bands=2, widths=[8, 4, 4], norm="group", groups=2),
+        case("changedetector", "resnet18, differences", [3, 64, 96], True, bands=6, backbone="resnet18"),
+        case("changedetector", "resnet34, side by side", [2, 64, 32], bands=8, classes=3, backbone="resnet34", fusion="concat", decoderWidths=[64, 32, 32, 16, 8]),
+    ]
+    for kind, cases in (("deeplab", deeplab), ("pspnet", pspnet), ("changedetector", changedetector)):
         path = OUT / kind / "fixtures" / f"{kind}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({"cases": cases}, indent=1) + "\n")

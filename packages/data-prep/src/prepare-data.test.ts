@@ -276,6 +276,44 @@ describe("folders of ArcGIS", () => {
     await expect(prepareData(empty, { task })).rejects.toThrow(/no chip folder/);
   });
 
+  it("of two dates are one image with the bands of both", async () => {
+    const [width, height] = [192, 160];
+    const later = new Uint8Array(3 * width * height).map((_, i) => (i * 40503 + 7) >>> 3);
+    const laterRaster = await writeRaster(scratch.path("later.tif"), { data: later, bands: 3, width, height }, { sampleType: "uint8" });
+    const shape = { labels: houses, chipSize: 32, stride: 16, allTiles: true, workers: 0 } as const;
+    await exportTrainingData({ raster: laterRaster, out: scratch.path("later-chips"), ...shape });
+    const folder = copy("dates");
+    cpSync(scratch.path("later-chips", "images"), join(folder, "images2"), { recursive: true });
+    const options = { task, workers: 0, split: "random", augment: false, seed: 5 } as const;
+    const [both, earlier, after] = (await Promise.all(
+      [folder, chips, scratch.path("later-chips")].map((source) =>
+        prepareData(source, { ...options, workingFolder: scratch.path(`work-${source.length}`) }),
+      ),
+    )) as [LearningData, LearningData, LearningData];
+    expect(both.bands).toBe(6);
+    expect(both.bandNames).toEqual([
+      ...earlier.bandNames.map((name) => `${name} before`),
+      ...earlier.bandNames.map((name) => `${name} after`),
+    ]);
+    // The split is drawn, so the validation chips of all three are the same ones.
+    const [[x], [a], [b]] = [await all(both, "valid"), await all(earlier, "valid"), await all(after, "valid")] as [
+      PixelBatch[],
+      PixelBatch[],
+      PixelBatch[],
+    ];
+    expect([a!.names, b!.names]).toEqual([x!.names, x!.names]);
+    expect(x!.targets).toEqual(a!.targets);
+    for (let pixel = 0; pixel < x!.targets.length; pixel++) {
+      expect([...x!.images.subarray(6 * pixel, 6 * pixel + 6)]).toEqual([
+        ...a!.images.subarray(3 * pixel, 3 * pixel + 3),
+        ...b!.images.subarray(3 * pixel, 3 * pixel + 3),
+      ]);
+    }
+    for (const data of [both, earlier, after]) await data.close();
+    unlinkSync(join(folder, "images2", "000000001.tif"));
+    expect(await codeOf(folder)).toBe("FILE_NOT_FOUND");
+  });
+
   it("that are damaged or hostile are refused", async () => {
     const cases: [string, string, (folder: string) => void | Promise<void>][] = [
       ["CHIPS_CORRUPT", "escape", (f) => writeFileSync(join(f, "map.txt"), "images\\000000000.tif  ..\\..\\x.tif \n")],

@@ -92,6 +92,18 @@ export const FeatureClassifier: Architecture<"objectClassification"> = {
   create: (data, options = {}) => createLearner(data, { ...options, modelType: "feature-classifier" }),
 };
 
+/**
+ * A siamese U-Net: every pixel gets a kind of change between two dates (Daudt, Le Saux and Boulch 2018). Chips have the earlier date in `images/`, the later one in
+ * `images2/`; 0 is "no change". A model classifies rasters with the bands of both dates, the earlier ones first.
+ *
+ * @example
+ * const detector = await ChangeDetector.create(await prepareData("pairs", { task: "pixelClassification" }), { backbone: "resnet18" });
+ * await detector.fit({ epochs: 20 });
+ */
+export const ChangeDetector: Architecture<"pixelClassification"> = {
+  create: (data, options = {}) => createLearner(data, { ...options, modelType: "change-detector" }),
+};
+
 /** {@link UNet} under the name of arcgis.learn. */
 export const UnetClassifier: Architecture<"pixelClassification"> = UNet;
 

@@ -30,6 +30,7 @@ export type {
 } from "@geolearn/data-prep";
 export {
   type Architecture,
+  ChangeDetector,
   DeepLab,
   FasterRCNN,
   FeatureClassifier,

@@ -16,6 +16,7 @@ export type {
   TileNetwork,
 } from "./network.ts";
 export type { BandNormalization } from "./network/normalization.ts";
+export type { ChangeDetectorConfig, ResolvedChangeDetectorConfig } from "./changedetector/config.ts";
 export type { DeepLabConfig, ResolvedDeepLabConfig } from "./deeplab/config.ts";
 export type { PSPNetConfig, ResolvedPSPNetConfig } from "./pspnet/config.ts";
 export type { ResolvedUNetConfig, UNetBackbone, UNetConfig } from "./unet/config.ts";
@@ -34,6 +35,7 @@ export type { RcnnOutputs } from "./rcnn/outputs.ts";
 export type { Initializer } from "./network/initializers.ts";
 export type { CreateNetworkOptions } from "./network/instantiate.ts";
 export { type ChipSizeRule, checkChipSize } from "./network/chip-size.ts";
+export { createChangeDetector } from "./changedetector/change-detector.ts";
 export { createDeepLab } from "./deeplab/deeplab.ts";
 export { createPSPNet } from "./pspnet/pspnet.ts";
 export { createUNet } from "./unet/unet.ts";

@@ -25,6 +25,7 @@ import { FORMATS } from "../formats/formats.ts";
 import { readCrsText } from "../split/footprint.ts";
 import { type ChipEntry, type ChipImage, type ChipSource, IGNORE_VALUE, toShared } from "./chip.ts";
 import { type FolderContent, readFolderContent, stemOf } from "./folder-content.ts";
+import { bothDates, withLaterDates } from "./two-dates.ts";
 
 /** Options of opening a chip folder. */
 export interface ChipFolderOptions {
@@ -42,6 +43,8 @@ export interface FolderChip {
   readonly labels: readonly string[];
   /** @defaultValue the stem of the image */
   readonly name?: string;
+  /** The same ground at a later date; its bands follow those of the image. @defaultValue none */
+  readonly later?: string;
 }
 
 /** How the labels of a folder are read. */
@@ -67,7 +70,7 @@ export async function openChipFolder(folder: string, options: ChipFolderOptions 
       { hint: 'Export the labels as `format: "classifiedTiles"`.', data: { folder, format: content.metaDataMode } },
     );
   }
-  const chips = singleLabels(content);
+  const chips = withLaterDates(content, singleLabels(content));
   const ignoreValue = content.definition.geolearn?.IgnoreValue ?? null;
   return openFolder(content, chips, options, async () => ({
     classes: content.definition.classes,
@@ -98,15 +101,28 @@ export async function openFolder<C extends ChipImage>(
   const { size, onWarning } = options;
   const entries = await Promise.all(chips.map((chip) => chipEntry(folder, chip, options)));
   const reader = createImageReader(content, size, onWarning);
-  const first = await reader.read(chips[0]!.image);
+  const readChip = async ({ image, later }: FolderChip, signal?: AbortSignal): Promise<ChipImage> => {
+    const earlier = await reader.read(image, signal);
+    if (later === undefined) return earlier;
+    return bothDates(
+      earlier,
+      await readSamples(join(folder, later), "image", signal, size),
+      [image, later].map((path) => join(folder, path)),
+    );
+  };
+  const first = await readChip(chips[0]!);
   const labels = await labelsOf(first);
   const names = content.definition.bandNames;
+  const nameAt = (band: number): string => nameOfBand(names[band], reader.bandInfo[band], band);
+  const each = chips[0]!.later === undefined ? first.bands : first.bands / 2;
   return {
     name: folder,
     width: first.width,
     height: first.height,
     bands: first.bands,
-    bandNames: Array.from({ length: first.bands }, (_, band) => nameOfBand(names[band], reader.bandInfo[band], band)),
+    bandNames: Array.from({ length: first.bands }, (_, band) =>
+      each === first.bands ? nameAt(band) : `${nameAt(band % each)} ${band < each ? "before" : "after"}`,
+    ),
     sampleType: first.sampleType,
     classes: labels.classes,
     chips:
@@ -114,7 +130,7 @@ export async function openFolder<C extends ChipImage>(
     folder,
     async read(index, signal) {
       const { image } = chips[index]!;
-      const chip = await labels.add(reader.read(image, signal), index, signal);
+      const chip = await labels.add(readChip(chips[index]!, signal), index, signal);
       checkSame(chip, first, join(folder, image), join(folder, chips[0]!.image));
       return chip;
     },
@@ -139,10 +155,12 @@ function checkNames(rows: readonly MapRow[], folder: string): void {
 /** A chip's name, and sizes and times of its files: what changes when the chip does. */
 async function chipEntry(
   folder: string,
-  { image, labels, name = stemOf(image) }: FolderChip,
+  { image, labels, later, name = stemOf(image) }: FolderChip,
   { prefix = "", size }: ChipFolderOptions,
 ): Promise<ChipEntry> {
-  const versions = await Promise.all([image, ...labels].map((path) => fileVersion(join(folder, path))));
+  const versions = await Promise.all(
+    [image, ...labels, ...(later === undefined ? [] : [later])].map((path) => fileVersion(join(folder, path))),
+  );
   const resampled = size === undefined ? [] : [`${size.width}x${size.height}`];
   return { name: `${prefix}${name}`, version: [...versions, ...resampled].join("/") };
 }

@@ -3,6 +3,7 @@
 import { GeoLearnError, type Task } from "@geolearn/core";
 
 import { featureClassifierBlueprint } from "../classifier/classifier.ts";
+import { changeDetectorBlueprint } from "../changedetector/change-detector.ts";
 import { deepLabBlueprint } from "../deeplab/deeplab.ts";
 import { pspNetBlueprint } from "../pspnet/pspnet.ts";
 import { fasterRCNNBlueprint } from "../rcnn/faster-rcnn.ts";
@@ -20,6 +21,7 @@ const ARCHITECTURES: ReadonlyMap<string, BuiltIn> = new Map<string, BuiltIn>([
   ["unet", { task: "pixelClassification", blueprintOf: (config) => unetBlueprint(config as never) }],
   ["deeplab", { task: "pixelClassification", blueprintOf: (config) => deepLabBlueprint(config as never) }],
   ["pspnet", { task: "pixelClassification", blueprintOf: (config) => pspNetBlueprint(config as never) }],
+  ["change-detector", { task: "pixelClassification", blueprintOf: (config) => changeDetectorBlueprint(config as never) }],
   ["feature-classifier", { task: "objectClassification", blueprintOf: (config) => featureClassifierBlueprint(config as never) }],
   ["retinanet", { task: "objectDetection", blueprintOf: (config) => retinaNetBlueprint(config as never) }],
   ["faster-rcnn", { task: "objectDetection", blueprintOf: (config) => fasterRCNNBlueprint(config as never) }],

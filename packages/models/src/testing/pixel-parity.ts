@@ -41,10 +41,10 @@ export function brighterImages([n, h, w]: Size, bands: number): Float32Array {
 }
 
 /** Declares the tests of a fixture: every case of `modelType`, from the same weights. */
-export function describeParity(modelType: "deeplab" | "pspnet", fixture: URL): void {
+export function describeParity(modelType: "deeplab" | "pspnet" | "change-detector", fixture: URL): void {
   const { cases } = JSON.parse(readFileSync(fixture, "utf8")) as { cases: readonly Case[] };
 
-  describe.each(cases)("$name against segmentation_models_pytorch", (expected) => {
+  describe.each(cases)("$name against PyTorch", (expected) => {
     const { size, every } = expected;
     const config = { ...expected.config, dropout: 0 };
     const blueprint = createBlueprint(modelType, config) as Blueprint;

@@ -8,7 +8,7 @@ import {
   type Convention,
   conventionsOf,
 } from "../backbones/backbone.ts";
-import { fieldsOf } from "../network/config-fields.ts";
+import { type Fields, fieldsOf } from "../network/config-fields.ts";
 import type { Initializer } from "../network/initializers.ts";
 import type { BandNormalization } from "../network/normalization.ts";
 
@@ -73,23 +73,22 @@ export interface ResolvedUNetConfig extends Readonly<Record<string, unknown>> {
 const MAX_WIDTH = 4096;
 const MAX_DEPTH = 8;
 const DECODER_WIDTHS = [256, 128, 64, 32, 16];
-const { whole, oneOf, bandsOf, classesOf, normalizationOf, wrong } = fieldsOf("UNet");
-
 /**
- * Fills in the defaults and checks every field.
+ * Fills in the defaults and checks every field; `fields` belongs to the network that has them.
  *
  * @throws INVALID_ARGUMENT that names the field, what was given and what is expected
  */
-export function resolveUNetConfig(config: UNetConfig): ResolvedUNetConfig {
+export function resolveUNetConfig(config: UNetConfig, fields: Fields = fieldsOf("UNet")): ResolvedUNetConfig {
+  const { whole, oneOf, bandsOf, classesOf, normalizationOf } = fields;
   const bands = bandsOf(config.bands);
-  const backbone = backboneOf(config);
+  const backbone = backboneOf(config, fields);
   return {
     bands,
     classes: classesOf(config.classes),
     backbone,
     convention: oneOf("convention", config.convention ?? "torch", backbone === null ? ["torch"] : conventionsOf(backbone)),
-    widths: backbone === null ? plainWidths(config) : [],
-    decoderWidths: backbone === null ? [] : decoderWidths(config),
+    widths: backbone === null ? plainWidths(config, fields) : [],
+    decoderWidths: backbone === null ? [] : decoderWidths(config, fields),
     skips: oneOf("skips", config.skips ?? "concat", ["concat", "add"]),
     margin: whole("margin", config.margin ?? 0, 0, 65536),
     norm: oneOf("norm", config.norm ?? "batch", ["batch", "group"]),
@@ -100,16 +99,16 @@ export function resolveUNetConfig(config: UNetConfig): ResolvedUNetConfig {
 }
 
 /** Sides of a chip must be multiples of this: one factor 2 for each halving. */
-export function strideOf(config: ResolvedUNetConfig): number {
+export function strideOf(config: Pick<ResolvedUNetConfig, "backbone" | "widths">): number {
   return config.backbone === null ? 2 ** (config.widths.length - 1) : 32;
 }
 
-function backboneOf({ backbone = null }: UNetConfig): BackboneName | null {
+function backboneOf({ backbone = null }: UNetConfig, { oneOf }: Fields): BackboneName | null {
   if (backbone === null) return null;
   return (typeof backbone === "string" ? backboneNamed(backbone) : null) ?? oneOf("backbone", backbone as BackboneName, backboneNames());
 }
 
-function plainWidths(config: UNetConfig): readonly number[] {
+function plainWidths(config: UNetConfig, { whole, wrong }: Fields): readonly number[] {
   const { widths = [] } = config;
   if (!Array.isArray(widths)) throw wrong("widths", widths, "a list of numbers");
   if (widths.length > 0) {
@@ -121,7 +120,7 @@ function plainWidths(config: UNetConfig): readonly number[] {
   return Array.from({ length: depth + 1 }, (_, level) => base * 2 ** level);
 }
 
-function decoderWidths(config: UNetConfig): readonly number[] {
+function decoderWidths(config: UNetConfig, { whole, wrong }: Fields): readonly number[] {
   const widths = config.decoderWidths ?? DECODER_WIDTHS;
   if (!Array.isArray(widths) || widths.length !== DECODER_WIDTHS.length)
     throw wrong("decoderWidths", widths, `${DECODER_WIDTHS.length} numbers`);

@@ -43,6 +43,7 @@ const ARCHITECTURE = [
   "atrousRates",
   "pyramidSizes",
   "dropout",
+  "fusion",
   "skips",
   "margin",
   "norm",

@@ -21,7 +21,7 @@ import type { EpochRecord } from "./records.ts";
 /** Options of `createLearner`; `signal` and `onProgress` are for weights that are fetched. */
 export interface LearnerOptions extends WorkOptions {
   /**
-   * Architecture: one of geolearn's (`"unet"`, `"deeplab"`, `"pspnet"`, `"retinanet"`, `"faster-rcnn"`, `"mask-rcnn"`, `"feature-classifier"`), or the name of one that `defineModel` has
+   * Architecture: one of geolearn's (`"unet"`, `"deeplab"`, `"pspnet"`, `"change-detector"`, `"retinanet"`, `"faster-rcnn"`, `"mask-rcnn"`, `"feature-classifier"`), or the name of one that `defineModel` has
    * made known. @defaultValue "unet", to detect objects "retinanet", to outline them "mask-rcnn", to classify them "feature-classifier"
    */
   readonly modelType?: string;
@@ -71,6 +71,8 @@ export interface LearnerOptions extends WorkOptions {
    * FeatureClassifier torchvision's for the backbone
    */
   readonly dropout?: number;
+  /** What a change detector's decoder sees of two dates: how far they differ, or both side by side. @defaultValue "difference" */
+  readonly fusion?: "difference" | "concat";
   /** @defaultValue "concat" */
   readonly skips?: "concat" | "add";
   /** Pixels at each border of a chip that are seen but not scored. @defaultValue 0 */
