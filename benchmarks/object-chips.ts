@@ -35,7 +35,15 @@ export async function treeChips(folder: string, out: string, folds: number): Pro
       crs: raster.crs,
       features: await treeFeatures(join(folder, plot.replace(".tif", ".xml")), raster.transform!),
     };
-    const options = { chipSize: 192, stride: 208, format: "pascalVoc", classField: "name", allTiles: true, overwrite: false } as const;
+    const options = {
+      chipSize: 96,
+      stride: 104,
+      cellSize: 0.2,
+      format: "pascalVoc",
+      classField: "name",
+      allTiles: true,
+      overwrite: false,
+    } as const;
     const { firstIndex, endIndex } = await exportTrainingData({
       raster,
       labels,

@@ -32,8 +32,17 @@ export function accuracyText(metrics: PixelMetrics): string {
   ].join("\n\n");
 }
 
+/** COCO's numbers of boxes, and of outlines where the model draws them. */
+interface CocoOutcome extends CocoMetrics {
+  readonly masks: CocoMetrics | null;
+}
+
 /** The published JSON of `evaluate` on objects. */
-export function cocoJson(metrics: CocoMetrics): z.infer<typeof cocoResult> {
+export function cocoJson(metrics: CocoOutcome): z.infer<typeof cocoResult> {
+  return { ...cocoPart(metrics), ...(metrics.masks === null ? {} : { masks: cocoPart(metrics.masks) }) };
+}
+
+function cocoPart(metrics: CocoMetrics): Omit<z.infer<typeof cocoResult>, "masks"> {
   return {
     ...figuresOf(metrics),
     classes: metrics.classes.map((own) => ({
@@ -51,12 +60,22 @@ function figuresOf({ AP, AP50, AP75, APsmall, APmedium, APlarge, AR1, AR10, AR10
 }
 
 /** The same as a table. */
-export function cocoText(metrics: CocoMetrics): string {
+export function cocoText(metrics: CocoOutcome): string {
+  const { masks } = metrics;
+  const [boxes, outlines] = [figuresOf(metrics), masks && figuresOf(masks)];
+  const names = Object.keys(boxes) as (keyof CocoFigures)[];
   return [
-    list(Object.entries(figuresOf(metrics)).map(([name, value]) => [name, value as number | null])),
     table(
-      ["value", "class", "AP", "AP50", "AP75", "AR100", "objects", "found"],
-      metrics.classes.map((own) => [own.value, own.name, own.AP, own.AP50, own.AP75, own.AR100, own.truthObjects, own.predictedObjects]),
+      ["", "boxes", ...(outlines === null ? [] : ["outlines"])],
+      names.map((name) => [name, boxes[name], ...(outlines === null ? [] : [outlines[name]])]),
+    ),
+    table(
+      ["value", "class", "AP", "AP50", "AP75", "AR100", ...(masks === null ? [] : ["AP50 of outlines"]), "objects", "found"],
+      metrics.classes.map((own, i) => [
+        ...[own.value, own.name, own.AP, own.AP50, own.AP75, own.AR100],
+        ...(masks === null ? [] : [masks.classes[i]!.AP50]),
+        ...[own.truthObjects, own.predictedObjects],
+      ]),
     ),
   ].join("\n\n");
 }

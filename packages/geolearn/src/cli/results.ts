@@ -50,8 +50,7 @@ const cocoFigures = {
   ARlarge: fraction.nullable(),
 };
 
-/** Result of `evaluate` on objects: COCO's twelve numbers; null where a figure has no meaning. */
-export const cocoResult = z.strictObject({
+const cocoMetrics = {
   ...cocoFigures,
   classes: z.array(
     z.strictObject({
@@ -62,7 +61,10 @@ export const cocoResult = z.strictObject({
       ...cocoFigures,
     }),
   ),
-});
+};
+
+/** Result of `evaluate` on objects: COCO's twelve numbers of boxes, and of outlines where the model draws them; null where a figure has no meaning. */
+export const cocoResult = z.strictObject({ ...cocoMetrics, masks: z.strictObject(cocoMetrics).optional() });
 
 /**
  * Result of `evaluate` on chips with classes of their own: `accuracy`, `top5Accuracy` (of more than five classes) and `kappa` where a chip has one class,

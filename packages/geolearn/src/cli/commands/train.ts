@@ -37,6 +37,7 @@ interface Options {
   readonly norm?: "batch" | "group";
   readonly fpnWidth?: number;
   readonly headDepth?: number;
+  readonly preset?: "full" | "compact";
   readonly thresholds?: number[];
   readonly anchorSizes?: number[];
   readonly anchorScales?: number[];
@@ -109,14 +110,20 @@ export function trainCommand(contextOf: (command: Command) => CommandContext): C
       integer(8),
     )
     .addOption(new Option("--norm <name>", "normalization between layers").choices(["batch", "group"]))
-    .option("--fpn-width <channels>", "channels of a detector's pyramid and heads (default: 256)", integer(1))
-    .option("--head-depth <layers>", "convolutions of each head of a detector (default: 4)", integer(0))
+    .addOption(
+      new Option(
+        "--preset <name>",
+        "widths of an R-CNN: torchvision's, or those for small chips (default: compact up to 256 pixels)",
+      ).choices(["full", "compact"]),
+    )
+    .option("--fpn-width <channels>", "channels of a detector's pyramid (default: 256, of a compact R-CNN 64)", integer(1))
+    .option("--head-depth <layers>", "convolutions of each head of a RetinaNet (default: 4)", integer(0))
     .option(
       "--anchor-sizes <pixels,...>",
-      "sides of a detector's anchors, one for each map of the pyramid (default: 32,64,128,256,512)",
+      "sides of a detector's anchors, one for each map of the pyramid (default: 32,64,128,256,512, of a compact R-CNN half of that)",
       numbers,
     )
-    .option("--anchor-scales <factor,...>", "factors of each size (default: 1,1.26,1.587)", numbers)
+    .option("--anchor-scales <factor,...>", "factors of each size, of a RetinaNet (default: 1,1.26,1.587)", numbers)
     .option("--anchor-ratios <height/width,...>", "shapes of each anchor (default: 0.5,1,2)", numbers)
     .option("--epochs <number>", "times through the chips", integer(1), 10)
     .option("--batch-size <chips>", "chips per step", integer(1), 8)
@@ -151,7 +158,7 @@ export function trainCommand(contextOf: (command: Command) => CommandContext): C
     .option("--early-stopping", "end when the monitored figure stops getting better")
     .option(
       "--monitor <figure>",
-      "validLoss, trainLoss; pixels: pixelAccuracy, meanIou, kappa, 'iou <class>'; objects: AP, AP50, AP75, AR100, 'AP50 <class>'; chips: accuracy, top5Accuracy, kappa, meanF1, exactMatch, meanAp, 'f1 <class>' (default: validLoss)",
+      "validLoss, trainLoss; pixels: pixelAccuracy, meanIou, kappa, 'iou <class>'; objects: AP, AP50, AP75, AR100, 'AP50 <class>', of outlines 'mask AP', 'mask AP50'...; chips: accuracy, top5Accuracy, kappa, meanF1, exactMatch, meanAp, 'f1 <class>' (default: validLoss)",
     )
     .option("--keep-last", "keep the last epoch's weights instead of the best")
     .option("--val-split <share>", "share of chips that validate", number)
@@ -258,6 +265,7 @@ async function withLearner<T>(
         norm: options.norm,
         fpnWidth: options.fpnWidth,
         headDepth: options.headDepth,
+        preset: options.preset,
         anchors: anchorsOf(options),
         loss: lossOf(options),
         thresholds: options.thresholds,
