@@ -17,7 +17,7 @@ export { type Conv2dOptions, type Conv2dTransposeOptions, type Padding, conv2d, 
 export { type PoolOptions, avgPool, maxPool } from "./ops/pool.ts";
 export { type BatchNormOptions, batchNorm } from "./ops/batch-norm.ts";
 export { type GroupNormOptions, groupNorm } from "./ops/group-norm.ts";
-export { resizeBilinear, upsampleNearest } from "./ops/resize.ts";
+export { type ResizeBilinearOptions, adaptiveAvgPool, resizeBilinear, upsampleNearest } from "./ops/resize.ts";
 export { type PyramidRoiAlignOptions, type RoiAlignOptions, pyramidRoiAlign, roiAlign } from "./ops/roi-align.ts";
 export { dropout, randomUniform } from "./ops/random.ts";
 export { seedRandom } from "./random-state.ts";
