@@ -107,7 +107,7 @@ async function rowsOf(set: QualitySet, context: BenchmarkContext): Promise<reado
     makeRow({
       ...{ name: `quality-${set.name}/ap50`, unit: "AP50, pooled", ours: [own] },
       ...{ peer: other === null ? [] : [other], peerName: other === null ? null : "detector_twin.py (torchvision)" },
-      ...(other !== null && { atLeast: (other - MARGIN) / other }),
+      ...(other !== null && other > 0 && { atLeast: (other - MARGIN) / other }),
       conditions: { ...conditions, baseline, perFold: perFold(ours), peerPerFold: perFold(peer) },
     }),
   ];

@@ -20,7 +20,7 @@ import type { Benchmark, BenchmarkContext, BenchmarkRow } from "./bench.ts";
 const here = fileURLToPath(new URL(".", import.meta.url));
 
 /** Files of this folder that are tools or programs, not benchmarks. */
-const TOOLS = /^(run|bench|measure|built|object-chips|fit-chips|native-sessions|step-profile|make-.*|.*-program)\.ts$/;
+const TOOLS = /^(run|bench|measure|built|native-sessions|step-profile|make-.*|.*-program)\.ts$/;
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({

@@ -21,6 +21,7 @@ export type { DeepLabConfig, ResolvedDeepLabConfig } from "./deeplab/config.ts";
 export type { PSPNetConfig, ResolvedPSPNetConfig } from "./pspnet/config.ts";
 export type { ResolvedUNetConfig, UNetBackbone, UNetConfig } from "./unet/config.ts";
 export type { FeatureClassifierConfig, ResolvedFeatureClassifierConfig } from "./classifier/config.ts";
+export type { DetectorConfig, ResolvedDetectorConfig } from "./detection/detector-config.ts";
 export type { RetinaNetAnchors, RetinaNetConfig, ResolvedRetinaNetConfig } from "./retinanet/config.ts";
 export type { RetinaNetOutputs } from "./retinanet/outputs.ts";
 export type {

@@ -4,82 +4,35 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Feature, createRaster, parseCrs, readFeatures, writeFeatures } from "@geolearn/core";
+import { readFeatures } from "@geolearn/core";
 import { prepareData } from "@geolearn/data-prep";
 import { readModelPackage } from "@geolearn/models";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { z } from "zod";
 import { FeatureClassifier, fromModel } from "../index.ts";
+import { writeField } from "./field.testing.ts";
 import { classifyObjectsResult, tileResult, trainResult } from "./results.ts";
-import { runCli } from "./run.ts";
+import { runJson, runText } from "./run.testing.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "geolearn-classify-"));
 const path = (name: string): string => join(folder, name);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** A field with bright huts and dark ponds of many sizes, 1 m a pixel, three bands, and the polygons around them. */
-async function writeField(name: string, side: number, seed: number): Promise<void> {
-  const crs = parseCrs(32633);
-  const pixels = new Uint8Array(3 * side * side);
-  let state = seed;
-  const random = (): number => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32;
-  for (let i = 0; i < pixels.length; i++) pixels[i] = 100 + Math.floor(30 * random());
-  const features: Feature[] = [];
-  for (let row = 0; row + 40 <= side; row += 40) {
-    for (let col = 0; col + 40 <= side; col += 40) {
-      const [width, height] = [14 + Math.floor(12 * random()), 14 + Math.floor(12 * random())];
-      const [left, top] = [col + 6 + Math.floor((28 - width) * random()), row + 6 + Math.floor((28 - height) * random())];
-      const hut = random() < 0.5;
-      for (let band = 0; band < 3; band++) {
-        for (let y = top; y < top + height; y++) {
-          const from = (band * side + y) * side + left;
-          pixels.fill(hut ? 220 - 20 * band : 20 + 20 * band, from, from + width);
-        }
-      }
-      const [x0, y0, x1, y1] = [500_000 + left, 5_000_000 - top, 500_000 + left + width, 5_000_000 - top - height];
-      const ring = [[x0, y0], [x1, y0], [x1, y1], [x0, y1], [x0, y0]] as [number, number][]; // prettier-ignore
-      features.push({ geometry: { type: "Polygon", coordinates: [ring] }, properties: { kind: hut ? "hut" : "pond" } });
-    }
-  }
-  const transform = [1, 0, 500_000, 0, -1, 5_000_000] as const;
-  const writer = await createRaster(path(`${name}.tif`), { width: side, height: side, bands: 3, sampleType: "uint8", transform, crs });
-  await writer.appendRows(pixels, side);
-  await writer.close();
-  await writeFeatures(features, path(`${name}.geojsonl`), { crs });
-}
-
 beforeAll(async () => {
-  await writeField("known", 320, 1);
-  await writeField("other", 200, 2);
+  await writeField(path("known"), { side: 320, bands: 3, seed: 1 });
+  await writeField(path("other"), { side: 200, bands: 3, seed: 2 });
 });
-
-async function text(...args: string[]): Promise<{ status: number; out: string; err: string }> {
-  let [out, err] = ["", ""];
-  const surroundings = {
-    signal: new AbortController().signal,
-    out: (line: string) => (out += line),
-    err: { write: (line: string) => (err += line) },
-  };
-  return { status: await runCli(args, surroundings), out, err };
-}
-
-async function run<T extends z.ZodType>(schema: T, ...args: string[]): Promise<z.infer<T>> {
-  const { status, out, err } = await text(...args, "--json");
-  expect(status, err).toBe(0);
-  return schema.parse(JSON.parse(out));
-}
 
 const EXPORT = ["export-training-data", "--raster", path("known.tif"), "--labels", path("known.geojsonl"), "--class-field", "kind"];
 
 test("chips around features, a classifier, its figures, and the classes of another layer", async () => {
   const [chips, model, classified] = [path("chips"), path("things.dlpk"), path("classified.gpkg")];
   const size = ["--chip-size", "32", "--format", "labeled-tiles", "--out", chips];
-  const exported = await text(...EXPORT, ...size);
+  const exported = await runText(...EXPORT, ...size);
   expect(exported.status, exported.err).toBe(0);
 
   const network = ["--model-type", "feature-classifier", "--backbone", "mobilenetv3-small", "--norm", "group", "--label-smoothing", "0.05"];
   const schedule = ["--epochs", "10", "--lr", "2e-3", "--monitor", "accuracy", "--threads", "2"];
-  const trained = await run(
+  const trained = await runJson(
     trainResult,
     "train",
     "--data",
@@ -96,13 +49,13 @@ test("chips around features, a classifier, its figures, and the classes of anoth
   const { manifest } = await readModelPackage(model);
   expect(manifest).toMatchObject({ task: "objectClassification", crop: { mode: "fixedSize", blacken: false } });
 
-  const figures = await run(tileResult, "evaluate", "--model", model, "--data", chips);
+  const figures = await runJson(tileResult, "evaluate", "--model", model, "--data", chips);
   expect(figures.accuracy).toBeGreaterThan(0.9);
   expect(figures.classes.map(({ name }) => name)).toEqual(["hut", "pond"]);
-  expect((await text("evaluate", "--model", model, "--data", chips, "--side", "all")).out).toContain("kappa");
+  expect((await runText("evaluate", "--model", model, "--data", chips, "--side", "all")).out).toContain("kappa");
 
   const layer = ["--raster", path("other.tif"), "--features", path("other.geojsonl"), "--out", classified];
-  const { count, outside, classes } = await run(classifyObjectsResult, "classify-objects", "--model", model, ...layer);
+  const { count, outside, classes } = await runJson(classifyObjectsResult, "classify-objects", "--model", model, ...layer);
   expect([count, outside]).toEqual([25, 0]);
   const { features, crs } = await readFeatures(classified);
   // as the layer: GeoJSON is in degrees
@@ -126,7 +79,7 @@ test.each([
   async (mode, blacken) => {
     const chips = path(`chips-${mode}`);
     const crop = ["--chip-size", "32", "--format", "labeled-tiles", "--out", chips, "--crop-mode", mode, ...(blacken ? ["--blacken"] : [])];
-    expect((await text(...EXPORT, ...crop)).status).toBe(0);
+    expect((await runText(...EXPORT, ...crop)).status).toBe(0);
     const data = await prepareData(chips, { task: "objectClassification", valSplit: 0.2, split: "random", augment: false, workers: 0 });
     const learner = await FeatureClassifier.create(data, { backbone: "mobilenetv3-small", threads: 2 });
     const model = path(`${mode}.dlpk`);
@@ -156,15 +109,17 @@ test("photos become points, and what does not go together is wrong usage", async
   for (const name of ["a-north-east.jpg", "c-nowhere.jpg"]) cpSync(join(fixtures, name), join(photos, name));
   const out = path("photos.geojson");
   const model = path("fixed-size.dlpk");
-  const { count, skipped } = await run(classifyObjectsResult, "classify-objects", "--model", model, "--photos", photos, "--out", out);
+  const { count, skipped } = await runJson(classifyObjectsResult, "classify-objects", "--model", model, "--photos", photos, "--out", out);
   expect([count, skipped]).toEqual([1, 1]);
   const [photo] = (await readFeatures(out)).features;
   expect(photo!.properties).toMatchObject({ path: join(photos, "a-north-east.jpg"), heading: 243.5 });
 
   const both = ["--model", model, "--photos", photos, "--raster", path("other.tif"), "--out", out];
-  expect((await text("classify-objects", ...both)).status).toBe(2);
-  expect((await text("classify-objects", "--model", model, "--raster", path("other.tif"), "--out", out)).status).toBe(2);
-  expect((await text("classify-objects", "--model", model, "--photos", photos, "--buffer", "3", "--out", out)).err).toContain("--buffer");
+  expect((await runText("classify-objects", ...both)).status).toBe(2);
+  expect((await runText("classify-objects", "--model", model, "--raster", path("other.tif"), "--out", out)).status).toBe(2);
+  expect((await runText("classify-objects", "--model", model, "--photos", photos, "--buffer", "3", "--out", out)).err).toContain(
+    "--buffer",
+  );
   const smooth = ["--data", path("chips"), "--out", path("x.dlpk"), "--loss", "binary-cross-entropy", "--label-smoothing", "0.1"];
-  expect((await text("train", ...smooth)).status).toBe(2);
+  expect((await runText("train", ...smooth)).status).toBe(2);
 }, 120_000);

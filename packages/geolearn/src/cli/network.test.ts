@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { createRaster, parseCrs } from "@geolearn/core";
 import { type InferenceFunction, classifyPixels } from "@geolearn/inference";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { runCli } from "./run.ts";
+import { runText } from "./run.testing.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "geolearn-network-"));
 let server: Server;
@@ -46,41 +46,37 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function run(...args: string[]): Promise<{ status: number; out: string; err: string }> {
-  let out = "";
-  let err = "";
-  const status = await runCli(args, {
-    signal: new AbortController().signal,
-    out: (text) => (out += text),
-    err: { write: (text: string) => (err += text) },
-  });
-  return { status, out, err };
-}
-
 test("nothing is asked for unless it is allowed, and private hosts only by name", async () => {
-  const refused = await run("info", `${address}/image.tif`);
+  const refused = await runText("info", `${address}/image.tif`);
   expect([refused.status, refused.out]).toEqual([1, ""]);
   expect(refused.err).toMatch(/NETWORK_NOT_ALLOWED[^]*--network/);
-  expect((await run("info", `${address}/image.tif`, "--network", "any")).err).toMatch(/NETWORK_NOT_ALLOWED.*private/);
-  expect((await run("info", `${address}/image.tif`, "--network", "example.org")).err).toMatch(/NETWORK_NOT_ALLOWED.*not among/);
+  expect((await runText("info", `${address}/image.tif`, "--network", "any")).err).toMatch(/NETWORK_NOT_ALLOWED.*private/);
+  expect((await runText("info", `${address}/image.tif`, "--network", "example.org")).err).toMatch(/NETWORK_NOT_ALLOWED.*not among/);
 });
 
 test("every command that opens rasters reads them from there", async () => {
   const allowed = ["--network", "127.0.0.1", "--json"];
-  const info = await run("info", `${address}/image.tif`, ...allowed);
+  const info = await runText("info", `${address}/image.tif`, ...allowed);
   expect(JSON.parse(info.out)).toMatchObject({ kind: "raster", width: 64, crs: { epsg: 32633 } });
 
-  const outlined = await run("to-polygons", "--raster", `${address}/classes.tif`, "--out", join(folder, "outlines.geojsonl"), ...allowed);
+  const outlined = await runText(
+    "to-polygons",
+    "--raster",
+    `${address}/classes.tif`,
+    "--out",
+    join(folder, "outlines.geojsonl"),
+    ...allowed,
+  );
   expect(JSON.parse(outlined.out)).toMatchObject({ count: 2 });
 
-  const judged = await run("accuracy", "--predicted", `${address}/classes.tif`, "--truth", `${address}/classes.tif?v=1`, ...allowed);
+  const judged = await runText("accuracy", "--predicted", `${address}/classes.tif`, "--truth", `${address}/classes.tif?v=1`, ...allowed);
   expect(JSON.parse(judged.out)).toMatchObject({ pixelAccuracy: 1 });
 
   const scene = ["--raster", `${address}/image.tif`, "--labels", `${address}/classes.tif?v=1`];
-  const exported = await run("export-training-data", ...scene, "--out", join(folder, "chips"), "--chip-size", "16", ...allowed);
+  const exported = await runText("export-training-data", ...scene, "--out", join(folder, "chips"), "--chip-size", "16", ...allowed);
   expect(JSON.parse(exported.out)).toMatchObject({ sampleType: "uint8", classes: [{ value: 7 }] });
 
-  const checked = await run("check", ...scene, "--chip-size", "16", ...allowed);
+  const checked = await runText("check", ...scene, "--chip-size", "16", ...allowed);
   expect(JSON.parse(checked.out)).toMatchObject({ chips: 8 });
 });
 

@@ -1,7 +1,7 @@
 /** Parsers of option values. */
 
 import type { NetworkPolicy } from "@geolearn/core";
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 
 /** A finite number. */
 export function number(text: string): number {
@@ -88,6 +88,30 @@ export function withNetwork(command: Command): Command {
 /** A pixel's size on the ground in metres, or whose. */
 export function cellSize(text: string): number | "model" | "scene" {
   return text === "model" || text === "scene" ? text : number(text);
+}
+
+/** Adds what every command has that runs a model on a scene: which part of it, at which pixel size, from which bands, in which windows. */
+export function withScene(command: Command, outside: string): Command {
+  return withNetwork(command)
+    .option("--mask <path>", `polygons; ${outside}`)
+    .option("--extent <xmin,ymin,xmax,ymax>", "only this part, in the raster's CRS", bounds)
+    .option("--cell-size <metres|model|scene>", "ground size of a pixel to work at", cellSize)
+    .option("--bands <band,...>", "bands of the raster to feed, in the model's order, by number from 0 or by name", bands)
+    .option("--overlap <pixels>", "pixels neighbouring windows share (default: half a window)", integer(0))
+    .option("--batch-size <windows>", "windows per call of the network", integer(1));
+}
+
+/** Adds where a model runs. */
+export function withCompute(command: Command): Command {
+  return withDevice(command)
+    .option("--workers <number>", "threads that compute", integer(1))
+    .option("--threads <number>", "threads of one operation", integer(1));
+}
+
+/** Adds `--device`. */
+export function withDevice(command: Command): Command {
+  const choices = ["cpu", "webgpu", "cuda", "coreml", "dml", "tensorflow", "auto"];
+  return command.addOption(new Option("--device <name>").choices(choices));
 }
 
 /** A length on the ground in metres, or text such as `2 crs` that is left to the function. */

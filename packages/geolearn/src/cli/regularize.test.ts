@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { FeatureLayer } from "../feature-layer.ts";
 import { regularizeResult } from "./results.ts";
-import { runCli } from "./run.ts";
+import { runText } from "./run.testing.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "geolearn-regularize-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -42,16 +42,7 @@ writeFileSync(
   }),
 );
 
-async function run(...args: string[]): Promise<{ status: number; out: string; err: string }> {
-  let [out, err] = ["", ""];
-  const surroundings = {
-    signal: new AbortController().signal,
-    out: (text: string) => (out += text),
-    err: { write: (text: string) => (err += text) },
-  };
-  const status = await runCli(["regularize", ...args], surroundings);
-  return { status, out, err };
-}
+const run = (...args: string[]): ReturnType<typeof runText> => runText("regularize", ...args);
 
 test("regularizes a file, counts what it copied, and agrees with the method on a layer", async () => {
   const target = join(folder, "out.gpkg");

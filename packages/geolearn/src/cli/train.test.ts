@@ -7,7 +7,7 @@ import { createRaster, parseCrs } from "@geolearn/core";
 import { exportTrainingData } from "@geolearn/data-prep";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { trainResult } from "./results.ts";
-import { runCli } from "./run.ts";
+import { runText } from "./run.testing.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "geolearn-train-"));
 const chips = join(folder, "chips");
@@ -35,16 +35,8 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-async function train(...args: string[]): Promise<{ status: number; out: string; err: string }> {
-  let out = "";
-  let err = "";
-  const small = ["--data", chips, "--base", "4", "--depth", "2", "--batch-size", "4", "--epochs", "2", "--threads", "1"];
-  const status = await runCli(["train", ...small, ...args], {
-    signal: new AbortController().signal,
-    out: (text) => (out += text),
-    err: { write: (text: string) => (err += text) },
-  });
-  return { status, out, err };
+async function train(...args: string[]): ReturnType<typeof runText> {
+  return runText("train", "--data", chips, "--base", "4", "--depth", "2", "--batch-size", "4", "--epochs", "2", "--threads", "1", ...args);
 }
 
 test("--estimate tells steps, time, memory and disk, and writes no model", async () => {

@@ -1,16 +1,7 @@
 /** What a Faster R-CNN or Mask R-CNN is made from, as a user writes it and as a model package keeps it. */
 
-import {
-  type BackboneAlias,
-  backboneNamed,
-  type BackboneName,
-  backboneNames,
-  type Convention,
-  conventionsOf,
-} from "../backbones/backbone.ts";
+import { type DetectorConfig, PYRAMID_LEVELS, type ResolvedDetectorConfig, resolveDetectorConfig } from "../detection/detector-config.ts";
 import { type Fields, fieldsOf } from "../network/config-fields.ts";
-import type { Initializer } from "../network/initializers.ts";
-import type { BandNormalization } from "../network/normalization.ts";
 
 /** Boxes the network starts from, around each cell of its five maps (at a quarter to a 64th of the image). */
 export interface RcnnAnchors {
@@ -24,15 +15,7 @@ export interface RcnnAnchors {
 export type PerUse = readonly [training: number, finding: number];
 
 /** What `createFasterRCNN` takes. */
-export interface FasterRCNNConfig {
-  /** Bands of the images. */
-  readonly bands: number;
-  /** Classes of objects; background is none of them (torchvision counts it, its 91 are 90 here). */
-  readonly classes: number;
-  /** Encoder, by our names or torchvision's. @defaultValue "resnet18" */
-  readonly backbone?: BackboneName | BackboneAlias;
-  /** Which line of networks the encoder follows where they differ, as for a U-Net. @defaultValue "torch" */
-  readonly convention?: Convention;
+export interface FasterRCNNConfig extends DetectorConfig {
   /**
    * Where the defaults of widths, anchors and numbers come from: `"full"` are torchvision's, for photographs of a thousand pixels; `"compact"` are
    * for chips of up to some 256 pixels, and train some twenty times faster. @defaultValue "full"
@@ -53,14 +36,6 @@ export interface FasterRCNNConfig {
   readonly rois?: number;
   /** Objects found on an image unless `decode` is told another number. @defaultValue 100, compact 50 */
   readonly detections?: number;
-  /** Normalization between the encoder's layers: over the batch, or over groups of channels of each image. @defaultValue "batch" */
-  readonly norm?: "batch" | "group";
-  /** Groups of group norm; a layer whose filters it does not divide takes the next smaller divisor. @defaultValue 8 */
-  readonly groups?: number;
-  /** `(x - mean) / std` of the raw pixel values, part of the network. @defaultValue none: pixels enter as they are */
-  readonly normalization?: BandNormalization | null;
-  /** How the encoder's weights begin; pyramid and heads always begin as torchvision's. @defaultValue "torch" */
-  readonly initializer?: Initializer;
 }
 
 /** What `createMaskRCNN` takes. */
@@ -72,11 +47,7 @@ export interface MaskRCNNConfig extends FasterRCNNConfig {
 }
 
 /** A complete, checked {@link FasterRCNNConfig}: plain JSON, kept in model packages. */
-export interface ResolvedFasterRCNNConfig extends Readonly<Record<string, unknown>> {
-  readonly bands: number;
-  readonly classes: number;
-  readonly backbone: BackboneName;
-  readonly convention: Convention;
+export interface ResolvedFasterRCNNConfig extends ResolvedDetectorConfig {
   readonly anchors: Readonly<Required<RcnnAnchors>>;
   readonly fpnWidth: number;
   readonly boxHeadWidth: number;
@@ -85,10 +56,6 @@ export interface ResolvedFasterRCNNConfig extends Readonly<Record<string, unknow
   readonly rpnSamples: number;
   readonly rois: number;
   readonly detections: number;
-  readonly norm: "batch" | "group";
-  readonly groups: number;
-  readonly normalization: BandNormalization | null;
-  readonly initializer: Initializer;
 }
 
 /** A complete, checked {@link MaskRCNNConfig}. */
@@ -107,8 +74,6 @@ const PRESETS = {
     ...{ candidates: [500, 500], proposals: [200, 100], rois: 64, detections: 50 },
   },
 } as const;
-/** Maps of the pyramid anchors stand on. */
-const LEVELS = 5;
 const RATIOS = [0.5, 1, 2];
 
 /**
@@ -136,16 +101,10 @@ function presetOf({ preset = "full" }: FasterRCNNConfig, { oneOf }: Fields): (ty
 }
 
 function resolved(config: FasterRCNNConfig, fields: Fields): ResolvedFasterRCNNConfig {
-  const { whole, oneOf, bandsOf, classesOf, normalizationOf } = fields;
+  const { whole } = fields;
   const usual = presetOf(config, fields);
-  const bands = bandsOf(config.bands);
-  const given = config.backbone ?? "resnet18";
-  const backbone = (typeof given === "string" ? backboneNamed(given) : null) ?? oneOf("backbone", given as BackboneName, backboneNames());
   return {
-    bands,
-    classes: classesOf(config.classes),
-    backbone,
-    convention: oneOf("convention", config.convention ?? "torch", conventionsOf(backbone)),
+    ...resolveDetectorConfig(config, fields),
     anchors: anchorsOf(config.anchors ?? {}, usual.sizes, fields),
     fpnWidth: whole("fpnWidth", config.fpnWidth ?? usual.fpnWidth, 1, 4096),
     boxHeadWidth: whole("boxHeadWidth", config.boxHeadWidth ?? usual.boxHeadWidth, 1, 16384),
@@ -154,10 +113,6 @@ function resolved(config: FasterRCNNConfig, fields: Fields): ResolvedFasterRCNNC
     rpnSamples: whole("rpnSamples", config.rpnSamples ?? 256, 2, 65536),
     rois: whole("rois", config.rois ?? usual.rois, 4, 65536),
     detections: whole("detections", config.detections ?? usual.detections, 1, 4096),
-    norm: oneOf("norm", config.norm ?? "batch", ["batch", "group"]),
-    groups: whole("groups", config.groups ?? 8, 1, 4096),
-    normalization: normalizationOf(config.normalization, bands),
-    initializer: oneOf("initializer", config.initializer ?? "torch", ["torch", "heNormal"]),
   };
 }
 
@@ -165,7 +120,7 @@ function anchorsOf(given: RcnnAnchors, usual: readonly number[], { positives, wr
   const fields = typeof given === "object" && given !== null ? Object.keys(given) : ["none"];
   if (fields.some((key) => key !== "sizes" && key !== "ratios")) throw wrong("anchors", given, "sizes and ratios");
   const anchors = {
-    sizes: positives("anchors.sizes", given.sizes ?? usual, [LEVELS, LEVELS], 65536),
+    sizes: positives("anchors.sizes", given.sizes ?? usual, [PYRAMID_LEVELS, PYRAMID_LEVELS], 65536),
     ratios: positives("anchors.ratios", given.ratios ?? RATIOS, [1, 16], 64),
   };
   // Half a side is rounded to whole pixels, half a pixel to none.

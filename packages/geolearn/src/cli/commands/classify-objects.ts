@@ -6,7 +6,7 @@ import type { Device } from "@geolearn/engine";
 import { classifyPhotos, type ClassifyObjectsOptions, type ObjectCounts, streamClassifiedObjects } from "@geolearn/inference";
 import { Command, Option } from "commander";
 import { type CommandContext, UsageError } from "../context.ts";
-import { bands, camelCase, cellSize, integer, length, several, withNetwork } from "../options.ts";
+import { bands, camelCase, cellSize, integer, length, several, withCompute, withNetwork } from "../options.ts";
 import { table } from "../table.ts";
 
 interface Options extends Pick<
@@ -51,11 +51,8 @@ export function classifyObjectsCommand(contextOf: (command: Command) => CommandC
     .option("--cell-size <metres|model|scene>", "ground size of a pixel to work at", cellSize)
     .option("--bands <band,...>", "bands of the raster to feed, in the model's order, by number from 0 or by name", bands)
     .option("--esri-fields", "name the fields Class and Confidence, as Esri's tools do")
-    .option("--batch-size <features>", "features per call of the network", integer(1))
-    .option("--workers <number>", "threads that compute", integer(1))
-    .addOption(new Option("--device <name>").choices(["cpu", "webgpu", "cuda", "coreml", "dml", "tensorflow", "auto"]))
-    .option("--threads <number>", "threads of one operation", integer(1));
-  return withNetwork(command).action(async () => {
+    .option("--batch-size <features>", "features per call of the network", integer(1));
+  return withCompute(withNetwork(command)).action(async () => {
     const options = command.opts<Options>();
     const context = contextOf(command);
     checkInputs(options);

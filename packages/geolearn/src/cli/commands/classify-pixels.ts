@@ -12,7 +12,7 @@ import {
 } from "@geolearn/inference";
 import { Command, Option } from "commander";
 import type { CommandContext } from "../context.ts";
-import { bands, bounds, cellSize, integer, several, withNetwork } from "../options.ts";
+import { several, withCompute, withScene } from "../options.ts";
 import { list, table } from "../table.ts";
 
 interface Options extends Pick<
@@ -36,23 +36,14 @@ export function classifyPixelsCommand(contextOf: (command: Command) => CommandCo
     .requiredOption("--model <model.dlpk>", "the model package")
     .requiredOption("--raster <path>", "imagery: file, folder, glob, list or VRT; may be given several times", several)
     .requiredOption("--out <map.tif>", "where the map goes; a run that was killed is continued, a cancelled one leaves nothing")
-    .option("--mask <path>", "polygons; land outside becomes nodata")
-    .option("--extent <xmin,ymin,xmax,ymax>", "only this part, in the raster's CRS", bounds)
-    .option("--cell-size <metres|model|scene>", "ground size of a pixel to work at", cellSize)
-    .option("--bands <band,...>", "bands of the raster to feed, in the model's order, by number from 0 or by name", bands)
-    .option("--overlap <pixels>", "pixels neighbouring windows share (default: half a window)", integer(0))
     .addOption(new Option("--blend <name>", "how windows meet").choices(["hann", "crop", "none"]))
     .option("--tta", "average the eight flips and turns of each window")
     .addOption(new Option("--merge <name>", "how the eight positions are merged").choices(["mean", "max", "min"]))
     .option("--scores", "also write the scores, a band per class, beside the map")
     .option("--out-of-range", "also write where the scene leaves the range of the training data, beside the map")
-    .option("--batch-size <windows>", "windows per call of the network", integer(1))
-    .option("--workers <number>", "threads that compute", integer(1))
     .option("--no-predict-background", "never answer background (value 0)")
-    .addOption(new Option("--device <name>").choices(["cpu", "webgpu", "cuda", "coreml", "dml", "tensorflow", "auto"]))
-    .option("--threads <number>", "threads of one operation", integer(1))
     .option("--estimate", "say what it would take, and write nothing");
-  return withNetwork(command).action(async () => {
+  return withCompute(withScene(command, "land outside becomes nodata")).action(async () => {
     const { model, raster, estimate, json: _json, ...options } = command.opts<Options>();
     const { signal, onProgress, onWarning, print } = contextOf(command);
     const work: ClassifyOptions = { ...options, signal, onProgress, onWarning };

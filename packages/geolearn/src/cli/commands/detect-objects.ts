@@ -4,9 +4,9 @@ import { dirname } from "node:path";
 import { formatOfPath, makeFolder, writeFeatures } from "@geolearn/core";
 import type { Device } from "@geolearn/engine";
 import { type DetectedObjects, type DetectOptions, detectObjects } from "@geolearn/inference";
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import type { CommandContext } from "../context.ts";
-import { bands, bounds, cellSize, integer, length, number, several, withNetwork } from "../options.ts";
+import { integer, length, number, several, withCompute, withScene } from "../options.ts";
 import { table } from "../table.ts";
 
 interface Options extends Pick<
@@ -41,23 +41,14 @@ export function detectObjectsCommand(contextOf: (command: Command) => CommandCon
     .requiredOption("--model <model.dlpk>", "the model package")
     .requiredOption("--raster <path>", "imagery: file, folder, glob, list or VRT; may be given several times", several)
     .requiredOption("--out <path>", "where the objects go: .gpkg, .geojson, .geojsonl, .fgb, .parquet, .shp or .zip")
-    .option("--mask <path>", "polygons; nothing is looked for outside")
-    .option("--extent <xmin,ymin,xmax,ymax>", "only this part, in the raster's CRS", bounds)
-    .option("--cell-size <metres|model|scene>", "ground size of a pixel to work at", cellSize)
-    .option("--bands <band,...>", "bands of the raster to feed, in the model's order, by number from 0 or by name", bands)
-    .option("--overlap <pixels>", "pixels neighbouring windows share (default: half a window)", integer(0))
     .option("--tta", "look at each window in its eight flips and turns")
     .option("--min-score <number>", "leave out objects of lower scores, 0 to 1 (default: 0.5)", number)
     .option("--nms-overlap <number>", "of two objects of a class that overlap more (IoU) only the better one stays (default: 0.5)", number)
     .option("--max-detections <number>", "objects a window can have at most (default: 300)", integer(1))
     .option("--exclude-edge", "leave out what a window's border cuts instead of putting the pieces together")
     .option("--simplify <metres>", "straighten outlines within this tolerance (default: 0)", length)
-    .option("--esri-fields", "name the fields Class and Confidence, as Esri's tools do")
-    .option("--batch-size <windows>", "windows per call of the network", integer(1))
-    .option("--workers <number>", "threads that compute", integer(1))
-    .addOption(new Option("--device <name>").choices(["cpu", "webgpu", "cuda", "coreml", "dml", "tensorflow", "auto"]))
-    .option("--threads <number>", "threads of one operation", integer(1));
-  return withNetwork(command).action(async () => {
+    .option("--esri-fields", "name the fields Class and Confidence, as Esri's tools do");
+  return withCompute(withScene(command, "nothing is looked for outside")).action(async () => {
     const { model, raster, out, json: _json, ...options } = command.opts<Options>();
     const { signal, onProgress, onWarning, print } = contextOf(command);
     // What only shows when the work is done must not fail then.

@@ -11,7 +11,7 @@ import { type EvaluationOf, type TrainableTask, evaluatePackage } from "@geolear
 import { Command, Option } from "commander";
 import { accuracyJson, accuracyText, cocoJson, cocoText, tileJson, tileText } from "../accuracy-output.ts";
 import type { CommandContext } from "../context.ts";
-import { bands, integer, several } from "../options.ts";
+import { bands, integer, several, withDevice } from "../options.ts";
 
 interface Options {
   readonly model: string;
@@ -38,9 +38,8 @@ export function evaluateCommand(contextOf: (command: Command) => CommandContext)
       ).choices(["valid", "all"]),
     )
     .option("--split <blocks|random|FILE>", "the split the model was trained with, for --side valid")
-    .option("--batch-size <chips>", "chips per step", integer(1), 8)
-    .addOption(new Option("--device <name>").choices(["cpu", "webgpu", "cuda", "coreml", "dml", "tensorflow", "auto"]));
-  return command.action(async () => {
+    .option("--batch-size <chips>", "chips per step", integer(1), 8);
+  return withDevice(command).action(async () => {
     const context = contextOf(command);
     const metrics = await evaluate(command.opts<Options>(), context);
     if ("AP50" in metrics) return context.print(cocoJson(metrics), cocoText(metrics));
@@ -54,8 +53,7 @@ async function evaluate(options: Options, { signal, onProgress, onWarning }: Com
   const { classes, task } = modelPackage.manifest;
   const side = options.side ?? (options.split !== undefined || (await hasSplit(options.data)) ? "valid" : "all");
   const data = await prepareData(options.data, {
-    // A task nobody trains is refused by the evaluation, with its reason.
-    task: task as TrainableTask,
+    task,
     batchSize: options.batchSize,
     classes,
     bands: await chosenBands(options, modelPackage.manifest),

@@ -5,7 +5,15 @@ import { dirname } from "node:path";
 import { type Task, makeFolder } from "@geolearn/core";
 import { type Augmentation, chipFolderTask, prepareData } from "@geolearn/data-prep";
 import type { Device } from "@geolearn/engine";
-import { type BackboneName, backboneNamed, backboneNames, modelTask, modelTypes, readModelPackage } from "@geolearn/models";
+import {
+  type BackboneName,
+  type ModelPackage,
+  backboneNamed,
+  backboneNames,
+  modelTask,
+  modelTypes,
+  readModelPackage,
+} from "@geolearn/models";
 import {
   type FitEstimate,
   type FitOptions,
@@ -13,12 +21,11 @@ import {
   type Learner,
   type LearnerOptions,
   type Monitor,
-  type TrainableTask,
   createLearner,
 } from "@geolearn/training";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { type CommandContext, UsageError } from "../context.ts";
-import { autoOrNumber, bands, integer, mapping, number, numbers, several, words } from "../options.ts";
+import { autoOrNumber, bands, integer, mapping, number, numbers, several, withDevice, words } from "../options.ts";
 import { list, table } from "../table.ts";
 
 interface Options {
@@ -167,10 +174,9 @@ export function trainCommand(contextOf: (command: Command) => CommandContext): C
     .option("--report <report.html>", "write a training report")
     .option("--tensorboard <folder>", "write figures and pictures for TensorBoard while training")
     .option("--seed <number>", "decides first weights, order and augmentation", integer(0), 42)
-    .addOption(new Option("--device <name>").choices(["cpu", "webgpu", "cuda", "coreml", "dml", "tensorflow", "auto"]))
     .option("--threads <number>", "threads of one operation", integer(1))
     .option("--estimate", "say what it would take, and train nothing");
-  return command.action(async () => {
+  return withDevice(command).action(async () => {
     const options = command.opts<Options>();
     const context = contextOf(command);
     checkOutputs(options);
@@ -227,8 +233,9 @@ async function withLearner<T>(
   { signal, onProgress, onWarning, note }: CommandContext,
   work: (learner: Learner, fit: FitOptions) => Promise<T>,
 ): Promise<T> {
+  const start = options.pretrainedModel === undefined ? undefined : await readModelPackage(options.pretrainedModel);
   const data = await prepareData(options.data, {
-    task: await taskOf(options),
+    task: await taskOf(options, start),
     batchSize: options.batchSize,
     seed: options.seed,
     ...defined({
@@ -257,7 +264,7 @@ async function withLearner<T>(
         weights: options.weights,
         sha256: options.sha256,
         normalization: options.normalization,
-        pretrained: options.pretrainedModel,
+        pretrained: start,
         freeze: options.freeze,
         base: options.base,
         depth: options.depth,
@@ -303,13 +310,9 @@ async function withLearner<T>(
 }
 
 /** What is trained for: as the architecture is made, or the model to start from, or the chips. */
-async function taskOf({ modelType, pretrainedModel, data }: Options): Promise<TrainableTask> {
-  const known = async (): Promise<Task> => {
-    if (modelType !== undefined) return modelTask(modelType);
-    return pretrainedModel === undefined ? chipFolderTask(data[0]!) : (await readModelPackage(pretrainedModel)).manifest.task;
-  };
-  // A task nobody trains is refused by the learner, with its reason.
-  return (await known()) as TrainableTask;
+async function taskOf({ modelType, data }: Options, start: ModelPackage | undefined): Promise<Task> {
+  if (modelType !== undefined) return modelTask(modelType);
+  return start?.manifest.task ?? chipFolderTask(data[0]!);
 }
 
 /** @throws UsageError for smoothing that the loss does not know */

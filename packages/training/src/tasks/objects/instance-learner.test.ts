@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { createLearner } from "../../learner/create-learner.ts";
 import type { LearnerOptions } from "../../learner/options.ts";
+import { expectExactResume } from "../../testing/exact-resume.ts";
 import { hashWeights } from "../../testing/hash-weights.ts";
 import { diskData, squareData } from "../../testing/memory-objects.ts";
 
@@ -66,22 +67,7 @@ describe("a Mask R-CNN", () => {
   }, 600_000);
 
   test("stopped and resumed it ends with the same weights to the bit", async () => {
-    const run = async (checkpoint: string, stopAfter: number | null): Promise<string> => {
-      const learner = await createLearner(diskData({ train: 12, valid: 4, seed: 3 }), { ...SMALL, rois: 8, rpnSamples: 16 });
-      const controller = new AbortController();
-      const options = { epochs: 2, lr: 1e-3, checkpoint: join(folder, checkpoint), resume: true };
-      if (stopAfter !== null) {
-        const callbacks = [{ onStep: ({ step }: { step: number }) => void (step === stopAfter && controller.abort()) }];
-        await expect(learner.fit({ ...options, callbacks, signal: controller.signal })).rejects.toMatchObject({ name: "AbortError" });
-        await learner.dispose();
-        return run(checkpoint, null);
-      }
-      await learner.fit(options);
-      const hash = hashWeights(learner.network);
-      await learner.dispose();
-      return hash;
-    };
-    expect(await run("stopped", 4)).toBe(await run("whole", null));
+    await expectExactResume(() => createLearner(diskData({ train: 12, valid: 4, seed: 3 }), { ...SMALL, rois: 8, rpnSamples: 16 }), folder);
   }, 600_000);
 
   test("12 bands; another's classes and bands are learnt anew, the rest is kept; settings that are not for it", async () => {

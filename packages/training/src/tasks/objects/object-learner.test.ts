@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { createLearner } from "../../learner/create-learner.ts";
 import type { LearnerOptions } from "../../learner/options.ts";
+import { expectExactResume } from "../../testing/exact-resume.ts";
 import { hashWeights } from "../../testing/hash-weights.ts";
 import { squareData } from "../../testing/memory-objects.ts";
 
@@ -50,22 +51,7 @@ describe("a RetinaNet", () => {
   }, 300_000);
 
   test("stopped and resumed it ends with the same weights to the bit", async () => {
-    const run = async (checkpoint: string, stopAfter: number | null): Promise<string> => {
-      const learner = await createLearner(squareData({ train: 12, valid: 4, seed: 3 }), SMALL);
-      const controller = new AbortController();
-      const options = { epochs: 2, lr: 1e-3, checkpoint: join(folder, checkpoint), resume: true };
-      if (stopAfter !== null) {
-        const callbacks = [{ onStep: ({ step }: { step: number }) => void (step === stopAfter && controller.abort()) }];
-        await expect(learner.fit({ ...options, callbacks, signal: controller.signal })).rejects.toMatchObject({ name: "AbortError" });
-        await learner.dispose();
-        return run(checkpoint, null);
-      }
-      await learner.fit(options);
-      const hash = hashWeights(learner.network);
-      await learner.dispose();
-      return hash;
-    };
-    expect(await run("stopped", 4)).toBe(await run("whole", null));
+    await expectExactResume(() => createLearner(squareData({ train: 12, valid: 4, seed: 3 }), SMALL), folder);
   }, 300_000);
 
   test("12 bands, chips without objects, settings that are not for it", async () => {
