@@ -28,6 +28,18 @@ class Finder(nn.Module):
         return boxes, image.flatten(1).argmax(0)[at] + 1, scores
 
 
+class Outliner(Finder):
+    """The same with masks as torchvision's, [3, 1, H, W]: of pixels of whole images how near they are to the brightest one, inside its box."""
+
+    def forward(self, image):
+        boxes, labels, scores = super().forward(image)
+        row, column = torch.arange(H).float()[None, :, None] + 0.5, torch.arange(W).float()[None, None, :] + 0.5
+        x0, y0, x1, y1 = (boxes[:, k, None, None] for k in range(4))
+        far = (column - (x0 + x1) / 2).abs() / 4 + (row - (y0 + y1) / 2).abs() / 4
+        inside = (column > x0) & (column < x1) & (row > y0) & (row < y1)
+        return boxes, labels, scores, ((1 - far).clamp(0, 1) * inside)[:, None]
+
+
 class FinderOfMany(nn.Module):
     """The same for a batch, as centres and sizes in fractions of the image."""
 
@@ -48,6 +60,12 @@ class Classifier(nn.Module):
         return self.end(self.head(torch.relu(self.conv(x)).mean((2, 3)) * 8))
 
 
+def crops(boxes, _labels, _scores, masks):
+    """The pixels of each box, 3 by 5; beyond the image its border goes on."""
+    at = lambda low, count, side: (int(low) + torch.arange(count)).clamp(0, side - 1)
+    return [mask[0][at(box[1], 3, H)][:, at(box[0], 5, W)].double().flatten().tolist() for box, mask in zip(boxes, masks)]
+
+
 def export(net, example, names):
     buffer = io.BytesIO()
     with warnings.catch_warnings():
@@ -60,12 +78,13 @@ if __name__ == "__main__":
     # 2^24 possible values of the pixels become numbers from 0 to 1.
     x = torch.from_numpy(pixels() / np.float32(2**24)).permute(0, 3, 1, 2).contiguous()
     names = ["boxes", "labels", "scores"]
-    pack = lambda results: [{n: v.double().flatten().tolist() for n, v in zip(names, r)} for r in results]
-    single, many = Finder(), FinderOfMany()
+    pack = lambda results, names=names: [{n: v.double().flatten().tolist() for n, v in zip(names, r)} for r in results]
+    single, many, outliner = Finder(), FinderOfMany(), Outliner()
     out = {
         "torchvision": {"file": export(single, x[0], names), "images": pack([single(i) for i in x])},
         "batch": {"file": export(many, x[:2], names), "images": pack([[v[i] for v in many(x)] for i in range(IMAGES)])},
     }
+    out["masks"] = {"file": export(outliner, x[0], [*names, "masks"]), "masks": [crops(*outliner(i)) for i in x]}
     for name, classes, end in [("logits", 4, lambda y: y), ("softmax", 4, lambda y: y.softmax(1)), ("single", 1, lambda y: y)]:
         net = Classifier(classes, end)
         with torch.no_grad():

@@ -4,6 +4,7 @@ import { serveRequests } from "./serve.ts";
 
 serveRequests((request: { readonly act: string; readonly value?: unknown }) => {
   if (request.act === "hang") for (;;);
+  if (request.act === "pause") Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
   if (request.act === "exit") process.exit(3);
   // eslint-disable-next-line no-throw-literal -- foreign decoders do
   if (request.act === "string") throw "a bare string";

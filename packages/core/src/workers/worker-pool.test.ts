@@ -65,6 +65,18 @@ test("cancels a running and a queued request", async () => {
   expect(await workers.run({ act: "echo", value: 1 })).toBe(1);
 });
 
+test("lets a running request that writes files end, and drops the queued one, when they are cancelled", async () => {
+  const workers = pool();
+  await workers.run({ act: "echo" });
+  const controller = new AbortController();
+  const options = { signal: controller.signal, writes: true };
+  const running = workers.run({ act: "pause", value: 7 }, options);
+  const queued = workers.run({ act: "pause" }, options);
+  setTimeout(() => controller.abort(), 50);
+  await expect(queued).rejects.toMatchObject({ name: "AbortError" });
+  expect(await running).toBe(7);
+});
+
 test("refuses requests after close and rejects those that were waiting", async () => {
   const workers = pool();
   const waiting = workers.run({ act: "hang" });

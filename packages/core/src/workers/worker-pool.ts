@@ -28,6 +28,8 @@ export interface WorkerRunOptions {
   readonly transfer?: readonly TransferListItem[];
   /** Cancels the request: a queued one is dropped, a running one ends its worker. */
   readonly signal?: AbortSignal;
+  /** The request writes files: a running one that is cancelled ends by itself, so that nothing stays half-written. @defaultValue false */
+  readonly writes?: boolean;
   /** Time for this request in milliseconds. @defaultValue the pool's */
   readonly deadline?: number;
 }
@@ -40,6 +42,7 @@ interface Job {
   readonly request: unknown;
   readonly transfer: readonly TransferListItem[];
   readonly deadline: number;
+  readonly writes: boolean;
   readonly resolve: (reply: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -102,6 +105,7 @@ export class WorkerPool<Request, Reply> {
         request,
         transfer: options.transfer ?? [],
         deadline: options.deadline ?? this.#deadline,
+        writes: options.writes ?? false,
         resolve: (reply) => {
           signal?.removeEventListener("abort", cancel);
           resolve(reply as Reply);
@@ -223,6 +227,7 @@ export class WorkerPool<Request, Reply> {
       job.reject(reason);
       return;
     }
+    if (job.writes) return;
     for (const member of this.#members) {
       if (member.job === job) void this.#discard(member, reason).then(() => this.#assign());
     }

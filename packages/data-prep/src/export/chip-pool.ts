@@ -21,7 +21,7 @@ export function createChipPool(workers: number): ChipPool {
   const pool = new WorkerPool<ChipJob, ChipOutcome[]>(import.meta.url, "chip.worker", { size: workers, deadline: DEADLINE_MS });
   return {
     width: workers,
-    run: (job, signal) => pool.run(job, signal === undefined ? {} : { signal }),
+    run: (job, signal) => pool.run(job, { writes: true, ...(signal === undefined ? {} : { signal }) }),
     close: () => pool.close(),
   };
 }

@@ -31,6 +31,7 @@ const IN_SPEC: Readonly<Record<keyof OnnxSpec, true>> = {
   boxes: true,
   scores: true,
   labels: true,
+  masks: true,
   boxOrder: true,
   boxUnit: true,
 };

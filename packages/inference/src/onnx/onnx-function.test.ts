@@ -12,6 +12,7 @@ interface Fixture {
   readonly file: string;
   readonly images: { boxes: number[]; labels: number[]; scores: number[] }[];
   readonly scores: number[];
+  readonly masks: number[][][];
 }
 const fixtures = JSON.parse(readFileSync(new URL("./fixtures/objects.json", import.meta.url), "utf8")) as Record<string, Fixture>;
 const fileOf = (name: string): Uint8Array => new Uint8Array(Buffer.from(fixtures[name]!.file, "base64"));
@@ -72,6 +73,28 @@ describe("detectors of PyTorch", () => {
       }
     }
     await fn.dispose();
+  });
+
+  test("with masks as large as the image, sampled at the pixels of each box; as grids over the boxes, as they are", async () => {
+    const spec: OnnxSpec = { ...finder, task: "instanceSegmentation" };
+    const fn = await openOnnxFunction(fileOf("masks"), spec);
+    const found = await fn.detect(block);
+    for (const [i, masks] of fixtures["masks"]!.masks.entries()) {
+      expect(found[i]!.length).toBe(3);
+      for (const [k, { mask }] of found[i]!.entries()) {
+        expect(mask).toMatchObject({ width: 5, height: 3 });
+        masks[k]!.forEach((value, at) => expect(mask!.scores[at]).toBeCloseTo(value, 5));
+      }
+    }
+    await fn.dispose();
+    const boxesOnly = await openOnnxFunction(fileOf("masks"), finder);
+    expect((await boxesOnly.detect(block))[0]![0]).not.toHaveProperty("mask");
+    await boxesOnly.dispose();
+    // a file without masks, and an output that holds none
+    await expect(openOnnxFunction(fileOf("torchvision"), spec)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    const wrong = await openOnnxFunction(fileOf("masks"), { ...spec, masks: "boxes" });
+    await expect(wrong.detect(block)).rejects.toMatchObject({ code: "ENGINE_FAILED" });
+    await wrong.dispose();
   });
 
   test("labels nobody described are told", async () => {

@@ -17,6 +17,7 @@ import {
 import { type ModelManifest, type ModelPackage, type OnnxConfig, type OnnxSpec, openOnnx } from "@geolearn/models";
 
 import { modelBands } from "../run/model-bands.ts";
+import { cornersOf, gridMasks } from "./outputs.ts";
 import type { Detection, DetectionConfiguration, DetectionFunction, ParameterInfo, PixelBlock, SceneInfo } from "../inference-function.ts";
 
 /** An ONNX network that finds or classifies objects. */
@@ -129,23 +130,22 @@ class Runner implements OnnxFunction {
     if (output.kind !== "objects") throw this.mismatch("detect objects");
     const images: (readonly Detection[])[] = [];
     for (const results of await this.run(block, signal)) {
-      const [boxes, scores, labels] = [output.boxes, output.scores, output.labels].map((name) => results[name]!) as [
-        HostTensor,
-        HostTensor,
-        HostTensor,
-      ];
+      const [boxes, scores, labels] = [results[output.boxes]!, results[output.scores]!, results[output.labels]!];
+      const masks = output.masks === undefined ? null : results[output.masks]!;
       // Without a side for images there is one; with padding, scores of 0 fill up.
       const count = boxes.shape.length === 3 ? boxes.shape[0]! : 1;
       const each = boxes.data.length / 4 / Math.max(1, count);
-      if (scores.data.length !== count * each || labels.data.length !== count * each) throw this.unequal(boxes, scores, labels);
+      if (scores.data.length !== count * each || labels.data.length !== count * each) throw this.unequal({ boxes, scores, labels });
+      const maskOf = masks === null ? null : gridMasks(masks, count * each, block);
+      if (masks !== null && maskOf === null) throw this.unequal({ boxes, scores, labels, masks });
       for (let i = 0; i < count; i++) {
         const found = Array.from({ length: each }, (_, k) => i * each + k)
           .filter((at) => scores.data[at]! > 0)
-          .map((at) => ({
-            box: cornersOf(boxes.data, 4 * at, output.order, output.unit === "fraction" ? [block.width, block.height] : [1, 1]),
-            score: scores.data[at]!,
-            classIndex: this.classIndexOf(labels.data[at]!),
-          }));
+          .map((at) => {
+            const box = cornersOf(boxes.data, 4 * at, output.order, output.unit === "fraction" ? [block.width, block.height] : [1, 1]);
+            const found = { box, score: scores.data[at]!, classIndex: this.classIndexOf(labels.data[at]!) };
+            return maskOf === null ? found : { ...found, mask: maskOf(at, box) };
+          });
         images.push(found.toSorted((a, b) => b.score - a.score));
       }
     }
@@ -207,30 +207,12 @@ class Runner implements OnnxFunction {
     });
   }
 
-  private unequal(boxes: HostTensor, scores: HostTensor, labels: HostTensor): GeoLearnError {
-    const shape = ({ shape: sides }: HostTensor): string => `[${sides.join(", ")}]`;
-    return new GeoLearnError(
-      "ENGINE_FAILED",
-      `${this.source} gives boxes ${shape(boxes)}, scores ${shape(scores)} and labels ${shape(labels)}, which do not go together.`,
-      {
-        hint: "Name the right outputs in the spec.",
-      },
-    );
+  private unequal(outputs: Readonly<Record<string, HostTensor>>): GeoLearnError {
+    const said = Object.entries(outputs).map(([name, { shape }]) => `${name} [${shape.join(", ")}]`);
+    return new GeoLearnError("ENGINE_FAILED", `${this.source} gives outputs that do not go together: ${said.join(", ")}.`, {
+      hint: "Name the right outputs in the spec.",
+    });
   }
-}
-
-type Order = Extract<OnnxConfig["output"], { kind: "objects" }>["order"];
-
-/** Corners in pixels. */
-function cornersOf(numbers: HostTensor["data"], at: number, order: Order, [width, height]: readonly [number, number]): Detection["box"] {
-  const [a, b, c, d] = [numbers[at]!, numbers[at + 1]!, numbers[at + 2]!, numbers[at + 3]!];
-  const corners = {
-    xyxy: [a, b, c, d],
-    yxyx: [b, a, d, c],
-    xywh: [a, b, a + c, b + d],
-    cxcywh: [a - c / 2, b - d / 2, a + c / 2, b + d / 2],
-  }[order] as [number, number, number, number];
-  return [corners[0] * width, corners[1] * height, corners[2] * width, corners[3] * height];
 }
 
 /** Scores of one image; one channel tells two classes apart. */

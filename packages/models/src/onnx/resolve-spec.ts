@@ -176,9 +176,11 @@ function outputOf(
 ): { frame: OnnxConfig["output"]; channels: number | null } {
   const { outputs } = model.graph;
   if (task === "objectDetection" || task === "instanceSegmentation") {
-    const named = (field: "boxes" | "scores" | "labels"): string => only(model, outputs, spec[field] ?? field, "output").name;
-    const frame = { kind: "objects", boxes: named("boxes"), scores: named("scores"), labels: named("labels") } as const;
-    return { frame: { ...frame, order: spec.boxOrder ?? "xyxy", unit: spec.boxUnit ?? "pixels" }, channels: null };
+    const named = (field: "boxes" | "scores" | "labels" | "masks"): string => only(model, outputs, spec[field] ?? field, "output").name;
+    const arrays = { boxes: named("boxes"), scores: named("scores"), labels: named("labels") };
+    const masks = task === "instanceSegmentation" ? { masks: named("masks") } : {};
+    const told = { order: spec.boxOrder ?? "xyxy", unit: spec.boxUnit ?? "pixels" } as const;
+    return { frame: { kind: "objects", ...arrays, ...masks, ...told }, channels: null };
   }
   const output = only(model, outputs, spec.output, "output");
   const values = spec.activation === undefined ? (ownValues ?? valuesOf(model, output)) : VALUES[spec.activation];

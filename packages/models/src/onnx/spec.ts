@@ -61,6 +61,10 @@ export interface OnnxSpec {
   readonly boxes?: string | undefined;
   readonly scores?: string | undefined;
   readonly labels?: string | undefined;
+  /**
+   * Name of the masks of a network for `instanceSegmentation`: as large as the chip, or a grid over each box. @defaultValue `"masks"`
+   */
+  readonly masks?: string | undefined;
   /** @defaultValue "xyxy" */
   readonly boxOrder?: BoxOrder | undefined;
   /** Whether boxes are in pixels of the chip or in fractions of its sides. @defaultValue "pixels" */
@@ -100,6 +104,7 @@ const specSchema = z.strictObject({
   boxes: text.optional(),
   scores: text.optional(),
   labels: text.optional(),
+  masks: text.optional(),
   boxOrder: boxOrder.optional(),
   boxUnit: boxUnit.optional(),
 });
@@ -144,7 +149,16 @@ export const onnxConfigSchema = z.object({
       /** Times the result is enlarged to the size of the chip. */
       enlarge: side,
     }),
-    z.object({ kind: z.literal("objects"), boxes: name, scores: name, labels: name, order: boxOrder, unit: boxUnit }),
+    z.object({
+      kind: z.literal("objects"),
+      boxes: name,
+      scores: name,
+      labels: name,
+      /** Only of a network that outlines. */
+      masks: name.optional(),
+      order: boxOrder,
+      unit: boxUnit,
+    }),
     z.object({ kind: z.literal("image"), name, values: z.enum(["logits", "scores"]) }),
   ]),
 });
