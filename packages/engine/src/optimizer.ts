@@ -1,6 +1,6 @@
 /**
- * Optimizers as functions of tensors, so that a whole step is one recorded graph. The arithmetic is that of torch.optim. Moments of all
- * parameters lie in one vector each: a few operations on a long vector instead of a dozen on every parameter.
+ * Optimizers as functions of tensors, so that a whole step is one recorded graph. The arithmetic is that of torch.optim. Parameters are taken in
+ * pieces that stay in the cache while a dozen operations pass over them: small parameters together, large ones cut.
  */
 
 import { GeoLearnError } from "@geolearn/core";
@@ -59,25 +59,61 @@ export function createOptimizer(options: OptimizerOptions, parameters: readonly 
   return type === "sgd" ? sgd(options, parameters) : adam(options, parameters);
 }
 
-function slot(name: string, size: number): OptimizerSlot {
-  return { name, variable: tf.tidy(() => tf.variable(tf.zeros([size]), false)) };
+/** Numbers of a piece at most: a handful of arrays of a megabyte fit into the cache that cores share. */
+const PIECE = 1 << 18;
+
+/** A stretch of all parameters one after another: several whole ones, or a part of one. */
+interface Piece {
+  /** Positions among the parameters. */
+  readonly members: readonly number[];
+  readonly size: number;
+  /** Where it begins in its parameter, when it is a part of one; else null. */
+  readonly begin: number | null;
 }
 
-const total = (parameters: readonly tf.Variable[]): number => parameters.reduce((sum, variable) => sum + variable.size, 0);
-
-function flatten(tensors: readonly tf.Tensor[]): tf.Tensor1D {
-  const flat = tensors.map((tensor) => tf.reshape(tensor, [tensor.size]) as tf.Tensor1D);
-  return flat.length === 1 ? flat[0]! : tf.concat1d(flat);
+function piecesOf(parameters: readonly tf.Variable[]): readonly Piece[] {
+  const pieces: Piece[] = [];
+  for (const [i, { size }] of parameters.entries()) {
+    const last = pieces.at(-1);
+    if (size > PIECE) {
+      const parts = Math.ceil(size / PIECE);
+      const begins = Array.from({ length: parts + 1 }, (_, k) => Math.floor((k * size) / parts));
+      for (let k = 0; k < parts; k++) pieces.push({ members: [i], size: begins[k + 1]! - begins[k]!, begin: begins[k]! });
+    } else if (last !== undefined && last.begin === null && last.size + size <= PIECE) {
+      pieces[pieces.length - 1] = { members: [...last.members, i], size: last.size + size, begin: null };
+    } else {
+      pieces.push({ members: [i], size, begin: null });
+    }
+  }
+  return pieces;
 }
 
-/** Assigns `update` of each parameter, given the pieces of a flat change. */
-function assignPieces(
-  parameters: readonly tf.Variable[],
-  flat: tf.Tensor1D,
-  update: (parameter: tf.Variable, piece: tf.Tensor) => tf.Tensor,
-): void {
-  const pieces = parameters.length === 1 ? [flat] : tf.split(flat, parameters.map((variable) => variable.size)); // prettier-ignore
-  parameters.forEach((variable, i) => variable.assign(update(variable, tf.reshape(pieces[i]!, variable.shape))));
+function slotsOf(name: string, pieces: readonly Piece[]): readonly OptimizerSlot[] {
+  return pieces.map(({ size }, i) => ({ name: `${name}.${i}`, variable: tf.tidy(() => tf.variable(tf.zeros([size]), false)) }));
+}
+
+const flat = (tensor: tf.Tensor): tf.Tensor1D => tf.reshape(tensor, [tensor.size]) as tf.Tensor1D;
+
+/** The numbers of a piece. */
+function take(tensors: readonly tf.Tensor[], { members, size, begin }: Piece): tf.Tensor1D {
+  const own = members.map((i) => flat(tensors[i]!));
+  if (begin !== null) return tf.slice1d(own[0]!, begin, size);
+  return own.length === 1 ? own[0]! : tf.concat1d(own);
+}
+
+/** Assigns the parameters' next values, given those of each piece. */
+function assignPieces(parameters: readonly tf.Variable[], pieces: readonly Piece[], next: readonly tf.Tensor1D[]): void {
+  const parts = parameters.map((): tf.Tensor1D[] => []);
+  for (const [k, { members, begin }] of pieces.entries()) {
+    const whole = begin !== null || members.length === 1;
+    const sizes = members.map((i) => parameters[i]!.size);
+    const own: readonly tf.Tensor1D[] = whole ? [next[k]!] : (tf.split(next[k]!, sizes) as tf.Tensor1D[]);
+    members.forEach((i, at) => parts[i]!.push(own[at]!));
+  }
+  parameters.forEach((parameter, i) => {
+    const own = parts[i]!;
+    parameter.assign(tf.reshape(own.length === 1 ? own[0]! : tf.concat1d(own), parameter.shape));
+  });
 }
 
 function checkGradients(gradients: readonly tf.Tensor[], parameters: readonly tf.Variable[]): void {
@@ -101,48 +137,56 @@ function adam(
   { type, beta1: firstDecay = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = type === "adamw" ? 0.01 : 0 }: OptimizerOptions,
   parameters: readonly tf.Variable[],
 ): Optimizer {
-  const size = total(parameters);
-  const first = slot("moment1", size);
-  const second = slot("moment2", size);
+  const pieces = piecesOf(parameters);
+  const [first, second] = [slotsOf("moment1", pieces), slotsOf("moment2", pieces)];
   return {
-    slots: [first, second],
+    slots: [...first, ...second],
     apply(gradients, learningRate, step, cycled) {
       const beta1: number | tf.Tensor = cycled ?? firstDecay;
       checkGradients(gradients, parameters);
       tf.tidy(() => {
-        let g = flatten(gradients);
-        if (type === "adam" && weightDecay !== 0) g = tf.add<tf.Tensor1D>(g, tf.mul(flatten(parameters), weightDecay));
-        const m = tf.add(tf.mul(first.variable, beta1), tf.mul(g, typeof beta1 === "number" ? 1 - beta1 : tf.sub(1, beta1)));
-        const v = tf.add(tf.mul(second.variable, beta2), tf.mul(tf.square(g), 1 - beta2));
-        const correction1 = biasCorrection(beta1, step);
+        const rest = typeof beta1 === "number" ? 1 - beta1 : tf.sub(1, beta1);
         const correction2 = tf.sqrt(biasCorrection(beta2, step));
-        const denominator = tf.add(tf.div(tf.sqrt(v), correction2), epsilon);
-        const change = tf.div(tf.mul(m, tf.div(learningRate, correction1)), denominator) as tf.Tensor1D;
+        const rate = tf.div(learningRate, biasCorrection(beta1, step));
         const kept = type === "adamw" && weightDecay !== 0 ? tf.sub(1, tf.mul(learningRate, weightDecay)) : null;
-        assignPieces(parameters, change, (parameter, piece) => tf.sub(kept === null ? parameter : tf.mul(parameter, kept), piece));
-        first.variable.assign(m);
-        second.variable.assign(v);
+        const next = pieces.map((piece, i): tf.Tensor1D => {
+          const parameter = take(parameters, piece);
+          const gradient = take(gradients, piece);
+          const g = type === "adam" && weightDecay !== 0 ? tf.add(gradient, tf.mul(parameter, weightDecay)) : gradient;
+          const m = tf.add(tf.mul(first[i]!.variable, beta1), tf.mul(g, rest));
+          const v = tf.add(tf.mul(second[i]!.variable, beta2), tf.mul(tf.square(g), 1 - beta2));
+          first[i]!.variable.assign(m);
+          second[i]!.variable.assign(v);
+          const change = tf.div(tf.mul(m, rate), tf.add(tf.div(tf.sqrt(v), correction2), epsilon));
+          return tf.sub(kept === null ? parameter : tf.mul(parameter, kept), change);
+        });
+        assignPieces(parameters, pieces, next);
       });
     },
-    dispose: () => [first, second].forEach(({ variable }) => variable.dispose()),
+    dispose: () => [...first, ...second].forEach(({ variable }) => variable.dispose()),
   };
 }
 
 function sgd({ momentum = 0, weightDecay = 0 }: OptimizerOptions, parameters: readonly tf.Variable[]): Optimizer {
-  const slots = momentum === 0 ? [] : [slot("momentum", total(parameters))];
+  const pieces = piecesOf(parameters);
+  const slots = momentum === 0 ? [] : slotsOf("momentum", pieces);
   return {
     slots,
     apply(gradients, learningRate, _step, cycled) {
       const decay: number | tf.Tensor = cycled ?? momentum;
       checkGradients(gradients, parameters);
       tf.tidy(() => {
-        let change = flatten(gradients);
-        if (weightDecay !== 0) change = tf.add<tf.Tensor1D>(change, tf.mul(flatten(parameters), weightDecay));
-        for (const { variable } of slots) {
-          change = tf.add(tf.mul(variable, decay), change);
-          variable.assign(change);
-        }
-        assignPieces(parameters, change, (parameter, piece) => tf.sub(parameter, tf.mul(piece, learningRate)));
+        const next = pieces.map((piece, i): tf.Tensor1D => {
+          const parameter = take(parameters, piece);
+          let change: tf.Tensor1D = take(gradients, piece);
+          if (weightDecay !== 0) change = tf.add(change, tf.mul(parameter, weightDecay));
+          if (slots.length > 0) {
+            change = tf.add(tf.mul(slots[i]!.variable, decay), change);
+            slots[i]!.variable.assign(change);
+          }
+          return tf.sub(parameter, tf.mul(change, learningRate));
+        });
+        assignPieces(parameters, pieces, next);
       });
     },
     dispose: () => slots.forEach(({ variable }) => variable.dispose()),

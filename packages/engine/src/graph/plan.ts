@@ -1,6 +1,7 @@
 /** From values wanted to an ONNX model: order, structure key, feeds. */
 
 import type { OnnxGraph } from "../onnx/encode.ts";
+import { withoutCopies } from "../lower/without-copies.ts";
 import { Lowering, type LoweringTarget } from "../lower/lowering.ts";
 import { GeoLearnError } from "@geolearn/core";
 import type { Value } from "./value.ts";
@@ -84,5 +85,5 @@ export function lowerPlan(
   });
   for (const value of plan.operations) lowering.lower(value);
   plan.results.forEach((value, i) => lowering.output(value, nameResult(i)));
-  return lowering.finish();
+  return withoutCopies(lowering.finish());
 }

@@ -13,6 +13,7 @@ import { lowerings } from "../lower/table.ts";
 import type { HostTensor, TensorSpec, TensorType } from "../types.ts";
 import { readVariable } from "../variables.ts";
 import { type OnnxGraph, type OnnxPort, encodeModel } from "./encode.ts";
+import { withoutCopies } from "../lower/without-copies.ts";
 import { tidyGraph } from "./tidy.ts";
 
 /** A side that is to be free in the file: its name there, and two sizes to record at. */
@@ -79,7 +80,7 @@ export function exportOnnx(fn: (inputs: TensorMap) => TensorMap, options: Export
   const second = free ? writtenAt(fn, options, target, 1, values) : first;
   refuseDifference(first, second);
   const graph = { ...first, ...freePorts(first, second, options), ...optional(options) };
-  const tidy = portable ? tidyGraph(graph, new Set(options.names?.values())) : graph;
+  const tidy = portable ? tidyGraph(graph, new Set(options.names?.values())) : withoutCopies(graph);
   return { bytes: encodeModel(tidy), opset: OPSET, inputs: graph.inputs, outputs: graph.outputs };
 }
 

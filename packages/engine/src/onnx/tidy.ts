@@ -1,5 +1,6 @@
 /** Making a lowered graph readable: constants in the form they are used in, results under their own names, nodes named after layers. */
 
+import { withoutCopies } from "../lower/without-copies.ts";
 import type { ElementType, OnnxGraph, OnnxInitializer, OnnxNode } from "./encode.ts";
 
 const BYTES: Readonly<Record<ElementType, number>> = {
@@ -74,22 +75,6 @@ function transposed(source: OnnxInitializer, perm: readonly number[]): OnnxIniti
   }
   return { ...source, dims, bytes };
 }
-
-/** Results are copies of values; where a node makes the value, it gets the result's name instead. */
-function withoutCopies(graph: OnnxGraph): OnnxGraph {
-  const made = new Set(graph.nodes.flatMap((node) => (isCopy(node) ? [] : node.outputs)));
-  const renamed = new Map<string, string>();
-  const nodes = graph.nodes.filter((node) => {
-    const [source] = node.inputs;
-    if (!isCopy(node) || !made.has(source!) || renamed.has(source!)) return true;
-    renamed.set(source!, node.outputs[0]!);
-    return false;
-  });
-  const newName = (name: string): string => renamed.get(name) ?? name;
-  return { ...graph, nodes: nodes.map((node) => ({ ...node, inputs: node.inputs.map(newName), outputs: node.outputs.map(newName) })) };
-}
-
-const isCopy = (node: OnnxNode): boolean => node.type === "Identity" && node.name.startsWith("Output_");
 
 /** `down.0.conv1.weight` makes `down.0.conv1`; other nodes are counted by type. */
 function namedAfterLayers(graph: OnnxGraph, names: ReadonlySet<string>): OnnxGraph {
