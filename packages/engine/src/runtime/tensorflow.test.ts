@@ -16,7 +16,9 @@ const modules = join(folder, "node_modules");
 /** Why it cannot be tested, or null. */
 function missing(): string | null {
   if (!existsSync(join(modules, "@tensorflow/tfjs-node/lib/napi-v8/tfjs_binding.node"))) return "there is no binding";
-  const theirs = realpathSync(join(modules, "@tensorflow/tfjs/package.json"));
+  const linked = join(modules, "@tensorflow/tfjs/package.json");
+  if (!existsSync(linked)) return "the checkout whose tfjs it was linked to is gone";
+  const theirs = realpathSync(linked);
   const ours = realpathSync(createRequire(import.meta.url).resolve("@tensorflow/tfjs/package.json"));
   return theirs === ours ? null : "its tfjs is that of another checkout";
 }
