@@ -93,6 +93,10 @@ def coco_figures(classes, images, kind):
         per_class.append({
             "AP": None if precision.max() == -1 else float(precision[precision > -1].mean()),
             "AR100": None if recall.max() == -1 else float(recall[recall > -1].mean()),
+            "curves": None if recall.max() == -1 else {
+                str(iou): {"precision": evaluation.eval["precision"][t, :, k, 0, 2].tolist(), "scores": evaluation.eval["scores"][t, :, k, 0, 2].tolist()}
+                for t, iou in ((0, 0.5), (5, 0.75))
+            },
         })
     return {**dict(zip(FIGURES, stats)), "classes": per_class}
 

@@ -106,6 +106,7 @@ export type { ImageObjects, IouOf, PredictedObjects, TruthObjects } from "./metr
 export {
   type CocoClassMetrics,
   type CocoFigures,
+  type CocoCurve,
   type CocoMetrics,
   type CocoOptions,
   CocoEvaluation,

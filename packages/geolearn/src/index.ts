@@ -50,6 +50,7 @@ export type {
   LrFindOptions,
   LrFindResult,
   ObjectEvaluation,
+  ObjectMetrics,
   PixelEvaluation,
   TileEvaluation,
   TilePrediction,

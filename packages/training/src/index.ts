@@ -7,7 +7,7 @@ export { type PerClassOptions, PixelLearner } from "./tasks/pixels/pixel-learner
 export { type CompareObjects, ObjectLearner } from "./tasks/objects/object-learner.ts";
 export { TileLearner } from "./tasks/tiles/tile-learner.ts";
 export type { TileEvaluation, TilePrediction } from "./tasks/tiles/evaluate.ts";
-export type { ObjectEvaluation } from "./tasks/objects/evaluate.ts";
+export type { ObjectEvaluation, ObjectMetrics } from "./tasks/objects/evaluate.ts";
 export type {
   EarlyStopping,
   FitCallback,

@@ -46,6 +46,14 @@ export interface CocoMetrics extends CocoFigures {
   readonly classes: readonly CocoClassMetrics[];
 }
 
+/** Precision over recall of one class: what pycocotools keeps as `eval["precision"]` and `eval["scores"]`. */
+export interface CocoCurve {
+  /** Interpolated precision at the recalls 0, 0.01, ... 1; 0 where no threshold of the score reaches the recall. */
+  readonly precision: Float64Array;
+  /** Least score of the detections that reach the recall; 0 where none do. */
+  readonly scores: Float64Array;
+}
+
 /** Options of {@link cocoMetrics} and {@link CocoEvaluation}. */
 export interface CocoOptions {
   /** The classes that labels are positions in. */
@@ -129,6 +137,26 @@ export class CocoEvaluation {
       })),
     };
   }
+
+  /**
+   * The curve of each class that AP50 is the mean of, or that of another IoU, with objects of every size; null for a class without true objects.
+   *
+   * @throws INVALID_ARGUMENT for an IoU that is none of the ten, 0.5, 0.55, ... 0.95
+   */
+  curves(minIou: number = 0.5): readonly (CocoCurve | null)[] {
+    const t = MIN_IOUS.findIndex((one) => Math.abs(one - minIou) < 1e-9);
+    if (t < 0) {
+      throw new GeoLearnError("INVALID_ARGUMENT", `Curves at an IoU of ${minIou} were asked for; expected 0.5, 0.55, ... or 0.95.`, {
+        data: { minIou },
+      });
+    }
+    return this.#records.map((record) => (record.positives[0] === 0 ? null : curveAt(record, bestFirst(record), 0, MOST, t).curve));
+  }
+}
+
+/** The detections of a class from the best score down. */
+function bestFirst({ count, scores }: ClassRecord): Uint32Array {
+  return Uint32Array.from({ length: count }, (_, i) => i).sort((i, j) => scores[j]! - scores[i]! || i - j);
 }
 
 /** The detections of a class: score, rank within its image, and for each range of sizes one bit a threshold for matched and for ignored. */
@@ -233,8 +261,7 @@ interface Curves {
 }
 
 function classCurves(record: ClassRecord): Curves {
-  const { count, scores } = record;
-  const order = Uint32Array.from({ length: count }, (_, i) => i).sort((i, j) => scores[j]! - scores[i]! || i - j);
+  const order = bestFirst(record);
   const bySize = SIZE_NAMES.map((_, size) => (record.positives[size] === 0 ? null : sizeCurves(record, order, size, MOST)));
   const few = (most: number): readonly number[] | null => (record.positives[0] === 0 ? null : sizeCurves(record, order, 0, most).recall);
   return {
@@ -245,42 +272,52 @@ function classCurves(record: ClassRecord): Curves {
   };
 }
 
-function sizeCurves(
-  { outcomes, positives, ranks }: ClassRecord,
+function sizeCurves(record: ClassRecord, order: Uint32Array, size: number, most: number): { precision: number[]; recall: number[] } {
+  const result = { precision: [] as number[], recall: [] as number[] };
+  for (let t = 0; t < THRESHOLDS; t++) {
+    const { curve, recall } = curveAt(record, order, size, most, t);
+    result.recall.push(recall);
+    result.precision.push(curve.precision.reduce((sum, value) => sum + value, 0) / RECALLS.length);
+  }
+  return result;
+}
+
+/** The interpolated curve at one threshold of IoU, and the recall of all detections. */
+function curveAt(
+  { outcomes, positives, ranks, scores }: ClassRecord,
   order: Uint32Array,
   size: number,
   most: number,
-): { precision: number[]; recall: number[] } {
+  t: number,
+): { readonly curve: CocoCurve; readonly recall: number } {
   const own = outcomes[size]!;
   const all = positives[size]!;
   const recalls = new Float64Array(order.length);
   const precisions = new Float64Array(order.length);
-  const result = { precision: [] as number[], recall: [] as number[] };
-  for (let t = 0; t < THRESHOLDS; t++) {
-    let [right, wrong, points] = [0, 0, 0];
-    for (const i of order) {
-      if (ranks[i]! >= most) continue;
-      const bits = own[i]!;
-      if (((bits >> (IGNORED + t)) & 1) === 0) {
-        if (((bits >> t) & 1) === 1) right += 1;
-        else wrong += 1;
-      }
-      recalls[points] = right / all;
-      precisions[points++] = right === 0 ? 0 : right / (right + wrong);
+  const counted = new Uint32Array(order.length);
+  let [right, wrong, points] = [0, 0, 0];
+  for (const i of order) {
+    if (ranks[i]! >= most) continue;
+    const bits = own[i]!;
+    if (((bits >> (IGNORED + t)) & 1) === 0) {
+      if (((bits >> t) & 1) === 1) right += 1;
+      else wrong += 1;
     }
-    result.recall.push(right / all);
-    // from the right, precision never falls: what a lower threshold reaches counts for all recalls below
-    for (let i = points - 1; i > 0; i--) if (precisions[i]! > precisions[i - 1]!) precisions[i - 1] = precisions[i]!;
-    let sum = 0;
-    let at = 0;
-    for (const recall of RECALLS) {
-      while (at < points && recalls[at]! < recall) at += 1;
-      if (at === points) break;
-      sum += precisions[at]!;
-    }
-    result.precision.push(sum / RECALLS.length);
+    recalls[points] = right / all;
+    counted[points] = i;
+    precisions[points++] = right === 0 ? 0 : right / (right + wrong);
   }
-  return result;
+  // from the right, precision never falls: what a lower threshold reaches counts for all recalls below
+  for (let i = points - 1; i > 0; i--) if (precisions[i]! > precisions[i - 1]!) precisions[i - 1] = precisions[i]!;
+  const curve = { precision: new Float64Array(RECALLS.length), scores: new Float64Array(RECALLS.length) };
+  let at = 0;
+  for (const [r, recall] of RECALLS.entries()) {
+    while (at < points && recalls[at]! < recall) at += 1;
+    if (at === points) break;
+    curve.precision[r] = precisions[at]!;
+    curve.scores[r] = scores[counted[at]!]!;
+  }
+  return { curve, recall: right / all };
 }
 
 function figures(curves: readonly Curves[]): CocoFigures {

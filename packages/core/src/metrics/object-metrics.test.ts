@@ -46,11 +46,15 @@ const scenes: Record<string, Scene> = {
 
 function expectFigures(ours: Partial<CocoFigures>, theirs: Partial<CocoFigures>): void {
   for (const [name, figure] of Object.entries(theirs)) {
-    if (name === "classes") continue;
+    if (name === "classes" || name === "curves") continue;
     const own = ours[name as keyof CocoFigures];
     if (figure === null || own === null || own === undefined) expect(own, name).toBe(figure);
     else expect(Math.abs(own - (figure as number)), `${name}: ${own}, pycocotools ${String(figure)}`).toBeLessThan(1e-9);
   }
+}
+
+interface PeerClass extends Pick<CocoFigures, "AP" | "AR100"> {
+  readonly curves: Readonly<Record<string, { precision: number[]; scores: number[] }>> | null;
 }
 
 describe.skipIf(!withPeers)("COCO's twelve numbers equal pycocotools' to 1e-9", () => {
@@ -58,7 +62,7 @@ describe.skipIf(!withPeers)("COCO's twelve numbers equal pycocotools' to 1e-9", 
   for (const iou of ["boxes", "masks"] as const) {
     // an image without any true object or detection names no kind; the peer takes it from the rest
     const answers = withPeers
-      ? askPeers<(CocoFigures & { classes: Pick<CocoFigures, "AP" | "AR100">[] })[]>("coco", {
+      ? askPeers<(CocoFigures & { classes: PeerClass[] })[]>("coco", {
           cases: sets[iou].map(([, scene]) => ({ ...forPeers(scene), kind: iou === "boxes" ? "bbox" : "segm" })),
         })
       : [];
@@ -66,6 +70,17 @@ describe.skipIf(!withPeers)("COCO's twelve numbers equal pycocotools' to 1e-9", 
       const { classes, ...ours } = cocoMetrics(scene.truth, scene.predicted, { classes: classList(scene.classes), iou });
       expectFigures(ours, answers[k]!);
       for (const [c, own] of classes.entries()) expectFigures(own, answers[k]!.classes[c]!);
+      const evaluation = new CocoEvaluation({ classes: classList(scene.classes), iou });
+      for (const [i, objects] of scene.truth.entries()) evaluation.add(objects, scene.predicted[i]!);
+      for (const minIou of [0.5, 0.75]) {
+        const theirs = answers[k]!.classes.map(({ curves }) => curves?.[String(minIou)] ?? null);
+        const curves = evaluation.curves(minIou).map((curve) => curve && { precision: [...curve.precision], scores: [...curve.scores] });
+        expect(curves.map((curve) => curve?.scores ?? null)).toEqual(theirs.map((curve) => curve?.scores ?? null));
+        // pycocotools adds 2.2e-16 to the divisor of its precision
+        const precision = (all: readonly ({ precision: number[] } | null)[]): number[] => all.flatMap((curve) => curve?.precision ?? []);
+        expect(precision(curves).length).toBe(precision(theirs).length);
+        precision(curves).forEach((value, i) => expect(Math.abs(value - precision(theirs)[i]!)).toBeLessThan(1e-12));
+      }
     });
   }
 });
@@ -114,6 +129,19 @@ describe("COCO's metrics", () => {
       expect(() => evaluation.add(one as typeof truth, other as typeof predicted)).toThrow(expect.objectContaining({ code }));
     }
     expect(evaluation.metrics()).toEqual(before);
+  });
+
+  test("curves: by hand, and refused at other thresholds", () => {
+    const evaluation = new CocoEvaluation({ classes: classList(2) });
+    const twice = { boxes: box(0, 0, 50, 50, 100, 100, 150, 150), labels: [0, 0] };
+    evaluation.add(twice, { boxes: box(0, 0, 50, 40, 0, 200, 9, 209), labels: [0, 0], scores: [0.9, 0.4] });
+    const [curve, none] = evaluation.curves();
+    expect(none).toBeNull();
+    // half of the objects are found by the first detection, the others by none
+    expect([...curve!.precision]).toEqual(Array.from({ length: 101 }, (_, r) => (r <= 50 ? 1 : 0)));
+    expect([...curve!.scores]).toEqual(Array.from({ length: 101 }, (_, r) => (r <= 50 ? 0.9 : 0)));
+    expect(evaluation.curves(0.85)[0]!.precision.every((value) => value === 0)).toBe(true);
+    expect(() => evaluation.curves(0.51)).toThrow(invalid);
   });
 
   test("refuses lists of different length, no classes, masks of different size", () => {

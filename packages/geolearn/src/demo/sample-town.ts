@@ -8,7 +8,7 @@ import { type TownOptions, makeTown } from "./town.ts";
 export interface SampleTown {
   /** Path of the imagery: 3 bands uint8, 0.5 m, EPSG:32633, Cloud-Optimized GeoTIFF. */
   readonly raster: string;
-  /** Path of the building outlines, GeoPackage in the raster's CRS, field `class` = 1. */
+  /** Path of the building outlines, GeoPackage in the raster's CRS, fields `class` = 1 and `roof`: tile, concrete, slate, gravel or turf. */
   readonly labels: string;
   /** World bounds of the western three quarters, to train on. */
   readonly trainExtent: Bounds;

@@ -15,7 +15,7 @@ export interface Town {
   readonly crs: Crs;
   /** `[3, height, width]`, red, green, blue. */
   readonly pixels: Uint8Array;
-  /** Building outlines in world coordinates. */
+  /** Building outlines in world coordinates, with what their roofs are made of as `roof`. */
   readonly buildings: readonly Feature[];
 }
 
@@ -50,6 +50,8 @@ const ROOFS: readonly Colour[] = [
   [182, 172, 154],
   [112, 106, 78],
 ];
+/** What roofs of these colours are made of. */
+const MATERIALS = ["tile", "concrete", "slate", "gravel", "turf"] as const;
 const CARS: readonly Colour[] = [
   [226, 226, 224],
   [40, 42, 46],
@@ -73,7 +75,7 @@ export function makeTown({ width = 1536, height = 1024, seed = 7 }: TownOptions 
   const { houses, carParks } = placeAlong(streets, width, height, rng);
   for (const park of carParks) paintCarPark(canvas, park, rng);
   for (const house of houses) for (const wing of house) canvas.shade(shadowOf(wing), 0.5);
-  for (const house of houses) paintHouse(canvas, house, rng);
+  const materials = houses.map((house) => paintHouse(canvas, house, rng));
   paintTrees(canvas, houses, width, height, rng);
   canvas.noise(rng, 7);
   return {
@@ -82,7 +84,7 @@ export function makeTown({ width = 1536, height = 1024, seed = 7 }: TownOptions 
     transform,
     crs: parseCrs(32633),
     pixels: canvas.pixels(),
-    buildings: houses.map((wings, i) => outline(wings, transform, i)),
+    buildings: houses.map((wings, i) => outline(wings, transform, i, materials[i]!)),
   };
 }
 
@@ -168,10 +170,12 @@ function shadowOf(box: Box): Box {
   return { ...box, x: box.x + 4, y: box.y + 5 };
 }
 
-function paintHouse(canvas: Canvas, wings: readonly Box[], rng: Rng): void {
-  const colour = ROOFS[rng.int(ROOFS.length)]!;
+/** Tells what its roof is made of. */
+function paintHouse(canvas: Canvas, wings: readonly Box[], rng: Rng): string {
+  const roof = rng.int(ROOFS.length);
   const contrast = 0.1 + rng.next() * 0.12;
-  for (const wing of wings) canvas.box(wing, colour, contrast, rng);
+  for (const wing of wings) canvas.box(wing, ROOFS[roof]!, contrast, rng);
+  return MATERIALS[roof]!;
 }
 
 function paintCarPark(canvas: Canvas, box: Box, rng: Rng): void {
@@ -197,7 +201,7 @@ function paintTrees(canvas: Canvas, houses: readonly Box[][], width: number, hei
 }
 
 /** The outline of one or two overlapping right-angled boxes, as a polygon feature in world coordinates. */
-function outline(wings: readonly Box[], transform: Affine, id: number): Feature {
+function outline(wings: readonly Box[], transform: Affine, id: number, roof: string): Feature {
   const main = wings[0]!;
   const wing = wings[1];
   const corner = (box: Box, along: number, across: number): Point => [
@@ -231,7 +235,7 @@ function outline(wings: readonly Box[], transform: Affine, id: number): Feature 
   }
   const coordinates = ring.map(([x, y]) => applyAffine(transform, x, y));
   coordinates.push(coordinates[0]!);
-  return { id, geometry: { type: "Polygon", coordinates: [coordinates] }, properties: { class: 1 } };
+  return { id, geometry: { type: "Polygon", coordinates: [coordinates] }, properties: { class: 1, roof } };
 }
 
 /** Signed distance of a point from the axis of a street. */

@@ -7,13 +7,17 @@ import { escapeMarkup, FONT, INK, QUIET_INK, svgFigure } from "./svg.ts";
 const CELL = 74;
 const CHARACTER = 6.4;
 
-/** Rows are the truth, columns the prediction; each cell shows pixels (or chips) and the share of its row, which also shades it. */
-export async function confusionFigure(matrix: ConfusionMatrix, classes: readonly ClassDefinition[]): Promise<Figure> {
+/** Rows are the truth, columns the prediction; each cell shows pixels (or chips, or objects) and the share of its row, which also shades it. */
+export async function confusionFigure(
+  matrix: ConfusionMatrix,
+  classes: readonly ClassDefinition[],
+  subtitle: string = "rows: truth, columns: prediction; share of the row",
+): Promise<Figure> {
   const n = matrix.size;
   const longest = Math.max(...classes.map(({ name }) => clip(name).length));
   const left = 36 + longest * CHARACTER + 22;
   const top = 66 + (n > 3 ? longest * CHARACTER * 0.75 : 0) + 18;
-  const width = Math.max(left + n * CELL + 20, 300);
+  const width = Math.max(left + n * CELL + 20, 24 + CHARACTER * subtitle.length);
   const height = top + n * CELL + 20;
   const cells = classes.flatMap((_, row) => {
     const total = rowTotal(matrix, row);
@@ -31,7 +35,7 @@ export async function confusionFigure(matrix: ConfusionMatrix, classes: readonly
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="${FONT}" font-size="11" fill="${INK}">
 <rect width="${width}" height="${height}" fill="white"/>
 <text x="12" y="24" font-size="14" font-weight="bold">Confusion matrix</text>
-<text x="12" y="41" fill="${QUIET_INK}">rows: truth, columns: prediction; share of the row</text>
+<text x="12" y="41" fill="${QUIET_INK}">${subtitle}</text>
 ${columns.join("\n")}
 ${rows.join("\n")}
 ${cells.join("\n")}

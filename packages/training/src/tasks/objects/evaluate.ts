@@ -2,9 +2,14 @@
 
 import {
   CocoEvaluation,
+  type CocoCurve,
   type CocoMetrics,
+  type ConfusionMatrix,
+  countDetections,
+  createDetectionConfusion,
   encodeWindow,
   GeoLearnError,
+  type IouOf,
   type MaskWindow,
   pasteMask,
   type PredictedObjects,
@@ -16,12 +21,49 @@ import { readAhead } from "../../learner/read-ahead.ts";
 import type { TaskEvaluation } from "../task.ts";
 import type { FoundObjects, ObjectEvaluationStep } from "./graph.ts";
 
-/** Result of an evaluation: COCO's twelve numbers of boxes. Its loss is the mean over images. */
-export interface ObjectEvaluation extends CocoMetrics, TaskEvaluation {
-  /** COCO's twelve numbers of masks; null where boxes are all that is asked for. */
-  readonly masks: CocoMetrics | null;
+/** Scores from which a found object counts where a threshold is needed: in pictures and confusion matrices. */
+export const SURE = 0.5;
+
+/** COCO's twelve numbers, and what figures are drawn from. */
+export interface ObjectMetrics extends CocoMetrics {
+  /** Precision over recall of each class at an IoU of 0.5; null for a class without true objects. */
+  readonly curves: readonly (CocoCurve | null)[];
+  /**
+   * Which classes are taken for which, at an IoU and scores from 0.5 on: rows are the truth, columns what was found; the last row is what was found where
+   * nothing is, the last column what was missed.
+   */
+  readonly confusion: ConfusionMatrix;
+}
+
+/** Result of an evaluation, objects compared by boxes. Its loss is the mean over images. */
+export interface ObjectEvaluation extends ObjectMetrics, TaskEvaluation {
+  /** The same compared by masks; null where boxes are all that is asked for. */
+  readonly masks: ObjectMetrics | null;
   /** Images compared. */
   readonly images: number;
+}
+
+/** Gathers all figures of one way to compare objects. */
+class Comparison {
+  private readonly coco: CocoEvaluation;
+  private readonly confusion: ConfusionMatrix;
+
+  constructor(
+    { classes }: ObjectData,
+    private readonly iou: IouOf,
+  ) {
+    this.coco = new CocoEvaluation({ classes, iou });
+    this.confusion = createDetectionConfusion(classes.length);
+  }
+
+  add(truth: TruthObjects, predicted: PredictedObjects): void {
+    this.coco.add(truth, predicted);
+    countDetections(this.confusion, truth, predicted, { minScore: SURE, iou: this.iou });
+  }
+
+  metrics(): ObjectMetrics {
+    return { ...this.coco.metrics(), curves: this.coco.curves(), confusion: this.confusion };
+  }
 }
 
 /** Loss and metrics over the validation chips. Padding chips do not count in the metrics. */
@@ -30,8 +72,8 @@ export async function evaluateObjects(
   step: ObjectEvaluationStep,
   signal: AbortSignal | undefined,
 ): Promise<ObjectEvaluation> {
-  const boxes = new CocoEvaluation({ classes: data.classes });
-  const masks = data.task === "instanceSegmentation" ? new CocoEvaluation({ classes: data.classes, iou: "masks" }) : null;
+  const boxes = new Comparison(data, "boxes");
+  const masks = data.task === "instanceSegmentation" ? new Comparison(data, "masks") : null;
   let [lossSum, images] = [0, 0];
   for await (const batch of readAhead(data.valid.read(signal && { signal }))) {
     signal?.throwIfAborted();

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, stat, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -59,9 +59,31 @@ describe("a Mask R-CNN", () => {
 
     const figure = await learner.showResults(join(folder, "results.svg"));
     expect(figure.svg).toContain("truth");
+    // the mean height of a curve is its class's AP50
+    for (const { classes, curves } of [evaluation, evaluation.masks!])
+      curves.forEach((curve, k) => expect(curve!.precision.reduce((a, b) => a + b, 0) / 101).toBeCloseTo(classes[k]!.AP50!, 12));
+    const drawn = await learner.plotPrecisionRecall(join(folder, "curves.svg"));
+    for (const { name, AP50 } of evaluation.masks!.classes) expect(drawn.svg).toContain(`${name}, AP50 ${AP50!.toFixed(3)}`);
+    expect((await learner.plotPrecisionRecall(undefined, { iou: "boxes" })).svg).toContain(
+      `AP50 ${evaluation.classes[0]!.AP50!.toFixed(3)}`,
+    );
+    // every true object is in a row of its class: found, taken for another, or missed
+    const { counts, size } = evaluation.masks!.confusion;
+    evaluation.masks!.classes.forEach(({ truthObjects }, k) => {
+      expect(counts.slice(k * size, (k + 1) * size).reduce((a, b) => a + b, 0)).toBe(truthObjects);
+    });
+    const confusion = await learner.plotConfusionMatrix(join(folder, "confusion.png"));
+    for (const word of ["bright", "dark", "nothing"]) expect(confusion.svg).toContain(word);
+    expect((await stat(join(folder, "confusion.png"))).size).toBeGreaterThan(1000);
     await learner.report(join(folder, "report.html"));
     const report = await readFile(join(folder, "report.html"), "utf8");
-    for (const words of ["mask AP50", "compared by boxes", "compared by masks"]) expect(report).toContain(words);
+    for (const words of [
+      "mask AP50",
+      "Classes, compared by boxes",
+      "Precision and recall, compared by masks",
+      "Confusion matrix, compared by masks",
+    ])
+      expect(report).toContain(words);
     await again.dispose();
     await learner.dispose();
   }, 600_000);

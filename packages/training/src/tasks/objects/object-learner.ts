@@ -1,10 +1,12 @@
 /** A Learner of object detection and instance segmentation, with the figures of these tasks. */
 
-import { type CocoClassMetrics, type CocoMetrics, GeoLearnError } from "@geolearn/core";
+import { type CocoClassMetrics, type Figure, GeoLearnError } from "@geolearn/core";
 import type { ObjectData, ObjectTask } from "@geolearn/data-prep";
 
-import { Learner } from "../../learner/learner.ts";
-import type { ObjectEvaluation } from "./evaluate.ts";
+import { precisionRecallFigure } from "../../figures/precision-recall.ts";
+import { finished, Learner } from "../../learner/learner.ts";
+import type { ObjectEvaluation, ObjectMetrics } from "./evaluate.ts";
+import { objectConfusionFigure } from "./report.ts";
 
 /** What objects are compared by. */
 export interface CompareObjects {
@@ -29,7 +31,20 @@ export class ObjectLearner<T extends ObjectTask = "objectDetection"> extends Lea
     return (await this.compared(iou)).classes;
   }
 
-  private async compared(iou: CompareObjects["iou"]): Promise<CocoMetrics> {
+  /** Precision over recall of each class on the validation side, at an IoU of 0.5. Written as PNG or SVG where a path is given. */
+  async plotPrecisionRecall(path?: string, { iou }: CompareObjects = {}): Promise<Figure> {
+    return finished(await precisionRecallFigure(await this.compared(iou), this.data.classes), path);
+  }
+
+  /**
+   * Which classes are taken for which on the validation side, at an IoU and scores from 0.5 on; the last row is what was found where nothing is, the last
+   * column what was missed. Written as PNG or SVG where a path is given.
+   */
+  async plotConfusionMatrix(path?: string, { iou }: CompareObjects = {}): Promise<Figure> {
+    return finished(await objectConfusionFigure(await this.compared(iou), this.data.classes), path);
+  }
+
+  private async compared(iou: CompareObjects["iou"]): Promise<ObjectMetrics> {
     const boxes = await this.evaluate();
     if (iou === "boxes") return boxes;
     if (boxes.masks !== null) return boxes.masks;

@@ -8,13 +8,19 @@ import type { ObjectMonitor } from "../../learner/options.ts";
 import { readAhead } from "../../learner/read-ahead.ts";
 import { spreadBatches } from "../spread-batches.ts";
 import type { FedBatch, LearnerTask, Results, Side } from "../task.ts";
-import { evaluateObjects, foundMasks, type ObjectEvaluation, predictedOf, trueMasks, truthOf } from "./evaluate.ts";
+import {
+  evaluateObjects,
+  foundMasks,
+  type ObjectEvaluation,
+  type ObjectMetrics,
+  predictedOf,
+  SURE,
+  trueMasks,
+  truthOf,
+} from "./evaluate.ts";
 import { createObjectEvaluation, drawOf, feedsOf, type ObjectEvaluationStep, objectGraph } from "./graph.ts";
 import { objectSections } from "./report.ts";
 import { type DrawnObject, type ObjectExample, objectFigure, objectPicture } from "./results.ts";
-
-/** Scores from which a found object is drawn. */
-const DRAWN = 0.5;
 
 const FIGURES = ["AP", "AP50", "AP75", "AR100"] as const;
 
@@ -45,17 +51,25 @@ export function createObjectTask(data: ObjectData, network: ObjectNetwork): Lear
     evaluate: async (signal) => evaluateObjects(data, step(), signal),
     monitors: [...namesOf(""), ...(data.task === "instanceSegmentation" ? namesOf("mask ") : [])],
     epochMetrics: ({ masks, ...boxes }) => ({ ...figuresOf("", boxes), ...(masks === null ? {} : figuresOf("mask ", masks)) }),
-    packageMetrics: ({ loss: _loss, images: _images, masks, ...boxes }) => (masks === null ? boxes : { ...boxes, masks }),
+    packageMetrics: ({ loss: _loss, images: _images, masks, ...boxes }) => ({
+      ...numbersOf(boxes),
+      ...(masks === null ? {} : { masks: numbersOf(masks) }),
+    }),
     async results(side, count, signal): Promise<Results> {
       const examples = await predictExamples(data, step(), side, count, signal);
       return { figure: (drawing) => objectFigure(examples, classes, drawing), picture: () => objectPicture(examples, classes) };
     },
-    reportSections: async (evaluation) => objectSections(evaluation),
+    reportSections: (evaluation) => objectSections(evaluation, classes),
     labelFacts: () => [
       ["training objects", classes.map(({ name }, k) => `${name} ${data.classObjects[k]!.toLocaleString("en-US")}`).join(", ")],
     ],
     dispose: async () => compiled?.dispose(),
   };
+}
+
+/** COCO's numbers without what figures are drawn from. */
+function numbersOf({ curves: _curves, confusion: _confusion, ...numbers }: ObjectMetrics): CocoMetrics {
+  return numbers;
 }
 
 /** The figures of an epoch by name. */
@@ -83,7 +97,7 @@ async function predictExamples(
       examples.push({
         ...{ width, height, bands, image: batch.images.slice(i * area, (i + 1) * area) },
         truth: drawnObjects(truthOf(batch, i), trueMasks(data, batch, i)),
-        found: drawnObjects(predictedOf(found, i), foundMasks(data, found, i)).filter(({ score }) => score! >= DRAWN),
+        found: drawnObjects(predictedOf(found, i), foundMasks(data, found, i)).filter(({ score }) => score! >= SURE),
       });
     }
   }

@@ -1,14 +1,19 @@
 /** What the training report says of finding objects. */
 
-import type { CocoMetrics } from "@geolearn/core";
+import type { ClassDefinition, CocoMetrics, Figure } from "@geolearn/core";
 
+import { confusionFigure } from "../../figures/confusion.ts";
+import { precisionRecallFigure } from "../../figures/precision-recall.ts";
 import { escapeMarkup } from "../../figures/svg.ts";
 import { percent, scroll } from "../../report/html.ts";
 import type { ReportSection } from "../task.ts";
-import type { ObjectEvaluation } from "./evaluate.ts";
+import { type ObjectEvaluation, type ObjectMetrics, SURE } from "./evaluate.ts";
 
-/** COCO's numbers, and a table of the classes; of masks, too, where there are. */
-export function objectSections({ loss, images, masks, ...boxes }: ObjectEvaluation): ReportSection[] {
+/** COCO's numbers, and for each way to compare objects a table of the classes, their precision over recall, and what is taken for what. */
+export async function objectSections(
+  { loss, images, masks, ...boxes }: ObjectEvaluation,
+  classes: readonly ClassDefinition[],
+): Promise<ReportSection[]> {
   const rest: [string, string][] = [
     ["validation loss", loss === null ? "-" : loss.toFixed(4)],
     ["images", images.toLocaleString("en-US")],
@@ -21,9 +26,26 @@ export function objectSections({ loss, images, masks, ...boxes }: ObjectEvaluati
       title: "Results",
       html: `<dl class="figures">${figures.map(([name, value]) => `<div><dt>${name}</dt><dd>${value}</dd></div>`).join("")}</dl>`,
     },
-    { title: masks === null ? "Classes" : "Classes, compared by boxes", html: classTable(boxes) },
-    ...(masks === null ? [] : [{ title: "Classes, compared by masks", html: classTable(masks) }]),
+    ...(await comparison(boxes, classes, masks === null ? "" : ", compared by boxes")),
+    ...(masks === null ? [] : await comparison(masks, classes, ", compared by masks")),
   ];
+}
+
+async function comparison(metrics: ObjectMetrics, classes: readonly ClassDefinition[], how: string): Promise<ReportSection[]> {
+  return [
+    { title: `Classes${how}`, html: classTable(metrics) },
+    { title: `Precision and recall${how}`, html: (await precisionRecallFigure(metrics, classes)).svg! },
+    { title: `Confusion matrix${how}`, html: (await objectConfusionFigure(metrics, classes)).svg! },
+  ];
+}
+
+/** Classes and, last, nothing at all: the row of what was found where nothing is, and the column of what was missed. */
+export function objectConfusionFigure(
+  { confusion }: Pick<ObjectMetrics, "confusion">,
+  classes: readonly ClassDefinition[],
+): Promise<Figure> {
+  const nothing: ClassDefinition = { value: -1, name: "nothing", color: [255, 255, 255] };
+  return confusionFigure(confusion, [...classes, nothing], `rows: truth, columns: found with scores from ${SURE} on; share of the row`);
 }
 
 function classTable({ classes }: CocoMetrics): string {
