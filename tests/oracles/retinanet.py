@@ -80,7 +80,7 @@ def fill(net, head):
             p = 0.1 * p
         elif name.endswith("running_var"):
             p = 1 + 0.3 * p
-        elif name.rsplit(".", 1)[0] + ".running_var" in shapes and name.endswith("weight"):
+        elif len(shape) == 1 and name.endswith("weight"):
             p = 0.7 + 0.1 * p
         elif head is not None and name == "head.classification_head.cls_logits.bias":
             p = 0 * p - 4.5

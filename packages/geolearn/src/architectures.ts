@@ -37,6 +37,17 @@ export const RetinaNet: Architecture<"objectDetection"> = {
 };
 
 /**
+ * FCOS: boxes with classes and scores, told point by point instead of from anchors (Tian et al. 2019), on the same encoders as {@link RetinaNet}.
+ *
+ * @example
+ * const ships = await FCOS.create(await prepareData("chips", { task: "objectDetection" }), { backbone: "resnet18" });
+ * await ships.fit({ epochs: 20, monitor: "AP50" });
+ */
+export const FCOS: Architecture<"objectDetection"> = {
+  create: (data, options = {}) => createLearner(data, { ...options, modelType: "fcos" }),
+};
+
+/**
  * DeepLab v3+: every pixel gets a class (Chen et al. 2018), seen at several distances and with the chip as a whole. On a ResNet-50 unless told otherwise.
  *
  * @example

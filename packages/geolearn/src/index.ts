@@ -33,6 +33,7 @@ export {
   ChangeDetector,
   DeepLab,
   FasterRCNN,
+  FCOS,
   FeatureClassifier,
   MaskRCNN,
   PSPNet,

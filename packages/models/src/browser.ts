@@ -23,6 +23,8 @@ export type { ResolvedUNetConfig, UNetBackbone, UNetConfig } from "./unet/config
 export type { FeatureClassifierConfig, ResolvedFeatureClassifierConfig } from "./classifier/config.ts";
 export type { RetinaNetAnchors, RetinaNetConfig, ResolvedRetinaNetConfig } from "./retinanet/config.ts";
 export type { RetinaNetOutputs } from "./retinanet/outputs.ts";
+export type { FCOSConfig, ResolvedFCOSConfig } from "./fcos/config.ts";
+export type { FcosOutputs } from "./fcos/outputs.ts";
 export type {
   FasterRCNNConfig,
   MaskRCNNConfig,
@@ -41,6 +43,7 @@ export { createPSPNet } from "./pspnet/pspnet.ts";
 export { createUNet } from "./unet/unet.ts";
 export { createFeatureClassifier } from "./classifier/classifier.ts";
 export { createRetinaNet } from "./retinanet/retinanet.ts";
+export { createFCOS } from "./fcos/fcos.ts";
 export { createFasterRCNN } from "./rcnn/faster-rcnn.ts";
 export { createMaskRCNN } from "./rcnn/mask-rcnn.ts";
 export { type CreateAnyNetworkOptions, type NetworkOf, createNetwork, modelTypes } from "./network/registry.ts";

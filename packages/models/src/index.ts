@@ -24,6 +24,8 @@ export type { FeatureClassifierConfig, ResolvedFeatureClassifierConfig } from ".
 export type { DetectorConfig, ResolvedDetectorConfig } from "./detection/detector-config.ts";
 export type { RetinaNetAnchors, RetinaNetConfig, ResolvedRetinaNetConfig } from "./retinanet/config.ts";
 export type { RetinaNetOutputs } from "./retinanet/outputs.ts";
+export type { FCOSConfig, ResolvedFCOSConfig } from "./fcos/config.ts";
+export type { FcosOutputs } from "./fcos/outputs.ts";
 export type {
   FasterRCNNConfig,
   MaskRCNNConfig,
@@ -43,6 +45,7 @@ export { createPSPNet } from "./pspnet/pspnet.ts";
 export { createUNet } from "./unet/unet.ts";
 export { createFeatureClassifier } from "./classifier/classifier.ts";
 export { createRetinaNet } from "./retinanet/retinanet.ts";
+export { createFCOS } from "./fcos/fcos.ts";
 export { createFasterRCNN } from "./rcnn/faster-rcnn.ts";
 export { createMaskRCNN } from "./rcnn/mask-rcnn.ts";
 export { type CreateAnyNetworkOptions, type NetworkOf, createNetwork, modelTask, modelTypes } from "./network/registry.ts";

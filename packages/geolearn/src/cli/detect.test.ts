@@ -70,6 +70,27 @@ test("chips, a detector, its figures, and what it finds elsewhere", async () => 
   expect((await readFeatures(path("huts.geojson"))).features.length).toBeLessThan(count);
 }, 240_000);
 
+test("a detector without anchors, on the same chips", async () => {
+  const [model, found] = [path("points.dlpk"), path("points.gpkg")];
+  const small = ["--model-type", "fcos", "--fpn-width", "32", "--head-depth", "1", "--object-sizes", "32,64,128,256", "--batch-size", "4"];
+  const schedule = ["--epochs", "9", "--lr", "2e-3", "--monitor", "AP50", "--threads", "2"];
+  const trained = await runJson(trainResult, "train", "--data", path("chips"), "--out", model, ...small, ...schedule);
+  expect(trained.modelType).toBe("fcos");
+  expect((await readModelPackage(model)).manifest.config).toMatchObject({ fpnWidth: 32, headDepth: 1, objectSizes: [32, 64, 128, 256] });
+  await runJson(
+    detectObjectsResult,
+    // Its scores are roots: 0.5 is as sure as 0.25 elsewhere.
+    ...["detect-objects", "--model", model, "--raster", path("other.tif"), "--out", found, "--min-score", "0.5"],
+  );
+  const accuracy = await runJson(
+    objectAccuracyResult,
+    ...["accuracy", "--predicted", found, "--truth", path("other.geojsonl"), "--class-field", "kind", "--predicted-class-field", "class"],
+  );
+  // As above: a short training.
+  expect(accuracy.recall).toBeGreaterThan(0.8);
+  expect(accuracy.precision).toBeGreaterThan(0.7);
+}, 240_000);
+
 test("what cannot be written is refused before anything is computed", async () => {
   const args = ["detect-objects", "--model", path("none.dlpk"), "--raster", path("other.tif"), "--out", path("found.txt")];
   expect(await runText(...args)).toMatchObject({ status: 1, err: expect.stringContaining("UNSUPPORTED_FORMAT") as string });

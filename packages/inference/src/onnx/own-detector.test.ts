@@ -1,5 +1,5 @@
 import { compile, startEngine } from "@geolearn/engine";
-import { createMaskRCNN, createRetinaNet, type ModelManifest, type ObjectNetwork, toOnnx } from "@geolearn/models";
+import { createFCOS, createMaskRCNN, createRetinaNet, type ModelManifest, type ObjectNetwork, toOnnx } from "@geolearn/models";
 import type * as tf from "@tensorflow/tfjs";
 import { beforeAll, expect, test } from "vitest";
 
@@ -20,6 +20,7 @@ const NETWORKS: readonly [string, Pick<ModelManifest, "task" | "modelType">, () 
     { task: "objectDetection", modelType: "retinanet" },
     () => createRetinaNet({ ...common, headDepth: 0 }, { seed: 4 }) as ObjectNetwork,
   ],
+  ["FCOS", { task: "objectDetection", modelType: "fcos" }, () => createFCOS({ ...common, headDepth: 1 }, { seed: 4 }) as ObjectNetwork],
   [
     "Mask R-CNN",
     { task: "instanceSegmentation", modelType: "mask-rcnn" },

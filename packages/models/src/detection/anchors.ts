@@ -14,6 +14,27 @@ export interface Grid {
   readonly width: number;
 }
 
+/** Grids of the maps at an 8th, 16th and 32nd of an image and of the two behind, each of half the sides, rounded up. */
+export function pyramidGrids(image: Grid): readonly Grid[] {
+  const grids: Grid[] = [8, 16, 32].map((stride) => ({ height: image.height / stride, width: image.width / stride }));
+  for (let i = 0; i < 2; i++) {
+    const { height, width } = grids.at(-1)!;
+    grids.push({ height: Math.ceil(height / 2), width: Math.ceil(width / 2) });
+  }
+  return grids;
+}
+
+/** The numbers of all levels in one array. */
+export function joined(levels: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(levels.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const level of levels) {
+    all.set(level, at);
+    at += level.length;
+  }
+  return all;
+}
+
 /** Sides an octave is divided into: `size * scale`, cut to whole pixels as torchvision does. */
 export function anchorSides(size: number, scales: readonly number[]): readonly number[] {
   return scales.map((scale) => Math.trunc(size * scale));

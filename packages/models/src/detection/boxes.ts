@@ -52,18 +52,28 @@ export function encodeBoxes(boxes: tf.Tensor3D, anchors: CentredBoxes, scale = P
 }
 
 /** The boxes a network means, `[N, anchors, 4]`, within the image. */
-export function decodeBoxes(told: tf.Tensor3D, anchors: CentredBoxes, { height, width }: Grid, scale = PLAIN): tf.Tensor3D {
+export function decodeBoxes(told: tf.Tensor3D, anchors: CentredBoxes, image: Grid, scale = PLAIN): tf.Tensor3D {
   const [shift, growth] = halves(told);
   const centre = tf.add(tf.mul(scaled(shift, 1 / scale.shift), anchors.size), anchors.centre);
   const half = tf.mul(tf.mul(tf.exp(tf.minimum(scaled(growth, 1 / scale.growth), LARGEST_GROWTH)), anchors.size), 0.5);
-  const boxes = tf.concat([tf.sub(centre, half), tf.add(centre, half)], -1);
+  return withinImage(tf.concat([tf.sub(centre, half), tf.add(centre, half)], -1) as tf.Tensor3D, image);
+}
+
+/** Boxes whose borders lie so many sides of an anchor left of, above, right of and below its centre; `told` is `[N, anchors, 4]`. */
+export function boxesAround(told: tf.Tensor3D, { centre, size }: CentredBoxes): tf.Tensor3D {
+  const [before, behind] = halves(told);
+  return tf.concat([tf.sub(centre, tf.mul(before, size)), tf.add(centre, tf.mul(behind, size))], -1) as tf.Tensor3D;
+}
+
+/** Boxes without what lies outside the image. */
+export function withinImage(boxes: tf.Tensor3D, { height, width }: Grid): tf.Tensor3D {
   return tf.minimum(tf.maximum(boxes, 0), constant(Float32Array.of(width, height, width, height), [4])) as tf.Tensor3D;
 }
 
 const scaled = (x: tf.Tensor, factor: number): tf.Tensor => (factor === 1 ? x : tf.mul(x, factor));
 
 /** The first two and the last two of four numbers. */
-function halves(x: tf.Tensor3D): readonly [tf.Tensor, tf.Tensor] {
+export function halves(x: tf.Tensor3D): readonly [tf.Tensor, tf.Tensor] {
   const [n, count] = x.shape;
   return [tf.slice(x, [0, 0, 0], [n, count, 2]), tf.slice(x, [0, 0, 2], [n, count, 2])];
 }

@@ -2,6 +2,8 @@
 
 import * as tf from "@tensorflow/tfjs";
 
+import { halves } from "./boxes.ts";
+
 /** Share of the positive side (Lin et al. 2017, https://arxiv.org/abs/1708.02002). */
 const ALPHA = 0.25;
 
@@ -73,4 +75,32 @@ export function logisticSum(logits: tf.Tensor, targets: tf.Tensor, weights: tf.T
     return { value, gradFunc };
   });
   return compute(logits) as tf.Scalar;
+}
+
+/** Keeps quotients of areas finite. */
+const SMALLEST_AREA = 1e-7;
+
+/**
+ * Sum of weighted losses of boxes by their generalized intersection over union (Rezatofighi et al. 2019, https://arxiv.org/abs/1902.09630): 1 less the
+ * common part of both, and the part of the box around both that neither fills. As torchvision's `generalized_box_iou_loss`.
+ *
+ * @param boxes `[N, anchors, 4]`: xmin, ymin, xmax, ymax
+ * @param targets of the same shape; every box has an area
+ * @param weights `[N, anchors, 1]`
+ */
+export function giouSum(boxes: tf.Tensor3D, targets: tf.Tensor3D, weights: tf.Tensor3D): tf.Scalar {
+  const [[low, high], [lowOfTarget, highOfTarget]] = [halves(boxes), halves(targets)];
+  const area = (from: tf.Tensor, to: tf.Tensor): tf.Tensor => product(tf.sub(to, from));
+  const common = product(tf.relu(tf.sub(tf.minimum(high, highOfTarget), tf.maximum(low, lowOfTarget))));
+  const union = tf.sub(tf.add(area(low, high), area(lowOfTarget, highOfTarget)), common);
+  const around = area(tf.minimum(low, lowOfTarget), tf.maximum(high, highOfTarget));
+  const overlap = tf.div(common, tf.add(union, SMALLEST_AREA));
+  const empty = tf.div(tf.sub(around, union), tf.add(around, SMALLEST_AREA));
+  return tf.sum(tf.mul(tf.add(tf.sub(1, overlap), empty), weights)) as tf.Scalar;
+}
+
+/** Of sides `[N, anchors, 2]` the area `[N, anchors, 1]`. */
+function product(sides: tf.Tensor): tf.Tensor {
+  const [n, count] = sides.shape as [number, number, number];
+  return tf.mul(tf.slice(sides, [0, 0, 0], [n, count, 1]), tf.slice(sides, [0, 0, 1], [n, count, 1]));
 }

@@ -5,6 +5,7 @@ import { GeoLearnError, type Task } from "@geolearn/core";
 import { featureClassifierBlueprint } from "../classifier/classifier.ts";
 import { changeDetectorBlueprint } from "../changedetector/change-detector.ts";
 import { deepLabBlueprint } from "../deeplab/deeplab.ts";
+import { fcosBlueprint } from "../fcos/fcos.ts";
 import { pspNetBlueprint } from "../pspnet/pspnet.ts";
 import { fasterRCNNBlueprint } from "../rcnn/faster-rcnn.ts";
 import { maskRCNNBlueprint } from "../rcnn/mask-rcnn.ts";
@@ -24,6 +25,7 @@ const ARCHITECTURES: ReadonlyMap<string, BuiltIn> = new Map<string, BuiltIn>([
   ["change-detector", { task: "pixelClassification", blueprintOf: (config) => changeDetectorBlueprint(config as never) }],
   ["feature-classifier", { task: "objectClassification", blueprintOf: (config) => featureClassifierBlueprint(config as never) }],
   ["retinanet", { task: "objectDetection", blueprintOf: (config) => retinaNetBlueprint(config as never) }],
+  ["fcos", { task: "objectDetection", blueprintOf: (config) => fcosBlueprint(config as never) }],
   ["faster-rcnn", { task: "objectDetection", blueprintOf: (config) => fasterRCNNBlueprint(config as never) }],
   ["mask-rcnn", { task: "instanceSegmentation", blueprintOf: (config) => maskRCNNBlueprint(config as never) }],
 ]);

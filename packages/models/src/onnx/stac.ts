@@ -20,6 +20,9 @@ const TASKS: Readonly<Record<ModelManifest["task"], string>> = {
 const ARCHITECTURES: Readonly<Record<string, string>> = {
   unet: "U-Net",
   retinanet: "RetinaNet",
+  fcos: "FCOS",
+  "faster-rcnn": "Faster R-CNN",
+  "mask-rcnn": "Mask R-CNN",
   "feature-classifier": "FeatureClassifier",
 };
 

@@ -1,12 +1,11 @@
 /** Faster R-CNN: raw pixel values in, boxes with classes and scores out. */
 
-import { GeoLearnError } from "@geolearn/core";
 import { constant } from "@geolearn/engine";
 import type * as tf from "@tensorflow/tfjs";
 
+import { checkedSize } from "../detection/checked-size.ts";
 import type { ObjectNetwork } from "../network.ts";
 import type { ObjectBlueprint } from "../network/blueprint.ts";
-import { checkChipSize } from "../network/chip-size.ts";
 import { type CreateNetworkOptions, instantiateObjects } from "../network/instantiate.ts";
 import type { LayerContext } from "../network/layer.ts";
 import { normalizeBands } from "../network/layers.ts";
@@ -66,15 +65,8 @@ export function firstStage(
   config: ResolvedFasterRCNNConfig,
 ): RcnnOutputs {
   const { normalization, bands } = config;
-  const [, height, width, given] = images.shape;
-  if (given !== bands) {
-    throw new GeoLearnError("BANDS_MISMATCH", `The ${modelType} network got images of ${given} bands, it was made for ${bands}.`, {
-      hint: "Choose the bands the network was trained on, in the same order.",
-      data: { given, expected: bands },
-    });
-  }
-  checkChipSize({ modelType, stride: STRIDE }, width, height);
+  const image = checkedSize(images, { modelType, bands, stride: STRIDE });
   const maps = layers.maps(normalization === null ? images : normalizeBands(images, normalization), context);
-  const found = { ...layers.regions(maps, context), image: { height, width }, context };
+  const found = { ...layers.regions(maps, context), image, context };
   return { maps, ...found, proposals: proposalsOf(found, config) };
 }

@@ -3,6 +3,7 @@
 import { constant, roiAlign, softmaxCrossEntropy } from "@geolearn/engine";
 import * as tf from "@tensorflow/tfjs";
 
+import { joined } from "../detection/anchors.ts";
 import { centredAnchors, centredBoxes, encodeBoxes } from "../detection/boxes.ts";
 import { detached } from "../detection/detached.ts";
 import { logisticSum, smoothSum } from "../detection/losses.ts";
@@ -155,14 +156,4 @@ function maskTargets(masks: tf.Tensor4D, boxes: tf.Tensor3D, slots: tf.Tensor2D)
     });
     return tf.concat(images, 0);
   });
-}
-
-function joined(levels: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(levels.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const level of levels) {
-    all.set(level, at);
-    at += level.length;
-  }
-  return all;
 }

@@ -1,17 +1,16 @@
 /** RetinaNet: raw pixel values in, boxes with classes and scores out. */
 
-import { GeoLearnError } from "@geolearn/core";
 import { constant } from "@geolearn/engine";
 import * as tf from "@tensorflow/tfjs";
 
-import { anchorBoxes, anchorSides, type Grid } from "../detection/anchors.ts";
+import { anchorBoxes, anchorSides, type Grid, joined, pyramidGrids } from "../detection/anchors.ts";
 import { centredAnchors, decodeBoxes, encodeBoxes } from "../detection/boxes.ts";
+import { checkedSize } from "../detection/checked-size.ts";
 import { absoluteSum, focalSum } from "../detection/losses.ts";
 import { matchAnchors } from "../detection/match.ts";
 import { suppress } from "../detection/suppress.ts";
 import type { DecodeOptions, Detections, ObjectNetwork, ObjectTargets } from "../network.ts";
 import type { ObjectBlueprint } from "../network/blueprint.ts";
-import { checkChipSize } from "../network/chip-size.ts";
 import { instantiateObjects, type CreateNetworkOptions } from "../network/instantiate.ts";
 import { normalizeBands } from "../network/layers.ts";
 import type { ParameterSpec } from "../network/parameter-spec.ts";
@@ -62,11 +61,9 @@ export function retinaNetBlueprint(config: RetinaNetConfig): ObjectBlueprint<Ret
     bandLayer,
     classLayer: CLASS_LAYER,
     forward(images, context) {
-      const [, height, width, given] = images.shape;
-      if (given !== bands) throw wrongBands(given, bands);
-      checkChipSize({ modelType: MODEL_TYPE, stride: STRIDE }, width, height);
+      const image = checkedSize(images, { modelType: MODEL_TYPE, bands, stride: STRIDE });
       const levels = layers(normalization === null ? images : normalizeBands(images, normalization), context);
-      return { logits: levels.map(({ logits }) => logits), boxes: levels.map(({ boxes }) => boxes), image: { height, width } };
+      return { logits: levels.map(({ logits }) => logits), boxes: levels.map(({ boxes }) => boxes), image };
     },
     losses: (outputs, truth) => losses(outputs, truth, resolved),
     decode: (outputs, options) => decode(outputs, options, resolved),
@@ -75,12 +72,7 @@ export function retinaNetBlueprint(config: RetinaNetConfig): ObjectBlueprint<Ret
 
 /** Anchors of each level for images of a size. */
 function anchorLevels({ anchors }: ResolvedRetinaNetConfig, image: Grid): readonly Float32Array[] {
-  const grids: Grid[] = [8, 16, 32].map((stride) => ({ height: image.height / stride, width: image.width / stride }));
-  for (let i = 0; i < 2; i++) {
-    const { height, width } = grids.at(-1)!;
-    grids.push({ height: Math.ceil(height / 2), width: Math.ceil(width / 2) });
-  }
-  return grids.map((grid, i) =>
+  return pyramidGrids(image).map((grid, i) =>
     anchorBoxes({ sides: anchorSides(anchors.sizes[i]!, anchors.scales), ratios: anchors.ratios }, grid, image),
   );
 }
@@ -142,21 +134,4 @@ function bestOf(logits: tf.Tensor3D, boxes: tf.Tensor3D, anchors: Float32Array, 
     scores: tf.sigmoid(values) as tf.Tensor2D,
     classIndices: tf.sub(indices, tf.mul(at, perAnchor)) as tf.Tensor2D,
   };
-}
-
-function joined(levels: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(levels.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const level of levels) {
-    all.set(level, at);
-    at += level.length;
-  }
-  return all;
-}
-
-function wrongBands(given: number, expected: number): GeoLearnError {
-  return new GeoLearnError("BANDS_MISMATCH", `The retinanet network got images of ${given} bands, it was made for ${expected}.`, {
-    hint: "Choose the bands the network was trained on, in the same order.",
-    data: { given, expected },
-  });
 }

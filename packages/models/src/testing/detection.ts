@@ -17,7 +17,7 @@ export function shapesOf(keys: string): Map<string, number[]> {
 export function filled(shapes: ReadonlyMap<string, readonly number[]>, head: number | null): Map<string, HostTensor> {
   const state = new Map<string, HostTensor>();
   for (const [name, shape] of shapes) {
-    const { centre, spread } = rangeOf(name, shape, shapes.has(name.replace(/weight$/, "running_var")), head);
+    const { centre, spread } = rangeOf(name, shape, head);
     const values = pattern(name, sizeOf(shape));
     for (let i = 0; i < values.length; i++) values[i] = centre + spread * values[i]!;
     state.set(name, { data: new Float32Array(values), shape, dtype: "float32" });
@@ -25,12 +25,12 @@ export function filled(shapes: ReadonlyMap<string, readonly number[]>, head: num
   return state;
 }
 
-function rangeOf(name: string, shape: readonly number[], norm: boolean, head: number | null): { centre: number; spread: number } {
+function rangeOf(name: string, shape: readonly number[], head: number | null): { centre: number; spread: number } {
   if (shape.length === 4)
     return { centre: 0, spread: head !== null && name.startsWith("head.") ? head : Math.sqrt(6 / sizeOf(shape.slice(1))) };
   if (name.endsWith("running_mean")) return { centre: 0, spread: 0.1 };
   if (name.endsWith("running_var")) return { centre: 1, spread: 0.3 };
-  if (norm && name.endsWith("weight")) return { centre: 0.7, spread: 0.1 };
+  if (shape.length === 1 && name.endsWith("weight")) return { centre: 0.7, spread: 0.1 };
   if (head !== null && name === "head.classification_head.cls_logits.bias") return { centre: -4.5, spread: 0 };
   return { centre: 0, spread: 0.2 };
 }

@@ -49,6 +49,7 @@ const ARCHITECTURE = [
   "norm",
   "groups",
   "anchors",
+  "objectSizes",
   "fpnWidth",
   "headDepth",
   "preset",

@@ -6,6 +6,7 @@ import type {
   AnyModelExtension,
   BandNormalization,
   Convention,
+  FCOSConfig,
   MaskRCNNConfig,
   ModelPackage,
   PerUse,
@@ -21,7 +22,7 @@ import type { EpochRecord } from "./records.ts";
 /** Options of `createLearner`; `signal` and `onProgress` are for weights that are fetched. */
 export interface LearnerOptions extends WorkOptions {
   /**
-   * Architecture: one of geolearn's (`"unet"`, `"deeplab"`, `"pspnet"`, `"change-detector"`, `"retinanet"`, `"faster-rcnn"`, `"mask-rcnn"`, `"feature-classifier"`), or the name of one that `defineModel` has
+   * Architecture: one of geolearn's (`"unet"`, `"deeplab"`, `"pspnet"`, `"change-detector"`, `"retinanet"`, `"fcos"`, `"faster-rcnn"`, `"mask-rcnn"`, `"feature-classifier"`), or the name of one that `defineModel` has
    * made known. @defaultValue "unet", to detect objects "retinanet", to outline them "mask-rcnn", to classify them "feature-classifier"
    */
   readonly modelType?: string;
@@ -83,9 +84,11 @@ export interface LearnerOptions extends WorkOptions {
   readonly groups?: number;
   /** Boxes that detectors start from. @defaultValue sides of 32 to 512 pixels in three steps each, of three shapes */
   readonly anchors?: RetinaNetConfig["anchors"];
-  /** Channels of a detector's pyramid, and of a RetinaNet's heads. @defaultValue 256, of a compact R-CNN 64 */
+  /** Which of its maps an FCOS finds which objects on: see `FCOSConfig`. @defaultValue [64, 128, 256, 512] */
+  readonly objectSizes?: FCOSConfig["objectSizes"];
+  /** Channels of a detector's pyramid, and of the heads of a RetinaNet or FCOS. @defaultValue 256, of a compact R-CNN 64 */
   readonly fpnWidth?: number;
-  /** Convolutions of each head of a RetinaNet in front of its last. @defaultValue 4 */
+  /** Convolutions of each head of a RetinaNet or FCOS in front of its last. @defaultValue 4 */
   readonly headDepth?: number;
   /**
    * Where the widths, anchors and numbers of a Faster or Mask R-CNN come from that are not given: `"full"` is torchvision's, `"compact"` for small

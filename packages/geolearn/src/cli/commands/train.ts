@@ -44,6 +44,7 @@ interface Options {
   readonly norm?: "batch" | "group";
   readonly fpnWidth?: number;
   readonly headDepth?: number;
+  readonly objectSizes?: number[];
   readonly preset?: "full" | "compact";
   readonly thresholds?: number[];
   readonly anchorSizes?: number[];
@@ -124,7 +125,12 @@ export function trainCommand(contextOf: (command: Command) => CommandContext): C
       ).choices(["full", "compact"]),
     )
     .option("--fpn-width <channels>", "channels of a detector's pyramid (default: 256, of a compact R-CNN 64)", integer(1))
-    .option("--head-depth <layers>", "convolutions of each head of a RetinaNet (default: 4)", integer(0))
+    .option("--head-depth <layers>", "convolutions of each head of a RetinaNet or FCOS (default: 4)", integer(0))
+    .option(
+      "--object-sizes <pixels,...>",
+      "four rising distances from a point to the farthest border of its object, which share objects out over the maps of an FCOS (default: 64,128,256,512)",
+      numbers,
+    )
     .option(
       "--anchor-sizes <pixels,...>",
       "sides of a detector's anchors, one for each map of the pyramid (default: 32,64,128,256,512, of a compact R-CNN half of that)",
@@ -272,6 +278,7 @@ async function withLearner<T>(
         norm: options.norm,
         fpnWidth: options.fpnWidth,
         headDepth: options.headDepth,
+        objectSizes: options.objectSizes,
         preset: options.preset,
         anchors: anchorsOf(options),
         loss: lossOf(options),
