@@ -48,6 +48,19 @@ export const FCOS: Architecture<"objectDetection"> = {
 };
 
 /**
+ * SingleShotDetector: boxes with classes and scores (Liu et al. 2016), each map of the network for objects of its own size; `variant: "lite"` is the smallest
+ * of the detectors. Anchors are shares of the chip (`anchors: { scales, ratios }`), or the cells of grids as in arcgis.learn.
+ *
+ * @example
+ * const data = await prepareData("chips", { task: "objectDetection" });
+ * const ships = await SingleShotDetector.create(data, { anchors: { grids: [8, 4], zooms: [0.7, 1, 1.3], ratios: [[1, 1], [1, 0.5]] } });
+ * await ships.fit({ epochs: 20, monitor: "AP50" });
+ */
+export const SingleShotDetector: Architecture<"objectDetection"> = {
+  create: (data, options = {}) => createLearner(data, { ...options, modelType: "ssd" }),
+};
+
+/**
  * DeepLab v3+: every pixel gets a class (Chen et al. 2018), seen at several distances and with the chip as a whole. On a ResNet-50 unless told otherwise.
  *
  * @example

@@ -39,6 +39,7 @@ export {
   PSPNet,
   PSPNetClassifier,
   RetinaNet,
+  SingleShotDetector,
   UNet,
   UnetClassifier,
 } from "./architectures.ts";

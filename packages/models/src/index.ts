@@ -26,6 +26,9 @@ export type { RetinaNetAnchors, RetinaNetConfig, ResolvedRetinaNetConfig } from 
 export type { RetinaNetOutputs } from "./retinanet/outputs.ts";
 export type { FCOSConfig, ResolvedFCOSConfig } from "./fcos/config.ts";
 export type { FcosOutputs } from "./fcos/outputs.ts";
+export type { ResolvedSSDAnchors, ResolvedSSDConfig, SSDAnchors, SSDConfig, SSDGrids } from "./ssd/config.ts";
+export type { SSDOutputs } from "./ssd/outputs.ts";
+export { ssdMaps } from "./ssd/maps.ts";
 export type {
   FasterRCNNConfig,
   MaskRCNNConfig,
@@ -46,6 +49,7 @@ export { createUNet } from "./unet/unet.ts";
 export { createFeatureClassifier } from "./classifier/classifier.ts";
 export { createRetinaNet } from "./retinanet/retinanet.ts";
 export { createFCOS } from "./fcos/fcos.ts";
+export { createSSD } from "./ssd/ssd.ts";
 export { createFasterRCNN } from "./rcnn/faster-rcnn.ts";
 export { createMaskRCNN } from "./rcnn/mask-rcnn.ts";
 export { type CreateAnyNetworkOptions, type NetworkOf, createNetwork, modelTask, modelTypes } from "./network/registry.ts";

@@ -18,14 +18,13 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 beforeAll(async () => {
   await writeField(path("known"), { side: 400, bands: 1, seed: 1 });
   await writeField(path("other"), { side: 300, bands: 1, seed: 2 });
+  const exported = ["--raster", path("known.tif"), "--labels", path("known.geojsonl"), "--class-field", "kind", "--out", path("chips")];
+  const size = ["--chip-size", "96", "--stride", "48", "--format", "pascal-voc"];
+  await runJson(exportResult, "export-training-data", ...exported, ...size);
 });
 
 test("chips, a detector, its figures, and what it finds elsewhere", async () => {
   const [chips, model, found] = [path("chips"), path("things.dlpk"), path("found.gpkg")];
-  const exported = ["--raster", path("known.tif"), "--labels", path("known.geojsonl"), "--class-field", "kind", "--out", chips];
-  const size = ["--chip-size", "96", "--stride", "48", "--format", "pascal-voc"];
-  await runJson(exportResult, "export-training-data", ...exported, ...size);
-
   const small = [
     "--fpn-width",
     "32",
@@ -89,6 +88,30 @@ test("a detector without anchors, on the same chips", async () => {
   // As above: a short training.
   expect(accuracy.recall).toBeGreaterThan(0.8);
   expect(accuracy.precision).toBeGreaterThan(0.7);
+}, 240_000);
+
+test("a SingleShotDetector with the cells of arcgis.learn's grids", async () => {
+  const [model, found] = [path("cells.dlpk"), path("cells.geojson")];
+  const anchors = ["--grids", "12,6", "--zooms", "1.5,2.2", "--ratios", "1:1,1:0.7,0.7:1"];
+  const schedule = ["--epochs", "5", "--lr", "1e-3", "--batch-size", "4", "--threads", "2"];
+  const args = ["train", "--model-type", "ssd", "--data", path("chips"), "--out", model];
+  const trained = await runJson(trainResult, ...args, ...anchors, ...schedule);
+  expect(trained.modelType).toBe("ssd");
+  expect((await readModelPackage(model)).manifest.config).toMatchObject({ maps: [8, 16], anchors: { grids: [12, 6], zooms: [1.5, 2.2] } });
+  expect((await runJson(cocoResult, "evaluate", "--model", model, "--data", path("chips"))).AP50).toBeGreaterThan(0.5);
+  await runJson(
+    detectObjectsResult,
+    ...["detect-objects", "--model", model, "--raster", path("other.tif"), "--out", found, "--min-score", "0.4"],
+  );
+  const accuracy = await runJson(
+    objectAccuracyResult,
+    ...["accuracy", "--predicted", found, "--truth", path("other.geojsonl"), "--class-field", "kind", "--predicted-class-field", "class"],
+  );
+  expect(accuracy.recall).toBeGreaterThan(0.6);
+
+  expect(await runText(...args, "--zooms", "2")).toMatchObject({ status: 2, err: expect.stringContaining("go with --grids") as string });
+  const both = await runText(...args, "--grids", "4", "--anchor-sizes", "8");
+  expect(both).toMatchObject({ status: 2, err: expect.stringContaining("two ways") as string });
 }, 240_000);
 
 test("what cannot be written is refused before anything is computed", async () => {

@@ -41,6 +41,16 @@ export function numbers(text: string): number[] {
   return words(text).map(number);
 }
 
+/** Comma-separated pairs of numbers, `1:1,1:0.5`. */
+export function pairs(text: string): [number, number][] {
+  return words(text).map((pair) => {
+    const [first, second, ...rest] = pair.split(":").map(number);
+    if (first === undefined || second === undefined || rest.length > 0)
+      throw new InvalidArgumentError(`expected two numbers with a colon between them, got "${pair}".`);
+    return [first, second];
+  });
+}
+
 /** Four comma-separated numbers: xmin, ymin, xmax, ymax. */
 export function bounds(text: string): [number, number, number, number] {
   const [xmin, ymin, xmax, ymax, ...rest] = numbers(text);

@@ -1,5 +1,5 @@
 import { compile, startEngine } from "@geolearn/engine";
-import { createFCOS, createMaskRCNN, createRetinaNet, type ModelManifest, type ObjectNetwork, toOnnx } from "@geolearn/models";
+import { createFCOS, createMaskRCNN, createRetinaNet, createSSD, type ModelManifest, type ObjectNetwork, toOnnx } from "@geolearn/models";
 import type * as tf from "@tensorflow/tfjs";
 import { beforeAll, expect, test } from "vitest";
 
@@ -21,6 +21,16 @@ const NETWORKS: readonly [string, Pick<ModelManifest, "task" | "modelType">, () 
     () => createRetinaNet({ ...common, headDepth: 0 }, { seed: 4 }) as ObjectNetwork,
   ],
   ["FCOS", { task: "objectDetection", modelType: "fcos" }, () => createFCOS({ ...common, headDepth: 1 }, { seed: 4 }) as ObjectNetwork],
+  [
+    "SingleShotDetector",
+    { task: "objectDetection", modelType: "ssd" },
+    () => createSSD({ bands: 3, classes: 2, variant: "lite", maps: [16, 32, 64] }, { seed: 4 }) as ObjectNetwork,
+  ],
+  [
+    "SingleShotDetector with grids",
+    { task: "objectDetection", modelType: "ssd" },
+    () => createSSD({ bands: 3, classes: 2, maps: [16, 32], anchors: { grids: [3, 2], zooms: [1, 1.5] } }, { seed: 4 }) as ObjectNetwork,
+  ],
   [
     "Mask R-CNN",
     { task: "instanceSegmentation", modelType: "mask-rcnn" },

@@ -62,6 +62,10 @@ export interface BackboneOptions {
   readonly outputStride?: OutputStride;
   /** Maps, from the largest; layers behind the last one are left out. @defaultValue 5 */
   readonly depth?: number;
+  /** Half the channels in the layers behind the last halving; a MobileNetV3 only (torchvision's `reduced_tail`). @defaultValue false */
+  readonly reducedTail?: boolean;
+  /** The map at a 16th is the wide one inside the block that halves it next; a MobileNetV3 only, as SSDLite takes it. @defaultValue false */
+  readonly widened?: boolean;
 }
 
 /** What an encoder's smallest map may be smaller than the image by. */

@@ -57,9 +57,9 @@ const STEM_WIDTH = 16;
 export function mobileNetV3(
   variant: keyof typeof VARIANTS,
   layers: LayerFactory,
-  { bands, outputStride = 32, depth = 5 }: BackboneOptions,
+  { bands, outputStride = 32, depth = 5, reducedTail = false, widened = false }: BackboneOptions,
 ): Backbone {
-  const { blocks: all, last } = VARIANTS[variant];
+  const { blocks: all, last } = reducedTail ? reduced(VARIANTS[variant]) : VARIANTS[variant];
   // The layer in front of each halving: 0 is the stem.
   const taken = all.flatMap(([, , , , , stride], i) => (stride === 2 ? [i] : []));
   const blocks = all.slice(0, taken[depth - 1] ?? all.length);
@@ -72,16 +72,18 @@ export function mobileNetV3(
     const step = stepOf(1 + taken.filter((halving) => halving <= i).length, block[5], outputStride);
     return invertedResidual(layers, `encoder.features.${i + 1}.block`, inputsOf(i), block, step);
   });
+  const wide = widened ? taken.at(-1)! : null;
   const widest = depth < 5 ? null : widestLayer(layers, `encoder.features.${all.length + 1}`, inputsOf(all.length), last);
   return {
-    widths: [...taken.map(inputsOf), last] as unknown as Backbone["widths"],
+    widths: [...taken.map((i) => (i === wide ? all[i]![1] : inputsOf(i))), last] as unknown as Backbone["widths"],
     bandLayer: "encoder.features.0.0",
     forward(image, context) {
       let x = stem(image, context);
       const maps = [];
       for (const [i, block] of body.entries()) {
-        if (taken.includes(i)) maps.push(x);
-        x = block(x, context);
+        const map = i === wide ? block.widen(x, context) : x;
+        if (taken.includes(i)) maps.push(map);
+        x = i === wide ? block.narrow(map, context) : block.whole(map, context);
       }
       return [...maps, widest === null ? x : widest(x, context)];
     },
@@ -93,13 +95,35 @@ function widestLayer(layers: LayerFactory, name: string, inputs: number, outputs
   return chain(layers.conv(`${name}.0`, { inputs, outputs, size: 1 }), layers.norm(`${name}.1`, outputs, "hardSwish"));
 }
 
+/** Half the channels behind the last halving. */
+function reduced({ blocks, last }: (typeof VARIANTS)["large"]): (typeof VARIANTS)["large"] {
+  const halving = blocks.findLastIndex(([, , , , , stride]) => stride === 2);
+  return {
+    blocks: blocks.map(([size, width, outputs, ...rest], i) => [
+      size,
+      i > halving ? width / 2 : width,
+      i < halving ? outputs : outputs / 2,
+      ...rest,
+    ]),
+    last: last / 2,
+  };
+}
+
+/** A block, and its two parts: to its wide map, and from there to its end. */
+interface InvertedResidual {
+  readonly whole: Layer;
+  readonly widen: Layer;
+  readonly narrow: Layer;
+}
+
 /** Wide, depthwise, channels scaled, narrow; added to its input where both have one shape. */
-function invertedResidual(layers: LayerFactory, name: string, inputs: number, block: Block, step: Step): Layer {
+function invertedResidual(layers: LayerFactory, name: string, inputs: number, block: Block, step: Step): InvertedResidual {
   const [size, width, outputs, squeezed, activation, stride] = block;
   let at = 0;
+  const first: Layer[] = [];
   const parts: Layer[] = [];
   if (width !== inputs) {
-    parts.push(layers.conv(`${name}.0.0`, { inputs, outputs: width, size: 1 }), layers.norm(`${name}.0.1`, width, activation));
+    first.push(layers.conv(`${name}.0.0`, { inputs, outputs: width, size: 1 }), layers.norm(`${name}.0.1`, width, activation));
     at++;
   }
   parts.push(
@@ -111,6 +135,7 @@ function invertedResidual(layers: LayerFactory, name: string, inputs: number, bl
     parts.push(squeezeAndExcite(layers, `${name}.${++at}`, between));
   }
   parts.push(layers.conv(`${name}.${++at}.0`, { inputs: width, outputs, size: 1 }), layers.norm(`${name}.${at}.1`, outputs, "none"));
-  const body = chain(...parts);
-  return stride === 1 && inputs === outputs ? (x, context) => add(body(x, context), x) : body;
+  const body = chain(...first, ...parts);
+  const whole: Layer = stride === 1 && inputs === outputs ? (x, context) => add(body(x, context), x) : body;
+  return { whole, widen: chain(...first), narrow: chain(...parts) };
 }

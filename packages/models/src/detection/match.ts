@@ -46,6 +46,23 @@ export function matchBoxes(own: tf.Tensor3D, truth: ObjectTargets, options: Matc
   return decided({ overlaps: overlapsOf(boxes, sidesOfBoxes(own)), boxes, own, claimed: null }, truth, options);
 }
 
+/**
+ * Matches each object with the anchor it overlaps most, whatever else that anchor overlaps (of several objects with the same one, the last has it), and all
+ * other anchors with the object they overlap most, from a limit: torchvision's `SSDMatcher`. Every anchor counts. An object no anchor touches goes without
+ * one (torchvision would give it the first anchor). Slots that are empty or whose box has no area do not exist.
+ */
+export function matchEach(anchors: Float32Array, truth: ObjectTargets, limit: number): Matches {
+  const boxes = existing(truth);
+  const overlaps = overlapsOf(boxes, sidesOfAnchors(anchors));
+  const [, objects, count] = overlaps.shape;
+  const numbers = (length: number, first: number): Int32Array => Int32Array.from({ length }, (_, i) => first + i);
+  const nearest = tf.equal(tf.expandDims(tf.argMax(overlaps, 2), 2), constant(numbers(count, 0), [1, 1, count]));
+  const claims = tf.cast(tf.logicalAnd(nearest, tf.greater(overlaps, 0)), "int32");
+  const claimed = tf.max(tf.mul(claims, constant(numbers(objects, 1), [1, objects, 1])), 1);
+  const owner = { slots: tf.sub(claimed, constant(1, [], "int32")), claimed: tf.greater(claimed, 0) };
+  return decided({ overlaps, boxes, own: constant(anchors, [1, count, 4]), ...owner }, truth, { foreground: limit, background: limit });
+}
+
 interface Compared {
   /** `[N, objects, anchors]` */
   readonly overlaps: tf.Tensor3D;
@@ -55,11 +72,18 @@ interface Compared {
   readonly own: tf.Tensor;
   /** Anchors that stand for an object whatever their overlap. */
   readonly claimed: tf.Tensor | null;
+  /** int32 `[N, anchors]`: the objects of those. @defaultValue what they overlap most */
+  readonly slots?: tf.Tensor;
 }
 
-function decided({ overlaps, boxes, own, claimed }: Compared, truth: ObjectTargets, { foreground, background }: MatchOptions): Matches {
+function decided(
+  { overlaps, boxes, own, claimed, slots: claiming }: Compared,
+  truth: ObjectTargets,
+  { foreground, background }: MatchOptions,
+): Matches {
   const best = tf.max(overlaps, 1);
-  const slots = tf.argMax(overlaps, 1) as tf.Tensor2D;
+  const most = tf.argMax(overlaps, 1) as tf.Tensor2D;
+  const slots = claiming === undefined ? most : (tf.where(claimed!, claiming, most) as tf.Tensor2D);
   const near = tf.greaterEqual(best, foreground);
   const found = claimed === null ? near : tf.logicalOr(near, claimed);
   const counted = tf.logicalOr(found, tf.less(best, background));

@@ -10,6 +10,7 @@ import { pspNetBlueprint } from "../pspnet/pspnet.ts";
 import { fasterRCNNBlueprint } from "../rcnn/faster-rcnn.ts";
 import { maskRCNNBlueprint } from "../rcnn/mask-rcnn.ts";
 import { retinaNetBlueprint } from "../retinanet/retinanet.ts";
+import { ssdBlueprint } from "../ssd/ssd.ts";
 import { unetBlueprint } from "../unet/unet.ts";
 import type { AnyBlueprint } from "./blueprint.ts";
 
@@ -26,6 +27,7 @@ const ARCHITECTURES: ReadonlyMap<string, BuiltIn> = new Map<string, BuiltIn>([
   ["feature-classifier", { task: "objectClassification", blueprintOf: (config) => featureClassifierBlueprint(config as never) }],
   ["retinanet", { task: "objectDetection", blueprintOf: (config) => retinaNetBlueprint(config as never) }],
   ["fcos", { task: "objectDetection", blueprintOf: (config) => fcosBlueprint(config as never) }],
+  ["ssd", { task: "objectDetection", blueprintOf: (config) => ssdBlueprint(config as never) }],
   ["faster-rcnn", { task: "objectDetection", blueprintOf: (config) => fasterRCNNBlueprint(config as never) }],
   ["mask-rcnn", { task: "instanceSegmentation", blueprintOf: (config) => maskRCNNBlueprint(config as never) }],
 ]);

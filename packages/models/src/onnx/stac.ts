@@ -23,6 +23,7 @@ const ARCHITECTURES: Readonly<Record<string, string>> = {
   fcos: "FCOS",
   "faster-rcnn": "Faster R-CNN",
   "mask-rcnn": "Mask R-CNN",
+  ssd: "SSD",
   "feature-classifier": "FeatureClassifier",
 };
 

@@ -24,6 +24,7 @@ export interface DetectorWeightsReport {
 const RENAMED: readonly (readonly [string, string])[] = [
   ["backbone.body.", "encoder."],
   ["backbone.fpn.", "fpn."],
+  ["backbone.extra.", "extra."],
 ];
 
 /**
@@ -80,12 +81,27 @@ export async function loadDetectorWeights(
 /** Without what PyTorch's batch norms count. */
 function ownNames(tensors: ReadonlyMap<string, HostTensor>): Map<string, HostTensor> {
   const named = new Map<string, HostTensor>();
+  const split = splitBlock(tensors.keys());
   for (const [name, tensor] of tensors) {
     if (name.endsWith(".num_batches_tracked")) continue;
     const rename = RENAMED.find(([theirs]) => name.startsWith(theirs));
-    named.set(rename === undefined ? name : rename[1] + name.slice(rename[0].length), tensor);
+    named.set(rename === undefined ? joinedName(name, split) : rename[1] + name.slice(rename[0].length), tensor);
   }
   return named;
+}
+
+/** The block in which torchvision's SSDLite divides its encoder: the last of `backbone.features.0`, of which only the first layer is there. */
+function splitBlock(names: Iterable<string>): number {
+  return Math.max(-1, ...Array.from(names, (name) => Number(/^backbone\.features\.0\.(\d+)\./.exec(name)?.[1] ?? -1)));
+}
+
+/** A name of the divided encoder as if it were whole. */
+function joinedName(name: string, split: number): string {
+  return name.replace(/^backbone\.features\.([01])\.(\d+)\.(?:(\d+)\.)?/, (_, half: string, block: string, rest?: string) => {
+    const layer = rest === undefined ? "" : `${rest}.`;
+    if (half === "0") return `encoder.features.${block}.${Number(block) === split ? `block.0.` : ""}${layer}`;
+    return Number(block) === 0 ? `encoder.features.${split}.block.${layer}` : `encoder.features.${split + Number(block)}.${layer}`;
+  });
 }
 
 const withoutBands = (shape: readonly number[]): readonly number[] => shape.filter((_, axis) => axis !== 1);

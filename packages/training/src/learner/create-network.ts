@@ -18,6 +18,9 @@ import {
   type NetworkOf,
   readModelPackage,
   readWeights,
+  type SSDConfig,
+  ssdMaps,
+  type WeightFile,
 } from "@geolearn/models";
 
 import type { AnyData } from "../tasks/task.ts";
@@ -52,6 +55,9 @@ const ARCHITECTURE = [
   "objectSizes",
   "fpnWidth",
   "headDepth",
+  "variant",
+  "maps",
+  "reducedTail",
   "preset",
   "boxHeadWidth",
   "maskHeadWidth",
@@ -88,7 +94,11 @@ export async function createNetworkFor<T extends TrainedTask>(
   if (definedModel(modelType) === null) refuseConfig(modelType, options);
   else refuseArchitecture(modelType, options);
   const file = start === null && weights !== "random" ? await readWeights(weights, options) : null;
-  const config = { ...presetFor(modelType, data, options, start), ...networkConfig(data, options, start) };
+  const config = {
+    ...presetFor(modelType, data, options, start),
+    ...mapsFor(modelType, data, options, { start, file }),
+    ...networkConfig(data, options, start),
+  };
   // Names of one line of networks decide how the encoder pads and normalizes.
   const convention = file === null ? null : encoderConvention(modelType, config, file);
   const network = createNetwork(modelType, convention === null || options.convention ? config : { ...config, convention }, {
@@ -162,6 +172,26 @@ function presetFor(modelType: string, data: AnyData, { preset, log }: LearnerOpt
   const small = Math.max(data.chipWidth, data.chipHeight) <= SMALL_CHIP;
   if (small) log?.(`The ${modelType} has the widths of \`preset: "compact"\`, for small chips; "full" has torchvision's.`);
   return { preset: small ? "compact" : "full" };
+}
+
+/** The maps of a SingleShotDetector that fit the chips, where nobody and no package says which; with trained weights an encoder that takes them. */
+function mapsFor(modelType: string, data: AnyData, options: LearnerOptions, { start, file }: Sources): Partial<SSDConfig> {
+  if (modelType !== "ssd" || start !== null) return {};
+  const { variant, maps, reducedTail } = options;
+  const anchors = options.anchors as SSDConfig["anchors"];
+  const image = { width: data.chipWidth, height: data.chipHeight };
+  return {
+    ...(maps === undefined
+      ? { maps: ssdMaps(image, { ...(variant === undefined ? {} : { variant }), ...(anchors === undefined ? {} : { anchors }) }) }
+      : {}),
+    ...(file !== null && reducedTail === undefined ? { reducedTail: false } : {}),
+  };
+}
+
+/** Where a network's weights come from. */
+interface Sources {
+  readonly start: ModelPackage | null;
+  readonly file: WeightFile | null;
 }
 
 /** What a preset decides. */

@@ -12,6 +12,7 @@ import type {
   PerUse,
   PixelLossSpec,
   RetinaNetConfig,
+  SSDConfig,
   TileLossSpec,
   UNetBackbone,
 } from "@geolearn/models";
@@ -22,7 +23,7 @@ import type { EpochRecord } from "./records.ts";
 /** Options of `createLearner`; `signal` and `onProgress` are for weights that are fetched. */
 export interface LearnerOptions extends WorkOptions {
   /**
-   * Architecture: one of geolearn's (`"unet"`, `"deeplab"`, `"pspnet"`, `"change-detector"`, `"retinanet"`, `"fcos"`, `"faster-rcnn"`, `"mask-rcnn"`, `"feature-classifier"`), or the name of one that `defineModel` has
+   * Architecture: one of geolearn's (`"unet"`, `"deeplab"`, `"pspnet"`, `"change-detector"`, `"retinanet"`, `"fcos"`, `"ssd"`, `"faster-rcnn"`, `"mask-rcnn"`, `"feature-classifier"`), or the name of one that `defineModel` has
    * made known. @defaultValue "unet", to detect objects "retinanet", to outline them "mask-rcnn", to classify them "feature-classifier"
    */
   readonly modelType?: string;
@@ -30,7 +31,7 @@ export interface LearnerOptions extends WorkOptions {
   readonly model?: AnyModelExtension;
   /** Settings of a network of your own, which its `resolve` completes. @defaultValue its defaults; with `pretrained` the package's */
   readonly config?: Readonly<Record<string, unknown>>;
-  /** Borrowed encoder (ResNet, MobileNet V2 and V3, EfficientNet), or null for the plain one of a U-Net. @defaultValue null for a U-Net, "resnet50" for DeepLab and PSPNet, else "resnet18" */
+  /** Borrowed encoder (ResNet, MobileNet V2 and V3, EfficientNet), or null for the plain one of a U-Net. @defaultValue null for a U-Net, "resnet50" for DeepLab and PSPNet, "mobilenetv3-large" for an SSDLite, else "resnet18" */
   readonly backbone?: UNetBackbone | null;
   /** How the encoder pads and normalizes: see `UNetConfig`. @defaultValue what the names of `weights` tell, else "torch" */
   readonly convention?: Convention;
@@ -82,8 +83,18 @@ export interface LearnerOptions extends WorkOptions {
   readonly norm?: "batch" | "group";
   /** Groups of group norm. @defaultValue 8 */
   readonly groups?: number;
-  /** Boxes that detectors start from. @defaultValue sides of 32 to 512 pixels in three steps each, of three shapes */
-  readonly anchors?: RetinaNetConfig["anchors"];
+  /**
+   * Boxes that detectors start from: `sizes`, `scales` and `ratios` of a RetinaNet or R-CNN; `scales` and `ratios`, or `grids`, `zooms` and `ratios` as in
+   * arcgis.learn, of a SingleShotDetector (see `SSDConfig`). @defaultValue sides of 32 to 512 pixels in three steps each, of three shapes; of a
+   * SingleShotDetector from a fifteenth of the chip to all of it
+   */
+  readonly anchors?: RetinaNetConfig["anchors"] | SSDConfig["anchors"];
+  /** Layers of a SingleShotDetector behind its encoder: the paper's, or SSDLite's for small devices. @defaultValue "standard" */
+  readonly variant?: SSDConfig["variant"];
+  /** How many times smaller than the chip each map of a SingleShotDetector is. @defaultValue from 8 (lite from 16) until a single cell is left; for grids the coarsest with enough cells */
+  readonly maps?: SSDConfig["maps"];
+  /** Half the channels in the last layers of a MobileNetV3 under an SSDLite. @defaultValue true unless `weights` are given */
+  readonly reducedTail?: SSDConfig["reducedTail"];
   /** Which of its maps an FCOS finds which objects on: see `FCOSConfig`. @defaultValue [64, 128, 256, 512] */
   readonly objectSizes?: FCOSConfig["objectSizes"];
   /** Channels of a detector's pyramid, and of the heads of a RetinaNet or FCOS. @defaultValue 256, of a compact R-CNN 64 */

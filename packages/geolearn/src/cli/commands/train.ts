@@ -25,7 +25,7 @@ import {
 } from "@geolearn/training";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { type CommandContext, UsageError } from "../context.ts";
-import { autoOrNumber, bands, integer, mapping, number, numbers, several, withDevice, words } from "../options.ts";
+import { autoOrNumber, bands, integer, mapping, number, numbers, pairs, several, withDevice, words } from "../options.ts";
 import { list, table } from "../table.ts";
 
 interface Options {
@@ -50,6 +50,10 @@ interface Options {
   readonly anchorSizes?: number[];
   readonly anchorScales?: number[];
   readonly anchorRatios?: number[];
+  readonly variant?: "standard" | "lite";
+  readonly grids?: number[];
+  readonly zooms?: number[];
+  readonly ratios?: [number, number][];
   readonly epochs: number;
   readonly batchSize: number;
   readonly chipSize?: number;
@@ -96,7 +100,7 @@ export function trainCommand(contextOf: (command: Command) => CommandContext): C
     .addOption(
       new Option(
         "--backbone <name>",
-        `encoder: ${backboneNames().join(", ")} (default: a plain one for unet, resnet50 for deeplab and pspnet, else resnet18)`,
+        `encoder: ${backboneNames().join(", ")} (default: a plain one for unet, resnet50 for deeplab and pspnet, mobilenetv3-large for a lite ssd, else resnet18)`,
       ).argParser(backboneName),
     )
     .option(
@@ -136,8 +140,20 @@ export function trainCommand(contextOf: (command: Command) => CommandContext): C
       "sides of a detector's anchors, one for each map of the pyramid (default: 32,64,128,256,512, of a compact R-CNN half of that)",
       numbers,
     )
-    .option("--anchor-scales <factor,...>", "factors of each size, of a RetinaNet (default: 1,1.26,1.587)", numbers)
-    .option("--anchor-ratios <height/width,...>", "shapes of each anchor (default: 0.5,1,2)", numbers)
+    .option(
+      "--anchor-scales <factor,...>",
+      "factors of each size, of a RetinaNet (default: 1,1.26,1.587); of an ssd sides as shares of the chip's, one for each map and one more (default: 0.07,0.15,... to 1.05)",
+      numbers,
+    )
+    .option(
+      "--anchor-ratios <height/width,...>",
+      "shapes of each anchor (default: 0.5,1,2); of an ssd longer over shorter side, lying and standing (default: 2,3)",
+      numbers,
+    )
+    .addOption(new Option("--variant <name>", "layers of an ssd behind its encoder (default: standard)").choices(["standard", "lite"]))
+    .option("--grids <cells,...>", "anchors of an ssd as arcgis.learn says them: cells along each side of the chip, of each grid", numbers)
+    .option("--zooms <factor,...>", "each cell enlarged by each of these (default: 1)", numbers)
+    .option("--ratios <height:width,...>", "height and width in enlarged cells (default: 1:1)", pairs)
     .option("--epochs <number>", "times through the chips", integer(1), 10)
     .option("--batch-size <chips>", "chips per step", integer(1), 8)
     .option("--chip-size <pixels>", "cut chips to this side", integer(1))
@@ -280,6 +296,7 @@ async function withLearner<T>(
         headDepth: options.headDepth,
         objectSizes: options.objectSizes,
         preset: options.preset,
+        variant: options.variant,
         anchors: anchorsOf(options),
         loss: lossOf(options),
         thresholds: options.thresholds,
@@ -329,9 +346,14 @@ function lossOf({ loss, labelSmoothing }: Options): LearnerOptions["loss"] {
   return { type: "crossEntropy", labelSmoothing };
 }
 
-function anchorsOf({ anchorSizes: sizes, anchorScales: scales, anchorRatios: ratios }: Options): LearnerOptions["anchors"] {
-  const given = defined({ sizes, scales, ratios });
-  return Object.keys(given).length === 0 ? undefined : given;
+/** @throws UsageError for anchors said in two ways */
+function anchorsOf(options: Options): LearnerOptions["anchors"] {
+  const given = defined({ sizes: options.anchorSizes, scales: options.anchorScales, ratios: options.anchorRatios });
+  const { grids, zooms, ratios } = options;
+  if (grids === undefined && (zooms ?? ratios) !== undefined) throw new UsageError("--zooms and --ratios go with --grids.");
+  if (grids === undefined) return Object.keys(given).length === 0 ? undefined : given;
+  if (Object.keys(given).length > 0) throw new UsageError("--grids and --anchor-... are two ways to say the anchors; use one.");
+  return { grids, ...defined({ zooms, ratios }) };
 }
 
 function estimateText({ steps, seconds, memoryMb, diskMb }: FitEstimate): string {
