@@ -74,15 +74,15 @@ it("a hundred steps run as torchvision's, from the same weights over the same ch
     const apart = Math.abs(found["loss"]!.data[0]! / (theirs[0] + theirs[1]) - 1);
     expect(apart, `loss of step ${i + 1}`).toBeLessThan(i === 0 ? 1e-4 : i < 20 ? 0.01 : 0.05);
     if (i > 0) continue;
-    // Of every parameter; the first layers' gradients have passed all others.
+    // Of every parameter; the first layers' gradients have passed all others. On the coarsest maps no anchor stands for an object yet.
     const lengths = new Map(Object.entries(norms).map(([name, norm]) => [ours(name), norm]));
     expect(trainable.map(({ name }) => name).toSorted()).toEqual([...lengths.keys()].toSorted());
     for (const [p, { name }] of trainable.entries()) {
       const norm = found["norms"]!.data[p]!;
-      expect(norm, name).toBeGreaterThan(0);
-      expect(Math.abs(norm / lengths.get(name)! - 1), name).toBeLessThan(1e-3);
+      expect(Math.abs(norm - lengths.get(name)!), name).toBeLessThanOrEqual(1e-3 * lengths.get(name)!);
     }
   }
+  expect(Object.values(norms).filter((norm) => norm > 0).length).toBe(72);
   const [start, end] = [losses[0]!, losses.at(-1)!];
   expect(end[0] + end[1]).toBeLessThan(0.8 * (start[0] + start[1]));
   await step.dispose();
