@@ -29,6 +29,7 @@ export type { FcosOutputs } from "./fcos/outputs.ts";
 export type { ResolvedSSDAnchors, ResolvedSSDConfig, SSDAnchors, SSDConfig, SSDGrids } from "./ssd/config.ts";
 export type { SSDOutputs } from "./ssd/outputs.ts";
 export { ssdMaps } from "./ssd/maps.ts";
+export { type FittedAnchors, fitAnchors } from "./detection/fit-anchors.ts";
 export type {
   FasterRCNNConfig,
   MaskRCNNConfig,

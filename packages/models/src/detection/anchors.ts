@@ -1,5 +1,7 @@
 /** Anchors: boxes of given sizes and forms around each cell of a map, torchvision's `AnchorGenerator` to the bit. */
 
+import { PYRAMID_LEVELS } from "./detector-config.ts";
+
 /** Anchors of one level of a pyramid. */
 export interface LevelAnchors {
   /** Sides of a square anchor, in pixels of the image; whole numbers. */
@@ -14,16 +16,6 @@ export interface Grid {
   readonly width: number;
 }
 
-/** Grids of the maps at an 8th, 16th and 32nd of an image and of the two behind, each of half the sides, rounded up. */
-export function pyramidGrids(image: Grid): readonly Grid[] {
-  const grids: Grid[] = [8, 16, 32].map((stride) => ({ height: image.height / stride, width: image.width / stride }));
-  for (let i = 0; i < 2; i++) {
-    const { height, width } = grids.at(-1)!;
-    grids.push({ height: Math.ceil(height / 2), width: Math.ceil(width / 2) });
-  }
-  return grids;
-}
-
 /** The numbers of all levels in one array. */
 export function joined(levels: readonly Float32Array[]): Float32Array {
   const all = new Float32Array(levels.reduce((sum, { length }) => sum + length, 0));
@@ -33,6 +25,17 @@ export function joined(levels: readonly Float32Array[]): Float32Array {
     at += level.length;
   }
   return all;
+}
+
+/** The maps of a pyramid, down to a 32nd of the image as its encoder has them, then each half of the one before; five in all. */
+export function pyramidGrids(image: Grid, finest = 8): readonly Grid[] {
+  const grids: Grid[] = [];
+  for (let stride = finest; stride <= 32; stride *= 2) grids.push({ height: image.height / stride, width: image.width / stride });
+  while (grids.length < PYRAMID_LEVELS) {
+    const { height, width } = grids.at(-1)!;
+    grids.push({ height: Math.ceil(height / 2), width: Math.ceil(width / 2) });
+  }
+  return grids;
 }
 
 /** Sides an octave is divided into: `size * scale`, cut to whole pixels as torchvision does. */

@@ -3,7 +3,7 @@
 import { constant } from "@geolearn/engine";
 import * as tf from "@tensorflow/tfjs";
 
-import { anchorBoxes, type Grid } from "../detection/anchors.ts";
+import { anchorBoxes, type Grid, pyramidGrids } from "../detection/anchors.ts";
 import { centredAnchors, decodeBoxes } from "../detection/boxes.ts";
 import { detached } from "../detection/detached.ts";
 import { suppress } from "../detection/suppress.ts";
@@ -17,10 +17,9 @@ const SMALLEST = 1e-3;
 
 /** Anchors of each level for images of a size. */
 export function anchorLevels({ anchors }: ResolvedFasterRCNNConfig, image: Grid): readonly Float32Array[] {
-  const grids: Grid[] = [4, 8, 16, 32].map((stride) => ({ height: image.height / stride, width: image.width / stride }));
-  const { height, width } = grids.at(-1)!;
-  grids.push({ height: Math.ceil(height / 2), width: Math.ceil(width / 2) });
-  return grids.map((grid, i) => anchorBoxes({ sides: [Math.trunc(anchors.sizes[i]!)], ratios: anchors.ratios }, grid, image));
+  return pyramidGrids(image, 4).map((grid, i) =>
+    anchorBoxes({ sides: [Math.trunc(anchors.sizes[i]!)], ratios: anchors.ratios }, grid, image),
+  );
 }
 
 /** Proposals `[N, P, 4]`, the likeliest first, the rest 0, as torchvision's `RegionProposalNetwork` finds them. No gradient passes. */

@@ -71,7 +71,7 @@ export function retinaNetBlueprint(config: RetinaNetConfig): ObjectBlueprint<Ret
 }
 
 /** Anchors of each level for images of a size. */
-function anchorLevels({ anchors }: ResolvedRetinaNetConfig, image: Grid): readonly Float32Array[] {
+export function anchorLevels({ anchors }: ResolvedRetinaNetConfig, image: Grid): readonly Float32Array[] {
   return pyramidGrids(image).map((grid, i) =>
     anchorBoxes({ sides: anchorSides(anchors.sizes[i]!, anchors.scales), ratios: anchors.ratios }, grid, image),
   );

@@ -24,6 +24,7 @@ import {
 } from "@geolearn/models";
 
 import type { AnyData } from "../tasks/task.ts";
+import { fittingAnchors } from "./fitting-anchors.ts";
 import type { LearnerOptions } from "./options.ts";
 
 /** A network ready to be trained. */
@@ -94,11 +95,13 @@ export async function createNetworkFor<T extends TrainedTask>(
   if (definedModel(modelType) === null) refuseConfig(modelType, options);
   else refuseArchitecture(modelType, options);
   const file = start === null && weights !== "random" ? await readWeights(weights, options) : null;
-  const config = {
+  const chosen = {
     ...presetFor(modelType, data, options, start),
     ...mapsFor(modelType, data, options, { start, file }),
     ...networkConfig(data, options, start),
   };
+  const own = start === null && options.anchors === undefined;
+  const config = own ? { ...chosen, ...(await fittingAnchors(modelType, chosen, data, options)) } : chosen;
   // Names of one line of networks decide how the encoder pads and normalizes.
   const convention = file === null ? null : encoderConvention(modelType, config, file);
   const network = createNetwork(modelType, convention === null || options.convention ? config : { ...config, convention }, {

@@ -85,7 +85,8 @@ export interface LearnerOptions extends WorkOptions {
   readonly groups?: number;
   /**
    * Boxes that detectors start from: `sizes`, `scales` and `ratios` of a RetinaNet or R-CNN; `scales` and `ratios`, or `grids`, `zooms` and `ratios` as in
-   * arcgis.learn, of a SingleShotDetector (see `SSDConfig`). @defaultValue sides of 32 to 512 pixels in three steps each, of three shapes; of a
+   * arcgis.learn, of a SingleShotDetector (see `SSDConfig`). @defaultValue sides of 32 to 512 pixels in three steps each, of three shapes, or sizes that
+   * fit the objects where these do not; of a
    * SingleShotDetector from a fifteenth of the chip to all of it
    */
   readonly anchors?: RetinaNetConfig["anchors"] | SSDConfig["anchors"];
