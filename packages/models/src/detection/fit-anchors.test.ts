@@ -56,7 +56,8 @@ describe("sizes follow the boxes", () => {
   it("small ones that the defaults miss", () => {
     const { sizes, before, after } = fitAnchors("retinanet", plain, image, boxesOf(9, 13))!;
     expect(before).toBe(0);
-    expect(after).toBeGreaterThan(0.8);
+    // The finest map has a cell each 8 pixels: a box between two cells overlaps neither by half, whatever the sizes.
+    expect(after).toBeGreaterThan(0.5);
     expect(sizes[0]).toBeGreaterThanOrEqual(4);
     expect(sizes[0]).toBeLessThanOrEqual(13);
     expect(sizes.every((size, i) => size === sizes[0]! * 2 ** i)).toBe(true);
