@@ -5,6 +5,8 @@ Reads one JSON command from standard input, prints one JSON answer.
       compares every label chip of DIR with rasterio.features.rasterize of the shapes on the chip's own grid; names the chips' systems
   {"do": "images", "chips": DIR, "raster": PATH, "tolerance": 1}
       compares every image chip with a window read of the raster
+  {"do": "warp", "path": PATH, "band": 1, "transform": [a, b, c, d, e, f], "width": w, "height": h, "crs": "EPSG:32633"}
+      a band seen on another grid, bilinear, and where it is valid
   {"do": "statistics", "chips": DIR, "stems": [...]}
       mean, standard deviation, minimum and maximum per band in float64
   {"do": "buffer", "geometry": ..., "radius": 3.5, "shape": [h, w], "transform": [a, b, c, d, e, f]}
@@ -70,6 +72,22 @@ elif c["do"] == "images":
             wrong += int((~(np.abs(peer - own) <= c["tolerance"]) & ~(np.isnan(peer) & np.isnan(own))).sum())
             total += peer.size
     answer = {"wrong": wrong, "samples": total}
+elif c["do"] == "warp":
+    from rasterio.warp import Resampling, reproject
+
+    with rasterio.open(c["path"]) as src:
+        own = src.read(c["band"])
+        grid = {
+            "src_transform": src.transform,
+            "src_crs": src.crs,
+            "dst_transform": Affine(*c["transform"]),
+            "dst_crs": c["crs"],
+        }
+    shape = (c["height"], c["width"])
+    data, valid = np.zeros(shape, own.dtype), np.zeros(shape, np.uint8)
+    reproject(own, data, resampling=Resampling.bilinear, tolerance=0, **grid)
+    reproject(np.ones_like(own), valid, resampling=Resampling.nearest, tolerance=0, **grid)
+    answer = {"data": data.ravel().tolist(), "valid": valid.ravel().tolist()}
 elif c["do"] == "statistics":
     stack = []
     for stem in c["stems"]:

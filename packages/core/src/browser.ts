@@ -37,6 +37,7 @@ export { type Length, parseLength } from "./crs/length.ts";
 export { bandPositions, imageBands, isRaster, rasterBounds, requireClassRaster } from "./raster/helpers.ts";
 export { type RasterDescription, describeRaster } from "./raster/level-raster.ts";
 export { type MosaicOptions, mosaicRasters } from "./raster/mosaic.ts";
+export { stackDates, type StackDatesOptions } from "./raster/stack-dates.ts";
 export type { OpenRasterOptions, RasterSource } from "./raster/open-raster.ts";
 export { openRaster } from "./raster/open-raster.browser.ts";
 export { warpRaster, type WarpOptions } from "./raster/warp.ts";

@@ -42,6 +42,7 @@ export { bandPositions, imageBands, isRaster, rasterBounds, requireClassRaster }
 export { arrayRaster } from "./raster/array-raster.ts";
 export { type RasterDescription, describeRaster } from "./raster/level-raster.ts";
 export { type MosaicOptions, mosaicRasters } from "./raster/mosaic.ts";
+export { stackDates, type StackDatesOptions } from "./raster/stack-dates.ts";
 export { findRasters } from "./raster/find-rasters.ts";
 export { openRaster, type OpenRasterOptions, type RasterSource } from "./raster/open-raster.ts";
 export type { NetworkOptions, NetworkPolicy } from "./raster/sources/network-policy.ts";

@@ -7,18 +7,19 @@ import type { FolderContent } from "./folder-content.ts";
 import type { FileSamples, FolderChip } from "./folder-source.ts";
 
 const EARLIER = /^images(?=[\\/])/;
-const LATER = "images2";
+/** Folder of the images of the later date. */
+export const LATER_IMAGES = "images2";
 
 /** The chips with their images of the later date, where the folder has such. @throws CHIPS_CORRUPT for a chip outside images/ */
 export function withLaterDates(
   { folder, found }: Pick<FolderContent, "folder" | "found">,
   chips: readonly FolderChip[],
 ): readonly FolderChip[] {
-  if (!found.includes(LATER)) return chips;
+  if (!found.includes(LATER_IMAGES)) return chips;
   return chips.map((chip) => {
-    if (EARLIER.test(chip.image)) return { ...chip, later: chip.image.replace(EARLIER, LATER) };
-    throw new GeoLearnError("CHIPS_CORRUPT", `${folder} holds ${LATER}/, but the chip ${chip.image} does not lie in images/.`, {
-      hint: `Put the chips of the earlier date into images/, or remove ${LATER}/.`,
+    if (EARLIER.test(chip.image)) return { ...chip, later: chip.image.replace(EARLIER, LATER_IMAGES) };
+    throw new GeoLearnError("CHIPS_CORRUPT", `${folder} holds ${LATER_IMAGES}/, but the chip ${chip.image} does not lie in images/.`, {
+      hint: `Put the chips of the earlier date into images/, or remove ${LATER_IMAGES}/.`,
       data: { folder },
     });
   });

@@ -18,7 +18,7 @@ import { type ChipEntry, type ChipImage, type ChipSource, IGNORE_VALUE, type Obj
 import { drawWindows, type PartWindow } from "./draw-windows.ts";
 
 /** Raster and labels to sample chips from; the same options as in `exportTrainingData` mean the same. */
-export interface WindowSourceOptions extends Omit<InputOptions, "onWarning" | "signal" | "minOverlap" | "labels"> {
+export interface WindowSourceOptions extends Omit<InputOptions, "additionalRaster" | "onWarning" | "signal" | "minOverlap" | "labels"> {
   /** Polygons, lines, points or a class raster, in any reference system. */
   readonly labels: LabelSource;
   /** Side of a window, pixels. @defaultValue 256 */

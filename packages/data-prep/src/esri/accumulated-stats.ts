@@ -53,6 +53,15 @@ export interface AccumulatedStats {
   readonly sensorName: string;
   readonly bandNames: readonly string[];
   readonly bandMoments: readonly BandMoments[];
+  /** The images of a later date; null where there are none. */
+  readonly later: LaterStats | null;
+}
+
+/** What is counted of the images of a later date. */
+export interface LaterStats {
+  readonly rasterCount: number;
+  readonly bandNames: readonly string[];
+  readonly bandMoments: readonly BandMoments[];
 }
 
 /** Mean and deviation from running moments. */
@@ -98,16 +107,19 @@ export function accumulatedStatsJson(stats: AccumulatedStats): JsonObject {
     Classes: classes.map(({ value, name }) => ({ ClassValue: value, ClassName: name })),
     ...(unit === "pixels" ? { ClassPixelStats: pixelStats(stats) } : { FeatureStats: featureStats(stats) }),
     InputRastersProps: { RasterCount: stats.rasterCount, SensorName: stats.sensorName, BandNames: [...stats.bandNames] },
-    BandStatsState: stats.bandMoments.map(({ min, max, mean, m2, count }) => ({
-      Min: min,
-      Max: max,
-      Mean: 0,
-      StdDev: 0,
-      M1: mean,
-      M2: m2,
-      Num: count,
-    })),
+    ...(stats.later === null ? {} : { InputRastersProps2: laterProps(stats.later, stats.sensorName) }),
+    BandStatsState: stats.bandMoments.map(momentsJson),
+    ...(stats.later === null ? {} : { BandStatsState2: stats.later.bandMoments.map(momentsJson) }),
   };
+}
+
+/** The rasters of the later date. */
+export function laterProps({ rasterCount, bandNames }: Omit<LaterStats, "bandMoments">, sensorName: string): JsonObject {
+  return { RasterCount: rasterCount, SensorName: sensorName, BandNames: [...bandNames] };
+}
+
+function momentsJson({ min, max, mean, m2, count }: BandMoments): JsonObject {
+  return { Min: min, Max: max, Mean: 0, StdDev: 0, M1: mean, M2: m2, Num: count };
 }
 
 function pixelStats(stats: AccumulatedStats): JsonObject {
@@ -177,7 +189,7 @@ export function parseAccumulatedStats(json: JsonObject, path: string): Accumulat
   const images = numbers(counts["NumImagesPerClass"]);
   const perClass = Array.isArray(counts[keys.perClass]) ? (counts[keys.perClass] as unknown[]).filter(isObject) : [];
   const props = isObject(json["InputRastersProps"]) ? json["InputRastersProps"] : {};
-  const moments = Array.isArray(json["BandStatsState"]) ? (json["BandStatsState"] as unknown[]).filter(isObject) : [];
+  const moments = parseMoments(json["BandStatsState"]);
   const chips = whole(json["NumTiles"], "NumTiles", path);
   if (images.length !== classes.length || perClass.length !== classes.length) {
     throw corruptChips(path, `it counts ${images.length} and ${perClass.length} classes for a list of ${classes.length}`);
@@ -211,14 +223,31 @@ export function parseAccumulatedStats(json: JsonObject, path: string): Accumulat
     rasterCount: numberOrNull(props["RasterCount"]) ?? 0,
     sensorName: stringOrNull(props["SensorName"]) ?? "Undefined",
     bandNames: Array.isArray(props["BandNames"]) ? (props["BandNames"] as unknown[]).map(String) : [],
-    bandMoments: moments.map((entry) => ({
-      min: numberOrNull(entry["Min"]) ?? 0,
-      max: numberOrNull(entry["Max"]) ?? 0,
-      mean: numberOrNull(entry["M1"]) ?? 0,
-      m2: numberOrNull(entry["M2"]) ?? 0,
-      count: numberOrNull(entry["Num"]) ?? 0,
-    })),
+    bandMoments: moments,
+    later: parseLater(json, path),
   };
+}
+
+function parseLater(json: JsonObject, path: string): LaterStats | null {
+  const props = json["InputRastersProps2"];
+  if (!isObject(props)) return null;
+  const bandNames = Array.isArray(props["BandNames"]) ? (props["BandNames"] as unknown[]).map(String) : [];
+  const bandMoments = parseMoments(json["BandStatsState2"]);
+  if (bandMoments.length !== bandNames.length) {
+    throw corruptChips(path, `BandStatsState2 has ${bandMoments.length} entries for ${bandNames.length} bands`);
+  }
+  return { rasterCount: numberOrNull(props["RasterCount"]) ?? 0, bandNames, bandMoments };
+}
+
+function parseMoments(value: unknown): BandMoments[] {
+  const entries = Array.isArray(value) ? (value as unknown[]).filter(isObject) : [];
+  return entries.map((entry) => ({
+    min: numberOrNull(entry["Min"]) ?? 0,
+    max: numberOrNull(entry["Max"]) ?? 0,
+    mean: numberOrNull(entry["M1"]) ?? 0,
+    m2: numberOrNull(entry["M2"]) ?? 0,
+    count: numberOrNull(entry["Num"]) ?? 0,
+  }));
 }
 
 function cellSize(value: unknown): CellSize | null {

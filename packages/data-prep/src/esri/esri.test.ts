@@ -185,6 +185,7 @@ describe("accumulated statistics", () => {
       sensorName: "Undefined",
       bandNames: ["NDVI"],
       bandMoments: [{ min: 0, max: 1, mean: 0.1 + 0.2, m2: 1 / 3, count: 128 }],
+      later: { rasterCount: 2, bandNames: ["nir"], bandMoments: [{ min: 3, max: 7, mean: 0.1 + 0.7, m2: 1 / 7, count: 120 }] },
     };
     const json = JSON.parse(JSON.stringify(accumulatedStatsJson(stats))) as Record<string, unknown>;
     expect(parseAccumulatedStats(json, "stats")).toEqual(stats);

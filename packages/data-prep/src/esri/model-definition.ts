@@ -5,6 +5,7 @@
 
 import { type BandStatistics, type ClassDefinition, GeoLearnError, type Rgb } from "@geolearn/core";
 
+import { laterProps, type LaterStats } from "./accumulated-stats.ts";
 import { type CellSize, cellSizeJson, corruptChips } from "./common.ts";
 import { isObject, type JsonObject, numberOrNull, stringOrNull } from "./json.ts";
 import { BACKGROUND_COLOR, paletteColor } from "./palette.ts";
@@ -63,6 +64,8 @@ export interface ModelDefinitionContent {
   readonly maxCellSize: CellSize | null;
   readonly rasterCount: number;
   readonly sensorName: string;
+  /** The images of a later date; null where there are none. */
+  readonly later: (Omit<LaterStats, "bandMoments"> & { readonly bandStatistics: readonly BandStatistics[] }) | null;
   readonly geolearn: GeoLearnSection;
 }
 
@@ -115,16 +118,22 @@ export function modelDefinitionJson(content: ModelDefinitionContent): JsonObject
     ...(content.maxCellSize === null ? {} : { MaxCellSize: cellSizeJson(content.maxCellSize) }),
     Classes: content.classes.map(({ value, name, color }) => ({ Value: value, Name: name, Color: [...color] })),
     InputRastersProps: { RasterCount: content.rasterCount, SensorName: content.sensorName, BandNames: [...content.bandNames] },
-    AllTilesStats: content.bandStatistics.map(({ min, max, mean, std }, band) => ({
-      BandName: content.bandNames[band] ?? "",
-      Min: min,
-      Max: max,
-      Mean: mean,
-      StdDev: std,
-    })),
+    ...(content.later === null ? {} : { InputRastersProps2: laterProps(content.later, content.sensorName) }),
+    AllTilesStats: tilesStats(content),
+    ...(content.later === null ? {} : { AllTilesStats2: tilesStats(content.later) }),
     GeoLearn: content.geolearn,
     "WellKnownBandNames (FYI, these band names can be used in ExtractBands)": WELL_KNOWN_BANDS,
   };
+}
+
+function tilesStats({ bandNames, bandStatistics }: Pick<ModelDefinitionContent, "bandNames" | "bandStatistics">): JsonObject[] {
+  return bandStatistics.map(({ min, max, mean, std }, band) => ({
+    BandName: bandNames[band] ?? "",
+    Min: min,
+    Max: max,
+    Mean: mean,
+    StdDev: std,
+  }));
 }
 
 /**

@@ -7,6 +7,7 @@ import { type Affine, type ClassDefinition, type Crs, pixelArea, type SampleType
 
 import { countLabels, measureBands } from "../chips/chip-record.ts";
 import { IGNORE_VALUE } from "../chips/chip.ts";
+import { LATER_IMAGES } from "../chips/two-dates.ts";
 import type { BandMoments } from "../esri/accumulated-stats.ts";
 import { formatWorldFile, worldFileName } from "../esri/world-file.ts";
 import { type ChipFolderFormat, FORMATS } from "../formats/formats.ts";
@@ -15,6 +16,7 @@ import type { LabelFile } from "../formats/label-file.ts";
 import type { CutObject } from "../objects/cut-object.ts";
 import { type CutChip, cutChip } from "./cut-chip.ts";
 import { encodeImageChip, encodeLabelChip } from "./encode-chip.ts";
+import type { LaterDate } from "./inputs.ts";
 import type { ChipFormat } from "./options.ts";
 import type { RowBlock } from "./row-blocks.ts";
 
@@ -35,6 +37,8 @@ export interface ChipProfile {
   readonly nodata: number | null;
   readonly crs: Crs | null;
   readonly bandNames: readonly string[];
+  /** What the chips of a later date say of themselves, whose bands follow in the blocks; null for one date. */
+  readonly later: Pick<LaterDate, "bandNames" | "nodata"> | null;
   readonly labelType: "uint8" | "uint16";
   readonly ignoreValue: number;
   /** Classes of the export, ascending by value. */
@@ -87,6 +91,11 @@ export function imagePath(stem: string, format: ChipFormat, folder?: string): st
   return `images/${folder === undefined ? "" : `${folder}/`}${stem}.${{ tiff: "tif", png: "png", jpeg: "jpg" }[format]}`;
 }
 
+/** Image file of a chip's later date below the folder. */
+export function laterPath(stem: string, format: ChipFormat): string {
+  return imagePath(stem, format).replace("images", LATER_IMAGES);
+}
+
 /** Makes and writes the chips of a job. @throws DISK_FULL, WRITE_FAILED; a chip is there whole or not at all */
 export async function runChipJob({ profile, blocks, chips }: ChipJob): Promise<ChipOutcome[]> {
   return Promise.all(chips.map((task) => makeChip(profile, blocks, task)));
@@ -94,15 +103,31 @@ export async function runChipJob({ profile, blocks, chips }: ChipJob): Promise<C
 
 async function makeChip(common: ChipProfile, blocks: readonly RowBlock[], task: ChipTask): Promise<ChipOutcome> {
   const profile = task.size === undefined ? common : { ...common, ...task.size };
-  const { width, height, bands, nodata } = profile;
+  const { width, height, nodata, later } = profile;
+  const bands = later === null ? profile.bands : 2 * profile.bands;
   const cut = cutChip(blocks, { col: task.col, row: task.row, width, height }, bands);
   const moments = measureBands({ image: cut.image, mask: cut.valid, nodata, bands, width, height });
-  const [image, { files, classes }] = await Promise.all([
-    encodeImageChip(profile, cut, task.transform),
+  const [before, after] = later === null ? [cut, null] : halves(cut);
+  const [image, second, { files, classes }] = await Promise.all([
+    encodeImageChip(profile, before, task.transform),
+    after === null ? null : encodeImageChip({ ...profile, ...later }, after, task.transform),
     task.objects === null ? classRaster(profile, task, cut) : objectLabels(profile, task, task.objects),
   ]);
-  if (profile.out !== null) writeChip(profile.out, imageOf(profile, task), task, image, files);
-  return { moments, classes, bytes: files.reduce((sum, { content }) => sum + Buffer.byteLength(content), image.byteLength) };
+  const images = [
+    ...(second === null ? [] : [{ path: laterPath(task.stem, profile.chipFormat), content: second }]),
+    { path: imageOf(profile, task), content: image },
+  ];
+  if (profile.out !== null) writeChip(profile.out, task.transform, images, files);
+  return { moments, classes, bytes: [...images, ...files].reduce((sum, { content }) => sum + Buffer.byteLength(content), 0) };
+}
+
+/** The bands of the earlier date, and those of the later one. */
+function halves(cut: CutChip): [CutChip, CutChip] {
+  const { image } = cut;
+  return [
+    { ...cut, image: image.slice(0, image.length / 2) },
+    { ...cut, image: image.slice(image.length / 2) },
+  ];
 }
 
 interface MadeLabels {
@@ -148,10 +173,9 @@ function imageOf({ format, chipFormat, classes }: ChipProfile, { stem, objects }
   return imagePath(stem, chipFormat, classFolder(name));
 }
 
-function writeChip(out: string, imageFile: string, task: ChipTask, image: Uint8Array, labels: readonly LabelFile[]): void {
-  if (task.transform !== null) writeWhole(join(out, worldFileName(imageFile)), formatWorldFile(task.transform));
-  for (const { path, content } of labels) writeWhole(join(out, path), content);
-  writeWhole(join(out, imageFile), image);
+function writeChip(out: string, transform: Affine | null, images: readonly LabelFile[], labels: readonly LabelFile[]): void {
+  if (transform !== null) for (const { path } of images) writeWhole(join(out, worldFileName(path)), formatWorldFile(transform));
+  for (const { path, content } of [...labels, ...images]) writeWhole(join(out, path), content);
 }
 
 /** Under a temporary name first: a killed process never leaves half a chip. Not flushed; an export that is resumed after a power cut looks at every file. */

@@ -6,7 +6,8 @@ import { join } from "node:path";
 
 import { type ClassDefinition, lockFolder, makeFolder } from "@geolearn/core";
 
-import { type ChipOutcome, imagePath } from "./chip-job.ts";
+import { LATER_IMAGES } from "../chips/two-dates.ts";
+import { type ChipOutcome, imagePath, laterPath } from "./chip-job.ts";
 import { type ChipPool, createChipPool } from "./chip-pool.ts";
 import { estimateExport } from "./estimate.ts";
 import { type ExportState, readState, removeState, storeState } from "./export-state.ts";
@@ -35,12 +36,14 @@ const STORE_EVERY_MS = 1000;
  * `labeledTiles`, `imagenet`: a chip around every feature, with its class. `multiLabeledTiles`: chips of a grid with the classes of their
  * features. `exportTiles`: chips alone.
  *
+ * `additionalRaster`: a second image per chip in `images2/`, of a later date of the same ground on the same grid; the labels say what changed.
+ *
  * The last column and row of chips are
  * moved back to end at the raster's border.
  *
  * The work can be stopped at any time: the same call goes on where it stopped and leaves the same bytes.
  *
- * @throws INVALID_ARGUMENT, ALL_NODATA, LABELS_EMPTY, LABELS_OUTSIDE, CRS_MISSING, FIELD_MISSING, OUTPUT_EXISTS, OUTPUT_LOCKED, DISK_FULL
+ * @throws INVALID_ARGUMENT, RASTER_MISMATCH for a later date of other ground, bands or numbers, ALL_NODATA, LABELS_EMPTY, LABELS_OUTSIDE, CRS_MISSING, FIELD_MISSING, OUTPUT_EXISTS, OUTPUT_LOCKED, DISK_FULL
  * @example
  * await exportTrainingData({ raster: "scene.tif", labels: "buildings.geojson", out: "chips", chipSize: 256, stride: 128 });
  */
@@ -95,10 +98,11 @@ async function exportInto(run: ExportRun): Promise<ExportResult> {
         panel: 0,
         row: 0,
         nextIndex: firstIndex,
-        tally: emptyTally(inputs.bands),
+        tally: emptyTally(inputs.bands * (inputs.later === null ? 1 : 2)),
         base: base.stats,
       };
   await makeFolder(join(options.out, "images"));
+  if (inputs.later !== null) await makeFolder(join(options.out, LATER_IMAGES));
   if (run.format.labelPath?.("") !== "") await makeFolder(join(options.out, "labels"));
   await storeState(options.out, state);
 
@@ -111,7 +115,7 @@ async function exportInto(run: ExportRun): Promise<ExportResult> {
   if (state.nextIndex === state.firstIndex) {
     await removeState(options.out);
     // folders that hold chips of an earlier export are not empty and stay
-    for (const empty of ["images", "labels"]) await rmdir(join(options.out, empty)).catch(() => undefined);
+    for (const empty of ["images", LATER_IMAGES, "labels"]) await rmdir(join(options.out, empty)).catch(() => undefined);
     throw noChips(run, state.tally);
   }
   const folder = await writeMetadata(run, state, labelType, base);
@@ -233,8 +237,10 @@ async function chipsAreThere(
   for (let index = from; index < to; index++) {
     const stem = stemOf(index);
     const path = byClass === null ? imagePath(stem, chipFormat) : byClass.get(stem);
-    const info = path === undefined ? null : await stat(join(out, path)).catch(() => null);
-    if (info === null || info.size === 0) return false;
+    for (const file of inputs.later === null ? [path] : [path, laterPath(stem, chipFormat)]) {
+      const info = file === undefined ? null : await stat(join(out, file)).catch(() => null);
+      if (info === null || info.size === 0) return false;
+    }
   }
   return true;
 }

@@ -31,7 +31,8 @@ import { maskPath } from "../formats/rcnn-masks.ts";
 import { YOLO_FILES } from "../formats/yolo.ts";
 import { SPLIT_FILE } from "../split/split-file.ts";
 import { STATISTICS_FILE } from "../chips/statistics-file.ts";
-import { imagePath } from "./chip-job.ts";
+import { LATER_IMAGES } from "../chips/two-dates.ts";
+import { imagePath, laterPath } from "./chip-job.ts";
 import { type ExportState, STATE_FILE } from "./export-state.ts";
 import type { ResolvedExport } from "./options.ts";
 import { cellSizes, type ExportRun, mergeClasses, partCrs, stemOf } from "./run.ts";
@@ -130,6 +131,9 @@ function appended(run: ExportRun, existing: ExistingFolder): FolderBase {
     throw mismatch("size", `${stats.width} x ${stats.height}`, `${resolved.chipWidth} x ${resolved.chipHeight}`);
   }
   if (stats.bands !== inputs.bands) throw mismatch("bands", String(stats.bands), String(inputs.bands));
+  const dates = (two: boolean): string => (two ? "two dates" : "one date");
+  if ((stats.later !== null) !== (inputs.later !== null))
+    throw mismatch("pictures of", dates(stats.later !== null), dates(inputs.later !== null));
   for (const { value, name } of inputs.classes) {
     const same = definition.classes.find((entry) => entry.value === value);
     if (same !== undefined && same.name !== name) throw mismatch(`the name of class ${value}`, `"${same.name}"`, `"${name}"`);
@@ -222,6 +226,10 @@ export async function writeMetadata(
     minCellSize: stats.minCellSize,
     maxCellSize: stats.maxCellSize,
     rasterCount: stats.rasterCount,
+    later:
+      stats.later === null
+        ? null
+        : { ...stats.later, bandStatistics: stats.later.bandMoments.map((moments) => momentsToStatistics(moments)) },
     sensorName: stats.sensorName,
     geolearn,
   });
@@ -239,7 +247,9 @@ async function mapRows({ options, resolved, format, inputs }: ExportRun, firstIn
   const image = (stem: string): string => imagePath(stem, resolved.chipFormat);
   const { labelPath, classFolders } = format;
   if (classFolders !== undefined) return classFolderRows(stems, options.out, resolved, inputs);
-  if (labelPath !== null) return stems.map((stem) => ({ image: image(stem), label: labelPath(stem) }));
+  // pairs without labels stand as pairs, as ArcGIS writes them
+  const secondOf = (stem: string): string => (inputs.later === null ? "" : laterPath(stem, resolved.chipFormat));
+  if (labelPath !== null) return stems.map((stem) => ({ image: image(stem), label: labelPath(stem) || secondOf(stem) }));
   const rows: MapRow[] = [];
   for (const { value } of inputs.classes) {
     const there = new Set(await readdir(join(options.out, dirname(maskPath(value, "")))).catch(() => [] as string[]));
@@ -350,7 +360,15 @@ function mergeStats(
     rasterCount: (before?.rasterCount ?? 0) + parts.length,
     sensorName: before?.sensorName ?? "Undefined",
     bandNames: before?.bandNames ?? inputs.bandNames,
-    bandMoments: mergeBands(before?.bandMoments ?? null, tally.bands),
+    bandMoments: mergeBands(before?.bandMoments ?? null, tally.bands.slice(0, inputs.bands)),
+    later:
+      inputs.later === null
+        ? null
+        : {
+            rasterCount: (before?.later?.rasterCount ?? 0) + inputs.later.rasters.length,
+            bandNames: before?.later?.bandNames ?? inputs.later.bandNames,
+            bandMoments: mergeBands(before?.later?.bandMoments ?? null, tally.bands.slice(inputs.bands)),
+          },
   };
 }
 
@@ -381,6 +399,7 @@ function mergeBands(before: readonly BandMoments[] | null, now: readonly BandMom
 async function clearFolder(out: string): Promise<void> {
   for (const name of [
     "images",
+    LATER_IMAGES,
     "labels",
     COCO_FILE,
     YOLO_FILES[0]!,
@@ -398,7 +417,9 @@ async function clearFolder(out: string): Promise<void> {
 
 /** Chips without metadata: an export that was interrupted or a folder that lost its files. */
 async function chipFiles(out: string): Promise<string[]> {
-  const found = await Promise.all(["images", "labels"].map((folder) => readdir(join(out, folder)).catch(() => [] as string[])));
+  const found = await Promise.all(
+    ["images", LATER_IMAGES, "labels"].map((folder) => readdir(join(out, folder)).catch(() => [] as string[])),
+  );
   return found.flat().filter((name) => !name.endsWith(".tmp"));
 }
 

@@ -6,6 +6,7 @@ import type { ExportOptions, LabelSource } from "./options.ts";
 export type InputOptions = { /** Absent: there are none, and no pixel has a class. */ readonly labels?: LabelSource } & Pick<
   ExportOptions,
   | "raster"
+  | "additionalRaster"
   | "mask"
   | "classField"
   | "classNameField"

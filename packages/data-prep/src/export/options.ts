@@ -32,6 +32,11 @@ export type Extent = Bounds | { readonly bounds: Bounds; readonly crs: number | 
 export interface ExportOptions extends WorkOptions, NetworkOptions {
   /** Imagery: a path, glob, folder, list, bytes or open raster. Several files of one reference system are one mosaic; others go file by file. */
   readonly raster: RasterSource | readonly RasterSource[];
+  /**
+   * The same ground at a later date, for change detection: chips of it go into `images2/` under the same names, on the grid of `raster`, resampled where its own differs. Where
+   * it has no data nothing is learnt. Only `classifiedTiles` and `exportTiles`.
+   */
+  readonly additionalRaster?: RasterSource | readonly RasterSource[];
   /** Polygons, lines, points or a class raster, in any reference system. Where features overlap the later one wins. Only `exportTiles` goes without. */
   readonly labels?: LabelSource;
   /** Surveyed land: polygons outside which labels say nothing. Pixels outside are written as ignored. */
@@ -70,7 +75,7 @@ export interface ExportOptions extends WorkOptions, NetworkOptions {
   readonly cellSize?: number | string | Length;
   /** Only this part of the raster. */
   readonly extent?: Extent;
-  /** Bands to write, by position from 0 or by name. @defaultValue all but alpha */
+  /** Bands to write, by position from 0 or by name; of each date where there are two. @defaultValue all but alpha */
   readonly bands?: readonly (number | string)[];
   /** Index of the first chip; appends to a folder that exists. `"next"` goes on after its last chip. */
   readonly startIndex?: number | "next";
@@ -106,6 +111,7 @@ export interface ExportResult {
   readonly skipped: { readonly unlabelled: number; readonly ignored: number };
   readonly chipWidth: number;
   readonly chipHeight: number;
+  /** Bands of a chip, of each date where there are two. */
   readonly bands: number;
   readonly sampleType: string;
   /** Classes of the folder with their pixels (class rasters) or objects (the other formats) and chips, earlier exports included. */
@@ -183,6 +189,16 @@ export function resolveExport(options: ExportOptions): ResolvedExport {
     throw new GeoLearnError("INVALID_ARGUMENT", `\`format: "${format}"\` needs \`labels\`.`, {
       hint: 'Without labels only `format: "exportTiles"` makes sense.',
     });
+  }
+  if (options.additionalRaster !== undefined && FORMATS[format].pairs !== true) {
+    throw new GeoLearnError(
+      "INVALID_ARGUMENT",
+      `\`format: "${format}"\` has no chips of a later date, which \`additionalRaster\` is for.`,
+      {
+        hint: 'Use `format: "classifiedTiles"`, whose labels say what changed, or `"exportTiles"`.',
+        data: { format },
+      },
+    );
   }
   const [chipWidth, chipHeight] = pixelSize("chipSize", options.chipSize ?? 256);
   const [strideX, strideY] =

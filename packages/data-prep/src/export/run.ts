@@ -58,7 +58,7 @@ export async function planRun(inputs: Inputs, options: ExportOptions, resolved: 
       return { input, features, rows: features.map((_, i) => i), panels: [{ col: 0, width, origins: [0] }] };
     }
     const held = chipHeight + Math.min(1024, Math.max(128, blockHeight));
-    const bytesPerColumn = held * (inputs.bands * sampleBytes(sampleType) + 3);
+    const bytesPerColumn = held * (input.bands.length * sampleBytes(sampleType) + 3);
     return {
       input,
       features: null,
@@ -67,9 +67,22 @@ export async function planRun(inputs: Inputs, options: ExportOptions, resolved: 
     };
   });
   const windows = parts.reduce((sum, { rows, panels }) => sum + rows.length * panels.reduce((n, { origins }) => n + origins.length, 0), 0);
-  const { raster: _r, labels: _l, mask: _m, out: _o, signal: _s, onProgress: _p, onWarning: _w, workers: _k, ...plain } = options;
+  const {
+    raster: _r,
+    additionalRaster: _a,
+    labels: _l,
+    mask: _m,
+    out: _o,
+    signal: _s,
+    onProgress: _p,
+    onWarning: _w,
+    workers: _k,
+    ...plain
+  } = options;
   const { startIndex: _i, overwrite: _v, resume: _c, estimate: _e, ...content } = plain;
-  const identity = await Promise.all(inputs.parts.map(({ original }) => rasterIdentity(original)));
+  const originals = [...inputs.parts.map(({ original }) => original), ...(inputs.later?.rasters ?? [])];
+  const identity = await Promise.all(originals.map((raster) => rasterIdentity(raster)));
+  const dates = inputs.later === null ? [] : ["dates", inputs.parts.length];
   return {
     options,
     resolved,
@@ -78,7 +91,7 @@ export async function planRun(inputs: Inputs, options: ExportOptions, resolved: 
     angles,
     parts,
     windows: windows * angles.length,
-    fingerprint: fingerprintOf([2, resolved, content, identity, inputs.labelIdentity]),
+    fingerprint: fingerprintOf([2, resolved, content, identity, inputs.labelIdentity, ...dates]),
   };
 }
 
@@ -103,6 +116,7 @@ export function chipProfile(
     nodata: raster.nodata,
     crs: raster.crs,
     bandNames: inputs.bandNames,
+    later: inputs.later === null ? null : { bandNames: inputs.later.bandNames, nodata: inputs.later.nodata },
     labelType,
     ignoreValue,
     format: resolved.format,

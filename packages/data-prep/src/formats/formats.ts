@@ -49,6 +49,8 @@ export interface FolderFormat {
   ) => Promise<void>;
   /** Whether labels name classes by their positions and give shares of the image. */
   readonly relative?: true;
+  /** Whether a chip may have a second image, of a later date. */
+  readonly pairs?: true;
   /** Whether images lie in a folder per class. */
   readonly classFolders?: true;
 }
@@ -73,7 +75,14 @@ const YOLO = {
 
 /** Every layout. */
 export const FORMATS: Readonly<Record<ChipFolderFormat, FolderFormat>> = {
-  classifiedTiles: { ...GRID, mode: "Classified_Tiles", holds: "pixels", write: null, labelPath: (stem) => `labels/${stem}.tif` },
+  classifiedTiles: {
+    ...GRID,
+    mode: "Classified_Tiles",
+    holds: "pixels",
+    write: null,
+    labelPath: (stem) => `labels/${stem}.tif`,
+    pairs: true,
+  },
   rcnnMasks: { ...GRID, mode: "RCNN_Masks", holds: "objects", write: writeRcnnMasks, labelPath: null },
   pascalVoc: { ...GRID, mode: "PASCAL_VOC_rectangles", holds: "objects", write: writePascalVoc, readBoxes: readPascalVoc, labelPath: xml },
   kitti: {
@@ -90,7 +99,7 @@ export const FORMATS: Readonly<Record<ChipFolderFormat, FolderFormat>> = {
   coco: { ...GRID, mode: "COCO", holds: "objects", write: writeCoco, labelPath: (stem) => `labels/${stem}.json`, finish: finishCoco },
   yolo: { ...YOLO, write: writeYolo },
   yoloPolygons: { ...YOLO, write: writeYoloPolygons },
-  exportTiles: { ...GRID, mode: "Export_Tiles", holds: "nothing", write: unwritten, labelPath: none },
+  exportTiles: { ...GRID, mode: "Export_Tiles", holds: "nothing", write: unwritten, labelPath: none, pairs: true },
 };
 
 /** Names of the layouts. */

@@ -13,12 +13,18 @@ import type { CommandContext } from "../context.ts";
 import { bands, bounds, camelCase, crs, integer, kebabCase, length, nextOrInteger, number, several, withNetwork } from "../options.ts";
 import { list, table } from "../table.ts";
 
-type Options = Omit<ExportOptions, "format" | "raster"> & { readonly raster: string[]; readonly format: string; readonly json?: boolean };
+interface Options extends Omit<ExportOptions, "format" | "raster" | "additionalRaster"> {
+  readonly raster: string[];
+  readonly additionalRaster?: string[];
+  readonly format: string;
+  readonly json?: boolean;
+}
 
 export function exportCommand(contextOf: (command: Command) => CommandContext): Command {
   const command = new Command("export-training-data")
     .description("Cut training chips from rasters, with their labels as classes of pixels, masks or boxes of objects.")
     .requiredOption("--raster <path>", "imagery: file, folder, glob, list or VRT; may be given several times", several)
+    .option("--additional-raster <path>", "the same ground at a later date, for change detection; may be given several times", several)
     .option("--labels <path>", "polygons, lines or points, or a class raster; only export-tiles goes without")
     .requiredOption("--out <folder>", "where the chips go; an unfinished export there is continued")
     .option("--mask <path>", "polygons of the surveyed land; labels outside are ignored")
