@@ -106,6 +106,18 @@ export const MaskRCNN: Architecture<"instanceSegmentation"> = {
 };
 
 /**
+ * CenterMask: objects with classes, scores and outlines, told point by point instead of from anchors (Lee and Park 2020, without attention): an {@link FCOS} with the
+ * mask head of a {@link MaskRCNN}. Chips of up to 256 pixels get compact widths unless `preset: "full"` asks for torchvision's.
+ *
+ * @example
+ * const roofs = await CenterMask.create(await prepareData("chips", { task: "instanceSegmentation" }), { backbone: "resnet18" });
+ * await roofs.fit({ epochs: 20, monitor: "mask AP50" });
+ */
+export const CenterMask: Architecture<"instanceSegmentation"> = {
+  create: (data, options = {}) => createLearner(data, { ...options, modelType: "centermask" }),
+};
+
+/**
  * FeatureClassifier: a chip as a whole gets a class, or several; torchvision's classifiers on a ResNet, a MobileNet or an EfficientNet.
  *
  * @example

@@ -30,6 +30,7 @@ export type {
 } from "@geolearn/data-prep";
 export {
   type Architecture,
+  CenterMask,
   ChangeDetector,
   DeepLab,
   FasterRCNN,

@@ -28,6 +28,7 @@ export type { FcosOutputs } from "./fcos/outputs.ts";
 export type { ResolvedSSDAnchors, ResolvedSSDConfig, SSDAnchors, SSDConfig, SSDGrids } from "./ssd/config.ts";
 export type { SSDOutputs } from "./ssd/outputs.ts";
 export { ssdMaps } from "./ssd/maps.ts";
+export type { CenterMaskConfig, ResolvedCenterMaskConfig } from "./centermask/config.ts";
 export type {
   FasterRCNNConfig,
   MaskRCNNConfig,
@@ -48,6 +49,7 @@ export { createFeatureClassifier } from "./classifier/classifier.ts";
 export { createRetinaNet } from "./retinanet/retinanet.ts";
 export { createFCOS } from "./fcos/fcos.ts";
 export { createSSD } from "./ssd/ssd.ts";
+export { type CenterMaskOutputs, createCenterMask } from "./centermask/center-mask.ts";
 export { createFasterRCNN } from "./rcnn/faster-rcnn.ts";
 export { createMaskRCNN } from "./rcnn/mask-rcnn.ts";
 export { type CreateAnyNetworkOptions, type NetworkOf, createNetwork, modelTypes } from "./network/registry.ts";

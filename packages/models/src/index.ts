@@ -30,6 +30,7 @@ export type { ResolvedSSDAnchors, ResolvedSSDConfig, SSDAnchors, SSDConfig, SSDG
 export type { SSDOutputs } from "./ssd/outputs.ts";
 export { ssdMaps } from "./ssd/maps.ts";
 export { type FittedAnchors, fitAnchors } from "./detection/fit-anchors.ts";
+export type { CenterMaskConfig, ResolvedCenterMaskConfig } from "./centermask/config.ts";
 export type {
   FasterRCNNConfig,
   MaskRCNNConfig,
@@ -51,6 +52,7 @@ export { createFeatureClassifier } from "./classifier/classifier.ts";
 export { createRetinaNet } from "./retinanet/retinanet.ts";
 export { createFCOS } from "./fcos/fcos.ts";
 export { createSSD } from "./ssd/ssd.ts";
+export { type CenterMaskOutputs, createCenterMask } from "./centermask/center-mask.ts";
 export { createFasterRCNN } from "./rcnn/faster-rcnn.ts";
 export { createMaskRCNN } from "./rcnn/mask-rcnn.ts";
 export { type CreateAnyNetworkOptions, type NetworkOf, createNetwork, modelTask, modelTypes } from "./network/registry.ts";

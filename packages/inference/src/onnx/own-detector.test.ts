@@ -1,5 +1,14 @@
 import { compile, startEngine } from "@geolearn/engine";
-import { createFCOS, createMaskRCNN, createRetinaNet, createSSD, type ModelManifest, type ObjectNetwork, toOnnx } from "@geolearn/models";
+import {
+  createCenterMask,
+  createFCOS,
+  createMaskRCNN,
+  createRetinaNet,
+  createSSD,
+  type ModelManifest,
+  type ObjectNetwork,
+  toOnnx,
+} from "@geolearn/models";
 import type * as tf from "@tensorflow/tfjs";
 import { beforeAll, expect, test } from "vitest";
 
@@ -30,6 +39,11 @@ const NETWORKS: readonly [string, Pick<ModelManifest, "task" | "modelType">, () 
     "SingleShotDetector with grids",
     { task: "objectDetection", modelType: "ssd" },
     () => createSSD({ bands: 3, classes: 2, maps: [16, 32], anchors: { grids: [3, 2], zooms: [1, 1.5] } }, { seed: 4 }) as ObjectNetwork,
+  ],
+  [
+    "CenterMask",
+    { task: "instanceSegmentation", modelType: "centermask" },
+    () => createCenterMask({ ...common, headDepth: 1, maskHeadWidth: 16, maskHeadDepth: 1 }, { seed: 4 }) as ObjectNetwork,
   ],
   [
     "Mask R-CNN",

@@ -2,6 +2,7 @@
 
 import { GeoLearnError, type Task } from "@geolearn/core";
 
+import { centerMaskBlueprint } from "../centermask/center-mask.ts";
 import { featureClassifierBlueprint } from "../classifier/classifier.ts";
 import { changeDetectorBlueprint } from "../changedetector/change-detector.ts";
 import { deepLabBlueprint } from "../deeplab/deeplab.ts";
@@ -29,6 +30,7 @@ const ARCHITECTURES: ReadonlyMap<string, BuiltIn> = new Map<string, BuiltIn>([
   ["fcos", { task: "objectDetection", blueprintOf: (config) => fcosBlueprint(config as never) }],
   ["ssd", { task: "objectDetection", blueprintOf: (config) => ssdBlueprint(config as never) }],
   ["faster-rcnn", { task: "objectDetection", blueprintOf: (config) => fasterRCNNBlueprint(config as never) }],
+  ["centermask", { task: "instanceSegmentation", blueprintOf: (config) => centerMaskBlueprint(config as never) }],
   ["mask-rcnn", { task: "instanceSegmentation", blueprintOf: (config) => maskRCNNBlueprint(config as never) }],
 ]);
 

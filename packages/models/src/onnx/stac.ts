@@ -24,6 +24,7 @@ const ARCHITECTURES: Readonly<Record<string, string>> = {
   "faster-rcnn": "Faster R-CNN",
   "mask-rcnn": "Mask R-CNN",
   ssd: "SSD",
+  centermask: "CenterMask",
   "feature-classifier": "FeatureClassifier",
 };
 

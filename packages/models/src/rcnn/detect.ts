@@ -7,7 +7,7 @@ import { centredBoxes, decodeBoxes } from "../detection/boxes.ts";
 import { suppress } from "../detection/suppress.ts";
 import type { DecodeOptions, Detections } from "../network.ts";
 import type { Layer } from "../network/layer.ts";
-import { featuresOf, masksByClass, ofClass } from "./heads.ts";
+import { featuresOf, masksByClass, ofClass, type Pyramid } from "./heads.ts";
 import { BOX_BINS, MASK_BINS, type RegionLayers } from "./layers.ts";
 import { BOX_SCALE } from "./losses.ts";
 import type { RcnnOutputs } from "./outputs.ts";
@@ -41,7 +41,7 @@ export function detectBoxes(outputs: RcnnOutputs, layers: RegionLayers, options:
 }
 
 /** Masks `[N, D, 28, 28]` of found objects: of the class they were found as. */
-export function detectMasks(outputs: RcnnOutputs, { boxes, scores, classIndices }: Detections, layer: Layer): tf.Tensor4D {
+export function detectMasks(outputs: Pyramid, { boxes, scores, classIndices }: Detections, layer: Layer): tf.Tensor4D {
   const [n, count] = scores.shape;
   const logits = masksByClass(layer(featuresOf(outputs, boxes, MASK_BINS), outputs.context));
   const labels = tf.add(tf.reshape(classIndices, [n * count]), constant(1, [], "int32")) as tf.Tensor1D;

@@ -81,9 +81,12 @@ export function regionLayers(config: ResolvedFasterRCNNConfig, parameters: Param
   };
 }
 
+/** What the layers of masks are made from. */
+export type MaskLayersConfig = Pick<ResolvedMaskRCNNConfig, "classes" | "fpnWidth" | "maskHeadWidth" | "maskHeadDepth" | "norm" | "groups">;
+
 /** Features `[R, 14, 14, C]` to mask logits `[R, 28, 28, 1 + classes]`, background first; parameters are added to `parameters`. */
 export function maskLayers(
-  { classes, fpnWidth, maskHeadWidth, maskHeadDepth, ...config }: ResolvedMaskRCNNConfig,
+  { classes, fpnWidth, maskHeadWidth, maskHeadDepth, ...config }: MaskLayersConfig,
   parameters: ParameterSpec[],
 ): Layer {
   const factory = createLayerFactory(parameters, { norm: config.norm, groups: config.groups, backbone: false });

@@ -1,5 +1,6 @@
 /** What an R-CNN learns from: torchvision's losses of proposals, classes, boxes and masks. */
 
+import { GeoLearnError } from "@geolearn/core";
 import { constant, roiAlign, softmaxCrossEntropy } from "@geolearn/engine";
 import * as tf from "@tensorflow/tfjs";
 
@@ -11,7 +12,7 @@ import { existing, matchAnchors, matchBoxes } from "../detection/match.ts";
 import type { ObjectTargets } from "../network.ts";
 import type { Layer } from "../network/layer.ts";
 import type { ResolvedFasterRCNNConfig } from "./config.ts";
-import { featuresOf, masksByClass, ofClass } from "./heads.ts";
+import { featuresOf, masksByClass, ofClass, type Pyramid } from "./heads.ts";
 import { BOX_BINS, MASK_BINS, type RegionLayers } from "./layers.ts";
 import type { RcnnOutputs } from "./outputs.ts";
 import { anchorLevels } from "./proposals.ts";
@@ -126,8 +127,16 @@ export function boxLosses(
   };
 }
 
+/** The masks a network learns from. @throws INVALID_ARGUMENT where the objects have none */
+export function masksOf({ masks }: ObjectTargets, network: string, otherwise: string): tf.Tensor4D {
+  if (masks !== undefined) return masks;
+  throw new GeoLearnError("INVALID_ARGUMENT", `${network} learns from masks, and the objects have none.`, {
+    hint: `Prepare the chips with \`task: "instanceSegmentation"\`, or use ${otherwise}.`,
+  });
+}
+
 /** Loss of the mask head: of boxes that stand for an object, which of its points belong to it. */
-export function maskLoss(outputs: RcnnOutputs, rois: TrainingRois, masks: tf.Tensor4D, layer: Layer): tf.Scalar {
+export function maskLoss(outputs: Pyramid, rois: Omit<TrainingRois, "wanted">, masks: tf.Tensor4D, layer: Layer): tf.Scalar {
   const { positiveRoom } = rois;
   const [n] = rois.labels.shape;
   const first = <T extends tf.Tensor>(x: T): T => tf.slice(x, [0, 0], [n, positiveRoom]) as T;

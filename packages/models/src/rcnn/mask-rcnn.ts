@@ -1,6 +1,5 @@
 /** Mask R-CNN: raw pixel values in, boxes with classes, scores and masks out. */
 
-import { GeoLearnError } from "@geolearn/core";
 import { constant } from "@geolearn/engine";
 import type * as tf from "@tensorflow/tfjs";
 
@@ -12,7 +11,7 @@ import { type MaskRCNNConfig, resolveMaskRCNNConfig } from "./config.ts";
 import { detectBoxes, detectMasks } from "./detect.ts";
 import { firstStage, STRIDE } from "./faster-rcnn.ts";
 import { BOX_CLASSES, MASK_CLASSES, maskLayers, regionLayers } from "./layers.ts";
-import { boxLosses, maskLoss, proposalLosses, trainingRois } from "./losses.ts";
+import { boxLosses, maskLoss, masksOf, proposalLosses, trainingRois } from "./losses.ts";
 import type { RcnnOutputs } from "./outputs.ts";
 
 /**
@@ -43,12 +42,12 @@ export function maskRCNNBlueprint(config: MaskRCNNConfig): ObjectBlueprint<RcnnO
     ...{ stride: STRIDE, bandLayer: layers.bandLayer, classLayer: [BOX_CLASSES, MASK_CLASSES], detections: resolved.detections },
     forward: (images, context) => firstStage(modelType, images, context, layers, resolved),
     losses(outputs, truth, seed = constant(0, [], "int32") as tf.Scalar) {
-      if (truth.masks === undefined) throw noMasks();
+      const masks = masksOf(truth, "A Mask R-CNN", "a Faster R-CNN");
       const rois = trainingRois(outputs.proposals, truth, resolved, seed);
       return {
         ...proposalLosses(outputs, truth, resolved, seed),
         ...boxLosses(outputs, rois, layers),
-        masks: maskLoss(outputs, rois, truth.masks, maskLayer),
+        masks: maskLoss(outputs, rois, masks, maskLayer),
       };
     },
     decode(outputs, options) {
@@ -56,10 +55,4 @@ export function maskRCNNBlueprint(config: MaskRCNNConfig): ObjectBlueprint<RcnnO
       return { ...found, masks: detectMasks(outputs, found, maskLayer) };
     },
   };
-}
-
-function noMasks(): GeoLearnError {
-  return new GeoLearnError("INVALID_ARGUMENT", "A Mask R-CNN learns from masks, and the objects have none.", {
-    hint: 'Prepare the chips with `task: "instanceSegmentation"`, or use a Faster R-CNN.',
-  });
 }

@@ -165,7 +165,7 @@ function refuseArchitecture(modelType: string, options: LearnerOptions): void {
 }
 
 /** Networks whose defaults come in two sizes. */
-const WITH_PRESETS = new Set(["faster-rcnn", "mask-rcnn"]);
+const WITH_PRESETS = new Set(["faster-rcnn", "mask-rcnn", "centermask"]);
 /** Sides up to which chips count as small. */
 const SMALL_CHIP = 256;
 
@@ -201,7 +201,9 @@ interface Sources {
 const BY_PRESET = [
   ...[
     "anchors",
+    "objectSizes",
     "fpnWidth",
+    "headDepth",
     "boxHeadWidth",
     "maskHeadWidth",
     "maskHeadDepth",

@@ -23,7 +23,7 @@ import type { EpochRecord } from "./records.ts";
 /** Options of `createLearner`; `signal` and `onProgress` are for weights that are fetched. */
 export interface LearnerOptions extends WorkOptions {
   /**
-   * Architecture: one of geolearn's (`"unet"`, `"deeplab"`, `"pspnet"`, `"change-detector"`, `"retinanet"`, `"fcos"`, `"ssd"`, `"faster-rcnn"`, `"mask-rcnn"`, `"feature-classifier"`), or the name of one that `defineModel` has
+   * Architecture: one of geolearn's (`"unet"`, `"deeplab"`, `"pspnet"`, `"change-detector"`, `"retinanet"`, `"fcos"`, `"ssd"`, `"faster-rcnn"`, `"mask-rcnn"`, `"centermask"`, `"feature-classifier"`), or the name of one that `defineModel` has
    * made known. @defaultValue "unet", to detect objects "retinanet", to outline them "mask-rcnn", to classify them "feature-classifier"
    */
   readonly modelType?: string;
@@ -96,22 +96,22 @@ export interface LearnerOptions extends WorkOptions {
   readonly maps?: SSDConfig["maps"];
   /** Half the channels in the last layers of a MobileNetV3 under an SSDLite. @defaultValue true unless `weights` are given */
   readonly reducedTail?: SSDConfig["reducedTail"];
-  /** Which of its maps an FCOS finds which objects on: see `FCOSConfig`. @defaultValue [64, 128, 256, 512] */
+  /** Which of its maps an FCOS or CenterMask finds which objects on: see `FCOSConfig`. @defaultValue [64, 128, 256, 512], of a compact CenterMask half of that */
   readonly objectSizes?: FCOSConfig["objectSizes"];
-  /** Channels of a detector's pyramid, and of the heads of a RetinaNet or FCOS. @defaultValue 256, of a compact R-CNN 64 */
+  /** Channels of a detector's pyramid, and of the heads of a RetinaNet, FCOS or CenterMask. @defaultValue 256, of a compact R-CNN or CenterMask 64 */
   readonly fpnWidth?: number;
-  /** Convolutions of each head of a RetinaNet or FCOS in front of its last. @defaultValue 4 */
+  /** Convolutions of each head of a RetinaNet, FCOS or CenterMask in front of its last. @defaultValue 4, of a compact CenterMask 2 */
   readonly headDepth?: number;
   /**
-   * Where the widths, anchors and numbers of a Faster or Mask R-CNN come from that are not given: `"full"` is torchvision's, `"compact"` for small
+   * Where the widths, anchors and numbers of a Faster or Mask R-CNN or a CenterMask come from that are not given: `"full"` is torchvision's, `"compact"` for small
    * chips. @defaultValue "compact" for chips of up to 256 pixels, else "full"; with `pretrained` the package's
    */
   readonly preset?: MaskRCNNConfig["preset"];
   /** Outputs of the linear layers of an R-CNN's box head. @defaultValue 1024, compact 256 */
   readonly boxHeadWidth?: number;
-  /** Channels of a Mask R-CNN's mask head. @defaultValue 256, compact 64 */
+  /** Channels of the mask head of a Mask R-CNN or CenterMask. @defaultValue 256, compact 64 */
   readonly maskHeadWidth?: number;
-  /** Convolutions of a Mask R-CNN's mask head. @defaultValue 4, compact 2 */
+  /** Convolutions of the mask head of a Mask R-CNN or CenterMask. @defaultValue 4, compact 2 */
   readonly maskHeadDepth?: number;
   /** Best anchors of each map that an R-CNN looks at, in training and when finding. @defaultValue [2000, 1000], compact [500, 500] */
   readonly candidates?: PerUse;
@@ -119,9 +119,9 @@ export interface LearnerOptions extends WorkOptions {
   readonly proposals?: PerUse;
   /** Anchors of an image an R-CNN learns from in a step. @defaultValue 256 */
   readonly rpnSamples?: number;
-  /** Proposals of an image an R-CNN learns from in a step. @defaultValue 512, compact 64 */
+  /** Proposals of an image an R-CNN learns from in a step, or objects a CenterMask's mask head does. @defaultValue 512, compact 64; of a CenterMask 128, compact 16 */
   readonly rois?: number;
-  /** Objects an R-CNN finds on an image at most. @defaultValue 100, compact 50 */
+  /** Objects an R-CNN or CenterMask finds on an image at most. @defaultValue 100, compact 50 */
   readonly detections?: number;
   /** Score from which a chip has a class, for each class, where chips may have several. @defaultValue 0.5 each */
   readonly thresholds?: readonly number[];

@@ -125,14 +125,18 @@ export function trainCommand(contextOf: (command: Command) => CommandContext): C
     .addOption(
       new Option(
         "--preset <name>",
-        "widths of an R-CNN: torchvision's, or those for small chips (default: compact up to 256 pixels)",
+        "widths of an R-CNN or CenterMask: torchvision's, or those for small chips (default: compact up to 256 pixels)",
       ).choices(["full", "compact"]),
     )
-    .option("--fpn-width <channels>", "channels of a detector's pyramid (default: 256, of a compact R-CNN 64)", integer(1))
-    .option("--head-depth <layers>", "convolutions of each head of a RetinaNet or FCOS (default: 4)", integer(0))
+    .option("--fpn-width <channels>", "channels of a detector's pyramid (default: 256, of a compact R-CNN or CenterMask 64)", integer(1))
+    .option(
+      "--head-depth <layers>",
+      "convolutions of each head of a RetinaNet, FCOS or CenterMask (default: 4, of a compact CenterMask 2)",
+      integer(0),
+    )
     .option(
       "--object-sizes <pixels,...>",
-      "four rising distances from a point to the farthest border of its object, which share objects out over the maps of an FCOS (default: 64,128,256,512)",
+      "four rising distances from a point to the farthest border of its object, which share objects out over the maps of an FCOS or CenterMask (default: 64,128,256,512, of a compact CenterMask half of that)",
       numbers,
     )
     .option(
