@@ -6,11 +6,13 @@ import {
   type ClassifyObjectsOptions,
   type ClassifyOptions,
   type ClassifyPhotosOptions,
+  type DetectChangeOptions,
   type DetectOptions,
   type InferenceEstimate,
   classifyObjects,
   classifyPhotos,
   classifyPixels,
+  detectChange,
   detectObjects,
   estimateClassification,
 } from "@geolearn/inference";
@@ -35,7 +37,9 @@ export interface TrainedModel<T extends Task> {
 export interface PixelClassifier extends TrainedModel<"pixelClassification"> {
   /** Classifies a scene of any size; see `classifyPixels`. */
   classifyPixels(raster: RasterSource, options?: ClassifyOptions): Promise<ClassifiedMap>;
-  /** Time, memory and disk the same call would need. */
+  /** What changed between two dates, where the model is a change detector; see `detectChange`. */
+  detectChange(earlier: RasterSource, later: RasterSource, options?: DetectChangeOptions): Promise<ClassifiedMap>;
+  /** Time, memory and disk `classifyPixels` would need. */
   estimate(raster: RasterSource, options?: ClassifyOptions): Promise<InferenceEstimate>;
 }
 
@@ -110,6 +114,7 @@ const OPENED: { readonly [T in keyof Models]: (modelPackage: ModelPackage) => Mo
   pixelClassification: (modelPackage) => ({
     ...commonOf(modelPackage, "pixelClassification"),
     classifyPixels: async (raster, options = {}) => new ClassifiedMap(await classifyPixels(modelPackage, raster, options)),
+    detectChange: async (earlier, later, options = {}) => new ClassifiedMap(await detectChange(modelPackage, earlier, later, options)),
     estimate: (raster, options = {}) => estimateClassification(modelPackage, raster, options),
   }),
   objectDetection: (modelPackage) => detectorOf(modelPackage, "objectDetection"),

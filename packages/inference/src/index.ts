@@ -2,6 +2,7 @@
 
 // classifying a scene
 export { type ClassifyModel, type ClassifyOptions, classifyPixels, estimateClassification } from "./classify/classify-pixels.ts";
+export { type DetectChangeOptions, detectChange, estimateChange } from "./classify/detect-change.ts";
 export { pixelClassifier } from "./classify/pixel-classifier.ts";
 export type { ComputeOptions } from "./lanes/model-lanes.ts";
 export { type ClassifiedImage, type ClassifyImageOptions, classifyImage } from "./classify/classify-image.ts";

@@ -109,7 +109,7 @@ export const trainResult = z.strictObject({
   seconds: z.number().min(0),
 });
 
-/** Result of `classify-pixels`. */
+/** Result of `classify-pixels` and `detect-change`. */
 export const classifyPixelsResult = z.strictObject({
   out: z.string(),
   windows: z.int().min(0),
@@ -211,6 +211,7 @@ export const resultSchemas: Readonly<Record<string, z.ZodType>> = {
   evaluate: z.union([pixelAccuracyResult, cocoResult, tileResult]),
   accuracy: z.union([pixelAccuracyResult, objectAccuracyResult]),
   "classify-pixels": classifyPixelsResult,
+  "detect-change": classifyPixelsResult,
   "detect-objects": detectObjectsResult,
   "classify-objects": classifyObjectsResult,
   "export-training-data": exportResult,

@@ -8,6 +8,7 @@ import { checkCommand } from "./commands/check.ts";
 import { classifyObjectsCommand } from "./commands/classify-objects.ts";
 import { classifyPixelsCommand } from "./commands/classify-pixels.ts";
 import { demoCommand } from "./commands/demo.ts";
+import { detectChangeCommand } from "./commands/detect-change.ts";
 import { detectObjectsCommand } from "./commands/detect-objects.ts";
 import { evaluateCommand } from "./commands/evaluate.ts";
 import { exportOnnxCommand } from "./commands/export-onnx.ts";
@@ -41,6 +42,7 @@ const commands = [
   trainCommand,
   evaluateCommand,
   classifyPixelsCommand,
+  detectChangeCommand,
   detectObjectsCommand,
   classifyObjectsCommand,
   toPolygonsCommand,
