@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { type Feature, openRaster } from "@geolearn/core";
-import { exportTrainingData } from "@geolearn/data-prep";
+import { type ExportOptions, exportTrainingData } from "@geolearn/data-prep";
 
 const shared = fileURLToPath(new URL("../../shared/data/", import.meta.url));
 
@@ -24,7 +24,7 @@ export function sharedData(name: string): string | null {
   return existsSync(folder) ? folder : null;
 }
 
-/** Chips of 192 pixels of NEON's plots with the boxes of tree crowns as PASCAL VOC; every fifth plot is a fold. */
+/** Chips of 96 pixels of NEON's plots with the boxes of tree crowns as PASCAL VOC; every fifth plot is a fold. */
 export async function treeChips(folder: string, out: string, folds: number): Promise<FoldedChips> {
   const plots = (await readdir(folder)).filter((name) => name.endsWith(".tif")).sort();
   const names: string[][] = Array.from({ length: folds }, () => []);
@@ -44,17 +44,74 @@ export async function treeChips(folder: string, out: string, folds: number): Pro
       allTiles: true,
       overwrite: false,
     } as const;
-    const { firstIndex, endIndex } = await exportTrainingData({
-      raster,
-      labels,
-      out,
-      ...options,
-      ...(i > 0 && { startIndex: "next" as const }),
-    });
+    names[i % folds]!.push(...(await exportPart({ raster, labels, out, ...options }, i === 0)));
     await raster.close();
-    for (let index = firstIndex; index < endIndex; index++) names[i % folds]!.push(String(index).padStart(9, "0"));
   }
   return { chips: out, folds: names, by: "plots" };
+}
+
+/** Exports into a folder that others fill, too; the names of the new chips. */
+async function exportPart(options: ExportOptions & { readonly estimate?: false }, first: boolean): Promise<string[]> {
+  const { firstIndex, endIndex } = await exportTrainingData({ ...options, ...(first ? {} : { startIndex: "next" }) });
+  return Array.from({ length: endIndex - firstIndex }, (_, i) => String(firstIndex + i).padStart(9, "0"));
+}
+
+const SHIP = { value: 1, name: "ship" };
+
+/** Sentinel-2 around one ship each, 128 pixels with twelve bands, and the ship's outline. Chips that overlap are in one fold; the fullest places first. */
+export async function shipChips(folder: string, out: string, folds: number): Promise<FoldedChips> {
+  const files = (await readdir(folder)).filter((name) => name.endsWith(".tif")).sort();
+  const places: { readonly extents: Extent[]; readonly names: string[] }[] = [];
+  for (const [i, file] of files.entries()) {
+    const raster = await openRaster(join(folder, file));
+    const labels = join(folder, file.replace(".tif", "_labels.geojson"));
+    const options = {
+      chipSize: raster.width,
+      stride: raster.width,
+      format: "rcnnMasks",
+      allTiles: true,
+      overwrite: false,
+      classes: [SHIP],
+    } as const;
+    const names = await exportPart({ raster, labels, out, ...options }, i === 0);
+    const [a, , c, , e, f] = raster.transform!;
+    const extent: Extent = [c, f + e * raster.height, c + a * raster.width, f];
+    await raster.close();
+    const touched = places.filter(({ extents }) => extents.some((other) => overlap(other, extent)));
+    for (const one of touched) places.splice(places.indexOf(one), 1);
+    places.push({
+      extents: [...touched.flatMap(({ extents }) => extents), extent],
+      names: [...touched.flatMap((one) => one.names), ...names],
+    });
+  }
+  const filled: string[][] = Array.from({ length: folds }, () => []);
+  for (const { names } of places.toSorted((x, y) => y.names.length - x.names.length)) {
+    filled.reduce((least, one) => (one.length < least.length ? one : least)).push(...names);
+  }
+  return { chips: out, folds: filled, by: "places" };
+}
+
+type Extent = [xmin: number, ymin: number, xmax: number, ymax: number];
+
+function overlap([x0, y0, x1, y1]: Extent, [left, bottom, right, top]: Extent): boolean {
+  return x0 < right && left < x1 && y0 < top && bottom < y1;
+}
+
+/** A suburb of Kampala from a drone: chips of 128 pixels of 0.2 m with outlines of buildings; each fold is a strip from north to south that no other strip's chips reach. */
+export async function kampalaChips(folder: string, out: string, folds: number): Promise<FoldedChips> {
+  const raster = await openRaster(join(folder, "image.tif"));
+  const [a, , c, , e, f] = raster.transform!;
+  const names: string[][] = [];
+  for (let fold = 0; fold < folds; fold++) {
+    const [left, right] = [fold, fold + 1].map((k) => c + (a * raster.width * k) / folds) as [number, number];
+    const options = {
+      ...({ chipSize: 128, stride: 64, cellSize: 0.2, format: "rcnnMasks", allTiles: true, overwrite: false } as const),
+      extent: [left, f + e * raster.height, right, f],
+    } as const;
+    names.push(await exportPart({ raster, labels: join(folder, "buildings.geojson"), out, ...options }, fold === 0));
+  }
+  await raster.close();
+  return { chips: out, folds: names, by: "strips" };
 }
 
 async function treeFeatures(path: string, [a, , c, , e, f]: readonly number[]): Promise<Feature[]> {

@@ -7,13 +7,13 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-import { type PredictedObjects, type TruthObjects, cocoMetrics } from "@geolearn/core";
+import { type PredictedObjects, type RleMask, type TruthObjects, cocoMetrics } from "@geolearn/core";
 import type { LearnerOptions } from "@geolearn/training";
 
 import { type Benchmark, type BenchmarkContext, type BenchmarkRow, makeRow } from "./bench.ts";
 import { builtProgram } from "./built.ts";
 import { lastJson, measureProcess } from "./measure.ts";
-import { type FoldedChips, sharedData, treeChips, writeSplit } from "./object-chips.ts";
+import { type FoldedChips, kampalaChips, sharedData, shipChips, treeChips, writeSplit } from "./object-chips.ts";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
 const TWIN = fileURLToPath(new URL("peers/detector_twin.py", import.meta.url));
@@ -25,7 +25,8 @@ interface QualitySet {
   readonly name: string;
   readonly data: string;
   readonly chips: (folder: string, out: string, folds: number) => Promise<FoldedChips>;
-  readonly classes: readonly string[];
+  /** Side of the chips, where masks are to be compared. */
+  readonly outlines: number | null;
   readonly network: LearnerOptions;
   readonly training: Readonly<Record<"epochs" | "batch" | "lr" | "clipNorm", number>>;
 }
@@ -35,9 +36,25 @@ const SETS: readonly QualitySet[] = [
     name: "trees",
     data: "trees-neon",
     chips: treeChips,
-    classes: ["tree"],
+    outlines: null,
     network: { modelType: "retinanet", backbone: "resnet18", fpnWidth: 64, anchors: { sizes: [12, 24, 48, 96, 128] } },
     training: { epochs: 60, batch: 8, lr: 5e-4, clipNorm: 1 },
+  },
+  {
+    name: "ships",
+    data: "ships-sentinel2",
+    chips: shipChips,
+    outlines: 128,
+    network: { modelType: "mask-rcnn", preset: "compact", backbone: "resnet18", anchors: { sizes: [8, 16, 32, 64, 128] } },
+    training: { epochs: 25, batch: 4, lr: 1e-3, clipNorm: 5 },
+  },
+  {
+    name: "kampala",
+    data: "buildings-kampala",
+    chips: kampalaChips,
+    outlines: 128,
+    network: { modelType: "mask-rcnn", preset: "compact", backbone: "resnet18" },
+    training: { epochs: 15, batch: 4, lr: 1e-3, clipNorm: 5 },
   },
 ];
 
@@ -53,8 +70,10 @@ interface FoundImage {
   readonly boxes: readonly number[];
   readonly scores: readonly number[];
   readonly labels: readonly number[];
+  /** Runs of each object's mask. */
+  readonly masks?: readonly (readonly number[])[];
   /** Only on our side. */
-  readonly truth?: { readonly boxes: readonly number[]; readonly labels: readonly number[] };
+  readonly truth?: Pick<FoundImage, "boxes" | "labels" | "masks">;
 }
 
 async function outcome(command: string, args: readonly string[]): Promise<Outcome> {
@@ -79,87 +98,103 @@ async function rowsOf(set: QualitySet, context: BenchmarkContext): Promise<reado
     const folder = join(scratch, `fold-${fold}`);
     await mkdir(folder, { recursive: true });
     const split = await writeSplit(join(folder, "split.txt"), names);
-    const options = { ...training, chips, split, folder, seed: fold + 1, threads: 2, network: set.network };
+    const options = {
+      ...training,
+      chips,
+      split,
+      folder,
+      seed: fold + 1,
+      threads: 2,
+      task: set.outlines === null ? "objectDetection" : "instanceSegmentation",
+      network: set.network,
+    };
     await outcome(process.execPath, [program, JSON.stringify({ ...options, exportOnly: true })]);
     const mine = await outcome(process.execPath, [program, JSON.stringify(options)]);
     ours.push([...mine.images]);
-    tell("ours", fold, mine, truthOf(mine.images));
+    tell("ours", fold, mine);
     if (python === null) continue;
     const given = { chips, twin: join(folder, "twin.json"), initial: join(folder, "initial.safetensors"), seed: fold + 1, threads: 2 };
     const { epochs, batch, lr, clipNorm: clip } = training;
     const args = Object.entries({ ...given, epochs, batch, lr, clip }).flatMap(([name, value]) => [`--${name}`, String(value)]);
     const theirs = await outcome(python, [TWIN, ...args]);
     peer.push([...theirs.images]);
-    tell("peer", fold, theirs, truthOf(mine.images));
+    tell("peer", fold, theirs);
   }
-  const truth = truthOf(ours.flat());
-  const own = ap50(truth, ours.flat());
-  const other = peer.length === 0 ? null : ap50(truth, peer.flat());
-  const baseline = ap50(truth, grid(truth));
+  const truth = ours.flat();
   const conditions = {
     ...training,
     folds: ours.length,
     by,
-    chips: truth.size,
-    objects: [...truth.values()].reduce((sum, one) => sum + one.labels.length, 0),
+    chips: truth.length,
+    objects: sumOf(truth.map((image) => image.truth!.labels.length)),
   };
-  return [
-    makeRow({
-      ...{ name: `quality-${set.name}/ap50`, unit: "AP50, pooled", ours: [own] },
+  return (set.outlines === null ? (["boxes"] as const) : (["masks", "boxes"] as const)).map((iou) => {
+    const score = (among: readonly FoundImage[], found: readonly FoundImage[]): number => ap50(among, found, iou, set.outlines);
+    const perFold = (side: readonly (readonly FoundImage[])[]): string =>
+      side.map((images, fold) => score(ours[fold]!, images).toFixed(4)).join(" ");
+    const other = peer.length === 0 ? null : score(truth, peer.flat());
+    // masks are compared with full boxes
+    const baseline = Math.max(...[grid(truth), usualBox(truth)].map((found) => ap50(truth, found, "boxes", null)));
+    return makeRow({
+      ...{ name: `quality-${set.name}/ap50${iou === "masks" ? "-masks" : ""}`, unit: "AP50, pooled", ours: [score(truth, truth)] },
       ...{ peer: other === null ? [] : [other], peerName: other === null ? null : "detector_twin.py (torchvision)" },
       ...(other !== null && other > 0 && { atLeast: (other - MARGIN) / other }),
       conditions: { ...conditions, baseline, perFold: perFold(ours), peerPerFold: perFold(peer) },
-    }),
-  ];
+    });
+  });
 
-  function tell(side: string, fold: number, { seconds, losses, images }: Outcome, among: ReadonlyMap<string, Truth>): void {
+  function tell(side: string, fold: number, { seconds, losses, images }: Outcome): void {
     const shown = [losses[0], losses[Math.floor(losses.length / 2)], losses.at(-1)].join(" ");
-    log(`${set.name}, fold ${fold}, ${side}: AP50 ${ap50(among, images).toFixed(4)}, losses ${shown}, ${seconds.toFixed(0)} s`);
-  }
-  function perFold(side: readonly (readonly FoundImage[])[]): string {
-    return side.map((images, fold) => ap50(truthOf(ours[fold]!), images).toFixed(4)).join(" ");
+    const scores = set.outlines === null ? ["boxes" as const] : ["boxes" as const, "masks" as const];
+    const told = scores.map((iou) => `${iou} ${ap50(ours[fold]!, images, iou, set.outlines).toFixed(4)}`).join(", ");
+    log(`${set.name}, fold ${fold}, ${side}: AP50 of ${told}; losses ${shown}, ${seconds.toFixed(0)} s`);
   }
 }
 
-type Truth = TruthObjects & { readonly boxes: Float64Array };
-
-function truthOf(images: readonly FoundImage[]): Map<string, Truth> {
-  return new Map(
-    images.map(({ name, truth }): [string, Truth] => [name, { boxes: Float64Array.from(truth!.boxes), labels: truth!.labels }]),
-  );
-}
+const sumOf = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 
 /** Pooled over the images of the truth. */
-function ap50(truth: ReadonlyMap<string, Truth>, images: readonly FoundImage[]): number {
+function ap50(truth: readonly FoundImage[], images: readonly FoundImage[], iou: "boxes" | "masks", side: number | null): number {
   const byName = new Map(images.map((image) => [image.name, image]));
-  const predicted = [...truth.keys()].map((name): PredictedObjects => {
-    const { boxes, scores, labels } = byName.get(name)!;
-    return { boxes: Float64Array.from(boxes), scores, labels };
+  const masksOf = (runs: FoundImage["masks"]): readonly RleMask[] =>
+    (runs ?? []).map((counts) => ({ width: side!, height: side!, counts: Uint32Array.from(counts) }));
+  const objects = ({ boxes, labels, masks }: Pick<FoundImage, "boxes" | "labels" | "masks">): TruthObjects => ({
+    labels,
+    ...(iou === "boxes" ? { boxes: Float64Array.from(boxes) } : { masks: masksOf(masks) }),
   });
-  const highest = Math.max(0, ...[...truth.values()].flatMap(({ labels }) => [...Array.from(labels)]));
-  const classes = Array.from({ length: highest + 1 }, (_, k) => ({ value: k + 1, name: `class ${k + 1}` }));
-  return cocoMetrics([...truth.values()], predicted, { classes }).AP50 ?? 0;
+  const predicted = truth.map(({ name }): PredictedObjects => ({ ...objects(byName.get(name)!), scores: byName.get(name)!.scores }));
+  const all = truth.map((image) => objects(image.truth!));
+  return cocoMetrics(all, predicted, { classes: [{ value: 1, name: "object" }], iou }).AP50 ?? 0;
 }
 
-/** The baseline: boxes of median size side by side over every chip. */
-function grid(truth: ReadonlyMap<string, Truth>): FoundImage[] {
-  const sides = [...truth.values()].flatMap(({ boxes }) =>
-    Array.from({ length: boxes.length / 4 }, (_, i) =>
-      Math.sqrt((boxes[4 * i + 2]! - boxes[4 * i]!) * (boxes[4 * i + 3]! - boxes[4 * i + 1]!)),
-    ),
+/** Where the boxes of some images lie, side by side. */
+function cornersOf(images: readonly FoundImage[]): number[][] {
+  return images.flatMap(({ truth }) => Array.from({ length: truth!.labels.length }, (_, i) => truth!.boxes.slice(4 * i, 4 * i + 4)));
+}
+
+const middle = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
+
+/** A baseline: boxes of median size side by side over every chip. */
+function grid(truth: readonly FoundImage[]): FoundImage[] {
+  const corners = cornersOf(truth);
+  const side = middle(corners.map(([x0, y0, x1, y1]) => Math.sqrt((x1! - x0!) * (y1! - y0!))));
+  const count = Math.max(1, Math.floor(Math.max(...corners.flat()) / side));
+  const cells = Array.from({ length: count * count }, (_, i) => [(i % count) * side, Math.floor(i / count) * side] as const);
+  return blind(
+    truth,
+    cells.map(([x, y]) => [x, y, x + side, y + side]),
   );
-  const side = sides.sort((a, b) => a - b)[sides.length >> 1]!;
-  const extent = Math.max(...[...truth.values()].flatMap(({ boxes }) => Array.from(boxes)));
-  const count = Math.max(1, Math.floor(extent / side));
-  return [...truth.keys()].map((name) => {
-    const cells = Array.from({ length: count * count }, (_, i) => [(i % count) * side, Math.floor(i / count) * side] as const);
-    return {
-      name,
-      boxes: cells.flatMap(([x, y]) => [x, y, x + side, y + side]),
-      scores: cells.map(() => 0.5),
-      labels: cells.map(() => 0),
-    };
-  });
+}
+
+/** A baseline: the median of all boxes, once in every chip. */
+function usualBox(truth: readonly FoundImage[]): FoundImage[] {
+  const corners = cornersOf(truth);
+  return blind(truth, [[0, 1, 2, 3].map((side) => middle(corners.map((box) => box[side]!)))]);
+}
+
+/** The same boxes in every chip. */
+function blind(truth: readonly FoundImage[], boxes: readonly (readonly number[])[]): FoundImage[] {
+  return truth.map(({ name }) => ({ name, boxes: boxes.flat(), scores: boxes.map(() => 0.5), labels: boxes.map(() => 0) }));
 }
 
 /** What `run.ts` finds. */

@@ -1,10 +1,10 @@
-"""torchvision's RetinaNet trained from given first weights on given chips, to be compared with geolearn fold by fold.
+"""torchvision's RetinaNet or Mask R-CNN trained from given first weights on given chips, to be compared with geolearn fold by fold.
 
     python detector_twin.py --chips DIR --twin twin.json --initial initial.safetensors --epochs N --batch N --lr X --clip X --seed N --threads N
 
-torchvision's own classes; only widths and anchors are configured. twin.json holds the network's configuration, the bands' mean and deviation, and
-the names of the chips of both sides. The same loop as ours: flips and quarter turns, Adam, one cycle, gradients clipped to a norm. torchvision
-lies in the folder `zoo` of the environment (scripts/setup-peers.sh --zoo). Prints one JSON line.
+torchvision's own classes; only widths, anchors and numbers are configured. Chips are PASCAL VOC or RCNN_Masks. twin.json holds the network's
+configuration, the bands' mean and deviation, and the names of the chips of both sides. The same loop as ours: flips and quarter turns, Adam, one cycle,
+gradients clipped to a norm. torchvision lies in the folder `zoo` of the environment (scripts/setup-peers.sh --zoo). Prints one JSON line.
 """
 import argparse, json, pathlib, struct, sys, time, xml.etree.ElementTree as ET
 
@@ -17,10 +17,12 @@ from zoo import use_zoo  # noqa: E402
 
 keep = use_zoo()
 import torchvision  # noqa: E402
+import torchvision_ops  # noqa: E402,F401
+from torchvision.models.detection import mask_rcnn  # noqa: E402
 from torchvision.models.detection.anchor_utils import AnchorGenerator  # noqa: E402
 from torchvision.models.detection.backbone_utils import BackboneWithFPN  # noqa: E402
+from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead  # noqa: E402
 from torchvision.models.detection.retinanet import RetinaNet  # noqa: E402
-from torchvision.ops import boxes as box_ops  # noqa: E402
 from torchvision.ops.feature_pyramid_network import LastLevelP6P7  # noqa: E402
 
 p = argparse.ArgumentParser()
@@ -39,38 +41,60 @@ twin = json.loads(pathlib.Path(a.twin).read_text())
 config = twin["config"]
 
 
-def nms(boxes, scores, threshold):
-    """As torchvision's, whose compiled form the zoo lacks."""
-    order = torch.sort(scores, descending=True, stable=True)[1]
-    overlaps = box_ops.box_iou(boxes[order], boxes[order]) > threshold
-    gone, kept = torch.zeros(len(boxes), dtype=torch.bool), []
-    for i in range(len(boxes)):
-        if not gone[i]:
-            kept.append(int(order[i]))
-            gone |= overlaps[i]
-    return torch.tensor(kept, dtype=torch.int64)
+OUTLINES = (root / "labels").is_dir() and any(p.is_dir() for p in (root / "labels").iterdir())
 
 
-box_ops.nms = nms
+def boxes_of(masks):
+    """Around the pixels of each mask, which none is without."""
+    corners = []
+    for mask in masks:
+        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+        corners.append([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1])
+    return np.array(corners, "f4").reshape(-1, 4)
 
 
 def load(name):
+    """Image, boxes and, of chips with outlines, masks `[objects, height, width]`. All sets have one class."""
     with rasterio.open(root / "images" / f"{name}.tif") as f:
         x = f.read().astype("f4")
-    boxes = [[float(b.find(k).text) for k in ("xmin", "ymin", "xmax", "ymax")] for b in ET.parse(root / "labels" / f"{name}.xml").iter("bndbox")]
-    return x, np.array(boxes, "f4").reshape(-1, 4)
+    if not OUTLINES:
+        boxes = [[float(b.find(k).text) for k in ("xmin", "ymin", "xmax", "ymax")] for b in ET.parse(root / "labels" / f"{name}.xml").iter("bndbox")]
+        return x, np.array(boxes, "f4").reshape(-1, 4), None
+    masks = []
+    for path in sorted((root / "labels").glob(f"*/{name}.tif")):
+        with rasterio.open(path) as f:
+            ids = f.read(1)
+        masks += [ids == i for i in np.unique(ids[ids > 0])]
+    masks = np.array(masks, bool).reshape(-1, *x.shape[1:])
+    return x, boxes_of(masks), masks
 
 
-def turned(x, boxes, flip, turns):
-    """The chip mirrored left to right and turned by quarters, its boxes with it."""
+def turned(x, boxes, masks, flip, turns):
+    """The chip mirrored left to right and turned by quarters, its objects with it."""
     size = x.shape[1]
     assert x.shape[1] == x.shape[2]
     if flip:
         x, boxes = x[:, :, ::-1], np.stack([size - boxes[:, 2], boxes[:, 1], size - boxes[:, 0], boxes[:, 3]], 1)
+        masks = masks if masks is None else masks[:, :, ::-1]
     for _ in range(turns):  # counterclockwise: (x, y) goes to (y, size - x)
         x = np.rot90(x, 1, (1, 2))
         boxes = np.stack([boxes[:, 1], size - boxes[:, 2], boxes[:, 3], size - boxes[:, 0]], 1)
-    return np.ascontiguousarray(x), boxes
+        masks = masks if masks is None else np.rot90(masks, 1, (1, 2))
+    return np.ascontiguousarray(x), boxes, masks if masks is None else np.ascontiguousarray(masks)
+
+
+def target(boxes, masks):
+    """Labels count from 0 in a RetinaNet, from 1 in a Mask R-CNN."""
+    labels = torch.full((len(boxes),), 0 if masks is None else 1, dtype=torch.int64)
+    found = {"boxes": torch.from_numpy(np.ascontiguousarray(boxes)), "labels": labels}
+    return found if masks is None else {**found, "masks": torch.from_numpy(masks.astype("u1"))}
+
+
+def runs(mask):
+    """Runs down the columns, 0 and 1 in turn, beginning with 0."""
+    flat = mask.T.ravel().astype("i1")
+    changes = np.flatnonzero(np.diff(flat, prepend=np.int8(0)))
+    return np.diff([0, *changes, len(flat)]).tolist()
 
 
 def safetensors(path):
@@ -84,16 +108,34 @@ def safetensors(path):
     }
 
 
+def mask_network(body, width, anchors, plain):
+    backbone = BackboneWithFPN(body, {f"layer{i}": str(i - 1) for i in (1, 2, 3, 4)}, [64, 128, 256, 512], width)
+    kinds, hidden, depth = 1 + config["classes"], config["maskHeadWidth"], config["maskHeadDepth"]
+    (train_candidates, test_candidates), (train_proposals, test_proposals) = config["candidates"], config["proposals"]
+    return mask_rcnn.MaskRCNN(
+        backbone,
+        rpn_anchor_generator=AnchorGenerator(tuple((size,) for size in anchors["sizes"]), (tuple(anchors["ratios"]),) * len(anchors["sizes"])),
+        box_head=TwoMLPHead(width * 49, config["boxHeadWidth"]), box_predictor=FastRCNNPredictor(config["boxHeadWidth"], kinds),
+        mask_head=mask_rcnn.MaskRCNNHeads(width, (hidden,) * depth, 1), mask_predictor=mask_rcnn.MaskRCNNPredictor(hidden, hidden, kinds),
+        rpn_pre_nms_top_n_train=train_candidates, rpn_pre_nms_top_n_test=test_candidates,
+        rpn_post_nms_top_n_train=train_proposals, rpn_post_nms_top_n_test=test_proposals,
+        rpn_batch_size_per_image=config["rpnSamples"], box_batch_size_per_image=config["rois"], box_detections_per_img=config["detections"], **plain,
+    )  # fmt: skip
+
+
 def network():
-    bands, width = config["bands"], config["fpnWidth"]
+    bands, width, anchors = config["bands"], config["fpnWidth"], config["anchors"]
+    plain = {"image_mean": twin["mean"], "image_std": twin["std"], "_skip_resize": True}
     body = getattr(torchvision.models, config["backbone"])(weights=None)
     if bands != 3:
         body.conv1 = torch.nn.Conv2d(bands, 64, 7, 2, 3, bias=False)
-    backbone = BackboneWithFPN(body, {"layer2": "0", "layer3": "1", "layer4": "2"}, [128, 256, 512], width, extra_blocks=LastLevelP6P7(width, width))
-    anchors = config["anchors"]
-    sizes = tuple(tuple(int(size * scale) for scale in anchors["scales"]) for size in anchors["sizes"])
-    generator = AnchorGenerator(sizes, (tuple(anchors["ratios"]),) * len(sizes))
-    net = RetinaNet(backbone, config["classes"], anchor_generator=generator, image_mean=twin["mean"], image_std=twin["std"], _skip_resize=True)
+    if twin["modelType"] == "mask-rcnn":
+        net = mask_network(body, width, anchors, plain)
+    else:
+        backbone = BackboneWithFPN(body, {"layer2": "0", "layer3": "1", "layer4": "2"}, [128, 256, 512], width, extra_blocks=LastLevelP6P7(width, width))
+        sizes = tuple(tuple(int(size * scale) for scale in anchors["scales"]) for size in anchors["sizes"])
+        generator = AnchorGenerator(sizes, (tuple(anchors["ratios"]),) * len(sizes))
+        net = RetinaNet(backbone, config["classes"], anchor_generator=generator, **plain)
     given = {}
     for name, value in safetensors(a.initial).items():
         for own, theirs in ("encoder.", "backbone.body."), ("fpn.", "backbone.fpn."):
@@ -117,9 +159,9 @@ for _ in range(a.epochs):
     for k in range(steps):
         images, targets = [], []
         for i in order[k * a.batch : (k + 1) * a.batch]:
-            x, boxes = turned(*train[i], rng.integers(2), rng.integers(4))
+            x, boxes, masks = turned(*train[i], rng.integers(2), rng.integers(4))
             images.append(torch.from_numpy(x))
-            targets.append({"boxes": torch.from_numpy(np.ascontiguousarray(boxes)), "labels": torch.zeros(len(boxes), dtype=torch.int64)})
+            targets.append(target(boxes, masks))
         loss = sum(net(images, targets).values())
         opt.zero_grad(set_to_none=True)
         loss.backward()
@@ -132,12 +174,13 @@ seconds = time.perf_counter() - started
 net.eval()
 found = []
 with torch.no_grad():
-    for name, (x, _) in zip(twin["valid"], valid):
+    for name, (x, *_) in zip(twin["valid"], valid):
         one = net([torch.from_numpy(x)])[0]
         found.append({
             "name": name,
             "boxes": one["boxes"].flatten().tolist(),
             "scores": one["scores"].tolist(),
-            "labels": one["labels"].tolist(),
+            "labels": (one["labels"] - int(OUTLINES)).tolist(),
+            **({"masks": [runs(mask[0].numpy() >= 0.5) for mask in one["masks"]]} if OUTLINES else {}),
         })  # fmt: skip
 print(json.dumps({"seconds": seconds, "losses": losses, "images": found, "parameters": sum(v.numel() for v in net.parameters())}))

@@ -57,6 +57,23 @@ async function read(path: string): Promise<{ data: number[]; nodata: number | nu
   return { data: Array.from(data), nodata: raster.nodata, sampleType: raster.sampleType };
 }
 
+it("rasters that the caller has opened stay open", async () => {
+  const raster = await openRaster(await scene("lent.tif"));
+  const classes = await writeRaster(
+    scratch.path("lent-classes.tif"),
+    { data: new Uint8Array(96 * 80).map((_, i) => (i % 96 < 48 ? 1 : 2)), bands: 1, width: 96, height: 80 },
+    { sampleType: "uint8", nodata: null },
+  );
+  const mask = await openRaster(classes);
+  for (const [i, cellSize] of [undefined, 2].entries()) {
+    const out = scratch.path(`lent-${i}`);
+    await exportTrainingData({ raster, labels: mask, out, chipSize: 32, stride: 32, ...(cellSize !== undefined && { cellSize }) });
+  }
+  expect((await raster.read({ col: 0, row: 0, width: 2, height: 1 })).data.length).toBe(6);
+  expect((await mask.read({ col: 0, row: 0, width: 2, height: 1 })).data.length).toBe(2);
+  await Promise.all([raster, mask].map((one) => one.close()));
+});
+
 describe("the folder", () => {
   it("has Esri's files, keys and row form", async () => {
     const out = scratch.path("folder");

@@ -55,7 +55,7 @@ export async function openInputs(options: InputOptions): Promise<Inputs> {
     const laters = options.additionalRaster === undefined ? null : await openParts(options.additionalRaster, options);
     opened.push(...(laters ?? []));
     const labels = options.labels === undefined ? null : await openLabels(options.labels, options);
-    if (labels !== null && "read" in labels) opened.push(labels);
+    if (labels !== null && "read" in labels && labels !== options.labels) opened.push(labels);
     const mask = options.mask === undefined ? null : await asFeatures(options.mask);
     const bands = chooseBands(originals, options.bands);
     const grids = originals.map((raster) => onWantedGrid(raster, options));

@@ -11,6 +11,7 @@ import {
   invertAffine,
   metresPerUnit,
   mosaicRasters,
+  isRaster,
   openRaster,
   parseCrs,
   parseLength,
@@ -23,7 +24,7 @@ import {
 
 import type { InputOptions } from "./input-options.ts";
 import type { ExportOptions, Extent } from "./options.ts";
-import { cropRaster, redescribe } from "./raster-view.ts";
+import { cropRaster, lentRaster, redescribe } from "./raster-view.ts";
 import { transformBounds } from "./where-labels-lie.ts";
 
 /** One raster per grid: files of one reference system are a mosaic, others stand alone. */
@@ -35,7 +36,7 @@ export async function openParts(
   const each: Raster[] = [];
   try {
     for (const item of list) {
-      const raster = await openRaster(item, { network, ...(signal === undefined ? {} : { signal }) });
+      const raster = isRaster(item) ? lentRaster(item) : await openRaster(item, { network, ...(signal === undefined ? {} : { signal }) });
       each.push(raster.crs === null && fallback !== undefined ? redescribe(raster, { crs: parseCrs(fallback) }) : raster);
     }
     if (each.length === 1) return each;

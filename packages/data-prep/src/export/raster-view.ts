@@ -21,6 +21,11 @@ export function redescribe(raster: Raster, overrides: RasterOverrides): Raster {
   });
 }
 
+/** A raster somebody else has opened: closing the view leaves it open. */
+export function lentRaster(raster: Raster): Raster {
+  return copyOf(raster, { read: (window, options) => raster.read(window, options), close: () => Promise.resolve() });
+}
+
 /** The part of a raster inside `window`; reads may still reach beyond it. */
 export function cropRaster(raster: Raster, window: Window): Raster {
   const shift = (inner: Window = { col: 0, row: 0, width: window.width, height: window.height }): Window => ({
