@@ -69,7 +69,7 @@ function resultText({ features, windows, seconds, megapixelsPerSecond }: Detecte
     counts.set(name, (counts.get(name) ?? 0) + 1);
   }
   return [
-    `${out}: ${features.length} objects, ${windows} windows, ${seconds.toFixed(1)} s, ${megapixelsPerSecond.toFixed(2)} megapixels per second`,
+    `${out}: ${features.length} objects, ${windows} windows, ${seconds.toFixed(1)} s, ${Number(megapixelsPerSecond.toPrecision(2))} megapixels per second`,
     table(["class", "objects"], [...counts]),
   ].join("\n\n");
 }

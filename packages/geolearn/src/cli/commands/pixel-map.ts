@@ -54,7 +54,7 @@ export function printMap(map: ClassifiedRaster, print: CommandContext["print"]):
 function resultText(map: ClassifiedRaster): string {
   const all = [...map.pixels.values()].reduce((sum, pixels) => sum + pixels, 0);
   return [
-    `${map.path}: ${map.width} x ${map.height} pixels, ${map.windows} windows, ${map.seconds.toFixed(1)} s, ${map.megapixelsPerSecond.toFixed(2)} megapixels per second`,
+    `${map.path}: ${map.width} x ${map.height} pixels, ${map.windows} windows, ${map.seconds.toFixed(1)} s, ${Number(map.megapixelsPerSecond.toPrecision(2))} megapixels per second`,
     table(
       ["value", "class", "pixels", "share"],
       (map.classes ?? []).map(({ value, name }) => {
