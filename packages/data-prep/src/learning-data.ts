@@ -84,6 +84,8 @@ export interface PreparedData<T extends Task, B> {
   readonly batchSize: number;
   readonly bands: number;
   readonly bandNames: readonly string[];
+  /** The date each band is of, where chips are pairs of images; absent where they are single ones. */
+  readonly dates?: readonly ("earlier" | "later")[];
   /** Positions of the bands in the source raster, from 0. */
   readonly bandIndices: readonly number[];
   /** Bands of the source raster in all. */

@@ -291,6 +291,7 @@ describe("folders of ArcGIS", () => {
       ),
     )) as [LearningData, LearningData, LearningData];
     expect(both.bands).toBe(6);
+    expect([both.dates, earlier.dates]).toEqual([["earlier", "earlier", "earlier", "later", "later", "later"], undefined]);
     expect(both.bandNames).toEqual([
       ...earlier.bandNames.map((name) => `${name} before`),
       ...earlier.bandNames.map((name) => `${name} after`),

@@ -49,6 +49,9 @@ export interface ChipEntry {
   readonly version: string;
 }
 
+/** The image of a pair that a band is of. */
+export type ChipDate = "earlier" | "later";
+
 /** Chips of one size and one set of bands, read one by one. */
 export interface ChipSource<C extends ChipImage = Chip> {
   /** For messages. */
@@ -57,6 +60,8 @@ export interface ChipSource<C extends ChipImage = Chip> {
   readonly height: number;
   readonly bands: number;
   readonly bandNames: readonly string[];
+  /** The date each band is of; absent where a chip is one image. */
+  readonly dates?: readonly ChipDate[];
   readonly sampleType: SampleType;
   /** Classes the source declares, in its order. */
   readonly classes: readonly ClassDefinition[];

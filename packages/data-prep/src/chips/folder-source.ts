@@ -123,6 +123,7 @@ export async function openFolder<C extends ChipImage>(
     bandNames: Array.from({ length: first.bands }, (_, band) =>
       each === first.bands ? nameAt(band) : `${nameAt(band % each)} ${band < each ? "before" : "after"}`,
     ),
+    ...(each === first.bands ? {} : { dates: Array.from({ length: first.bands }, (_, band) => (band < each ? "earlier" : "later")) }),
     sampleType: first.sampleType,
     classes: labels.classes,
     chips:

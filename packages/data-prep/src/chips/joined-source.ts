@@ -28,6 +28,7 @@ export function joinSources<C extends ChipImage>(sources: readonly ChipSource<C>
     height: first.height,
     bands: first.bands,
     bandNames: first.bandNames,
+    ...(first.dates === undefined ? {} : { dates: first.dates }),
     sampleType: first.sampleType,
     classes: joinClasses(sources),
     chips: entries.map(({ entry }) => entry),

@@ -46,18 +46,18 @@ async function pixels(path: string): Promise<{ data: number[]; nodata: number | 
 }
 
 describe("an additional raster", () => {
-  it("on the same grid gives the chips an export of its own gives", async () => {
+  it.each([0, 90])("on the same grid gives the chips an export of its own gives, turned by %i degrees too", async (rotation) => {
     const raster = await dated("a1.tif");
     const later = await dated("a2.tif", { at: laterAt });
-    const out = scratch.path("same");
-    const result = await exportTrainingData({ raster, additionalRaster: later, out, ...SHAPE });
+    const out = scratch.path(`same-${rotation}`);
+    const result = await exportTrainingData({ raster, additionalRaster: later, out, ...SHAPE, rotation });
     expect(result.bands).toBe(3);
     for (const [source, folder] of [
       [raster, "images"],
       [later, "images2"],
     ] as const) {
-      const alone = scratch.path(`alone-${folder}`);
-      await exportTrainingData({ raster: source, out: alone, ...SHAPE });
+      const alone = scratch.path(`alone-${folder}-${rotation}`);
+      await exportTrainingData({ raster: source, out: alone, ...SHAPE, rotation });
       expect(readdirSync(join(out, folder))).toEqual(readdirSync(join(alone, "images")));
       for (const file of readdirSync(join(alone, "images"))) {
         expect(readFileSync(join(out, folder, file)).equals(readFileSync(join(alone, "images", file))), file).toBe(true);

@@ -150,6 +150,7 @@ async function assembleData<T extends Task, C extends ChipImage, A extends objec
       batchSize,
       bands: bandIndices.length,
       bandNames: bandIndices.map((band) => chips.bandNames[band]!),
+      ...(chips.dates === undefined ? {} : { dates: bandIndices.map((band) => chips.dates![band]!) }),
       bandIndices,
       sourceBands: chips.bands,
       sampleType: chips.sampleType,

@@ -45,3 +45,20 @@ test.each(["difference", "concat"] as const)("by %s", { timeout: 120_000 }, asyn
   expect(found.find(({ name }) => name === "built")!.iou).toBeGreaterThan(0.6);
   await learner.dispose();
 });
+
+test("is told of chips with one image each, whose bands are taken by halves", async () => {
+  const classes = [
+    { value: 0, name: "no change", color: [0, 0, 0] },
+    { value: 1, name: "built", color: [255, 0, 0] },
+  ] as const;
+  const data = memoryData({ train: pairs(4, 1), valid: pairs(2, 2), side: SIDE, bands: 2, classes });
+  for (const [modelType, codes] of [
+    ["change-detector", ["CHIPS_OF_ONE_DATE"]],
+    ["unet", []],
+  ] as const) {
+    const told: string[] = [];
+    const learner = await createLearner(data, { modelType, base: 4, depth: 2, seed: 3, onWarning: ({ code }) => void told.push(code) });
+    expect(told).toEqual(codes);
+    await learner.dispose();
+  }
+});

@@ -16,6 +16,7 @@ import { TileLearner } from "../tasks/tiles/tile-learner.ts";
 import { createTileTask } from "../tasks/tiles/tile-task.ts";
 import { LearnerCore } from "./core.ts";
 import { createNetworkFor } from "./create-network.ts";
+import { compareDates } from "./dates.ts";
 import type { LearnerOptions } from "./options.ts";
 
 /** Learners by task. */
@@ -92,6 +93,7 @@ export async function createLearner(
   const loss = chooseLoss(data, options);
   const created = await createNetworkFor(data, options, seed);
   const { network } = created;
+  compareDates(data, network.modelType, onWarning);
   const task = createPixelTask(data, network, loss, engine.device !== "tensorflow");
   const core = new LearnerCore(data, network, task, engine, seed, onWarning, frozenOf(created));
   return new PixelLearner(core, task, data, options.name ?? network.modelType);
