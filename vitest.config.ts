@@ -9,8 +9,9 @@ export default defineConfig({
     include: ["packages/*/src/**/*.test.ts", "examples/*/src/**/*.test.ts", "tests/**/*.test.ts"],
     pool: "forks",
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    // Against hanging for ever, not against slow machines.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     reporters: ["default"],
   },
 });
