@@ -3,9 +3,10 @@
 Takes the settings of detector-step-program.ts as JSON; prints the number of parameters, milliseconds an image, and the parts of the first loss with
 nothing left to chance. Only widths, anchors and numbers are configured.
 """
-import json, pathlib, statistics, struct, sys, time
+import json, pathlib, statistics, sys, time
 import numpy as np
 import torch
+from safetensors.torch import load_file
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests" / "oracles"))
 from zoo import use_zoo  # noqa: E402
@@ -45,16 +46,14 @@ def network(everything):
     )  # fmt: skip
 
 
-def tensors(path):
-    data = pathlib.Path(path).read_bytes()
-    (size,) = struct.unpack("<Q", data[:8])
-    header = json.loads(data[8 : 8 + size])
-    rename = lambda name: name.replace("encoder.", "backbone.body.", 1) if name.startswith("encoder.") else "backbone." + name if name.startswith("fpn.") else name
-    return {rename(k): torch.from_numpy(np.frombuffer(data[8 + size :][slice(*v["data_offsets"])], "<f4").reshape(v["shape"]).copy()) for k, v in header.items() if k != "__metadata__"}
+def renamed(name):
+    if name.startswith("encoder."):
+        return name.replace("encoder.", "backbone.body.", 1)
+    return "backbone." + name if name.startswith("fpn.") else name
 
 
 def loaded(net):
-    found = net.load_state_dict(tensors(settings["weights"]), strict=False)
+    found = net.load_state_dict({renamed(k): v for k, v in load_file(settings["weights"]).items()}, strict=False)
     assert not found.unexpected_keys and all(k.endswith("num_batches_tracked") for k in found.missing_keys), found
     return net.train()
 

@@ -6,11 +6,12 @@ torchvision's own classes; only widths, anchors and numbers are configured. Chip
 configuration, the bands' mean and deviation, and the names of the chips of both sides. The same loop as ours: flips and quarter turns, Adam, one cycle,
 gradients clipped to a norm. torchvision lies in the folder `zoo` of the environment (scripts/setup-peers.sh --zoo). Prints one JSON line.
 """
-import argparse, json, pathlib, struct, sys, time, xml.etree.ElementTree as ET
+import argparse, json, pathlib, sys, time, xml.etree.ElementTree as ET
 
 import numpy as np
 import rasterio
 import torch
+from safetensors.torch import load_file
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests" / "oracles"))
 from zoo import use_zoo  # noqa: E402
@@ -97,17 +98,6 @@ def runs(mask):
     return np.diff([0, *changes, len(flat)]).tolist()
 
 
-def safetensors(path):
-    data = pathlib.Path(path).read_bytes()
-    (size,) = struct.unpack("<Q", data[:8])
-    header = json.loads(data[8 : 8 + size])
-    return {
-        name: torch.from_numpy(np.frombuffer(data[8 + size :][slice(*entry["data_offsets"])], "<f4").reshape(entry["shape"]).copy())
-        for name, entry in header.items()
-        if name != "__metadata__"
-    }
-
-
 def mask_network(body, width, anchors, plain):
     backbone = BackboneWithFPN(body, {f"layer{i}": str(i - 1) for i in (1, 2, 3, 4)}, [64, 128, 256, 512], width)
     kinds, hidden, depth = 1 + config["classes"], config["maskHeadWidth"], config["maskHeadDepth"]
@@ -137,7 +127,7 @@ def network():
         generator = AnchorGenerator(sizes, (tuple(anchors["ratios"]),) * len(sizes))
         net = RetinaNet(backbone, config["classes"], anchor_generator=generator, **plain)
     given = {}
-    for name, value in safetensors(a.initial).items():
+    for name, value in load_file(a.initial).items():
         for own, theirs in ("encoder.", "backbone.body."), ("fpn.", "backbone.fpn."):
             if name.startswith(own):
                 name = theirs + name[len(own) :]

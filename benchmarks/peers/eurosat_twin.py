@@ -3,10 +3,11 @@
 Same loop as geolearn's (Adam, one cycle, cross entropy, flips and quarter turns, batches of full size); the order of chips and their turns come from another
 generator. Prints one JSON line with how many chips of the fold are right after the last epoch.
 """
-import argparse, json, pathlib, struct, sys, time
+import argparse, json, pathlib, sys, time
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 import torch.nn.functional as F
 from PIL import Image
 
@@ -38,21 +39,11 @@ def load(name):
     return (x - mean) / std, classes.index(name.split("/")[0])
 
 
-def safetensors(path):
-    data = pathlib.Path(path).read_bytes()
-    (size,) = struct.unpack("<Q", data[:8])
-    return {
-        name: torch.from_numpy(np.frombuffer(data[8 + size :][slice(*entry["data_offsets"])], "<f4").reshape(entry["shape"]).copy())
-        for name, entry in json.loads(data[8 : 8 + size]).items()
-        if name != "__metadata__"
-    }
-
-
 names = sorted(f"{c}/{f.stem}" for c in classes for f in (root / c).glob("*.jpg"))
 train = [load(n) for n in names if n not in valid]
 test = [load(n) for n in valid]
 net = torchvision.models.resnet18(weights=None, num_classes=len(classes))
-given = {k.removeprefix("encoder.").replace("head.", "fc."): v for k, v in safetensors(a.initial).items()}
+given = {k.removeprefix("encoder.").replace("head.", "fc."): v for k, v in load_file(a.initial).items()}
 missing = net.load_state_dict(given, strict=False)
 assert not missing.unexpected_keys and all(k.endswith("num_batches_tracked") for k in missing.missing_keys), missing
 opt = torch.optim.Adam(net.parameters(), a.lr)
