@@ -8,6 +8,7 @@ import { type Plan, lowerPlan, planOf } from "./graph/plan.ts";
 import { RUNS, loopGraph, loopInput } from "./graph/loop.ts";
 import { currentRecording, withRecording } from "./graph/recording.ts";
 import { type Value, leaf, operation, sizeOf } from "./graph/value.ts";
+import { withoutShapes } from "./lower/without-copies.ts";
 import type { OnnxGraph } from "./onnx/encode.ts";
 import { type Eventually, after } from "./runtime/eventually.ts";
 import type { RuntimeSession, RuntimeTensor } from "./runtime/runtime.ts";
@@ -259,7 +260,7 @@ class OnnxFunction implements CompiledFunction {
       (value) => (variables.has(value) ? present.get(variables.get(value)!)! : value),
       this.repeated ? (i) => `body_r${i}` : undefined,
     );
-    return this.repeated ? this.loop(body) : body;
+    return this.repeated ? this.loop(body) : withoutShapes(body);
   }
 
   private loop(body: OnnxGraph): OnnxGraph {

@@ -146,8 +146,10 @@ function adam(
       checkGradients(gradients, parameters);
       tf.tidy(() => {
         const rest = typeof beta1 === "number" ? 1 - beta1 : tf.sub(1, beta1);
+        // Numerator and denominator of the change times the root of v's correction: one pass less over all parameters.
         const correction2 = tf.sqrt(biasCorrection(beta2, step));
-        const rate = tf.div(learningRate, biasCorrection(beta1, step));
+        const rate = tf.mul(tf.div(learningRate, biasCorrection(beta1, step)), correction2);
+        const least = tf.mul(correction2, epsilon);
         const kept = type === "adamw" && weightDecay !== 0 ? tf.sub(1, tf.mul(learningRate, weightDecay)) : null;
         const next = pieces.map((piece, i): tf.Tensor1D => {
           const parameter = take(parameters, piece);
@@ -157,7 +159,7 @@ function adam(
           const v = tf.add(tf.mul(second[i]!.variable, beta2), tf.mul(tf.square(g), 1 - beta2));
           first[i]!.variable.assign(m);
           second[i]!.variable.assign(v);
-          const change = tf.div(tf.mul(m, rate), tf.add(tf.div(tf.sqrt(v), correction2), epsilon));
+          const change = tf.div(tf.mul(m, rate), tf.add(tf.sqrt(v), least));
           return tf.sub(kept === null ? parameter : tf.mul(parameter, kept), change);
         });
         assignPieces(parameters, pieces, next);

@@ -6,6 +6,7 @@
 import type { Value } from "../graph/value.ts";
 import { blockedConvolution, paysBlocked } from "./blocked.ts";
 import { correlate } from "./correlation.ts";
+import { paysAsProduct, productFilterGradient, productForward, productInputGradient } from "./few-pixels.ts";
 import { filterFromRows, oihwFilter, turnedFilter } from "./filters.ts";
 import type { Lowered, Lowering, LoweringRule } from "./lowering.ts";
 
@@ -27,6 +28,10 @@ const conv2d: LoweringRule = (graph, value) => {
   const [kh, kw] = filter.shape as unknown as Image;
   const settings = { kernel_shape: [kh, kw], strides, dilations, pads };
   const more = bias === undefined ? [] : [graph.natural(bias)];
+  if (paysAsProduct(graph, filter, x.shape, value.shape)) {
+    const product = productForward(graph, x, filter, value.shape, geometryOf(value));
+    return natural(bias === undefined ? product : graph.op("Add", [product, ...more]));
+  }
   if (paysBlocked(graph, filter, value.shape, filter.shape[2]!, filter.shape[3]!))
     return first(blockedConvolution(graph, x, filter, "forward", more, settings));
   const inputs = [graph.channelsFirst(x), oihwFilter(graph, filter), ...more];
@@ -44,6 +49,7 @@ const conv2dInputGrad: LoweringRule = (graph, value) => {
   const [dy, filter] = value.inputs as [Value, Value];
   const geometry = geometryOf(value);
   const { strides, dilations, pads } = geometry;
+  if (paysAsProduct(graph, filter, value.shape, dy.shape)) return natural(productInputGradient(graph, dy, filter, value.shape, geometry));
   const kernel = filter.shape.slice(0, 2);
   const spans = kernel.map((k, i) => (k - 1) * dilations[i]!);
   const flippedPads = pads.map((pad, i) => spans[i % 2]! - pad);
@@ -74,6 +80,7 @@ const conv2dFilterGrad: LoweringRule = (graph, value) => {
   const geometry = geometryOf(value);
   const [kh, kw] = value.shape as unknown as Image;
   const [sh, sw] = geometry.strides;
+  if (paysAsProduct(graph, null, x.shape, dy.shape)) return natural(productFilterGradient(graph, x, dy, value.shape, geometry));
   if (kh === 1 && kw === 1 && geometry.pads.every((pad) => pad === 0)) return pointwiseFilterGrad(graph, value, x, dy, sh, sw);
   const steps = [...geometry.strides, ...geometry.dilations];
   if (graph.block > 0 && steps.every((step) => step === 1)) {

@@ -10,6 +10,8 @@ import type { Lowered, Lowering, LoweringRule } from "./lowering.ts";
 
 /** Longest run added in one go. */
 const RUN = 256;
+/** Two axes of this many numbers together are no longer than one often is. */
+const SHORT_RUN = 64;
 
 const CHANNELS_FIRST_AXIS = [0, 2, 3, 1];
 
@@ -30,13 +32,23 @@ function sumAxis(graph: Lowering, name: string, shape: readonly number[], axis: 
   return graph.op("Add", [total, rest]);
 }
 
-/** Sum along several axes, kept with length 1, innermost first. */
+/** Sum along several axes, kept with length 1, innermost first; short neighbours go at once. */
 export function sumAxes(graph: Lowering, name: string, shape: readonly number[], axes: readonly number[]): string {
   let out = name;
   const now = shape.slice();
-  for (const axis of [...axes].sort((a, b) => b - a)) {
-    out = sumAxis(graph, out, now, axis);
-    now[axis] = 1;
+  const left = [...axes].sort((a, b) => a - b);
+  while (left.length > 0) {
+    const axis = left.pop()!;
+    const outer = left.at(-1);
+    const together = outer === axis - 1 ? now[outer]! * now[axis]! : 0;
+    if (together > 1 && together <= SHORT_RUN) {
+      now[outer!] = together;
+      now[axis] = 1;
+      out = graph.reshape(out, now);
+    } else {
+      out = sumAxis(graph, out, now, axis);
+      now[axis] = 1;
+    }
   }
   return out;
 }

@@ -46,6 +46,8 @@ export interface OnnxPort {
   readonly type: ElementType;
   /** A name stands for a side that is free. */
   readonly dims: readonly (number | string)[];
+  /** The numbers come in some shape of as many; `dims` is what they stand for. */
+  readonly anyShape?: boolean;
 }
 
 /** A computation graph, ready to be written. */
@@ -175,11 +177,13 @@ export function writeNode(out: MessageWriter, node: OnnxNode): void {
 /** Fields of a `ValueInfoProto`. */
 export function writePort(out: MessageWriter, port: OnnxPort): void {
   out.text(1, port.name).message(2, (type) =>
-    type.message(1, (tensor) =>
-      tensor.integer(1, ELEMENT_TYPES[port.type]).message(2, (shape) => {
+    type.message(1, (tensor) => {
+      tensor.integer(1, ELEMENT_TYPES[port.type]);
+      if (port.anyShape === true) return;
+      tensor.message(2, (shape) => {
         for (const dim of port.dims) shape.message(1, (inner) => (typeof dim === "number" ? inner.integer(1, dim) : inner.text(2, dim)));
-      }),
-    ),
+      });
+    }),
   );
 }
 

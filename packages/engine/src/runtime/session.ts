@@ -5,6 +5,7 @@ import type { Materializer } from "../graph/backend.ts";
 import { type Plan, lowerPlan, planOf, structureKey } from "../graph/plan.ts";
 import type { Value } from "../graph/value.ts";
 import type { LoweringTarget } from "../lower/lowering.ts";
+import { withoutShapes } from "../lower/without-copies.ts";
 import type { OnnxModel } from "../onnx/decode.ts";
 import { type OnnxGraph, type OnnxNode, encodeModel } from "../onnx/encode.ts";
 import type { TensorData } from "../types.ts";
@@ -181,7 +182,7 @@ export class GraphRunner implements Materializer {
       this.eager.set(key, former);
       return former;
     }
-    return after(this.createSession(lowerPlan(plan, this.target, (_, i) => `l${i}`)), (session) => {
+    return after(this.createSession(withoutShapes(lowerPlan(plan, this.target, (_, i) => `l${i}`))), (session) => {
       this.eager.set(key, session);
       if (this.eager.size <= EAGER_SESSIONS) return session;
       const [oldest, released] = this.eager.entries().next().value!;
