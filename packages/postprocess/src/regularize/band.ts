@@ -2,6 +2,8 @@
 
 /** Edges on both sides of the nearest one that are looked at first. */
 const NEAR = 6;
+/** Length of a step over what is left of the tolerance: 2 would leave no doubt where the distance at both ends is the same. */
+const STEP = 1.5;
 
 /** Distances to an outline of x, y pairs, closed by itself. Made for points that follow the outline: it starts from the last answer. */
 export class Band {
@@ -16,15 +18,31 @@ export class Band {
 
   /** True when no point of a ring (x, y pairs, closed by itself) is farther from the outline than the tolerance. */
   holds(ring: Float64Array): boolean {
-    const first = this.#bound(ring[0]!, ring[1]!);
-    let before = first;
+    let before = this.#bound(ring[0]!, ring[1]!);
     for (let i = 0; i < ring.length; i += 2) {
       const next = (i + 2) % ring.length;
-      const after = next === 0 ? first : this.#bound(ring[next]!, ring[next + 1]!);
-      if (!this.#stays(ring[i]!, ring[i + 1]!, before, ring[next]!, ring[next + 1]!, after)) return false;
-      before = after;
+      before = this.#walk(ring[i]!, ring[i + 1]!, before, ring[next]!, ring[next + 1]!);
+      if (!(before <= this.#tolerance)) return false;
     }
     return true;
+  }
+
+  /**
+   * Goes along an edge in steps that end near where they began, so that the nearest edge of the outline is found near the last one. Gives
+   * the bound at the edge's end; infinite where a step leaves the tolerance.
+   */
+  #walk(ax: number, ay: number, bound: number, bx: number, by: number): number {
+    const long = Math.hypot(bx - ax, by - ay);
+    const least = this.#tolerance / 1000;
+    let [x, y, at, before] = [ax, ay, 0, bound];
+    while (at < long) {
+      at = Math.min(long, at + Math.max(least, STEP * (this.#tolerance - before)));
+      const [nx, ny] = at === long ? [bx, by] : [ax + (at / long) * (bx - ax), ay + (at / long) * (by - ay)];
+      const after = this.#bound(nx, ny);
+      if (!this.#stays(x, y, before, nx, ny, after)) return Infinity;
+      [x, y, before] = [nx, ny, after];
+    }
+    return before;
   }
 
   /** Halves an edge until the distances at both ends, which change by no more than one walks, leave no doubt. */
