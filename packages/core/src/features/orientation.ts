@@ -12,6 +12,8 @@ export function orientation(ax: number, ay: number, bx: number, by: number, cx: 
   const right = (ay - cy) * (bx - cx);
   const determinant = left - right;
   if (Math.abs(determinant) > ERROR_BOUND * (Math.abs(left) + Math.abs(right))) return determinant;
+  // edges that follow each other ask this of the corner they share
+  if ((cx === ax && cy === ay) || (cx === bx && cy === by)) return 0;
   return exactSign([
     [ax, by],
     [-ay, bx],

@@ -107,8 +107,13 @@ function ringFlaw(line: readonly Position[]): string | null {
   const [first, last] = [line[0], line.at(-1)];
   if (first === undefined || last === undefined) return "a ring is empty";
   if (first[0] !== last[0] || first[1] !== last[1]) return "a ring is not closed";
-  const corners = new Set(line.map(([x, y]) => `${x} ${y}`));
-  return corners.size < 3 ? "a ring has fewer than three different corners" : null;
+  const second = line.find((position) => differ(position, first));
+  const third = second && line.find((position) => differ(position, first) && differ(position, second));
+  return third === undefined ? "a ring has fewer than three different corners" : null;
+}
+
+function differ(one: Position, other: Position): boolean {
+  return one[0] !== other[0] || one[1] !== other[1];
 }
 
 /** Holes within their shell and not in each other, shells not in each other's interior. */

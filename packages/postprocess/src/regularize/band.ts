@@ -73,8 +73,10 @@ export class Band {
     for (let k = 0; k < count; k++) {
       const edge = (first + k) % edges;
       const next = edge + 1 === edges ? 0 : edge + 1;
-      const [ax, ay] = [ring[2 * edge]!, ring[2 * edge + 1]!];
-      const [dx, dy] = [ring[2 * next]! - ax, ring[2 * next + 1]! - ay];
+      const ax = ring[2 * edge]!;
+      const ay = ring[2 * edge + 1]!;
+      const dx = ring[2 * next]! - ax;
+      const dy = ring[2 * next + 1]! - ay;
       const square = dx * dx + dy * dy;
       const t = square > 0 ? Math.min(1, Math.max(0, ((x - ax) * dx + (y - ay) * dy) / square)) : 0;
       const distance = (x - ax - t * dx) ** 2 + (y - ay - t * dy) ** 2;

@@ -18,13 +18,15 @@ export function candidateAngles({ count, px, py, length }: Outline, chord: numbe
   let end = 0;
   for (let k = 0; k < count; k++) {
     while (end < k + count - 1 && length[end]! - length[k]! < chord) end++;
-    const [dx, dy] = [px[end]! - px[k]!, py[end]! - py[k]!];
-    const long = Math.hypot(dx, dy);
-    if (!(long > 0)) continue;
+    const dx = px[end]! - px[k]!;
+    const dy = py[end]! - py[k]!;
+    const square = dx * dx + dy * dy;
+    if (!(square > 0)) continue;
     // a chord around a corner is shorter than the way along the outline: it counts less
-    const straight = long / (length[end]! - length[k]!);
+    const way = length[end]! - length[k]!;
+    const straight = square / (way * way);
     const at = (((Math.atan2(dy, dx) / QUARTER) % 1) + 1) * BINS;
-    bins[Math.floor(at) % BINS]! += (length[k + 1]! - length[k]!) * straight ** 4;
+    bins[Math.floor(at) % BINS]! += (length[k + 1]! - length[k]!) * straight * straight;
   }
   const smooth = bins.map((_, k) => {
     let sum = 0;

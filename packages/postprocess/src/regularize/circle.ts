@@ -19,25 +19,30 @@ export interface Circle {
 export function smoothCompactness({ count, px, py, length, perimeter }: Outline, sigma: number): number {
   const smooth = new Float64Array(2 * count);
   for (let k = 0; k < count; k++) {
-    let [weights, sx, sy] = [0, 0, 0];
-    const add = (i: number, distance: number): void => {
-      const weight = Math.exp(-((distance / sigma) ** 2) / 2) * (length[(i % count) + 1]! - length[i % count]!);
+    let weights = 0;
+    let sx = 0;
+    let sy = 0;
+    // half a turn ahead, then half a turn back, as far as the curve reaches
+    for (let step = 0, way = count / 2; step < way; step++) {
+      const i = k + step;
+      const distance = (length[i]! - length[k]!) / sigma;
+      if (distance > 3) break;
+      const weight = Math.exp((distance * distance) / -2) * (length[i + 1]! - length[i]!);
       weights += weight;
-      sx += weight * ((px[i % count]! + px[(i % count) + 1]!) / 2);
-      sy += weight * ((py[i % count]! + py[(i % count) + 1]!) / 2);
-    };
-    for (let step = 0; step < count / 2; step++) {
-      const distance = length[k + step]! - length[k]!;
-      if (distance > 3 * sigma) break;
-      add(k + step, distance);
+      sx += weight * (px[i]! + px[i + 1]!);
+      sy += weight * (py[i]! + py[i + 1]!);
     }
-    for (let step = 1; step <= count / 2; step++) {
-      const distance = length[k + count]! - length[k + count - step]!;
-      if (distance > 3 * sigma) break;
-      add(k + count - step, distance);
+    for (let step = 1, way = count / 2; step <= way; step++) {
+      const i = k + count - step;
+      const distance = (length[k + count]! - length[i]!) / sigma;
+      if (distance > 3) break;
+      const weight = Math.exp((distance * distance) / -2) * (length[i + 1]! - length[i]!);
+      weights += weight;
+      sx += weight * (px[i]! + px[i + 1]!);
+      sy += weight * (py[i]! + py[i + 1]!);
     }
-    smooth[2 * k] = weights > 0 ? sx / weights : px[k]!;
-    smooth[2 * k + 1] = weights > 0 ? sy / weights : py[k]!;
+    smooth[2 * k] = weights > 0 ? sx / (2 * weights) : px[k]!;
+    smooth[2 * k + 1] = weights > 0 ? sy / (2 * weights) : py[k]!;
   }
   let around = 0;
   for (let k = 0; k < count; k++) {

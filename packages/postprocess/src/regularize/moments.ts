@@ -13,25 +13,6 @@ export interface Moments {
   yy: number;
 }
 
-/** No piece at all. */
-export function noMoments(): Moments {
-  return { length: 0, x: 0, y: 0, xx: 0, xy: 0, yy: 0 };
-}
-
-/** Adds the straight piece from (ax, ay) to (bx, by), exactly (Simpson's rule). */
-export function addSegment(sums: Moments, ax: number, ay: number, bx: number, by: number): void {
-  const length = Math.hypot(bx - ax, by - ay);
-  const mx = (ax + bx) / 2;
-  const my = (ay + by) / 2;
-  sums.length += length;
-  sums.x += length * mx;
-  sums.y += length * my;
-  const sixth = length / 6;
-  sums.xx += sixth * (ax * ax + 4 * mx * mx + bx * bx);
-  sums.xy += sixth * (ax * ay + 4 * mx * my + bx * by);
-  sums.yy += sixth * (ay * ay + 4 * my * my + by * by);
-}
-
 /** The sums of both. */
 export function joinMoments(a: Moments, b: Moments): Moments {
   return {

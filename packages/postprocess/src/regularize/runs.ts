@@ -75,56 +75,18 @@ function farthestEnd({ count, px, py, x, y, length }: Outline): number {
 /** Best division of the turn from `start`; its first run has the direction `wanted` (-1: whichever), its last one can turn into that. */
 function search(outline: Outline, rules: WallRules, start: number, wanted: number): Division | null {
   const { directions, base, price, diagonalPrice, freePrice, shortest } = rules;
-  const { count, px, py, length } = outline;
+  const { count, px, py } = outline;
   const half = directions / 2;
   // walls with a direction of their own are one more state behind the directions
   const states = directions + (freePrice < Infinity ? 1 : 0);
-  const size = count + 1;
-  const cost = new Float64Array(size * states).fill(Infinity);
-  const cameFrom = new Int32Array(size * states).fill(-1);
-  // best cost before a run of a direction begins, and the direction before it
-  const ready = new Float64Array(size * states).fill(Infinity);
-  const before = new Int8Array(size * states).fill(-1);
+  const { cost, cameFrom, ready, before, length, u, v, vv } = tablesFor(count + 1, states);
   for (let d = 0; d < states; d++) if (wanted === -1 || d === wanted) ready[d] = 0;
-  const all = Array.from({ length: states }, (_, d) => d);
-  const turns = all.map((to) => all.filter((from) => canTurn(from, to, directions)));
-  const axes = Array.from({ length: half }, (_, o) => axisSums(outline, base + (o * 2 * Math.PI) / directions));
+  const turns = turnsOf(directions, states);
+  for (let i = 0; i <= count; i++) length[i] = outline.length[start + i]!;
+  for (let o = 0; o < half; o++) axisSums(outline, start, base + (o * 2 * Math.PI) / directions, u[o]!, v[o]!, vv[o]!);
+  const limit = spreadLimit(rules);
   for (let j = 1; j <= count; j++) {
-    const end = start + j;
-    for (let o = 0; o < half; o++) {
-      const { u, v, vv } = axes[o]!;
-      const fixed = directions === 8 && o % 2 === 1 ? diagonalPrice : price;
-      const forth = j * states + o;
-      const back = forth + half;
-      const [uEnd, vEnd, vvEnd, lengthEnd] = [u[end]!, v[end]!, vv[end]!, length[end]!];
-      let bestForth = Infinity;
-      let bestBack = Infinity;
-      for (let i = j - 1; i >= 0; i--) {
-        const begin = start + i;
-        const mean = vEnd - v[begin]!;
-        const spread = vvEnd - vv[begin]! - (mean * mean) / (lengthEnd - length[begin]!);
-        const own = fixed + (spread > 0 ? spread : 0);
-        // the spread only grows with longer runs
-        if (own >= bestForth && own >= bestBack) break;
-        const step = uEnd - u[begin]!;
-        if (step >= shortest) {
-          const total = ready[i * states + o]! + own;
-          if (total < bestForth) {
-            bestForth = total;
-            cameFrom[forth] = i;
-          }
-        } else if (-step >= shortest) {
-          const total = ready[i * states + o + half]! + own;
-          if (total < bestBack) {
-            bestBack = total;
-            cameFrom[back] = i;
-          }
-        }
-        if (own > 4 * fixed + spreadLimit(rules)) break;
-      }
-      cost[forth] = bestForth;
-      cost[back] = bestBack;
-    }
+    for (let o = 0; o < half; o++) endAlong(j, o, u[o]!, v[o]!, vv[o]!);
     if (states > directions) endFree(j);
     for (let d = 0; d < states; d++) {
       for (const e of turns[d]!) {
@@ -137,6 +99,45 @@ function search(outline: Outline, rules: WallRules, start: number, wanted: numbe
   }
   return trace();
 
+  /** The best runs along an axis, there and back, that end with piece j. */
+  function endAlong(j: number, o: number, us: Float64Array, vs: Float64Array, vvs: Float64Array): void {
+    const fixed = directions === 8 && o % 2 === 1 ? diagonalPrice : price;
+    const most = 4 * fixed + limit;
+    const forth = j * states + o;
+    const back = forth + half;
+    const uEnd = us[j]!;
+    const vEnd = vs[j]!;
+    const vvEnd = vvs[j]!;
+    const lengthEnd = length[j]!;
+    let bestForth = Infinity;
+    let bestBack = Infinity;
+    for (let i = j - 1; i >= 0; i--) {
+      const step = uEnd - us[i]!;
+      if (step < shortest && -step < shortest) continue;
+      const mean = vEnd - vs[i]!;
+      const spread = vvEnd - vvs[i]! - (mean * mean) / (lengthEnd - length[i]!);
+      const own = fixed + (spread > 0 ? spread : 0);
+      // the spread only grows with longer runs
+      if (own >= bestForth && own >= bestBack) break;
+      if (step > 0) {
+        const total = ready[i * states + o]! + own;
+        if (total < bestForth) {
+          bestForth = total;
+          cameFrom[forth] = i;
+        }
+      } else {
+        const total = ready[i * states + o + half]! + own;
+        if (total < bestBack) {
+          bestBack = total;
+          cameFrom[back] = i;
+        }
+      }
+      if (own > most) break;
+    }
+    cost[forth] = bestForth;
+    cost[back] = bestBack;
+  }
+
   /** The best run that ends with piece j and has the direction of its own best line. */
   function endFree(j: number): void {
     const { x, y, xx, xy, yy } = outline;
@@ -144,14 +145,14 @@ function search(outline: Outline, rules: WallRules, start: number, wanted: numbe
     let best = Infinity;
     for (let i = j - 1; i >= 0; i--) {
       const begin = start + i;
-      const long = length[end]! - length[begin]!;
+      const long = length[j]! - length[i]!;
       const [sx, sy] = [x[end]! - x[begin]!, y[end]! - y[begin]!];
       const a = xx[end]! - xx[begin]! - (sx * sx) / long;
       const b = xy[end]! - xy[begin]! - (sx * sy) / long;
       const c = yy[end]! - yy[begin]! - (sy * sy) / long;
       const spread = (a + c) / 2 - Math.sqrt(((a - c) / 2) ** 2 + b * b);
       const own = freePrice + (spread > 0 ? spread : 0);
-      if (own >= best || own > 4 * freePrice + spreadLimit(rules)) break;
+      if (own >= best || own > 4 * freePrice + limit) break;
       if ((px[end]! - px[begin]!) ** 2 + (py[end]! - py[begin]!) ** 2 < shortest * shortest) continue;
       const total = ready[i * states + directions]! + own;
       if (total >= best) continue;
@@ -193,19 +194,71 @@ function canTurn(from: number, to: number, directions: number): boolean {
   return directions === 4 ? turn === 1 || turn === 3 : turn !== 0 && turn !== 4;
 }
 
-/** Where pieces end along an axis at an angle, and running sums across it: v and vv, v being the distance to the left of it. */
+/** Directions that a run of each may follow. */
+function turnsOf(directions: number, states: number): readonly (readonly number[])[] {
+  const all = Array.from({ length: states }, (_, d) => d);
+  return all.map((to) => all.filter((from) => canTurn(from, to, directions)));
+}
+
+/**
+ * Where pieces end along an axis at an angle, and running sums across it, of the turn from `start`: v and vv, v being the distance to
+ * the left of it.
+ */
 function axisSums(
   { count, px, py, x, y, xx, xy, yy }: Outline,
+  start: number,
   angle: number,
-): { readonly u: Float64Array; readonly v: Float64Array; readonly vv: Float64Array } {
+  u: Float64Array,
+  v: Float64Array,
+  vv: Float64Array,
+): void {
   const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
-  const u = new Float64Array(2 * count + 1);
-  const v = new Float64Array(2 * count + 1);
-  const vv = new Float64Array(2 * count + 1);
-  for (let k = 0; k <= 2 * count; k++) {
-    u[k] = cos * px[k]! + sin * py[k]!;
-    v[k] = cos * y[k]! - sin * x[k]!;
-    vv[k] = sin * sin * xx[k]! - 2 * sin * cos * xy[k]! + cos * cos * yy[k]!;
+  for (let i = 0; i <= count; i++) {
+    const k = start + i;
+    u[i] = cos * px[k]! + sin * py[k]!;
+    v[i] = cos * y[k]! - sin * x[k]!;
+    vv[i] = sin * sin * xx[k]! - 2 * sin * cos * xy[k]! + cos * cos * yy[k]!;
   }
-  return { u, v, vv };
+}
+
+/** What a search writes down, by the end of a piece and, of the first four, the state there. */
+interface Tables {
+  readonly size: number;
+  /** Least cost of a division up to there whose last run has the state, and where that run begins (-1: there is none). */
+  readonly cost: Float64Array;
+  readonly cameFrom: Int32Array;
+  /** Least cost before a run of the state begins there, and the state before it. */
+  readonly ready: Float64Array;
+  readonly before: Int8Array;
+  readonly length: Float64Array;
+  /** By axis: see {@link axisSums}. */
+  readonly u: readonly Float64Array[];
+  readonly v: readonly Float64Array[];
+  readonly vv: readonly Float64Array[];
+}
+
+const MOST_STATES = 9;
+const MOST_AXES = 4;
+/** Kept from search to search, as making them takes longer than filling them, but for outlines so long that they need megabytes. */
+const KEPT = 4096;
+let tables = makeTables(256);
+
+function makeTables(size: number): Tables {
+  const axes = (): Float64Array[] => Array.from({ length: MOST_AXES }, () => new Float64Array(size));
+  const states = MOST_STATES * size;
+  return {
+    ...{ size, cost: new Float64Array(states), cameFrom: new Int32Array(states), ready: new Float64Array(states) },
+    ...{ before: new Int8Array(states), length: new Float64Array(size), u: axes(), v: axes(), vv: axes() },
+  };
+}
+
+/** Tables that are empty for so many ends and states, until the next search. */
+function tablesFor(size: number, states: number): Tables {
+  const found = tables.size >= size ? tables : makeTables(size <= KEPT ? 2 ** Math.ceil(Math.log2(size)) : size);
+  if (size <= KEPT) tables = found;
+  found.cost.fill(Infinity, 0, size * states);
+  found.ready.fill(Infinity, 0, size * states);
+  found.cameFrom.fill(-1, 0, size * states);
+  found.before.fill(-1, 0, size * states);
+  return found;
 }

@@ -49,10 +49,13 @@ export function meanOffset({ length, x, y }: Moments, angle: number): number {
 /** Corners of the walls as x, y pairs: corner k is where wall k begins. */
 export function cornersOf(walls: readonly Wall[]): Float64Array {
   const corners = new Float64Array(2 * walls.length);
-  for (const [k, wall] of walls.entries()) {
+  for (let k = 0; k < walls.length; k++) {
+    const wall = walls[k]!;
     const before = walls[(k + walls.length - 1) % walls.length]!;
-    const [c1, s1] = [Math.cos(before.angle), Math.sin(before.angle)];
-    const [c2, s2] = [Math.cos(wall.angle), Math.sin(wall.angle)];
+    const c1 = Math.cos(before.angle);
+    const s1 = Math.sin(before.angle);
+    const c2 = Math.cos(wall.angle);
+    const s2 = Math.sin(wall.angle);
     const sine = Math.sin(wall.angle - before.angle);
     if (Math.abs(sine) >= LEAST_SINE) {
       corners[2 * k] = (before.offset * c2 - c1 * wall.offset) / sine;
