@@ -14,8 +14,9 @@ import numpy
 import rasterio.features
 from rasterio.transform import Affine
 from scipy.ndimage import distance_transform_edt, gaussian_filter
+from scipy.optimize import least_squares
 from shapely import affinity, distance, points, segmentize
-from shapely.geometry import Polygon, box, shape
+from shapely.geometry import Point, Polygon, box, shape
 from shapely.strtree import STRtree
 
 RESOLUTION = 0.4
@@ -79,6 +80,33 @@ def make(seed):
     return made
 
 
+def circles_of(outline):
+    """Circles (x, y, radius) that established methods fit to an outline, all of its length counting the same."""
+    p = numpy.array(segmentize(outline.exterior, 0.05).coords)[:-1]
+    middle = p.mean(axis=0)
+    q = p - middle
+    z = (q**2).sum(axis=1)
+    # Kasa 1976: least squares of x^2 + y^2 - 2 a x - 2 b y - c
+    a, b, c = numpy.linalg.lstsq(numpy.c_[2 * q, numpy.ones(len(q))], z, rcond=None)[0]
+    kasa = (a, b, math.sqrt(c + a * a + b * b))
+    # Taubin 1991, by singular values (Chernov 2010, section 5.10)
+    mean = z.mean()
+    t = numpy.linalg.svd(numpy.c_[(z - mean) / (2 * math.sqrt(mean)), q], full_matrices=False)[2][2]
+    first = t[0] / (2 * math.sqrt(mean))
+    taubin = (-t[1] / first / 2, -t[2] / first / 2, math.sqrt(t[1] ** 2 + t[2] ** 2 + 4 * mean * first**2) / abs(first) / 2)
+    miss = lambda v: numpy.hypot(q[:, 0] - v[0], q[:, 1] - v[1]) - v[2]
+    fits = {"kasa": kasa, "taubin": taubin, "geometric": least_squares(miss, kasa).x, "absolute": least_squares(miss, kasa, loss="soft_l1", f_scale=0.02).x}
+    centroid = outline.centroid
+    found = {name: (x + middle[0], y + middle[1], r) for name, (x, y, r) in fits.items()}
+    return {**found, "area": (centroid.x, centroid.y, math.sqrt(outline.area / math.pi))}
+
+
+def circle_ious(known):
+    outline, truth = Polygon(known["noisy"][0]), Polygon(known["truth"][0])
+    circles = {name: Point(x, y).buffer(r, quad_segs=64) for name, (x, y, r) in circles_of(outline).items()}
+    return {name: circle.intersection(truth).area / circle.union(truth).area for name, circle in circles.items()}
+
+
 def corners(ring):
     edges = numpy.diff(numpy.array(ring.coords), axis=0)
     angles = numpy.degrees(numpy.arctan2(edges[:, 1], edges[:, 0]))
@@ -106,6 +134,7 @@ def judge_one(known, geometry):
         "holes": len(result.interiors),
         "offRight": off(90),
         "offDiagonal": off(45),
+        **({"circles": circle_ious(known)} if known["kind"] == "circle" else {}),
     }
 
 

@@ -53,6 +53,8 @@ export interface FootprintJudgement {
   /** Largest deviation of a corner from a multiple of 90 and of 45 degrees, in degrees. */
   readonly offRight: number;
   readonly offDiagonal: number;
+  /** Of round ones: intersection over union with the truth of the circle that each of several established methods fits to the outline. */
+  readonly circles?: Readonly<Record<"kasa" | "taubin" | "geometric" | "absolute" | "area", number>>;
 }
 
 /** Asks shapely about results; `overlap` is the area that results have in common, summed over all pairs of one file. */
