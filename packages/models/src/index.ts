@@ -93,6 +93,10 @@ export { type ModelPackageContent, encodeModelPackage, writeModelPackage } from 
 export { type AdaptWeightsOptions, type AdaptWeightsReport, type LoadNetworkOptions, adaptWeights, loadNetwork } from "./package/load.ts";
 export { packageContent } from "./package/content.ts";
 export { type BlockShape, scoreGraph } from "./onnx/score-graph.ts";
+export { type GraphBlock, GraphRunner } from "./onnx/graph-runner.ts";
+export type { GraphObject } from "./onnx/detector-outputs.ts";
+export { tileScores } from "./onnx/tile-outputs.ts";
+export { labelledClasses } from "./onnx/labelled-classes.ts";
 
 // ONNX
 export type { OnnxExport, ToOnnxOptions } from "./onnx/exported.ts";

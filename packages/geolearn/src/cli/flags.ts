@@ -26,6 +26,8 @@ const IN_SPEC: Readonly<Record<keyof OnnxSpec, true>> = {
   output: true,
   outputLayout: true,
   activation: true,
+  multiLabel: true,
+  thresholds: true,
   margin: true,
   stride: true,
   boxes: true,

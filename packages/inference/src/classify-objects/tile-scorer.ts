@@ -1,7 +1,7 @@
 /** A trained classifier of whole chips: blocks of raw pixels to scores of classes. */
 
 import { type ClassDefinition, GeoLearnError } from "@geolearn/core";
-import type { ModelManifest, ModelPackage } from "@geolearn/models";
+import { type ModelManifest, type ModelPackage, tileScores } from "@geolearn/models";
 
 import type { BlockConfiguration, PixelBlock, SceneInfo } from "../inference-function.ts";
 import { type ComputeOptions, ModelLanes } from "../lanes/model-lanes.ts";
@@ -46,29 +46,16 @@ export class TileScorer {
 
   /** Scores `[size, classes]`, 0 to 1. @throws ENGINE_FAILED for a model that gives anything else */
   async score(block: PixelBlock, signal?: AbortSignal): Promise<Float32Array> {
-    const [scores] = await this.#lanes.run(block, signal);
-    const { classes, graph } = this.#manifest!;
-    if (scores?.length !== block.size * classes.length) {
-      throw new GeoLearnError("ENGINE_FAILED", `The model ${this.name} gave no score for each class.`, {
-        hint: "Train or export the model again.",
-      });
-    }
-    return graph?.output.kind === "image" && graph.output.values === "logits" ? softmaxRows(scores, classes.length) : scores;
+    const [numbers] = await this.#lanes.run(block, signal);
+    const manifest = this.#manifest!;
+    const scores = numbers === undefined ? null : tileScores(numbers, numbers.length / block.size, manifest);
+    if (scores?.length === block.size * manifest.classes.length) return scores;
+    throw new GeoLearnError("ENGINE_FAILED", `The model ${this.name} gave no score for each class.`, {
+      hint: "Train or export the model again.",
+    });
   }
 
   async dispose(): Promise<void> {
     await this.#lanes.dispose();
   }
-}
-
-function softmaxRows(logits: Float32Array, classes: number): Float32Array {
-  const scores = new Float32Array(logits.length);
-  for (let from = 0; from < logits.length; from += classes) {
-    const row = logits.subarray(from, from + classes);
-    const greatest = Math.max(...row);
-    const powers = Array.from(row, (value) => Math.exp(value - greatest));
-    const sum = powers.reduce((a, b) => a + b, 0);
-    powers.forEach((power, k) => (scores[from + k] = power / sum));
-  }
-  return scores;
 }

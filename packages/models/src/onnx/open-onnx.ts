@@ -37,7 +37,8 @@ export async function openOnnx(source: string | Uint8Array, spec: OnnxSpec = {},
   await startEngine();
   const outputs = await runOnce(model, resolved);
   const { config, classes } = completed(model, resolved, outputs);
-  const manifest = checkManifest({ ...resolved.manifest, config: {}, graph: config, classes }, model.source, "INVALID_ARGUMENT");
+  const described = { ...resolved.manifest, config: configOf(model, resolved, classes.length), graph: config, classes };
+  const manifest = checkManifest(described, model.source, "INVALID_ARGUMENT");
   return { source: model.source, formatVersion: FORMAT_VERSION, manifest, weights: new Map(), onnx: model.bytes, preview: null };
 }
 
@@ -78,6 +79,14 @@ function completed(
   const classes = output.values === "classes" ? resolved.classes! : classesFor(model, resolved, channels);
   const { margin, enlarge } = fit(model, manifest, at("H"), at("W"), resolved.margin);
   return { config: { ...config, margin, output: { ...output, channels, enlarge } }, classes };
+}
+
+/** What a classifier of geolearn keeps of how it decides, under the same names. */
+function configOf(model: OnnxModel, { several }: ResolvedSpec, classes: number): ModelManifest["config"] {
+  if (several === null) return {};
+  const thresholds = several.thresholds ?? Array.from({ length: classes }, () => 0.5);
+  if (thresholds.length === classes) return { multiLabel: true, thresholds };
+  throw unfit(model, `${thresholds.length} thresholds are given for ${classes} classes`, "thresholds");
 }
 
 /** One channel tells two classes apart. */

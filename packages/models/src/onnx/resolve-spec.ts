@@ -19,6 +19,8 @@ export interface ResolvedSpec {
   readonly margin: number | null;
   /** Channels of the output; null: to be found by running. */
   readonly channels: number | null;
+  /** Whether an image may have several classes; null for one. */
+  readonly several: { readonly thresholds: readonly number[] | null } | null;
 }
 
 const DEFAULT_CHIP = 256;
@@ -63,6 +65,7 @@ export function resolveSpec(model: OnnxModel, spec: OnnxSpec, fallbackName: stri
       statistics: spec.bands === undefined ? (told?.statistics ?? []) : [],
       chipWidth: width,
       chipHeight: height,
+      ...(told?.crop === undefined ? {} : { crop: told.crop }),
       resolution: spec.cellSize ?? told?.resolution ?? deepness?.resolution ?? null,
       metrics: told?.metrics ?? {},
       training: told?.training ?? {},
@@ -80,7 +83,17 @@ export function resolveSpec(model: OnnxModel, spec: OnnxSpec, fallbackName: stri
     classes: given === null ? null : classesFrom(given),
     margin,
     channels: output.channels,
+    several: severalOf(model, spec, task, told),
   };
+}
+
+function severalOf(model: OnnxModel, spec: OnnxSpec, task: Task, told: ModelManifest | null): ResolvedSpec["several"] {
+  const multiLabel = spec.multiLabel ?? told?.config["multiLabel"] === true;
+  const field = spec.multiLabel === true ? "multiLabel" : spec.thresholds === undefined ? null : "thresholds";
+  if (field !== null && (task !== "objectClassification" || !multiLabel))
+    throw contradiction(model, field, "several classes an image", `it is made for ${task} with one class each`);
+  if (task !== "objectClassification" || !multiLabel) return null;
+  return { thresholds: spec.thresholds ?? (told?.config["thresholds"] as readonly number[] | undefined) ?? null };
 }
 
 function only(model: OnnxModel, list: readonly OnnxValueInfo[], name: string | undefined, what: "input" | "output"): OnnxValueInfo {

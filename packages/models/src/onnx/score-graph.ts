@@ -1,4 +1,4 @@
-/** The graph of a package as everybody runs it: raw pixels in, scores out. */
+/** The graph of a package as everybody runs it: raw pixels in. */
 
 import { GeoLearnError } from "@geolearn/core";
 import { frameOnnxModel, type OnnxModel, parseOnnxModel } from "@geolearn/engine";
@@ -18,9 +18,10 @@ export interface BlockShape {
 
 /**
  * The ONNX graph of a package, framed: its only input takes blocks `[batch, height, width, bands]`. Of pixel classification its only output gives
- * scores `[batch, height - 2 margin, width - 2 margin, classes]`; of whole images it stays what it is, scores or logits `[batch, classes]`.
+ * scores `[batch, height - 2 margin, width - 2 margin, classes]`; of other tasks the outputs stay what they are: scores or logits `[batch, classes]`
+ * of whole images, the arrays of a detector.
  *
- * @throws INVALID_ARGUMENT for a package without a graph; MODEL_CORRUPT for a graph that gives no scores
+ * @throws INVALID_ARGUMENT for a package without a graph; CHIPS_MISMATCH where the file is fixed to another size
  *
  * @example
  * const session = await openOnnxSession(scoreGraph(await readModelPackage("roads.dlpk"), { batch: 4 }));
@@ -34,13 +35,11 @@ export function scoreGraph(
     throw new GeoLearnError("INVALID_ARGUMENT", `${source} holds no graph; geolearn builds its network.`, { hint: "Use loadNetwork()." });
   }
   const { input: name, layout, offset, divisor, output } = graph;
-  if (output.kind === "objects")
-    throw new GeoLearnError("MODEL_CORRUPT", `${source} gives objects and no scores.`, { hint: "Import the ONNX file again." });
   const shape = [batch, height, width, bandIndices.length] as const;
   const model = parseOnnxModel(onnx, source);
   refuseOtherSize(model, graph, height, width);
   const frame = { name, layout, shape, offset: offset ?? undefined, divisor: divisor ?? undefined };
-  if (output.kind === "image") return frameOnnxModel(model, frame, null);
+  if (output.kind !== "pixels") return frameOnnxModel(model, frame, null);
   return frameOnnxModel(model, frame, { ...output, classes: classes.length });
 }
 

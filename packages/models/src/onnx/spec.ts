@@ -49,10 +49,14 @@ export interface OnnxSpec {
   /** Order of the output's sides; `NHW` has no channels. @defaultValue found by the number of classes */
   readonly outputLayout?: "NCHW" | "NHWC" | "NHW" | undefined;
   /**
-   * What the output holds: `"logits"` get softmax (the logistic function when there is one channel), `"softmax"` and `"sigmoid"` are scores
+   * What the output holds: `"logits"` get softmax (the logistic function when there is one channel, or `multiLabel`), `"softmax"` and `"sigmoid"` are scores
    * already, `"argmax"` are numbers of classes. @defaultValue found by the graph's last operation
    */
   readonly activation?: "logits" | "softmax" | "sigmoid" | "argmax" | undefined;
+  /** Whether an image may have several classes, or none, each with a score of its own. @defaultValue false */
+  readonly multiLabel?: boolean | undefined;
+  /** With several classes an image: the score from which it has a class, for each class. @defaultValue 0.5 each */
+  readonly thresholds?: readonly number[] | undefined;
   /** Pixels the output lacks at each border. @defaultValue found by running it */
   readonly margin?: number | undefined;
   /** Windows begin at multiples of this. @defaultValue 32, or 1 when the chip is no multiple of it */
@@ -99,6 +103,8 @@ const specSchema = z.strictObject({
   output: text.optional(),
   outputLayout: outputLayout.optional(),
   activation: z.enum(["logits", "softmax", "sigmoid", "argmax"]).optional(),
+  multiLabel: z.boolean().optional(),
+  thresholds: z.array(z.number().positive().lt(1)).min(1).max(4096).optional(),
   margin: z.int().min(0).max(65536).optional(),
   stride: side.optional(),
   boxes: text.optional(),

@@ -6,7 +6,7 @@ import { GeoLearnError } from "@geolearn/core";
 import { chipBandNames, prepareData } from "@geolearn/data-prep";
 import type { Device } from "@geolearn/engine";
 import { modelBands } from "@geolearn/inference";
-import { type ModelManifest, readModelPackage } from "@geolearn/models";
+import { labelledClasses, type ModelManifest, readModelPackage } from "@geolearn/models";
 import { type EvaluationOf, type TrainableTask, evaluatePackage } from "@geolearn/training";
 import { Command, Option } from "commander";
 import { accuracyJson, accuracyText, cocoJson, cocoText, tileJson, tileText } from "../accuracy-output.ts";
@@ -50,7 +50,8 @@ export function evaluateCommand(contextOf: (command: Command) => CommandContext)
 
 async function evaluate(options: Options, { signal, onProgress, onWarning }: CommandContext): Promise<EvaluationOf<TrainableTask>> {
   const modelPackage = await readModelPackage(options.model);
-  const { classes, task } = modelPackage.manifest;
+  const { task } = modelPackage.manifest;
+  const classes = labelledClasses(modelPackage.manifest);
   const side = options.side ?? (options.split !== undefined || (await hasSplit(options.data)) ? "valid" : "all");
   const data = await prepareData(options.data, {
     task,

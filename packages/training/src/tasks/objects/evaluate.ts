@@ -74,17 +74,18 @@ export async function evaluateObjects(
 ): Promise<ObjectEvaluation> {
   const boxes = new Comparison(data, "boxes");
   const masks = data.task === "instanceSegmentation" ? new Comparison(data, "masks") : null;
-  let [lossSum, images] = [0, 0];
+  let [lossSum, images, known] = [0, 0, true];
   for await (const batch of readAhead(data.valid.read(signal && { signal }))) {
     signal?.throwIfAborted();
     const found = await step.run(batch);
-    if (!Number.isFinite(found.loss)) {
+    known &&= found.loss !== null;
+    if (found.loss !== null && !Number.isFinite(found.loss)) {
       throw new GeoLearnError("LOSS_NOT_FINITE", `The validation loss is ${found.loss} on chips ${batch.names.join(", ")}.`, {
         hint: "Look at these chips; use a lower `lr`, or set `clipNorm`.",
         data: { chips: batch.names },
       });
     }
-    lossSum += found.loss * batch.real;
+    lossSum += (found.loss ?? 0) * batch.real;
     images += batch.real;
     for (let image = 0; image < batch.real; image++) {
       const [truth, predicted] = [truthOf(batch, image), predictedOf(found, image)];
@@ -92,7 +93,7 @@ export async function evaluateObjects(
       masks?.add({ ...truth, masks: encoded(trueMasks(data, batch, image), data) }, { ...predicted, masks: encoded(foundMasks(data, found, image), data) }); // prettier-ignore
     }
   }
-  return { ...boxes.metrics(), masks: masks?.metrics() ?? null, loss: images === 0 ? null : lossSum / images, images };
+  return { ...boxes.metrics(), masks: masks?.metrics() ?? null, loss: known && images > 0 ? lossSum / images : null, images };
 }
 
 type Chip = Pick<ObjectData, "chipWidth" | "chipHeight">;
@@ -120,14 +121,12 @@ export function trueMasks({ chipWidth, chipHeight }: Chip, batch: ObjectBatch, i
 
 /** The pixels of the objects found on an image; null where an object has none. */
 export function foundMasks({ chipWidth, chipHeight }: Chip, found: FoundObjects, image: number): (MaskWindow | null)[] {
-  const { masks, maskSide: side, detections } = found;
-  if (masks === null) return [];
+  const { maskAt, detections } = found;
+  if (maskAt === null) return [];
   const { boxes, labels } = predictedOf(found, image);
   return Array.from({ length: labels.length }, (_, k) => {
-    const first = (image * detections + k) * side * side;
-    const grid = { width: side, height: side, scores: masks.subarray(first, first + side * side) };
     const corners = [boxes[4 * k]!, boxes[4 * k + 1]!, boxes[4 * k + 2]!, boxes[4 * k + 3]!] as const;
-    return pasteMask(grid, corners, [0, 0, chipWidth, chipHeight]);
+    return pasteMask(maskAt(image * detections + k), corners, [0, 0, chipWidth, chipHeight]);
   });
 }
 

@@ -1,5 +1,6 @@
 /** What finding objects feeds to a step, and its compiled evaluation. */
 
+import type { MaskGrid } from "@geolearn/core";
 import type { ObjectBatch, ObjectData } from "@geolearn/data-prep";
 import { compile, type TensorSpec } from "@geolearn/engine";
 import type { DecodeOptions, ObjectNetwork, ObjectTargets } from "@geolearn/models";
@@ -52,8 +53,8 @@ export function feedsOf(batch: ObjectBatch, data: ObjectGraphOptions["data"]): F
 
 /** Objects a network found on a batch: `D` an image, those with score 0 are none. */
 export interface FoundObjects {
-  /** Sum of the parts of the loss, mean over the images of the batch. */
-  readonly loss: number;
+  /** Sum of the parts of the loss, mean over the images of the batch; null when it is not known. */
+  readonly loss: number | null;
   /** `[size, D, 4]`. */
   readonly boxes: Float32Array;
   /** `[size, D]`. */
@@ -61,10 +62,8 @@ export interface FoundObjects {
   readonly classIndices: Int32Array;
   /** D. */
   readonly detections: number;
-  /** `[size, D, side, side]` over the boxes, 0 to 1; null from networks that find boxes only. */
-  readonly masks: Float32Array | null;
-  /** Points along a side of a mask. */
-  readonly maskSide: number;
+  /** The mask of an object, a grid over its box, by its place in `scores`; null from networks that find boxes only. */
+  readonly maskAt: ((place: number) => MaskGrid) | null;
 }
 
 /** A compiled forward pass with loss and objects. */
@@ -93,12 +92,17 @@ export function createObjectEvaluation({ network, data }: ObjectGraphOptions, de
         scores: scores!.data as Float32Array,
         classIndices: classIndices!.data as Int32Array,
         detections: scores!.shape[1]!,
-        masks: (masks?.data as Float32Array | undefined) ?? null,
-        maskSide: masks?.shape[3] ?? 0,
+        maskAt: masks === undefined ? null : gridsOf(masks.data as Float32Array, masks.shape[3]!),
       };
     },
     dispose: () => step.dispose(),
   };
+}
+
+/** Grids `[size, D, side, side]` one by one. */
+function gridsOf(masks: Float32Array, side: number): (place: number) => MaskGrid {
+  const area = side * side;
+  return (place) => ({ width: side, height: side, scores: masks.subarray(place * area, (place + 1) * area) });
 }
 
 function batchInputs(data: ObjectGraphOptions["data"]): Readonly<Record<string, TensorSpec>> {
