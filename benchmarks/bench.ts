@@ -35,7 +35,7 @@ export interface BenchmarkContext {
   readonly profile: boolean;
   /** Measured runs a side, when the caller wants another number than the benchmark's own. */
   readonly runs: number | null;
-  /** A folder of its own for scratch files; removed afterwards. */
+  /** A folder of its own for scratch files; removed afterwards unless it is to be kept, and then filled by an earlier run. */
   readonly scratch: string;
   /** Says on stderr what is going on. */
   readonly log: (text: string) => void;

@@ -1,5 +1,5 @@
 /**
- * Our side of the training-step figures: a U-Net, one step (forward, backward, Adam) and one forward pass. Prints one JSON line; with
+ * Our side of the training-step figures: a network of pixel classification, one step (forward, backward, Adam) and one forward pass. Prints one JSON line; with
  * `profile`, where the step's time goes and what the processor could do instead.
  */
 
@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 
 import { type CompiledFunction, compile, createOptimizer, softmaxCrossEntropy, startEngine } from "@geolearn/engine";
-import { type Network, createDeepLab, createPSPNet, createUNet, writeSafetensors } from "@geolearn/models";
+import { type Network, createChangeDetector, createDeepLab, createPSPNet, createUNet, writeSafetensors } from "@geolearn/models";
 import * as tf from "@tensorflow/tfjs";
 
 import { median } from "./bench.ts";
@@ -17,7 +17,7 @@ import { printStepProfile } from "./step-profile.ts";
 
 /** What the program is told, as JSON. */
 export interface StepSettings {
-  readonly net: "plain" | "resnet18" | "resnet34" | "deeplab" | "pspnet";
+  readonly net: "plain" | "resnet18" | "resnet34" | "deeplab" | "pspnet" | "change";
   readonly base: number;
   readonly depth: number;
   readonly batch: number;
@@ -50,6 +50,7 @@ function createNetwork({ net, bands, classes, base, depth }: StepSettings): Netw
   const shape = { bands, classes, backbone: "resnet18" } as const;
   if (net === "deeplab") return createDeepLab(shape, { seed: 1 });
   if (net === "pspnet") return createPSPNet(shape, { seed: 1 });
+  if (net === "change") return createChangeDetector(shape, { seed: 1 });
   return createUNet(net === "plain" ? { bands, classes, base, depth } : { bands, classes, backbone: net }, { seed: 1 });
 }
 

@@ -1,4 +1,4 @@
-/** A training step and a forward pass of two U-Nets, a DeepLab and a PSPNet beside PyTorch eager, each side a process of its own, in turn. */
+/** A training step and a forward pass of two U-Nets, a DeepLab, a PSPNet and a detector of change beside PyTorch eager, each side a process of its own, in turn. */
 
 import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
@@ -23,7 +23,8 @@ type OurRun = Run & StepFigures;
 /** What both sides of a training step are told; small ones when it must be `quick`. */
 export function stepSettings(net: StepSettings["net"], quick: boolean): StepSettings {
   const size = quick ? 64 : 256;
-  return { net, base: 16, depth: 4, batch: 4, size, threads: THREADS, steps: quick ? 2 : 8, bands: 3, classes: 2 };
+  // a detector of change sees the bands of both dates
+  return { net, base: 16, depth: 4, batch: 4, size, threads: THREADS, steps: quick ? 2 : 8, bands: net === "change" ? 6 : 3, classes: 2 };
 }
 
 async function ourProgram(settings: StepSettings): Promise<ProcessMeasurement> {
@@ -45,7 +46,7 @@ async function peer(settings: StepSettings, python: string, script: string): Pro
 
 /** The peer's program of a network; null where the folder with that of the U-Nets is not given. */
 function peerOf(net: StepSettings["net"], peerScripts: string | null): string | null {
-  if (net === "deeplab" || net === "pspnet") return PIXEL_NETWORKS;
+  if (net === "deeplab" || net === "pspnet" || net === "change") return PIXEL_NETWORKS;
   return peerScripts === null ? null : join(peerScripts, "torch_unet_step.py");
 }
 
@@ -136,5 +137,6 @@ export const benchmarks: readonly Benchmark[] = [
   { name: "engine-step-resnet18", run: (context) => stepRows(context, "resnet18", { train: 1.35, peakMb: 1.5 }) },
   { name: "engine-step-deeplab", run: (context) => stepRows(context, "deeplab", { train: 1.5, peakMb: 1.5 }) },
   { name: "engine-step-pspnet", run: (context) => stepRows(context, "pspnet", { train: 1.5, peakMb: 1.5 }) },
+  { name: "engine-step-change", run: (context) => stepRows(context, "change", { train: 1.5, peakMb: 1.5 }) },
   { name: "engine-compile", run: compileRow },
 ];

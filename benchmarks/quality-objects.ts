@@ -3,7 +3,8 @@
  * weights and schedule on both sides, the weights of the last epoch. Each set also has a baseline that looks at no pixel.
  */
 
-import { mkdir } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -76,6 +77,14 @@ interface FoundImage {
   readonly truth?: Pick<FoundImage, "boxes" | "labels" | "masks">;
 }
 
+/** What an earlier run left in the file, or what is made now. */
+async function kept<T>(path: string, make: () => Promise<T>): Promise<T> {
+  if (existsSync(path)) return JSON.parse(await readFile(path, "utf8")) as T;
+  const made = await make();
+  await writeFile(path, JSON.stringify(made));
+  return made;
+}
+
 async function outcome(command: string, args: readonly string[]): Promise<Outcome> {
   const measured = await measureProcess(command, args, { cwd: root });
   if (measured.code !== 0) throw new Error(`${args[0]!} failed: ${measured.stderr.slice(-3000)}`);
@@ -89,7 +98,7 @@ async function rowsOf(set: QualitySet, context: BenchmarkContext): Promise<reado
     log(`${set.data} is not there; skipped`);
     return [];
   }
-  const { chips, folds, by } = await set.chips(data, join(scratch, "chips"), FOLDS);
+  const { chips, folds, by } = await kept(join(scratch, "folds.json"), () => set.chips(data, join(scratch, "chips"), FOLDS));
   const training = quick ? { ...set.training, epochs: 1 } : set.training;
   const program = await builtProgram("quality-objects-program");
   const [ours, peer]: [FoundImage[][], FoundImage[][]] = [[], []];
@@ -109,14 +118,14 @@ async function rowsOf(set: QualitySet, context: BenchmarkContext): Promise<reado
       network: set.network,
     };
     await outcome(process.execPath, [program, JSON.stringify({ ...options, exportOnly: true })]);
-    const mine = await outcome(process.execPath, [program, JSON.stringify(options)]);
+    const mine = await kept(join(folder, "ours.json"), () => outcome(process.execPath, [program, JSON.stringify(options)]));
     ours.push([...mine.images]);
     tell("ours", fold, mine);
     if (python === null) continue;
     const given = { chips, twin: join(folder, "twin.json"), initial: join(folder, "initial.safetensors"), seed: fold + 1, threads: 2 };
     const { epochs, batch, lr, clipNorm: clip } = training;
     const args = Object.entries({ ...given, epochs, batch, lr, clip }).flatMap(([name, value]) => [`--${name}`, String(value)]);
-    const theirs = await outcome(python, [TWIN, ...args]);
+    const theirs = await kept(join(folder, "peer.json"), () => outcome(python, [TWIN, ...args]));
     peer.push([...theirs.images]);
     tell("peer", fold, theirs);
   }

@@ -1,15 +1,16 @@
 /**
  * Runs the benchmarks of this folder.
  *
- *     pnpm bench [filter...] [--json FILE] [--peers DIR] [--peer-scripts DIR] [--quick] [--runs N] [--profile]
+ *     pnpm bench [filter...] [--json FILE] [--peers DIR] [--peer-scripts DIR] [--quick] [--runs N] [--profile] [--keep DIR]
  *
  * Prints a table, writes the rows as JSON, and exits 0 whatever holds. `--peers` is a Python environment (its folder or its
  * interpreter), `--peer-scripts` the folder of the peers' programs; without them rows have no peer. `--profile` prints where a training
- * step's time goes instead, beside the processor's roofline: it takes the benchmarks whose names contain `engine-step`.
+ * step's time goes instead, beside the processor's roofline: it takes the benchmarks whose names contain `engine-step`. `--keep` names a folder
+ * for scratch files that stay there: a long benchmark that was cut off goes on from them.
  */
 
 import { existsSync } from "node:fs";
-import { mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { cpus, tmpdir, totalmem } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -32,11 +33,12 @@ async function main(): Promise<void> {
       quick: { type: "boolean", default: false },
       runs: { type: "string" },
       profile: { type: "boolean", default: false },
+      keep: { type: "string" },
       help: { type: "boolean", default: false },
     },
   });
   if (values.help) {
-    console.log("pnpm bench [filter...] [--json FILE] [--peers DIR] [--peer-scripts DIR] [--quick] [--runs N] [--profile]");
+    console.log("pnpm bench [filter...] [--json FILE] [--peers DIR] [--peer-scripts DIR] [--quick] [--runs N] [--profile] [--keep DIR]");
     return;
   }
   const python = await findPython(values.peers);
@@ -46,7 +48,7 @@ async function main(): Promise<void> {
   const rows: BenchmarkRow[] = [];
   const failures: { name: string; error: string }[] = [];
   for (const benchmark of chosen) {
-    const scratch = await mkdtemp(join(tmpdir(), "geolearn-bench-"));
+    const scratch = await scratchOf(benchmark.name, values.keep);
     const context: BenchmarkContext = {
       python,
       peerScripts,
@@ -66,7 +68,7 @@ async function main(): Promise<void> {
       failures.push({ name: benchmark.name, error: text });
       console.error(`${benchmark.name} failed: ${text}`);
     } finally {
-      await rm(scratch, { recursive: true, force: true });
+      if (values.keep === undefined) await rm(scratch, { recursive: true, force: true });
     }
   }
   printTable(rows);
@@ -74,6 +76,14 @@ async function main(): Promise<void> {
     const report = { date: new Date().toISOString(), machine: machine(), quick: values.quick, rows, failures };
     await writeFile(values.json, `${JSON.stringify(report, null, 2)}\n`);
   }
+}
+
+/** A new folder, or one that is kept. */
+async function scratchOf(name: string, keep: string | undefined): Promise<string> {
+  if (keep === undefined) return mkdtemp(join(tmpdir(), "geolearn-bench-"));
+  const folder = resolve(keep, name);
+  await mkdir(folder, { recursive: true });
+  return folder;
 }
 
 /** Every file here that exports `benchmarks`. */

@@ -115,7 +115,8 @@ def mask_network(body, width, anchors, plain):
 
 def network():
     bands, width, anchors = config["bands"], config["fpnWidth"], config["anchors"]
-    plain = {"image_mean": twin["mean"], "image_std": twin["std"], "_skip_resize": True}
+    side = train[0][0].shape[1]  # chips keep their size; `_skip_resize` would only spare those that are trained with
+    plain = {"image_mean": twin["mean"], "image_std": twin["std"], "min_size": side, "max_size": side}
     body = getattr(torchvision.models, config["backbone"])(weights=None)
     if bands != 3:
         body.conv1 = torch.nn.Conv2d(bands, 64, 7, 2, 3, bias=False)

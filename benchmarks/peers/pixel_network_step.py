@@ -1,4 +1,5 @@
-"""Times a training step and a forward pass of a DeepLab v3+ or a PSPNet on ResNet-18 in PyTorch eager: plain layers, as segmentation_models_pytorch has them.
+"""Times a training step and a forward pass of a DeepLab v3+, a PSPNet or a siamese U-Net on ResNet-18 in PyTorch eager: plain layers, the first two as
+segmentation_models_pytorch has them.
 
 Prints one JSON line (milliseconds per image). With --check FOLDER it instead loads FOLDER/weights.safetensors, scores FOLDER/pixels.bin and says how far the scores lie
 from FOLDER/scores.bin, relative to the greatest: both sides measure the same network.
@@ -12,7 +13,7 @@ import torch.nn.functional as F
 p = argparse.ArgumentParser()
 for name, value in dict(base=16, depth=4, batch=4, size=256, threads=2, steps=8, bands=3, classes=2).items():
     p.add_argument(f"--{name}", type=int, default=value)
-p.add_argument("--net", choices=["deeplab", "pspnet"], default="deeplab")
+p.add_argument("--net", choices=["deeplab", "pspnet", "change"], default="deeplab")
 p.add_argument("--check")
 a = p.parse_args()
 torch.set_num_threads(a.threads)
@@ -113,6 +114,35 @@ class PSPDecoder(nn.Module):
         return self.dropout(self.conv(torch.cat([block(x) for block in self.psp["blocks"]] + [x], 1)))
 
 
+class DoubleConv(nn.Module):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.conv1, self.norm1 = conv(inputs, outputs, 3), nn.BatchNorm2d(outputs)
+        self.conv2, self.norm2 = conv(outputs, outputs, 3), nn.BatchNorm2d(outputs)
+
+    def forward(self, x):
+        return F.relu(self.norm2(self.conv2(F.relu(self.norm1(self.conv1(x)), inplace=True))), inplace=True)
+
+
+class SiameseUNet(nn.Module):
+    """Two dates, one after another in the channels: where the maps of one encoder differ, a U-Net's decoder goes on."""
+
+    def __init__(self, bands, classes):
+        super().__init__()
+        self.encoder = ResNet18(bands // 2, 4, None)
+        widths = (256, 128, 64, 32, 16)
+        self.up = nn.ModuleList(DoubleConv(below + met, width) for below, met, width in zip((512, *widths), (256, 128, 64, 64, 0), widths))
+        self.head = conv(16, classes, 3, bias=True)
+
+    def forward(self, x):
+        maps = [(earlier - later).abs() for earlier, later in zip(*(self.encoder(date) for date in x.chunk(2, 1)))]
+        x = maps.pop()
+        for up in self.up:
+            x = F.interpolate(x, scale_factor=2, mode="nearest")
+            x = up(torch.cat([x, maps.pop()], 1) if maps else x)
+        return self.head(x)
+
+
 class Net(nn.Module):
     def __init__(self, kind, bands, classes):
         super().__init__()
@@ -125,7 +155,7 @@ class Net(nn.Module):
         return self.segmentation_head(self.decoder(self.encoder(x)))
 
 
-net = Net(a.net, a.bands, a.classes).to(memory_format=torch.channels_last)
+net = (SiameseUNet(a.bands, a.classes) if a.net == "change" else Net(a.net, a.bands, a.classes)).to(memory_format=torch.channels_last)
 if a.check:
     folder = pathlib.Path(a.check)
     data = (folder / "weights.safetensors").read_bytes()
