@@ -58,24 +58,26 @@ async function exportPart(options: ExportOptions & { readonly estimate?: false }
 
 const SHIP = { value: 1, name: "ship" };
 
-/** Sentinel-2 around one ship each, 128 pixels with twelve bands, and the ship's outline. Chips that overlap are in one fold; the fullest places first. */
+/**
+ * Sentinel-2 with twelve bands around one ship each: the inner 640 m at 5 m, so that ships of a few pixels are as large as networks of
+ * detection are made for, and the ship's outline. Chips that overlap are in one fold; the fullest places first.
+ */
 export async function shipChips(folder: string, out: string, folds: number): Promise<FoldedChips> {
   const files = (await readdir(folder)).filter((name) => name.endsWith(".tif")).sort();
   const places: { readonly extents: Extent[]; readonly names: string[] }[] = [];
   for (const [i, file] of files.entries()) {
     const raster = await openRaster(join(folder, file));
     const labels = join(folder, file.replace(".tif", "_labels.geojson"));
-    const options = {
-      chipSize: raster.width,
-      stride: raster.width,
-      format: "rcnnMasks",
-      allTiles: true,
-      overwrite: false,
-      classes: [SHIP],
-    } as const;
-    const names = await exportPart({ raster, labels, out, ...options }, i === 0);
     const [a, , c, , e, f] = raster.transform!;
-    const extent: Extent = [c, f + e * raster.height, c + a * raster.width, f];
+    const [x, y] = [c + (a * raster.width) / 2, f + (e * raster.height) / 2];
+    // 620 m of degrees: a little less than a chip, which goes on beyond it
+    const [dx, dy] = [310 / (111_320 * Math.cos((y * Math.PI) / 180)), 310 / 111_320];
+    const extent: Extent = [x - dx, y - dy, x + dx, y + dy];
+    const options = {
+      ...({ chipSize: 128, stride: 128, format: "rcnnMasks", allTiles: true, overwrite: false } as const),
+      ...{ cellSize: 5, extent, classes: [SHIP] },
+    };
+    const names = await exportPart({ raster, labels, out, ...options }, i === 0);
     await raster.close();
     const touched = places.filter(({ extents }) => extents.some((other) => overlap(other, extent)));
     for (const one of touched) places.splice(places.indexOf(one), 1);

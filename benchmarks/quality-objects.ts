@@ -47,7 +47,7 @@ const SETS: readonly QualitySet[] = [
     chips: shipChips,
     outlines: 128,
     network: { modelType: "mask-rcnn", preset: "compact", backbone: "resnet18", anchors: { sizes: [8, 16, 32, 64, 128] } },
-    training: { epochs: 25, batch: 4, lr: 1e-3, clipNorm: 5 },
+    training: { epochs: 50, batch: 4, lr: 1e-3, clipNorm: 5 },
   },
   {
     name: "kampala",
