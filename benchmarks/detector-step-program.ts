@@ -3,6 +3,7 @@
  * peer and prints one JSON line; with `profile`, where the step's time goes.
  */
 
+import { writeFile } from "node:fs/promises";
 import { performance } from "node:perf_hooks";
 
 import { type CompiledFunction, compile, createOptimizer, startEngine, type TensorSpec } from "@geolearn/engine";
@@ -20,8 +21,9 @@ export interface DetectorSettings {
   readonly size: number;
   readonly threads: number;
   readonly steps: number;
-  /** File the first weights are written to. */
+  /** Files the first weights and the network's configuration are written to. */
   readonly weights: string;
+  readonly config: string;
   /** Print where the training step's time goes instead of the JSON line. */
   readonly profile?: boolean;
 }
@@ -120,6 +122,7 @@ async function main(settings: DetectorSettings): Promise<void> {
   await startEngine({ device: "cpu", threads });
   const first = profile ? {} : await firstLosses(settings);
   const network = createNetwork(settings, false);
+  await writeFile(settings.config, JSON.stringify(network.config));
   const train = trainingStep(network, settings);
   const feeds = feedsOf(settings);
   const walls: number[] = [];

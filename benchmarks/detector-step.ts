@@ -21,7 +21,7 @@ async function stepRows(context: BenchmarkContext, net: DetectorSettings["net"])
   const folder = await mkdtemp(join(tmpdir(), "detector-step-"));
   try {
     const size = { batch: 2, size: quick ? 64 : 128, threads: THREADS, steps: quick ? 2 : 12 };
-    const settings: DetectorSettings = { net, ...size, weights: join(folder, `${net}.safetensors`) };
+    const settings: DetectorSettings = { net, ...size, weights: join(folder, "first.safetensors"), config: join(folder, "config.json") };
     const ours = async (): Promise<Run> => {
       const measured = await measureProcess(process.execPath, [await builtProgram("detector-step-program"), JSON.stringify({ ...settings, profile })]); // prettier-ignore
       if (profile) log(measured.stdout);

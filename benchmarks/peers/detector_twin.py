@@ -2,29 +2,15 @@
 
     python detector_twin.py --chips DIR --twin twin.json --initial initial.safetensors --epochs N --batch N --lr X --clip X --seed N --threads N
 
-torchvision's own classes; only widths, anchors and numbers are configured. Chips are PASCAL VOC or RCNN_Masks. twin.json holds the network's
-configuration, the bands' mean and deviation, and the names of the chips of both sides. The same loop as ours: flips and quarter turns, Adam, one cycle,
-gradients clipped to a norm. torchvision lies in the folder `zoo` of the environment (scripts/setup-peers.sh --zoo). Prints one JSON line.
+Chips are PASCAL VOC or RCNN_Masks. twin.json holds the network's configuration, the bands' mean and deviation, and the names of the chips of both
+sides. The same loop as ours: flips and quarter turns, Adam, one cycle, gradients clipped to a norm. Prints one JSON line.
 """
-import argparse, json, pathlib, sys, time, xml.etree.ElementTree as ET
+import argparse, json, pathlib, time, xml.etree.ElementTree as ET
 
 import numpy as np
 import rasterio
 import torch
-from safetensors.torch import load_file
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests" / "oracles"))
-from zoo import use_zoo  # noqa: E402
-
-keep = use_zoo()
-import torchvision  # noqa: E402
-import torchvision_ops  # noqa: E402,F401
-from torchvision.models.detection import mask_rcnn  # noqa: E402
-from torchvision.models.detection.anchor_utils import AnchorGenerator  # noqa: E402
-from torchvision.models.detection.backbone_utils import BackboneWithFPN  # noqa: E402
-from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead  # noqa: E402
-from torchvision.models.detection.retinanet import RetinaNet  # noqa: E402
-from torchvision.ops.feature_pyramid_network import LastLevelP6P7  # noqa: E402
+from torchvision_detectors import detector
 
 p = argparse.ArgumentParser()
 for name in ("chips", "twin", "initial"):
@@ -39,7 +25,6 @@ torch.manual_seed(a.seed)
 rng = np.random.default_rng(a.seed)
 root = pathlib.Path(a.chips)
 twin = json.loads(pathlib.Path(a.twin).read_text())
-config = twin["config"]
 
 
 OUTLINES = (root / "labels").is_dir() and any(p.is_dir() for p in (root / "labels").iterdir())
@@ -98,48 +83,8 @@ def runs(mask):
     return np.diff([0, *changes, len(flat)]).tolist()
 
 
-def mask_network(body, width, anchors, plain):
-    backbone = BackboneWithFPN(body, {f"layer{i}": str(i - 1) for i in (1, 2, 3, 4)}, [64, 128, 256, 512], width)
-    kinds, hidden, depth = 1 + config["classes"], config["maskHeadWidth"], config["maskHeadDepth"]
-    (train_candidates, test_candidates), (train_proposals, test_proposals) = config["candidates"], config["proposals"]
-    return mask_rcnn.MaskRCNN(
-        backbone,
-        rpn_anchor_generator=AnchorGenerator(tuple((size,) for size in anchors["sizes"]), (tuple(anchors["ratios"]),) * len(anchors["sizes"])),
-        box_head=TwoMLPHead(width * 49, config["boxHeadWidth"]), box_predictor=FastRCNNPredictor(config["boxHeadWidth"], kinds),
-        mask_head=mask_rcnn.MaskRCNNHeads(width, (hidden,) * depth, 1), mask_predictor=mask_rcnn.MaskRCNNPredictor(hidden, hidden, kinds),
-        rpn_pre_nms_top_n_train=train_candidates, rpn_pre_nms_top_n_test=test_candidates,
-        rpn_post_nms_top_n_train=train_proposals, rpn_post_nms_top_n_test=test_proposals,
-        rpn_batch_size_per_image=config["rpnSamples"], box_batch_size_per_image=config["rois"], box_detections_per_img=config["detections"], **plain,
-    )  # fmt: skip
-
-
-def network():
-    bands, width, anchors = config["bands"], config["fpnWidth"], config["anchors"]
-    side = train[0][0].shape[1]  # chips keep their size; `_skip_resize` would only spare those that are trained with
-    plain = {"image_mean": twin["mean"], "image_std": twin["std"], "min_size": side, "max_size": side}
-    body = getattr(torchvision.models, config["backbone"])(weights=None)
-    if bands != 3:
-        body.conv1 = torch.nn.Conv2d(bands, 64, 7, 2, 3, bias=False)
-    if twin["modelType"] == "mask-rcnn":
-        net = mask_network(body, width, anchors, plain)
-    else:
-        backbone = BackboneWithFPN(body, {"layer2": "0", "layer3": "1", "layer4": "2"}, [128, 256, 512], width, extra_blocks=LastLevelP6P7(width, width))
-        sizes = tuple(tuple(int(size * scale) for scale in anchors["scales"]) for size in anchors["sizes"])
-        generator = AnchorGenerator(sizes, (tuple(anchors["ratios"]),) * len(sizes))
-        net = RetinaNet(backbone, config["classes"], anchor_generator=generator, **plain)
-    given = {}
-    for name, value in load_file(a.initial).items():
-        for own, theirs in ("encoder.", "backbone.body."), ("fpn.", "backbone.fpn."):
-            if name.startswith(own):
-                name = theirs + name[len(own) :]
-        given[name] = value
-    left = net.load_state_dict(given, strict=False)
-    assert not left.unexpected_keys and all(k.endswith("num_batches_tracked") for k in left.missing_keys), left
-    return net
-
-
 train, valid = [load(name) for name in twin["train"]], [load(name) for name in twin["valid"]]
-net = network()
+net = detector(twin["modelType"], twin["config"], train[0][0].shape[1], a.initial, twin["mean"], twin["std"])
 opt = torch.optim.Adam(net.parameters(), a.lr)
 steps = len(train) // a.batch
 schedule = torch.optim.lr_scheduler.OneCycleLR(opt, a.lr, total_steps=steps * a.epochs)
