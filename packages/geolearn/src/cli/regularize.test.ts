@@ -84,3 +84,30 @@ test("wrong usage ends with 2, bad lengths with 1 and a hint of flags", async ()
   expect(status).toBe(1);
   expect(err).toContain("INVALID_ARGUMENT: --densification is 2");
 });
+
+test("circles by area: a round tank of which a quarter is missing", async () => {
+  const source = join(folder, "tank.geojson");
+  // a radius of 6 m near the equator, the quarter to the south-east missing
+  const degrees = 6 / 111_195;
+  const arc = Array.from({ length: 97 }, (_, k) => [
+    15 + degrees * Math.cos((2 * Math.PI * k) / 128),
+    degrees * Math.sin((2 * Math.PI * k) / 128),
+  ]);
+  writeFileSync(source, JSON.stringify({ type: "FeatureCollection", features: [polygon([...arc, [15, 0], arc[0]!])] }));
+  const copied = async (...more: string[]): Promise<number> => {
+    const { out } = await run(
+      "--in",
+      source,
+      "--out",
+      join(folder, "tank.gpkg"),
+      "--method",
+      "circle",
+      "--tolerance",
+      "1",
+      ...more,
+      "--json",
+    );
+    return regularizeResult.parse(JSON.parse(out)).copied;
+  };
+  expect([await copied(), await copied("--circle-area-ratio", "0.15"), await copied("--circle-area-ratio", "0.4")]).toEqual([1, 1, 0]);
+});

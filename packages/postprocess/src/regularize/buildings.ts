@@ -2,13 +2,13 @@
 
 import { validGeometry } from "@geolearn/core";
 
-import { ringsMeet } from "./adjoining.ts";
+import { ringBox, ringsMeet, sharedArea } from "./adjoining.ts";
 import type { LineDirection } from "./alignment-lines.ts";
 import { circleRing, fitCircle, smoothCompactness } from "./circle.ts";
 import { overlapsMore, withoutConflicts } from "./conflicts.ts";
 import { type Directed, type WallAngles, chooseLine, wallAngles } from "./directions.ts";
 import { type Footprint, alignments, planWalls, prepareFootprint } from "./footprint.ts";
-import { ringArea } from "./outline.ts";
+import { type Outline, ringArea } from "./outline.ts";
 import { type Settings, wallRules } from "./settings.ts";
 import { joinSharedWalls } from "./shared-walls.ts";
 import { type Wall, cornersOf, withoutShortWalls } from "./walls.ts";
@@ -73,16 +73,26 @@ function isRound({ outlines }: Footprint, cost: number, settings: Settings): boo
 }
 
 /** A circle for each ring, or null when one does not fit. */
-function circlesOf({ outlines, bands }: Footprint, { tolerance, minRadius, maxRadius }: Settings): Rings | null {
+function circlesOf({ outlines, bands }: Footprint, { tolerance, minRadius, maxRadius, circleAreaRatio }: Settings): Rings | null {
   const rings: Float64Array[] = [];
   for (const [k, outline] of outlines.entries()) {
     const circle = fitCircle(outline, tolerance / 4);
     if (circle === null || circle.radius < minRadius || circle.radius > maxRadius) return null;
     const ring = circleRing(circle, tolerance);
-    if (ring === null || !bands[k]!.holds(ring)) return null;
+    if (ring === null) return null;
+    const fits = circleAreaRatio === null ? bands[k]!.holds(ring) : covers(ring, outline, circleAreaRatio, tolerance);
+    if (!fits) return null;
     rings.push(ring);
   }
   return isValid(rings) ? rings : null;
+}
+
+/** Whether a circle's ring differs from an outline by no more than a share of its area, and stays in the place known to be the outline's. */
+function covers(circle: Float64Array, { ring, area }: Outline, most: number, tolerance: number): boolean {
+  const [box, own] = [ringBox(ring), ringBox(circle)];
+  if (own.some((value, side) => (side < 2 ? value < box[side]! - tolerance : value > box[side]! + tolerance))) return false;
+  const round = ringArea(circle);
+  return round + area - 2 * sharedArea([circle], [ring]) <= most * round;
 }
 
 function polygonsMeet(one: Rings, other: Rings, reach: number): boolean {

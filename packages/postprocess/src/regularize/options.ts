@@ -29,6 +29,13 @@ export interface RegularizeOptions extends WorkOptions {
   /** Greatest radius of a circle. @defaultValue 1,000,000 */
   readonly maxRadius?: number | string;
   /**
+   * Judges circles by area instead of distance: what only one of the outline and the circle covers, as a share of the circle's area, is at
+   * most this, such as 0.15: a piece that a tree hides counts by its size, however deep it reaches. The circle stays within the tolerance of the
+   * outline's box. Esri's tolerance type for circles, beside the tolerance instead of in its place: that remains the least side and what
+   * neighbours are looked for by. @defaultValue none: circles keep to the tolerance
+   */
+  readonly circleAreaRatio?: number;
+  /**
    * What walls run along or across: the nearest of these lines, such as roads, or an angle in degrees, counter-clockwise from east (from
    * the x axis of the reference system). Footprints that would need more walls that way, or would leave the tolerance, keep their own directions. Not for circles, nor for `anyAngles` without a diagonal penalty. @defaultValue none: each building has its own directions
    */
@@ -51,6 +58,8 @@ export interface RegularizePlan {
   readonly diagonalPenalty: number;
   readonly minRadius: Length;
   readonly maxRadius: Length;
+  /** Null where circles keep to the tolerance. */
+  readonly circleAreaRatio: number | null;
   /** Lines, an angle in radians, or null. */
   readonly alignment: AlignmentLines | number | null;
   /** Null for any distance. */
@@ -62,7 +71,7 @@ const METHODS: readonly string[] = ["rightAngles", "rightAnglesAndDiagonals", "a
 
 /** @param crs - of the footprints @throws INVALID_ARGUMENT; CRS_MISSING when footprints and lines cannot be brought together */
 export function makeRegularizePlan(options: RegularizeOptions, crs: Crs | null): RegularizePlan {
-  const { method = "rightAngles", diagonalPenalty = 1.5, circleCompactness = 0.92 } = options;
+  const { method = "rightAngles", diagonalPenalty = 1.5, circleCompactness = 0.92, circleAreaRatio = null } = options;
   if (!METHODS.includes(method))
     throw wrong(`\`method\` is "${String(method)}"; no such method is known.`, `Use one of ${METHODS.join(", ")}.`);
   const tolerance = lengthOf("tolerance", options.tolerance);
@@ -90,6 +99,13 @@ export function makeRegularizePlan(options: RegularizeOptions, crs: Crs | null):
       `\`circleCompactness\` is ${circleCompactness}; expected a number above 0.`,
       "Leave it out for 0.92, or use 2 for no circles.",
     );
+  if (circleAreaRatio !== null && !(circleAreaRatio > 0 && circleAreaRatio <= 1))
+    throw wrong(
+      `\`circleAreaRatio\` is ${circleAreaRatio}; expected a number above 0, at most 1.`,
+      "Leave it out for circles within the tolerance, or use 0.15.",
+    );
+  if (circleAreaRatio !== null && method === "anyAngles")
+    throw wrong('`circleAreaRatio` has no meaning for the method "anyAngles".', 'Use it with `method: "circle"` or a right-angle method.');
   const minRadius = lengthOf("minRadius", options.minRadius ?? 0.1);
   const maxRadius = lengthOf("maxRadius", options.maxRadius ?? 1_000_000);
   if (exceeds(minRadius, maxRadius))
@@ -107,6 +123,7 @@ export function makeRegularizePlan(options: RegularizeOptions, crs: Crs | null):
     diagonalPenalty,
     minRadius,
     maxRadius,
+    circleAreaRatio,
     alignment,
     alignmentTolerance,
     circleCompactness,
@@ -124,6 +141,7 @@ export function settingsIn({ size }: Frame, plan: RegularizePlan): Settings {
     diagonalPenalty: plan.diagonalPenalty,
     minRadius: size(plan.minRadius),
     maxRadius: size(plan.maxRadius),
+    circleAreaRatio: plan.circleAreaRatio,
     circleCompactness: plan.circleCompactness,
   };
 }

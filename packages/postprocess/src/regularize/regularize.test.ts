@@ -152,6 +152,14 @@ function corners({ geometry }: Feature): number[][] {
   return (geometry as { coordinates: number[][][] }).coordinates[0]!.slice(0, -1);
 }
 
+/** Signed area of a ring; whether its last point is the first again does not matter. */
+function shoelace(points: readonly number[][]): number {
+  return points.reduce((sum, [x, y], i) => {
+    const [nx, ny] = points[(i + 1) % points.length]! as [number, number];
+    return sum + (x! * ny - nx * y!) / 2;
+  }, 0);
+}
+
 function farthestFrom(points: readonly number[][], others: readonly number[][]): number {
   return Math.max(...points.map(([x, y]) => Math.min(...others.map(([p, q]) => Math.hypot(x! - p!, y! - q!)))));
 }
@@ -574,6 +582,9 @@ describe("options", () => {
     { diagonalPenalty: Number.NaN },
     { minRadius: 5, maxRadius: 2 },
     { circleCompactness: 0 },
+    { circleAreaRatio: 0 },
+    { circleAreaRatio: 1.5 },
+    { circleAreaRatio: 0.1, method: "anyAngles" },
     { method: "squares" as "circle" },
   ])("%o is refused with a hint", (options) => {
     expect(() => regularizeFeatures(features, { tolerance: 1, ...options })).toThrow(
@@ -590,6 +601,23 @@ describe("options", () => {
     expect(status({})).toBe(0);
     expect(status({ minRadius: 6 })).toBe(1);
     expect(status({ maxRadius: 4 })).toBe(1);
+  });
+
+  test("circles by area: a piece that a tree hides counts by its size", () => {
+    const whole = Array.from({ length: 128 }, (_, k) => [6 * Math.cos((2 * Math.PI * k) / 128), 6 * Math.sin((2 * Math.PI * k) / 128)]);
+    const first = whole[12]!;
+    // from 12/128 of a turn to as much before a turn, then straight in to the middle: a third of the circle's area is missing
+    const outline = [...whole.slice(12, 117), [0, whole[116]![1]!], [0, first[1]!], first];
+    const missing = 1 - shoelace(outline) / (Math.PI * 36);
+    const solve = (options: Partial<RegularizeOptions>): Feature =>
+      regularizeFeatures(layer([feature(outline)]), { method: "circle", tolerance: 1, ...options }).features[0]!;
+    // the circle crosses the gap 3.3 m from either side
+    expect(solve({}).properties["STATUS"]).toBe(1);
+    expect(solve({ circleAreaRatio: missing - 0.03 }).properties["STATUS"]).toBe(1);
+    // least absolute distances follow the part that is there to 0.1 m or so, which is 3 % of the area
+    const found = solve({ circleAreaRatio: missing + 0.06 });
+    expect(found.properties["STATUS"]).toBe(0);
+    expect(shoelace(corners(found)) / (Math.PI * 36)).toBeCloseTo(1, 1);
   });
 
   test("cancelled work ends with the signal's reason", async () => {

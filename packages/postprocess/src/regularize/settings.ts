@@ -15,6 +15,8 @@ export interface Settings {
   readonly diagonalPenalty: number;
   readonly minRadius: number;
   readonly maxRadius: number;
+  /** Greatest difference of a circle from its outline as a share of the circle's area; null where the tolerance is a distance. */
+  readonly circleAreaRatio: number | null;
   /** Least compactness of an outline that is tried as a circle first. */
   readonly circleCompactness: number;
 }

@@ -18,6 +18,7 @@ interface Options {
   readonly diagonalPenalty?: number;
   readonly minRadius?: number | string;
   readonly maxRadius?: number | string;
+  readonly circleAreaRatio?: number;
   readonly alignment?: number | string;
   readonly alignmentTolerance?: number | string;
   readonly circleCompactness?: number;
@@ -40,6 +41,11 @@ export function regularizeCommand(contextOf: (command: Command) => CommandContex
     .option("--diagonal-penalty <number>", "how much dearer diagonal walls are (default: 1.5)", number)
     .option("--min-radius <metres>", "least radius of a circle (default: 0.1)", length)
     .option("--max-radius <metres>", "greatest radius of a circle (default: 1000000)", length)
+    .option(
+      "--circle-area-ratio <number>",
+      "circles may differ from the outline by this share of their area (default: by the tolerance)",
+      number,
+    )
     .option(
       "--alignment <lines>",
       "lines that walls run along or across, such as roads: a path, or an angle in degrees from east",
