@@ -15,6 +15,7 @@ import {
   detectChange,
   detectObjects,
   estimateClassification,
+  estimateDetection,
 } from "@geolearn/inference";
 import { GeoLearnError } from "@geolearn/core";
 import { startEngine } from "@geolearn/engine";
@@ -49,6 +50,8 @@ export interface ObjectDetector<
 > extends TrainedModel<T> {
   /** Finds the objects of a scene of any size, each once; see `detectObjects`. */
   detectObjects(raster: RasterSource, options?: DetectOptions): Promise<DetectedLayer>;
+  /** Time, memory and disk `detectObjects` would need. */
+  estimate(raster: RasterSource, options?: DetectOptions): Promise<InferenceEstimate>;
 }
 
 /** A model that gives the features of a layer, or photos, classes. */
@@ -131,6 +134,7 @@ function detectorOf<T extends ObjectDetector["task"]>(modelPackage: ModelPackage
   return {
     ...commonOf(modelPackage, task),
     detectObjects: async (raster, options = {}) => new DetectedLayer(await detectObjects(modelPackage, raster, options)),
+    estimate: (raster, options = {}) => estimateDetection(modelPackage, raster, options),
   };
 }
 

@@ -11,6 +11,7 @@ export { ClassifiedRaster, type ClassifiedRasterInfo } from "./output/classified
 
 // finding objects on a scene
 export { type DetectedObjects, type DetectModel, type DetectOptions, detectObjects } from "./detect/detect-objects.ts";
+export { estimateDetection } from "./detect/estimate-detection.ts";
 export { type ObjectDetectorOptions, objectDetector } from "./detect/object-detector.ts";
 
 // classifying the features of a layer, and photos

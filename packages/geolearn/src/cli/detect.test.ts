@@ -1,6 +1,6 @@
 /** Objects on the command line: from polygons to boxes on chips, to a detector, to features on another scene. */
 
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readFeatures } from "@geolearn/core";
@@ -45,6 +45,14 @@ test("chips, a detector, its figures, and what it finds elsewhere", async () => 
   const figures = await runJson(cocoResult, "evaluate", "--model", model, "--data", chips);
   expect(figures.AP50).toBeGreaterThan(0.7);
   expect(figures.classes.map(({ name }) => name)).toEqual(["hut", "pond"]);
+
+  const work = ["detect-objects", "--model", model, "--raster", path("other.tif"), "--min-score", "0.3"];
+  const estimate = await runText(...work, "--out", path("never/found.gpkg"), "--estimate");
+  expect(estimate).toMatchObject({
+    status: 0,
+    out: expect.stringMatching(/windows +\d+\ntime +\d+ s\nmemory +\d+ MiB\ndisk +\d+ MiB\n/) as string,
+  });
+  expect(existsSync(path("never"))).toBe(false);
 
   const { count, windows } = await runJson(
     detectObjectsResult,

@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import type { Detection, DetectionFunction, PixelBlock } from "../inference-function.ts";
 import { memoryRaster } from "../testing/rasters.ts";
 import { type DetectOptions, detectObjects } from "./detect-objects.ts";
+import { estimateDetection } from "./estimate-detection.ts";
 
 const [WIDTH, HEIGHT, TILE] = [620, 540, 128];
 
@@ -125,6 +126,17 @@ describe("outlined objects", () => {
       const pixels = truth.filter((number) => number === numberOf(feature)).length;
       expect(Number(feature.properties["area"]) / (pixels * 0.25)).toBeCloseTo(1, 2);
     }
+  });
+
+  test("what it will cost is told by a few windows", async () => {
+    const fn = finder({ outlines: true, batchSize: 2 });
+    const [{ windows }, estimate] = [await detectObjects(fn, scene()), await estimateDetection(fn, scene())];
+    expect(estimate).toMatchObject({ windows, pixels: WIDTH * HEIGHT, measuredBatches: 3 });
+    for (const cost of [estimate.seconds, estimate.memoryMb]) expect(cost).toBeGreaterThan(0);
+    const empty = await estimateDetection(fn, scene(), { minScore: 1 });
+    expect(empty.diskMb).toBe(0);
+    expect(estimate.diskMb).toBeGreaterThan(0);
+    await expect(estimateDetection(fn, scene(), { minScore: 2 })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
   });
 
   test("the same for every batch size, number of calls at once, and in eight views", async () => {

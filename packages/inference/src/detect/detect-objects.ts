@@ -1,11 +1,11 @@
 /** Finding objects on a scene of any size. */
 
-import { type Feature, type Features, GeoLearnError, type RasterSource } from "@geolearn/core";
+import { type Affine, type Feature, type Features, GeoLearnError, type RasterSource } from "@geolearn/core";
 import type { ModelPackage } from "@geolearn/models";
 
-import type { DetectionConfiguration, DetectionFunction } from "../inference-function.ts";
+import type { Detection, DetectionConfiguration, DetectionFunction } from "../inference-function.ts";
 import { type ComputeOptions, computeOptions } from "../lanes/model-lanes.ts";
-import { readBatches } from "../run/batches.ts";
+import { type Batch, type BatchEntry, readBatches } from "../run/batches.ts";
 import { mapOrdered } from "../run/map-ordered.ts";
 import type { SceneOptions } from "../run/options.ts";
 import { RangeWatch } from "../run/range-watch.ts";
@@ -14,7 +14,7 @@ import { detectViews } from "./detect-views.ts";
 import type { Sighting } from "./detection.ts";
 import { mergeSightings } from "./merge-sightings.ts";
 import { objectDetector } from "./object-detector.ts";
-import { objectFeature } from "./object-features.ts";
+import { objectFeature, type ObjectFeatureOptions } from "./object-features.ts";
 import { sightingsOf } from "./sightings.ts";
 
 /** Options of {@link detectObjects}; `device`, `threads` and `workers` are for models, a function has chosen its own. */
@@ -58,12 +58,17 @@ export interface DetectedObjects extends Features {
  * await writeFeatures("trees.gpkg", trees);
  */
 export async function detectObjects(model: DetectModel, raster: RasterSource, options: DetectOptions = {}): Promise<DetectedObjects> {
-  if (typeof model === "object" && "detect" in model) return detect(model, raster, options);
+  return withDetector(model, options, (fn) => detect(fn, raster, options));
+}
+
+/** Does something with the function a model is, which is disposed afterwards, or with a function, which is not. */
+export async function withDetector<T>(model: DetectModel, options: DetectOptions, work: (fn: DetectionFunction) => Promise<T>): Promise<T> {
+  if (typeof model === "object" && "detect" in model) return work(model);
   const { minScore, nmsOverlap } = rulesOf(options);
   const maxDetections = options.maxDetections ?? MOST_DETECTIONS;
   const fn = objectDetector(model, { ...computeOptions(options), minScore, nmsOverlap, maxDetections });
   try {
-    return await detect(fn, raster, options);
+    return await work(fn);
   } finally {
     await fn.dispose();
   }
@@ -82,28 +87,42 @@ function rulesOf({ minScore = 0.5, nmsOverlap = 0.5, excludeEdge = false }: Dete
   return { minScore: share("minScore", minScore), nmsOverlap: share("nmsOverlap", nmsOverlap), excludeEdge };
 }
 
-async function detect(fn: DetectionFunction, raster: RasterSource, options: DetectOptions): Promise<DetectedObjects> {
-  const started = performance.now();
+/** A scene on which objects are to be found. */
+export interface DetectionSetup extends SceneSetup<DetectionConfiguration, DetectionFunction> {
+  readonly transform: Affine;
+  readonly rules: Rules;
+}
+
+/** Opens the scene and asks the function what it wants. @throws RASTER_NO_TRANSFORM; what `prepareScene` throws */
+export async function prepareDetection(fn: DetectionFunction, raster: RasterSource, options: DetectOptions): Promise<DetectionSetup> {
   const rules = rulesOf(options);
   options.signal?.throwIfAborted();
   const setup = await prepareScene<DetectionConfiguration, DetectionFunction>(fn, raster, options, checkClasses);
+  const { transform, scene } = setup;
+  if (transform !== null) return { ...setup, transform, rules };
+  await setup.close();
+  throw new GeoLearnError("RASTER_NO_TRANSFORM", `${scene.raster.name} is not georeferenced; what is found on it would have no place.`, {
+    hint: "Give the raster a transform, for example by a world file.",
+  });
+}
+
+/** What the options say of features. */
+export function featureOptions({ transform, crs, config }: DetectionSetup, options: DetectOptions): ObjectFeatureOptions {
+  const { simplify = 0, esriFields = false } = options;
+  return { transform, crs, classes: config.classes, simplify, esriFields };
+}
+
+async function detect(fn: DetectionFunction, raster: RasterSource, options: DetectOptions): Promise<DetectedObjects> {
+  const started = performance.now();
+  const setup = await prepareDetection(fn, raster, options);
   try {
-    const { plan, scene, crs, transform, config } = setup;
-    if (transform === null) {
-      throw new GeoLearnError(
-        "RASTER_NO_TRANSFORM",
-        `${scene.raster.name} is not georeferenced; what is found on it would have no place.`,
-        {
-          hint: "Give the raster a transform, for example by a world file.",
-        },
-      );
-    }
-    const objects = mergeSightings(plan, await look(setup, options, rules), { nmsOverlap: rules.nmsOverlap });
-    const { simplify = 0, esriFields = false, signal } = options;
+    const { plan, scene, crs, rules } = setup;
+    const objects = mergeSightings(plan, await look(setup, options), { nmsOverlap: rules.nmsOverlap });
+    const described = featureOptions(setup, options);
     const features: Feature[] = [];
     for (const object of objects) {
-      signal?.throwIfAborted();
-      const feature = await objectFeature(object, { transform, crs, classes: config.classes, simplify, esriFields });
+      options.signal?.throwIfAborted();
+      const feature = await objectFeature(object, described);
       if (feature !== null) features.push(feature);
     }
     const seconds = (performance.now() - started) / 1000;
@@ -116,14 +135,37 @@ async function detect(fn: DetectionFunction, raster: RasterSource, options: Dete
   }
 }
 
+/** Objects of each image of a batch. */
+export type BlockDetections = readonly (readonly Detection[])[];
+
+/** Finds the objects of a batch's block. */
+export async function detectBlock({ fn, tta, rules }: DetectionSetup, { block }: Batch, signal?: AbortSignal): Promise<BlockDetections> {
+  if (block.size === 0) return [];
+  const images = tta ? await detectViews(fn, block, rules.nmsOverlap, signal) : await fn.detect(block, signal);
+  if (images.length === block.size) return images;
+  throw new GeoLearnError("INVALID_ARGUMENT", `The function ${fn.name} gave objects of ${images.length} blocks for ${block.size}.`, {
+    hint: "detect() must give a list for each block.",
+  });
+}
+
+/** What a window of a batch shows; `full` where it may show more than was asked for. */
+export function windowSightings(
+  { plan, config, fn, rules }: DetectionSetup,
+  { row, column, slot, rows }: BatchEntry,
+  images: BlockDetections,
+): { readonly window: number; readonly sightings: Sighting[]; readonly full: boolean } {
+  const { classes, maxDetections = Infinity } = config;
+  const detections = slot < 0 ? [] : images[slot]!;
+  if (detections.some(({ classIndex }) => classes[classIndex] === undefined)) throw unknownClass(fn.name, classes.length);
+  const window = row * plan.columns.length + column;
+  const sightings = sightingsOf(plan, window, detections, { row: plan.rows[row]!, valid: rows.valid }, rules);
+  return { window, sightings, full: detections.length >= maxDetections };
+}
+
 /** What every window shows, by its position in the plan. */
-async function look(
-  setup: SceneSetup<DetectionConfiguration, DetectionFunction>,
-  { signal, onProgress, onWarning }: DetectOptions,
-  rules: Rules,
-): Promise<Sighting[][]> {
-  const { plan, config, fn, tta } = setup;
-  const { statistics, classes, concurrency = 1, maxDetections = Infinity } = config;
+async function look(setup: DetectionSetup, { signal, onProgress, onWarning }: DetectOptions): Promise<Sighting[][]> {
+  const { plan, config } = setup;
+  const { statistics, concurrency = 1, maxDetections = Infinity } = config;
   const watch = statistics === undefined ? null : new RangeWatch(statistics, config.bandNames ?? []);
   const total = plan.rows.length * plan.columns.length;
   const seen = Array.from({ length: total }, (): Sighting[] => []);
@@ -133,21 +175,12 @@ async function look(
   });
   let [done, full] = [0, 0];
   onProgress?.({ stage: "detect-objects", done, total, unit: "windows" });
-  const found = mapOrdered(batches, Math.max(1, concurrency), async ({ block }) => {
-    if (block.size === 0) return [];
-    const images = tta ? await detectViews(fn, block, rules.nmsOverlap, signal) : await fn.detect(block, signal);
-    if (images.length === block.size) return images;
-    throw new GeoLearnError("INVALID_ARGUMENT", `The function ${fn.name} gave objects of ${images.length} blocks for ${block.size}.`, {
-      hint: "detect() must give a list for each block.",
-    });
-  });
+  const found = mapOrdered(batches, Math.max(1, concurrency), (batch) => detectBlock(setup, batch, signal));
   for await (const [{ entries, recycle }, images] of found) {
-    for (const { row, column, slot, rows } of entries) {
-      const detections = slot < 0 ? [] : images[slot]!;
-      if (detections.some(({ classIndex }) => classes[classIndex] === undefined)) throw unknownClass(fn.name, classes.length);
-      if (detections.length >= maxDetections) full++;
-      const window = row * plan.columns.length + column;
-      seen[window] = sightingsOf(plan, window, detections, { row: plan.rows[row]!, valid: rows.valid }, rules);
+    for (const entry of entries) {
+      const shown = windowSightings(setup, entry, images);
+      seen[shown.window] = shown.sightings;
+      if (shown.full) full++;
       done++;
     }
     recycle();

@@ -4,24 +4,27 @@ import type { RasterSource } from "@geolearn/core";
 
 import { WindowAccumulator } from "../blend/accumulator.ts";
 import { processViews } from "../blend/views.ts";
-import type { InferenceFunction } from "../inference-function.ts";
-import { readBatches } from "./batches.ts";
+import type { BlockConfiguration, InferenceFunction } from "../inference-function.ts";
+import { type Batch, readBatches } from "./batches.ts";
 import { mapOrdered } from "./map-ordered.ts";
 import type { InferenceOptions } from "./options.ts";
 import { ResultRows } from "./result-rows.ts";
-import { prepareInference } from "./setup.ts";
+import { prepareInference, type SceneSetup } from "./setup.ts";
 
-/** Cost of a run of inference. */
+/** Cost of work on a scene. */
 export interface InferenceEstimate {
   /** Windows of the scene. */
   readonly windows: number;
-  /** Pixels of the result. */
+  /** Pixels of the scene at the resolution it is worked at. */
   readonly pixels: number;
   /** Time of the whole work, in seconds. */
   readonly seconds: number;
   /** Memory of this process at its peak, in MiB. */
   readonly memoryMb: number;
-  /** Disk at its peak, in MiB, if nothing could be compressed: results, their reduced copies and the rows kept for resuming. */
+  /**
+   * Disk at its peak, in MiB. Of a map, if nothing could be compressed: results, their reduced copies and the rows kept for resuming. Of objects, as GeoJSON, if the
+   * whole scene holds as many as the measured windows.
+   */
   readonly diskMb: number;
   /** Batches that were measured; fewer than three on small scenes. */
   readonly measuredBatches: number;
@@ -32,6 +35,50 @@ const MEASURED = 3;
 const OVERVIEWS = 4 / 3;
 const MEBIBYTE = 1024 * 1024;
 
+/** The part of a setup that is measured. */
+type MeasuredSetup = Pick<SceneSetup<BlockConfiguration>, "plan" | "config" | "bands" | "batchSize" | "region" | "createReader">;
+
+/** How a batch is computed, and who looks at what comes of it. */
+export interface MeasuredWork<R> {
+  /** Bands of the result, which blocks get memory for; 0 for results that are no pixels. */
+  readonly outputBands: number;
+  readonly signal: AbortSignal | undefined;
+  compute(batch: Batch): Promise<R>;
+  look?(batch: Batch, result: R): void;
+}
+
+/** Cost of work on a scene but for its results: memory includes what this process holds already. */
+export type MeasuredCost = Omit<InferenceEstimate, "diskMb">;
+
+/** Runs three batches of some work, after one to warm up, and scales up. */
+export async function measureWindows<R>(
+  { plan, config, bands, batchSize, region, createReader }: MeasuredSetup,
+  { outputBands, signal, compute, look }: MeasuredWork<R>,
+): Promise<MeasuredCost> {
+  const reader = createReader();
+  const source = { plan, reader, bands: bands.length, outputBands, batchSize, firstRow: 0, region, watch: null, flags: false, signal };
+  const times: { readonly at: number; readonly windows: number }[] = [];
+  let computed = 0;
+  const started = performance.now();
+  for await (const [batch, result] of mapOrdered(readBatches(source), Math.max(1, config.concurrency ?? 1), compute)) {
+    computed += batch.entries.length;
+    times.push({ at: performance.now(), windows: computed });
+    look?.(batch, result);
+    if (times.length > MEASURED) break;
+  }
+  const windows = plan.rows.length * plan.columns.length;
+  const first = times.length > 1 ? times[0]! : { at: started, windows: 0 };
+  const last = times.at(-1) ?? first;
+  const perWindow = last.windows > first.windows ? (last.at - first.at) / 1000 / (last.windows - first.windows) : 0;
+  return {
+    windows,
+    pixels: plan.width * plan.height,
+    seconds: perWindow * windows,
+    memoryMb: (process.memoryUsage().rss + reader.bytes) / MEBIBYTE,
+    measuredBatches: Math.max(0, times.length - 1) || times.length,
+  };
+}
+
 /** Runs three batches of the work, after one to warm up, and scales up. */
 export async function estimateInference(
   fn: InferenceFunction,
@@ -40,49 +87,20 @@ export async function estimateInference(
 ): Promise<InferenceEstimate> {
   const setup = await prepareInference(fn, raster, options);
   try {
-    const { plan, config, batchSize, tta, merge } = setup;
+    const { plan, config, tta, merge } = setup;
     const { signal } = options;
-    const reader = setup.createReader();
-    const batches = readBatches({
-      plan,
-      reader,
-      bands: setup.bands.length,
+    const cost = await measureWindows(setup, {
       outputBands: config.outputBands,
-      batchSize,
-      firstRow: 0,
-      region: setup.region,
-      watch: null,
-      flags: false,
       signal,
+      compute: ({ block }) =>
+        block.size === 0 ? Promise.resolve(null) : tta ? processViews(fn, block, plan.margin, merge, signal) : fn.process(block, signal),
     });
-    const times: { readonly at: number; readonly windows: number }[] = [];
-    const work = mapOrdered(batches, Math.max(1, config.concurrency ?? 1), ({ block }) =>
-      block.size === 0 ? Promise.resolve(null) : tta ? processViews(fn, block, plan.margin, merge, signal) : fn.process(block, signal),
-    );
-    let computed = 0;
-    const started = performance.now();
-    for await (const [{ entries }] of work) {
-      computed += entries.length;
-      times.push({ at: performance.now(), windows: computed });
-      if (times.length > MEASURED) break;
-    }
-    const windows = plan.rows.length * plan.columns.length;
-    const first = times.length > 1 ? times[0]! : { at: started, windows: 0 };
-    const last = times.at(-1) ?? first;
-    const perWindow = last.windows > first.windows ? (last.at - first.at) / 1000 / (last.windows - first.windows) : 0;
     const rows = new ResultRows(setup, options);
     const step = (plan.rows[1] ?? plan.height) - plan.rows[0]!;
     const held = WindowAccumulator.bytes(plan, config.outputBands) + rows.bytes(step) + 3 * plan.coreHeight * plan.width;
     const output = rows.bytes(plan.height);
     const journal = options.out !== undefined && options.resume !== false ? output : 0;
-    return {
-      windows,
-      pixels: plan.width * plan.height,
-      seconds: perWindow * windows,
-      memoryMb: (process.memoryUsage().rss + held + reader.bytes) / MEBIBYTE,
-      diskMb: (output * OVERVIEWS + journal) / MEBIBYTE,
-      measuredBatches: Math.max(0, times.length - 1) || times.length,
-    };
+    return { ...cost, memoryMb: cost.memoryMb + held / MEBIBYTE, diskMb: (output * OVERVIEWS + journal) / MEBIBYTE };
   } finally {
     await setup.close();
   }

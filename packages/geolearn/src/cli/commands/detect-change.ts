@@ -6,7 +6,8 @@ import { type DetectChangeOptions, detectChange, estimateChange } from "@geolear
 import { Command } from "commander";
 import type { CommandContext } from "../context.ts";
 import { several } from "../options.ts";
-import { type PixelMapOptions, printEstimate, printMap, withPixelMap } from "./pixel-map.ts";
+import { printEstimate } from "../scene-estimate.ts";
+import { type PixelMapOptions, printMap, withPixelMap } from "./pixel-map.ts";
 
 interface Options extends PixelMapOptions {
   readonly earlier: string[];

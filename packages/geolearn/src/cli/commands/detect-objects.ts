@@ -3,10 +3,11 @@
 import { dirname } from "node:path";
 import { formatOfPath, makeFolder, writeFeatures } from "@geolearn/core";
 import type { Device } from "@geolearn/engine";
-import { type DetectedObjects, type DetectOptions, detectObjects } from "@geolearn/inference";
+import { type DetectedObjects, type DetectOptions, detectObjects, estimateDetection } from "@geolearn/inference";
 import { Command } from "commander";
 import type { CommandContext } from "../context.ts";
 import { integer, length, number, several, withCompute, withScene } from "../options.ts";
+import { printEstimate } from "../scene-estimate.ts";
 import { table } from "../table.ts";
 
 interface Options extends Pick<
@@ -32,6 +33,7 @@ interface Options extends Pick<
   readonly out: string;
   readonly cellSize?: number | "model" | "scene";
   readonly device?: Device;
+  readonly estimate?: boolean;
   readonly json?: boolean;
 }
 
@@ -47,14 +49,18 @@ export function detectObjectsCommand(contextOf: (command: Command) => CommandCon
     .option("--max-detections <number>", "objects a window can have at most (default: 300)", integer(1))
     .option("--exclude-edge", "leave out what a window's border cuts instead of putting the pieces together")
     .option("--simplify <metres>", "straighten outlines within this tolerance (default: 0)", length)
-    .option("--esri-fields", "name the fields Class and Confidence, as Esri's tools do");
+    .option("--esri-fields", "name the fields Class and Confidence, as Esri's tools do")
+    .option("--estimate", "say what it would take, and write nothing");
   return withCompute(withScene(command, "nothing is looked for outside")).action(async () => {
-    const { model, raster, out, json: _json, ...options } = command.opts<Options>();
+    const { model, raster, out, estimate, json: _json, ...options } = command.opts<Options>();
     const { signal, onProgress, onWarning, print } = contextOf(command);
     // What only shows when the work is done must not fail then.
     formatOfPath(out, "write");
+    const scene = raster.length === 1 ? raster[0]! : raster;
+    const work: DetectOptions = { ...options, signal, onProgress, onWarning };
+    if (estimate) return printEstimate(await estimateDetection(model, scene, work), print, "disk");
     await makeFolder(dirname(out));
-    const found = await detectObjects(model, raster.length === 1 ? raster[0]! : raster, { ...options, signal, onProgress, onWarning });
+    const found = await detectObjects(model, scene, work);
     const count = await writeFeatures(found.features, out, { crs: found.crs, signal, onWarning });
     const { windows, seconds, megapixelsPerSecond } = found;
     const peakMemoryMb = process.resourceUsage().maxRSS / 1024;

@@ -1,11 +1,11 @@
 /** What the commands that write a class raster have in common: how windows are put together, and what is told at the end. */
 
-import type { ClassifiedRaster, ClassifyOptions, InferenceEstimate } from "@geolearn/inference";
+import type { ClassifiedRaster, ClassifyOptions } from "@geolearn/inference";
 import type { Device } from "@geolearn/engine";
 import { type Command, Option } from "commander";
 import type { CommandContext } from "../context.ts";
 import { withCompute, withScene } from "../options.ts";
-import { list, table } from "../table.ts";
+import { table } from "../table.ts";
 
 /** Options of such a command besides its model and rasters. */
 export interface PixelMapOptions extends Pick<
@@ -63,17 +63,4 @@ function resultText(map: ClassifiedRaster): string {
       }),
     ),
   ].join("\n\n");
-}
-
-/** Tells what the work would take. */
-export function printEstimate(cost: InferenceEstimate, print: CommandContext["print"]): void {
-  print(
-    cost,
-    list([
-      ["windows", cost.windows],
-      ["time", `${Math.ceil(cost.seconds)} s`],
-      ["memory", `${Math.ceil(cost.memoryMb)} MiB`],
-      ["disk, at most", `${Math.ceil(cost.diskMb)} MiB`],
-    ]),
-  );
 }
