@@ -37,13 +37,15 @@ interface Imagery {
   readonly folder: string;
   readonly bands: number;
   readonly sampleType: string;
+  /** What is labelled. */
+  readonly label: string;
   /** Rasters with their labels. */
   readonly parts: (folder: string) => readonly (readonly [raster: string, labels: string])[];
 }
 
 const imagery: readonly Imagery[] = [
   {
-    ...{ name: "ships of Sentinel-2, 12 bands of int16", folder: "ships-sentinel2", bands: 12, sampleType: "int16" },
+    ...{ name: "ships of Sentinel-2, 12 bands of int16", folder: "ships-sentinel2", bands: 12, sampleType: "int16", label: "ship" },
     parts: (folder) =>
       readdirSync(folder)
         .filter((name) => name.endsWith(".tif"))
@@ -52,7 +54,13 @@ const imagery: readonly Imagery[] = [
         .map((name) => [join(folder, name), join(folder, name.replace(/\.tif$/, "_labels.geojson"))]),
   },
   {
-    ...{ name: "heights of Alexandria, one band of float32", folder: "dsm-dtm-alexandria", bands: 1, sampleType: "float32" },
+    ...{
+      name: "heights of Alexandria, one band of float32",
+      folder: "dsm-dtm-alexandria",
+      bands: 1,
+      sampleType: "float32",
+      label: "building",
+    },
     parts: (folder) => [[join(folder, "dsm.tif"), join(folder, "buildings.geojson")]],
   },
 ];
@@ -64,7 +72,7 @@ test("no network is left out", () => {
   expect(Object.keys(NETWORKS).sort()).toEqual([...modelTypes()].sort());
 });
 
-for (const { name, folder, bands, sampleType, parts } of imagery) {
+for (const { name, folder, bands, sampleType, label, parts } of imagery) {
   describe.skipIf(!existsSync(join(data, folder)))(name, () => {
     const chips = (layout: string): string => join(scratch, folder, layout);
 
@@ -72,7 +80,7 @@ for (const { name, folder, bands, sampleType, parts } of imagery) {
       for (const layout of new Set(Object.values(NETWORKS).map(([own]) => own))) {
         for (const [i, [raster, labels]] of parts(join(data, folder)).entries()) {
           await exportTrainingData({
-            ...{ raster, labels, out: chips(layout), chipSize: 64, stride: 64, allTiles: true },
+            ...{ raster, labels, classes: [{ value: 1, name: label }], out: chips(layout), chipSize: 64, stride: 64, allTiles: true },
             ...(layout === "pairs" ? { additionalRaster: raster } : { format: layout }),
             ...(i === 0 ? {} : { startIndex: "next" }),
           });

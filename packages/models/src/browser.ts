@@ -28,6 +28,7 @@ export type { FcosOutputs } from "./fcos/outputs.ts";
 export type { ResolvedSSDAnchors, ResolvedSSDConfig, SSDAnchors, SSDConfig, SSDGrids } from "./ssd/config.ts";
 export type { SSDOutputs } from "./ssd/outputs.ts";
 export { ssdMaps } from "./ssd/maps.ts";
+export { type FittedAnchors, fitAnchors } from "./detection/fit-anchors.ts";
 export type { CenterMaskConfig, ResolvedCenterMaskConfig } from "./centermask/config.ts";
 export type {
   FasterRCNNConfig,

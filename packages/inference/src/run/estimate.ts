@@ -43,8 +43,8 @@ export interface MeasuredWork<R> {
   /** Bands of the result, which blocks get memory for; 0 for results that are no pixels. */
   readonly outputBands: number;
   readonly signal: AbortSignal | undefined;
-  compute(batch: Batch): Promise<R>;
-  look?(batch: Batch, result: R): void;
+  readonly compute: (batch: Batch) => Promise<R>;
+  readonly look?: (batch: Batch, result: R) => void;
 }
 
 /** Cost of work on a scene but for its results: memory includes what this process holds already. */
