@@ -5,6 +5,7 @@ import { afterAll, describe, expect, it } from "vitest";
 
 import { labelsOf, Scratch, square, writeRaster } from "../data-prep.testing.ts";
 import type { LearningData, PixelBatch } from "../learning-data.ts";
+import { exportTrainingData } from "../export/export-training-data.ts";
 import { prepareData } from "../prepare-data.ts";
 import { drawText } from "./pixel-font.ts";
 
@@ -109,6 +110,38 @@ describe("showBatch", () => {
     // The places of the chips that are not there, and the gaps, stay paper.
     for (let row = GAP + ROW; row < GAP + 2 * ROW; row += 7) expect(picture.at(GAP + 2.5 * (CELL + GAP), row).slice(0, 3)).toEqual(PAPER);
     for (let row = 0; row < GAP; row++) expect(picture.at(100, row).slice(0, 3)).toEqual(PAPER);
+  });
+
+  it("draws the earlier of two dates above and the later one, with the labels, below", async () => {
+    const [width, height] = [2 * SIDE, SIDE];
+    const scene = async (name: string, seed: number): Promise<string> => {
+      const data = Uint8Array.from({ length: 3 * width * height }, (_, i) => (((i * seed) >>> 16) % 6) * 51);
+      return writeRaster(scratch.path(name), { data, bands: 3, width, height }, { sampleType: "uint8" });
+    };
+    const out = scratch.path("pairs");
+    await exportTrainingData({
+      ...{ raster: await scene("earlier.tif", 2654435761), additionalRaster: await scene("later.tif", 40503), out },
+      ...{ labels: labelsOf([square(4, 5, 9, 12, { class: 1 })]), classField: "class", chipSize: SIDE, stride: SIDE, allTiles: true },
+    });
+    const settings = { task: "pixelClassification", batchSize: 2, valSplit: 0, augment: false, seed: 3, workers: 0 } as const;
+    const data = await prepareData(out, settings);
+    const path = scratch.path("pairs.png");
+    await data.showBatch(path);
+    const picture = await decode(path);
+    const batch = await firstBatch(data);
+    await data.close();
+    const wrong: string[] = [];
+    for (let slot = 0; slot < 2; slot++) {
+      for (let pixel = 0; pixel < SIDE * SIDE; pixel++) {
+        const at = (slot * SIDE * SIDE + pixel) * 6;
+        const [earlier, later] = [0, 3].map((first) => Array.from(batch.images.subarray(at + first, at + first + 3)));
+        const [left, top] = [GAP + slot * (CELL + GAP) + (pixel % SIDE) * SCALE, GAP + Math.floor(pixel / SIDE) * SCALE];
+        if (picture.at(left, top).join() !== [...earlier!, 255].join()) wrong.push(`earlier ${slot}: ${pixel}`);
+        const labelled = batch.targets[slot * SIDE * SIDE + pixel]! === 1;
+        if (!labelled && picture.at(left, top + CELL + GAP / 2).join() !== [...later!, 255].join()) wrong.push(`later ${slot}: ${pixel}`);
+      }
+    }
+    expect(wrong.slice(0, 5)).toEqual([]);
   });
 
   it.each([true, false])("has a legend of what is drawn (ignored pixels: %s)", async (masked) => {

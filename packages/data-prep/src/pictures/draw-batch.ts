@@ -1,4 +1,7 @@
-/** `showBatch`: training chips as the network gets them, under each the same chip with its labels, names below and a legend. */
+/**
+ * `showBatch`: training chips as the network gets them, under each the same chip with its labels, names below and a legend. Of two dates the earlier one is above,
+ * the later one, with the labels, below.
+ */
 
 import { dirname } from "node:path";
 
@@ -75,7 +78,10 @@ function drawChips<B extends Drawable>(batch: B, data: PreparedData<Task, B>, ov
   const rows = Math.ceil(shown / columns);
   const legend = layoutLegend(classes, overlay.ignored(batch, shown), columns * (cellWidth + GAP) - GAP);
   const canvas = createImage(columns * (cellWidth + GAP) + GAP, GAP + rows * rowHeight + legend.height + GAP, PAPER);
-  const ranges = commonRanges(batch, data);
+  const [above, below] = picturesOf(data).map((bands): Picture => ({ bands, ranges: commonRanges(batch, data, bands) })) as [
+    Picture,
+    Picture,
+  ];
 
   for (let slot = 0; slot < shown; slot++) {
     const left = GAP + (slot % columns) * (cellWidth + GAP);
@@ -88,9 +94,8 @@ function drawChips<B extends Drawable>(batch: B, data: PreparedData<Task, B>, ov
       height,
       layout: "pixels" as const,
     };
-    const image = renderBands(pixels, { bands: shownBands(data), ranges });
-    const labelled = overlay.draw(image, batch, slot, { width: cellWidth, height: cellHeight });
-    pasteImage(canvas, scaleNearest(image, cellWidth, cellHeight), left, top);
+    const labelled = overlay.draw(renderBands(pixels, below), batch, slot, { width: cellWidth, height: cellHeight });
+    pasteImage(canvas, scaleNearest(renderBands(pixels, above), cellWidth, cellHeight), left, top);
     pasteImage(canvas, labelled, left, top + cellHeight + GAP / 2);
     drawText(canvas, fitText(batch.names[slot] ?? "", cellWidth, 2), left, top + 2 * cellHeight + GAP / 2 + 4, INK, 2);
   }
@@ -103,18 +108,34 @@ function scaleFor(side: number): number {
   return side > LARGEST ? LARGEST / side : 1;
 }
 
-/** Red, green and blue by name where bands bear names, else the first three, else the first. */
-function shownBands({ bandNames, bands }: Pick<LearningData, "bandNames" | "bands">): number[] {
-  const named = ["red", "green", "blue"].map((color) => bandNames.findIndex((name) => name.toLowerCase() === color));
-  if (named.every((band) => band >= 0)) return named;
-  return bands >= 3 ? [0, 1, 2] : [0];
+interface Picture {
+  readonly bands: readonly number[];
+  readonly ranges: readonly (readonly [number, number])[];
+}
+
+type Banded = Pick<LearningData, "bandNames" | "bands" | "dates">;
+
+/** Bands of the picture above and of that below: of two dates, else the same twice. */
+function picturesOf({ bandNames, bands, dates }: Banded): readonly (readonly number[])[] {
+  const all = Array.from({ length: bands }, (_, band) => band);
+  const [earlier, later] = (["earlier", "later"] as const).map((date) => all.filter((band) => dates?.[band] === date));
+  const sides = earlier!.length > 0 && later!.length > 0 ? [earlier!, later!] : [all, all];
+  return sides.map((own) => shownBands(own, bandNames));
+}
+
+/** Red, green and blue by name where bands bear names, else the first three, else the first. Names of two dates end in "before" and "after". */
+function shownBands(own: readonly number[], bandNames: readonly string[]): readonly number[] {
+  const nameOf = (band: number): string => (bandNames[band] ?? "").toLowerCase().replace(/ (before|after)$/, "");
+  const named = ["red", "green", "blue"].map((color) => own.find((band) => nameOf(band) === color));
+  if (named.every((band) => band !== undefined)) return named;
+  return own.length >= 3 ? own.slice(0, 3) : own.slice(0, 1);
 }
 
 /** One stretch for all chips, so that they can be compared. */
-function commonRanges<B extends Drawable>(batch: B, data: PreparedData<Task, B>): [number, number][] {
+function commonRanges<B extends Drawable>(batch: B, data: PreparedData<Task, B>, bands: readonly number[]): [number, number][] {
   const height = data.chipHeight * batch.real;
   const images = batch.images.subarray(0, data.chipWidth * height * data.bands);
-  return bandRanges({ data: images, bands: data.bands, width: data.chipWidth, height, layout: "pixels" }, { bands: shownBands(data) });
+  return bandRanges({ data: images, bands: data.bands, width: data.chipWidth, height, layout: "pixels" }, { bands });
 }
 
 interface LegendEntry {

@@ -30,7 +30,7 @@ export interface TaskGraph {
 
 /** Options of a picture of results. */
 export interface ResultsFigureOptions {
-  /** Bands drawn as red, green and blue, from 0. @defaultValue the first three, or the first */
+  /** Bands drawn as red, green and blue, from 0; of two dates among those of each. @defaultValue the first three, or the first */
   readonly rgb?: readonly number[];
 }
 

@@ -76,12 +76,18 @@ ${panels.join("\n")}
 }
 
 function boxMarkup({ box: [x0, y0, x1, y1], label, score }: DrawnObject, classes: readonly ClassDefinition[], scale: number): string {
-  const color = `rgb(${(classes[label]?.color ?? [255, 255, 255]).join(",")})`;
+  const own: Rgb = classes[label]?.color ?? [255, 255, 255];
+  const color = `rgb(${own.join(",")})`;
   const [x, y, w, h] = [x0, y0, x1 - x0, y1 - y0].map((value) => Number((value * scale).toFixed(1)));
   const rect = `<rect x="${x}" y="${y}" width="${w}" height="${h}" fill="none" stroke="${color}" stroke-width="1.5"/>`;
   if (score === null) return rect;
-  return `${rect}<text x="${x! + 2}" y="${Math.max(9, y! - 2)}" font-size="9" fill="${color}">${score.toFixed(2)}</text>`;
+  const text = score.toFixed(2);
+  const [left, top] = [Math.max(0, x!), Math.max(0, y!)];
+  return `${rect}<rect x="${left}" y="${top}" width="${6 * text.length}" height="12" fill="${color}"/><text x="${left + 2}" y="${top + 9}" font-size="9" fill="${inkOn(own)}">${text}</text>`;
 }
+
+/** Black or white, whichever is read better on a colour (its luma after ITU-R BT.601). */
+const inkOn = ([r, g, b]: Rgb): string => (0.299 * r + 0.587 * g + 0.114 * b > 150 ? "black" : "white");
 
 function legend(classes: readonly ClassDefinition[]): string {
   let x = 0;

@@ -21,6 +21,8 @@ export interface Example {
   readonly width: number;
   readonly height: number;
   readonly bands: number;
+  /** The date of each band, of chips of two dates. */
+  readonly dates?: readonly ("earlier" | "later")[] | undefined;
   /** `[height, width, bands]`. */
   readonly image: Float32Array;
   readonly truth: Int32Array;
@@ -31,15 +33,15 @@ const SIDE = 200;
 const GAP = 8;
 const HEADER = 48;
 
-/** A grid of image, truth, prediction and errors (yellow where wrong, gray where ignored), one chip a row. */
+/** A grid of image (or those of both dates), truth, prediction and errors (yellow where wrong, gray where ignored), one chip a row. */
 export async function resultsFigure(
   examples: readonly Example[],
   classes: readonly ClassDefinition[],
   { rgb }: ResultsFigureOptions = {},
 ): Promise<Figure> {
-  const titles = ["image", "truth", "prediction", "errors"];
-  const legend = legendRows(classes, titles.length * (SIDE + GAP));
   const first = examples[0];
+  const titles = [...(first === undefined ? ["image"] : datesOf(first).map(({ title }) => title)), "truth", "prediction", "errors"];
+  const legend = legendRows(classes, titles.length * (SIDE + GAP));
   const rowHeight = first ? Math.round((SIDE * first.height) / first.width) : SIDE;
   const width = titles.length * (SIDE + GAP) + GAP;
   const height = HEADER + examples.length * (rowHeight + GAP) + legend.height + GAP;
@@ -73,14 +75,24 @@ export function resultsPicture(examples: readonly Example[], classes: readonly C
 function panels(example: Example, classes: readonly ClassDefinition[], rgb: readonly number[] | undefined): RgbaImage[] {
   const { width, height, bands, image, truth, predicted } = example;
   const array = { data: image, bands, width, height, layout: "pixels" as const };
-  const picture = renderBands(array, rgb === undefined ? {} : { bands: rgb });
+  const pictures = datesOf(example).map(({ own }) => {
+    const shown = rgb?.map((band) => (band < bands ? own[band % own.length]! : band)) ?? own.slice(0, own.length >= 3 ? 3 : 1);
+    return renderBands(array, { bands: shown });
+  });
   const judged = truth.map((index, p) => (index < 0 ? IGNORED : index === predicted[p] ? RIGHT : WRONG));
   return [
-    picture,
+    ...pictures,
     renderClasses(truth, width, height, classes, { ignoredColor: GRAY }),
     renderClasses(predicted, width, height, classes, { ignoredColor: GRAY }),
-    overlayClasses(picture, judged, JUDGEMENTS, 0.8, { skip: RIGHT }),
+    overlayClasses(pictures.at(-1)!, judged, JUDGEMENTS, 0.8, { skip: RIGHT }),
   ];
+}
+
+/** The pictures of a chip: their titles and bands. */
+function datesOf({ bands, dates }: Example): readonly { readonly title: string; readonly own: readonly number[] }[] {
+  const all = Array.from({ length: bands }, (_, band) => band);
+  const each = (["earlier", "later"] as const).map((title) => ({ title, own: all.filter((band) => dates?.[band] === title) }));
+  return each.every(({ own }) => own.length > 0) ? each : [{ title: "image", own: all }];
 }
 
 const GRAY = [205, 210, 214] as const;
