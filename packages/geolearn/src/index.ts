@@ -144,7 +144,7 @@ export type {
 } from "@geolearn/core";
 
 // a made-up town to try everything on
-export { type SampleTown, writeSampleTown } from "./demo/sample-town.ts";
+export { type SampleTown, type TownOfTwoDates, writeSampleTown, writeTownOfTwoDates } from "./demo/sample-town.ts";
 export { type DemoOptions, type DemoResult, runDemo } from "./demo/demo.ts";
 export type { TownOptions } from "./demo/town.ts";
 

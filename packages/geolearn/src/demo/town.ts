@@ -17,6 +17,8 @@ export interface Town {
   readonly pixels: Uint8Array;
   /** Building outlines in world coordinates, with what their roofs are made of as `roof`. */
   readonly buildings: readonly Feature[];
+  /** The same place before some of its buildings stood there, in other light, and those buildings. */
+  readonly earlier: { readonly pixels: Uint8Array; readonly missing: readonly Feature[] };
 }
 
 /** Size and seed of a town. */
@@ -62,6 +64,12 @@ const GRASS: Colour = [96, 118, 68];
 const SOIL: Colour = [152, 120, 90];
 const ASPHALT: Colour = [116, 114, 112];
 
+/** Share of the buildings that the earlier image does not show. */
+const NEW_BUILDINGS = 0.35;
+
+/** Light of the earlier image beside that of the later one. */
+const EARLIER_LIGHT: Colour = [0.94, 0.92, 0.86];
+
 /** Makes the town. */
 export function makeTown({ width = 1536, height = 1024, seed = 7 }: TownOptions = {}): Town {
   const rng = createRng(seed);
@@ -70,21 +78,29 @@ export function makeTown({ width = 1536, height = 1024, seed = 7 }: TownOptions 
   paintGround(canvas, rng);
   const angle = (rng.next() - 0.5) * 0.5;
   const streets = layStreets(width, height, angle, rng);
-  for (const field of scatterFields(width, height, rng)) canvas.blob(field.x, field.y, field.radius, field.colour, rng);
-  for (const street of streets) canvas.box(street, ASPHALT, 0, rng);
+  for (const field of scatterFields(width, height, rng)) canvas.blob(field.x, field.y, field.radius, field.colour, blotOf(rng));
+  for (const street of streets) canvas.box(street, ASPHALT, 0, grainOf(rng));
   const { houses, carParks } = placeAlong(streets, width, height, rng);
   for (const park of carParks) paintCarPark(canvas, park, rng);
-  for (const house of houses) for (const wing of house) canvas.shade(shadowOf(wing), 0.5);
-  const materials = houses.map((house) => paintHouse(canvas, house, rng));
-  paintTrees(canvas, houses, width, height, rng);
+  const roofs = houses.map((house) => roofOf(house, rng));
+  const past = createRng(seed + 1);
+  const old = houses.map(() => past.next() >= NEW_BUILDINGS);
+  const before = canvas.copy();
+  paintHouses(canvas, houses, roofs, houses.map(() => true)); // prettier-ignore
+  paintHouses(before, houses, roofs, old);
+  const trees = treesAmong(houses, width, height, rng);
+  for (const tree of trees) for (const one of [canvas, before]) paintTree(one, tree);
   canvas.noise(rng, 7);
+  before.noise(past, 7);
+  const buildings = houses.map((wings, i) => outline(wings, transform, i, roofs[i]!.material));
   return {
     width,
     height,
     transform,
     crs: parseCrs(32633),
     pixels: canvas.pixels(),
-    buildings: houses.map((wings, i) => outline(wings, transform, i, materials[i]!)),
+    buildings,
+    earlier: { pixels: before.pixels(EARLIER_LIGHT), missing: buildings.filter((_, i) => !old[i]) },
   };
 }
 
@@ -170,34 +186,74 @@ function shadowOf(box: Box): Box {
   return { ...box, x: box.x + 4, y: box.y + 5 };
 }
 
-/** Tells what its roof is made of. */
-function paintHouse(canvas: Canvas, wings: readonly Box[], rng: Rng): string {
-  const roof = rng.int(ROOFS.length);
-  const contrast = 0.1 + rng.next() * 0.12;
-  for (const wing of wings) canvas.box(wing, ROOFS[roof]!, contrast, rng);
-  return MATERIALS[roof]!;
+interface Roof {
+  readonly colour: Colour;
+  readonly material: string;
+  readonly contrast: number;
+  /** One for each wing. */
+  readonly grains: readonly number[];
 }
 
+function roofOf(wings: readonly Box[], rng: Rng): Roof {
+  const kind = rng.int(ROOFS.length);
+  const contrast = 0.1 + rng.next() * 0.12;
+  return { colour: ROOFS[kind]!, material: MATERIALS[kind]!, contrast, grains: wings.map(() => grainOf(rng)) };
+}
+
+/** All shadows, then all roofs, of the houses that stand. */
+function paintHouses(canvas: Canvas, houses: readonly Box[][], roofs: readonly Roof[], standing: readonly boolean[]): void {
+  const there = houses.flatMap((wings, i) => (standing[i] ? [{ wings, roof: roofs[i]! }] : []));
+  for (const { wings } of there) for (const wing of wings) canvas.shade(shadowOf(wing), 0.5);
+  for (const { wings, roof } of there) wings.forEach((wing, k) => canvas.box(wing, roof.colour, roof.contrast, roof.grains[k]!));
+}
+
+/** How light a surface is by chance. */
+const grainOf = (rng: Rng): number => 0.94 + rng.next() * 0.12;
+
 function paintCarPark(canvas: Canvas, box: Box, rng: Rng): void {
-  canvas.box(box, ROOFS[rng.int(ROOFS.length)]!, 0, rng);
+  canvas.box(box, ROOFS[rng.int(ROOFS.length)]!, 0, grainOf(rng));
   for (let car = 0; car < 6; car++) {
     const along = (rng.next() - 0.5) * 2 * (box.halfLength - 4);
     const across = (rng.next() - 0.5) * 2 * (box.halfWidth - 3);
     const x = box.x + Math.cos(box.angle) * along - Math.sin(box.angle) * across;
     const y = box.y + Math.sin(box.angle) * along + Math.cos(box.angle) * across;
-    canvas.box({ x, y, halfLength: 3.6, halfWidth: 1.7, angle: box.angle + Math.PI / 2 }, CARS[rng.int(CARS.length)]!, 0, rng);
+    canvas.box({ x, y, halfLength: 3.6, halfWidth: 1.7, angle: box.angle + Math.PI / 2 }, CARS[rng.int(CARS.length)]!, 0, grainOf(rng));
   }
 }
 
-function paintTrees(canvas: Canvas, houses: readonly Box[][], width: number, height: number, rng: Rng): void {
+interface Tree {
+  readonly x: number;
+  readonly y: number;
+  readonly radius: number;
+  readonly blot: Blot;
+}
+
+function treesAmong(houses: readonly Box[][], width: number, height: number, rng: Rng): Tree[] {
+  const trees: Tree[] = [];
   for (let i = 0; i < (width * height) / 2_600; i++) {
     const x = rng.next() * width;
     const y = rng.next() * height;
     const radius = 3 + rng.next() * 6;
     if (houses.some((h) => h.some((b) => Math.hypot(b.x - x, b.y - y) < b.halfLength + radius))) continue;
-    canvas.shadeDisc(x + 3, y + 4, radius, 0.6);
-    canvas.blob(x, y, radius, [58, 84, 46], rng);
+    trees.push({ x, y, radius, blot: blotOf(rng) });
   }
+  return trees;
+}
+
+function paintTree(canvas: Canvas, { x, y, radius, blot }: Tree): void {
+  canvas.shadeDisc(x + 3, y + 4, radius, 0.6);
+  canvas.blob(x, y, radius, [58, 84, 46], blot);
+}
+
+/** The edge of a blot, as waves around a circle, and how light it is. */
+interface Blot {
+  readonly waves: readonly (readonly [size: number, phase: number])[];
+  readonly grain: number;
+}
+
+function blotOf(rng: Rng): Blot {
+  const waves = Array.from({ length: 4 }, () => [rng.next() * 0.16, rng.next() * 2 * Math.PI] as const);
+  return { waves, grain: 0.92 + rng.next() * 0.16 };
 }
 
 /** The outline of one or two overlapping right-angled boxes, as a polygon feature in world coordinates. */
@@ -282,8 +338,7 @@ class Canvas {
   }
 
   /** A rotated box; with `contrast` the half turned to the light is brighter and the other darker, as on a pitched roof. */
-  box(box: Box, colour: Colour, contrast: number, rng: Rng): void {
-    const grain = 0.94 + rng.next() * 0.12;
+  box(box: Box, colour: Colour, contrast: number, grain: number): void {
     this.#insideBox(box, (x, y, _along, across) => {
       const light = grain * (1 + (across < 0 ? contrast : -contrast));
       this.#set(x, y, [colour[0] * light, colour[1] * light, colour[2] * light]);
@@ -301,9 +356,7 @@ class Canvas {
   }
 
   /** A blot with an uneven edge. */
-  blob(cx: number, cy: number, radius: number, colour: Colour, rng: Rng): void {
-    const waves = Array.from({ length: 4 }, () => [rng.next() * 0.16, rng.next() * 2 * Math.PI] as const);
-    const grain = 0.92 + rng.next() * 0.16;
+  blob(cx: number, cy: number, radius: number, colour: Colour, { waves, grain }: Blot): void {
     this.#near(cx, cy, radius * 1.7, (x, y) => {
       const theta = Math.atan2(y + 0.5 - cy, x + 0.5 - cx);
       const edge = waves.reduce((sum, [size, phase], k) => sum + size * Math.sin((k + 2) * theta + phase), 1);
@@ -316,8 +369,16 @@ class Canvas {
     for (let i = 0; i < this.#values.length; i++) this.#values[i] = this.#values[i]! + rng.normal() * deviation;
   }
 
-  pixels(): Uint8Array {
-    return Uint8Array.from(this.#values, (v) => Math.min(255, Math.max(0, Math.round(v))));
+  /** In light of a colour. */
+  pixels(light: Colour = [1, 1, 1]): Uint8Array {
+    const plane = this.width * this.height;
+    return Uint8Array.from(this.#values, (v, i) => Math.min(255, Math.max(0, Math.round(v * light[Math.floor(i / plane)]!))));
+  }
+
+  copy(): Canvas {
+    const copy = new Canvas(this.width, this.height);
+    copy.#values.set(this.#values);
+    return copy;
   }
 
   #insideBox(box: Box, paint: (x: number, y: number, along: number, across: number) => void): void {
