@@ -2,8 +2,8 @@
 
 import { GeoLearnError, type MaskGrid } from "@geolearn/core";
 import type { DataOf, LearningData, ObjectData, TileData } from "@geolearn/data-prep";
-import { FRAMED_INPUT, FRAMED_OUTPUT, openOnnxSession } from "@geolearn/engine";
-import { checkChipSize, GraphRunner, labelledClasses, type ModelManifest, type ModelPackage, scoreGraph } from "@geolearn/models";
+import { FRAMED_OUTPUT } from "@geolearn/engine";
+import { checkChipSize, GraphRunner, labelledClasses, type ModelManifest, type ModelPackage } from "@geolearn/models";
 
 import { evaluateObjects, type ObjectEvaluation } from "../tasks/objects/evaluate.ts";
 import type { FoundObjects } from "../tasks/objects/graph.ts";
@@ -46,33 +46,29 @@ async function evaluatePixels(
   signal: AbortSignal | undefined,
 ): Promise<PixelEvaluation> {
   const { modelType, graph } = model.manifest;
-  const { stride, margin, batch } = graph!;
-  const { batchSize, chipHeight: height, chipWidth: width, bands } = data;
+  const { stride, margin } = graph!;
+  const { chipHeight: height, chipWidth: width } = data;
   checkChipSize({ modelType, stride, margin }, width, height);
-  const images = batch ?? batchSize;
-  const session = await openOnnxSession(scoreGraph(model, { batch: images, height, width }));
-  const chip = height * width * bands;
+  const runner = new GraphRunner(model);
   const scored = (height - 2 * margin) * (width - 2 * margin);
-  const classes = positions.length;
   const step: EvaluationStep = {
     async run({ images: pixels, size }) {
       const predicted = new Int32Array(size * scored);
-      for (let first = 0; first < size; first += images) {
-        const count = Math.min(images, size - first);
-        const block = new Float32Array(images * chip);
-        block.set(pixels.subarray(first * chip, (first + count) * chip));
-        const feeds = { [FRAMED_INPUT]: { data: block, shape: [images, height, width, bands], dtype: "float32" as const } };
-        const scores = (await session.run(feeds))[FRAMED_OUTPUT]!.data as Float32Array;
-        best(scores.subarray(0, count * scored * classes), positions, predicted.subarray(first * scored), model.source);
+      let at = 0;
+      for (const results of await runner.run({ pixels, size, height, width }, signal)) {
+        const scores = results[FRAMED_OUTPUT]!.data as Float32Array;
+        const some = predicted.subarray(at, at + scores.length / positions.length);
+        best(scores.subarray(0, some.length * positions.length), positions, some, model.source);
+        at += some.length;
       }
       return { loss: null, predicted };
     },
-    dispose: () => session.dispose(),
+    dispose: () => runner.dispose(),
   };
   try {
     return await evaluateChips({ data, step, margin, ignored: new Set() }, data.valid, signal);
   } finally {
-    await session.dispose();
+    await runner.dispose();
   }
 }
 
