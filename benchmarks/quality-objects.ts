@@ -77,11 +77,13 @@ interface FoundImage {
   readonly truth?: Pick<FoundImage, "boxes" | "labels" | "masks">;
 }
 
-/** What an earlier run left in the file, or what is made now. */
-async function kept<T>(path: string, make: () => Promise<T>): Promise<T> {
-  if (existsSync(path)) return JSON.parse(await readFile(path, "utf8")) as T;
+/** What an earlier run of the same settings left in the file, or what is made now. */
+async function kept<T>(path: string, settings: unknown, make: () => Promise<T>): Promise<T> {
+  const key = JSON.stringify(settings);
+  const former = existsSync(path) ? (JSON.parse(await readFile(path, "utf8")) as { readonly key: string; readonly made: T }) : null;
+  if (former?.key === key) return former.made;
   const made = await make();
-  await writeFile(path, JSON.stringify(made));
+  await writeFile(path, JSON.stringify({ key, made }));
   return made;
 }
 
@@ -98,7 +100,7 @@ async function rowsOf(set: QualitySet, context: BenchmarkContext): Promise<reado
     log(`${set.data} is not there; skipped`);
     return [];
   }
-  const { chips, folds, by } = await kept(join(scratch, "folds.json"), () => set.chips(data, join(scratch, "chips"), FOLDS));
+  const { chips, folds, by } = await kept(join(scratch, "folds.json"), FOLDS, () => set.chips(data, join(scratch, "chips"), FOLDS));
   const training = quick ? { ...set.training, epochs: 1 } : set.training;
   const program = await builtProgram("quality-objects-program");
   const [ours, peer]: [FoundImage[][], FoundImage[][]] = [[], []];
@@ -118,14 +120,14 @@ async function rowsOf(set: QualitySet, context: BenchmarkContext): Promise<reado
       network: set.network,
     };
     await outcome(process.execPath, [program, JSON.stringify({ ...options, exportOnly: true })]);
-    const mine = await kept(join(folder, "ours.json"), () => outcome(process.execPath, [program, JSON.stringify(options)]));
+    const mine = await kept(join(folder, "ours.json"), options, () => outcome(process.execPath, [program, JSON.stringify(options)]));
     ours.push([...mine.images]);
     tell("ours", fold, mine);
     if (python === null) continue;
     const given = { chips, twin: join(folder, "twin.json"), initial: join(folder, "initial.safetensors"), seed: fold + 1, threads: 2 };
     const { epochs, batch, lr, clipNorm: clip } = training;
     const args = Object.entries({ ...given, epochs, batch, lr, clip }).flatMap(([name, value]) => [`--${name}`, String(value)]);
-    const theirs = await kept(join(folder, "peer.json"), () => outcome(python, [TWIN, ...args]));
+    const theirs = await kept(join(folder, "peer.json"), args, () => outcome(python, [TWIN, ...args]));
     peer.push([...theirs.images]);
     tell("peer", fold, theirs);
   }

@@ -16,7 +16,10 @@ export interface Windows {
 
 type Sides = readonly [number, number, number, number];
 
-/** Pixels of the output for one channel of it up to which this is faster. */
+/**
+ * Pixels of the output for each channel, of the side with fewer, up to which a step with both gradients is faster: measured on two cores with 3 x 3 filters, it takes
+ * half the time with a sixteenth of a pixel, two thirds with a half, nine tenths with one and more with two.
+ */
 const PIXELS_PER_CHANNEL = 1;
 
 /** Whether a convolution from `input` to `output`, `[N, H, W, C]` each, is better a product. */

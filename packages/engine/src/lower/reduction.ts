@@ -10,7 +10,7 @@ import type { Lowered, Lowering, LoweringRule } from "./lowering.ts";
 
 /** Longest run added in one go. */
 const RUN = 256;
-/** Two axes of this many numbers together are no longer than one often is. */
+/** Most numbers of two axes added in one go; with {@link RUN} the sums of two long axes would lose digits that one after the other keeps. */
 const SHORT_RUN = 64;
 
 const CHANNELS_FIRST_AXIS = [0, 2, 3, 1];
