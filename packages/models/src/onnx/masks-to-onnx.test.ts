@@ -76,7 +76,9 @@ async function compare(
   expect(results["masks"]!.shape).toEqual([...shape, 28, 28]);
   expect(Array.from(results["labels"]!.data)).toEqual([...theirs["classIndices"]!.data]);
   expect(greatestDifference(results["boxes"]!.data, theirs["boxes"]!.data)).toBeLessThan(1e-3);
-  for (const name of ["scores", "masks"]) expect(greatestDifference(results[name]!.data, theirs[name]!.data), name).toBeLessThan(1e-4);
+  expect(greatestDifference(results["scores"]!.data, theirs["scores"]!.data)).toBeLessThan(1e-4);
+  // Logits of these weights reach 15 and more, and follow the boxes' last digits: 1e-3 in a logit is 2.5e-4 at a mask's edge.
+  expect(greatestDifference(results["masks"]!.data, theirs["masks"]!.data)).toBeLessThan(2.5e-4);
 }
 
 describe("a Mask R-CNN as an ONNX file finds what the network finds", { timeout: 120_000 }, () => {

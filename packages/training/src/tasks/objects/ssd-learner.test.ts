@@ -23,15 +23,16 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe("a SingleShotDetector", () => {
   test("learns to find squares on chips it never saw, is saved, comes back the same, and starts another", async () => {
-    const data = squareData({ train: 48 });
+    // From four seeds of weights AP50 ends between 0.62 and 0.72; on 8 chips never seen it would be between 0.27 and 0.75.
+    const data = squareData({ train: 96, valid: 32 });
     const learner = await createLearner(data, SSD);
     expect(learner.network.config).toMatchObject({
       maps: [8, 16, 32, 64],
       anchors: { scales: [0.07, 0.15, expect.closeTo(0.45), 0.75, 1.05] },
     });
-    const { epochs } = await learner.fit({ epochs: 12, lr: 1e-3, monitor: "AP50" });
+    const { epochs } = await learner.fit({ epochs: 8, lr: 1e-3, monitor: "AP50" });
     expect(epochs.at(-1)!.trainLoss).toBeLessThan(epochs[0]!.trainLoss / 2);
-    expect(await learner.averagePrecisionScore()).toBeGreaterThan(0.6);
+    expect(await learner.averagePrecisionScore()).toBeGreaterThan(0.5);
 
     const path = join(folder, "squares.dlpk");
     await learner.save(path);
