@@ -22,6 +22,7 @@ import {
   makeFolder,
 } from "@geolearn/core";
 
+import { bandsByDate } from "../bands-by-date.ts";
 import type { BatchFrame, LearningData, PreparedData } from "../learning-data.ts";
 import { drawText, fillRectangle, fitText, GLYPH_HEIGHT, textWidth } from "./pixel-font.ts";
 
@@ -118,9 +119,8 @@ type Banded = Pick<LearningData, "bandNames" | "bands" | "dates">;
 /** Bands of the picture above and of that below: of two dates, else the same twice. */
 function picturesOf({ bandNames, bands, dates }: Banded): readonly (readonly number[])[] {
   const all = Array.from({ length: bands }, (_, band) => band);
-  const [earlier, later] = (["earlier", "later"] as const).map((date) => all.filter((band) => dates?.[band] === date));
-  const sides = earlier!.length > 0 && later!.length > 0 ? [earlier!, later!] : [all, all];
-  return sides.map((own) => shownBands(own, bandNames));
+  const { earlier, later } = bandsByDate(dates) ?? { earlier: all, later: all };
+  return [earlier, later].map((own) => shownBands(own, bandNames));
 }
 
 /** Red, green and blue by name where bands bear names, else the first three, else the first. Names of two dates end in "before" and "after". */

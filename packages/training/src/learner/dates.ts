@@ -1,7 +1,7 @@
 /** Whether data and network are of as many dates. */
 
 import { GeoLearnError, type OnWarning } from "@geolearn/core";
-import type { LearningData } from "@geolearn/data-prep";
+import { bandsByDate, type LearningData } from "@geolearn/data-prep";
 
 type Dated = Pick<LearningData, "bands" | "bandNames" | "dates">;
 
@@ -15,12 +15,12 @@ export function compareDates(data: Dated, modelType: string, onWarning: OnWarnin
   const { dates, bands, bandNames } = data;
   const half = bands / 2;
   if (modelType !== "change-detector") {
-    if (dates === undefined || new Set(dates).size < 2) return;
-    const earlier = dates.flatMap((date, band) => (date === "earlier" ? [band] : []));
+    const byDate = bandsByDate(dates);
+    if (byDate === null) return;
     onWarning({
       code: "CHIPS_OF_TWO_DATES",
       message: `The chips have an image of a later date in images2/; the ${modelType} gets the bands of both as one image of ${bands}.`,
-      hint: `Use \`modelType: "change-detector"\` to compare the dates, or \`bands: [${earlier.join(", ")}]\` for the earlier one alone.`,
+      hint: `Use \`modelType: "change-detector"\` to compare the dates, or \`bands: [${byDate.earlier.join(", ")}]\` for the earlier one alone.`,
     });
     return;
   }

@@ -11,6 +11,7 @@ import {
   scaleNearest,
   tileImages,
 } from "@geolearn/core";
+import { bandsByDate } from "@geolearn/data-prep";
 
 import { dataUrl, escapeMarkup, FONT, INK, QUIET_INK, svgFigure } from "../../figures/svg.ts";
 import type { ResultsFigureOptions } from "../task.ts";
@@ -90,9 +91,8 @@ function panels(example: Example, classes: readonly ClassDefinition[], rgb: read
 
 /** The pictures of a chip: their titles and bands. */
 function datesOf({ bands, dates }: Example): readonly { readonly title: string; readonly own: readonly number[] }[] {
-  const all = Array.from({ length: bands }, (_, band) => band);
-  const each = (["earlier", "later"] as const).map((title) => ({ title, own: all.filter((band) => dates?.[band] === title) }));
-  return each.every(({ own }) => own.length > 0) ? each : [{ title: "image", own: all }];
+  const byDate = bandsByDate(dates) ?? { image: Array.from({ length: bands }, (_, band) => band) };
+  return Object.entries(byDate).map(([title, own]: [string, readonly number[]]) => ({ title, own }));
 }
 
 const GRAY = [205, 210, 214] as const;
