@@ -149,7 +149,7 @@ function misfitOf(a: PixelBox, b: PixelBox): number {
   return worst;
 }
 
-/** Sets of sightings; no set has two of one window. */
+/** Sets of sightings, each an object; no set has two of one window, nor ends before it begins. */
 class Groups {
   readonly #parent: Int32Array;
   readonly #members: number[][];
@@ -166,6 +166,8 @@ class Groups {
     if (one === other) return;
     const windows = new Set(this.#members[one]!.map((i) => this.#nodes[i]!.window));
     if (this.#members[other]!.some((i) => windows.has(this.#nodes[i]!.window))) return;
+    const [left, top, right, bottom] = boxOf([...this.#members[one]!, ...this.#members[other]!].map((i) => this.#nodes[i]!));
+    if (left >= right || top >= bottom) return;
     this.#parent[other] = one;
     this.#members[one]!.push(...this.#members[other]!);
     this.#members[other] = [];
@@ -190,20 +192,24 @@ interface Found extends SceneObject {
   readonly seenBy: readonly number[];
 }
 
-/** One object from its sightings. */
-function together(plan: WindowPlan, members: readonly Node[]): Found {
+/** A box each side of which is where those see it that no border cut there. Of sightings of two objects it may end before it begins. */
+function boxOf(members: readonly Node[]): PixelBox {
   const side = (k: number): number => {
     const seen = members.filter(({ cut }) => !cut[k]);
     if (seen.length > 0) return weightedMean(seen.map(({ sighting }) => [sighting.box[k]!, sighting.score]));
     const values = members.map(({ sighting }) => sighting.box[k]!);
     return k < 2 ? Math.min(...values) : Math.max(...values);
   };
+  return [side(0), side(1), side(2), side(3)];
+}
+
+/** One object from its sightings. */
+function together(plan: WindowPlan, members: readonly Node[]): Found {
   const whole = members.filter(({ cut }) => !cut.some(Boolean));
-  const box = [side(0), side(1), side(2), side(3)] as const;
   const best = (whole.length > 0 ? whole : members).reduce((a, b) => (b.sighting.score > a.sighting.score ? b : a));
   const seen = members.flatMap(({ window, sighting }) => (sighting.mask ? [{ window: windowBox(plan, window), mask: sighting.mask }] : []));
   return {
-    box,
+    box: boxOf(members),
     score: best.sighting.score,
     classIndex: best.sighting.classIndex,
     mask: seen.length === 0 ? null : joinMasks(seen),
