@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseOnnxModel, startEngine } from "@geolearn/engine";
-import { type ModelManifest, createUNet, writeModelPackage } from "@geolearn/models";
+import { type ModelManifest, createRetinaNet, createUNet, writeModelPackage } from "@geolearn/models";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { runCli } from "./cli/run.ts";
 import { exportOnnxResult, importOnnxResult } from "./cli/results.ts";
@@ -71,7 +71,9 @@ describe("export", () => {
     expect(status).toBe(0);
     expect(exportOnnxResult.parse(JSON.parse(out))).toMatchObject({ opset: 18, inputShape: ["batch", 3, "height", "width"] });
     const saved = await (await fromModel(model, { task: "pixelClassification" })).toOnnx(byMethod);
-    expect(saved).toMatchObject({ out: byMethod, stac: null, outputShape: ["batch", 2, "height", "width"] });
+    const shape = ["batch", 2, "height", "width"];
+    const outputs = [{ name: "output", type: "float32", shape }];
+    expect(saved).toMatchObject({ out: byMethod, stac: null, outputShape: shape, outputs });
     expect(readFileSync(byCommand).equals(readFileSync(byMethod))).toBe(true);
     const item = JSON.parse(readFileSync(join(folder, "item.json"), "utf8")) as { assets: { model: { href: string } } };
     expect(item.assets.model.href).toBe("./deep/command.onnx");
@@ -85,6 +87,47 @@ describe("export", () => {
     const { graph } = parseOnnxModel(readFileSync(path));
     expect(graph.inputs[0]!.dims).toEqual([1, 3, 64, 64]);
     expect(graph.nodes.at(-1)!.type).toBe("Conv");
+  });
+
+  test("a detector without options: one chip, and every output is named", async () => {
+    const detector = join(folder, "detector.dlpk");
+    const network = createRetinaNet({ bands: 3, classes: 2, backbone: "resnet18", fpnWidth: 16 }, { seed: 3 });
+    const { modelType, config } = network;
+    await writeModelPackage(detector, {
+      manifest: { ...manifest, task: "objectDetection", modelType, config },
+      weights: network.weights(),
+    });
+    network.dispose();
+    const path = join(folder, "detector.onnx");
+    const { status, out, err } = await run("export-onnx", "--model", detector, "--out", path);
+    expect({ status, err }).toEqual({ status: 0, err: "" });
+    expect(out.split("\n").map((line) => line.replace(/^\S+ +/, ""))).toEqual([
+      expect.stringMatching(/detector\.onnx, [\d.]+ MB, opset 18$/),
+      "input: float32 [1, 3, 64, 64], raw pixel values",
+      "boxes: float32 [100, 4]",
+      "labels: int32 [100]",
+      "scores: float32 [100]",
+      "",
+    ]);
+    expect(parseOnnxModel(readFileSync(path)).graph.outputs).toMatchObject([
+      { name: "boxes", dims: [100, 4] },
+      { name: "labels", dims: [100] },
+      { name: "scores", dims: [100] },
+    ]);
+    const free = await run("export-onnx", "--model", detector, "--out", path, "--batch", "free");
+    expect(free).toMatchObject({ status: 1, err: expect.stringContaining("Leave out --batch, or give a number.") as string });
+    // The file inside a package is written as it is, and told in the same words.
+    const imported = join(folder, "imported-detector.dlpk");
+    expect(await run("import-onnx", "--onnx", path, "--out", imported)).toMatchObject({ status: 0 });
+    const again = await run("export-onnx", "--model", imported, "--out", join(folder, "same.onnx"));
+    expect(again.out.split("\n").slice(1)).toEqual(out.split("\n").slice(1));
+  });
+
+  test("help tells what is written without options", async () => {
+    const { out } = await run("export-onnx", "--help");
+    const words = out.replace(/\s+/g, " ");
+    expect(words).toContain("default: free; chip for networks that find objects");
+    expect(words).toContain("default: free; 1 for networks that find objects");
   });
 
   test("wrong usage and other extensions are refused, and leave nothing", async () => {

@@ -90,7 +90,7 @@ export { tileScores } from "./onnx/tile-outputs.ts";
 export { labelledClasses } from "./onnx/labelled-classes.ts";
 
 // ONNX
-export type { OnnxExport, ToOnnxOptions } from "./onnx/exported.ts";
+export type { OnnxExport, OnnxOutput, ToOnnxOptions } from "./onnx/exported.ts";
 export { toOnnx } from "./onnx/to-onnx.ts";
 export type { ClassSpec } from "./onnx/classes.ts";
 export { type BoxOrder, type OnnxConfig, type OnnxNormalization, type OnnxSpec, ONNX_MODEL_TYPE } from "./onnx/spec.ts";

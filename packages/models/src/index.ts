@@ -99,7 +99,7 @@ export { tileScores } from "./onnx/tile-outputs.ts";
 export { labelledClasses } from "./onnx/labelled-classes.ts";
 
 // ONNX
-export type { OnnxExport, ToOnnxOptions } from "./onnx/exported.ts";
+export type { OnnxExport, OnnxOutput, ToOnnxOptions } from "./onnx/exported.ts";
 export { toOnnx } from "./onnx/to-onnx.ts";
 export { type SaveOnnxOptions, type SavedOnnx, saveOnnx } from "./onnx/save-onnx.ts";
 export { openOnnx } from "./onnx/open-onnx.ts";

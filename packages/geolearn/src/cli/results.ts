@@ -191,6 +191,7 @@ export const exportOnnxResult = z.strictObject({
   opset: z.int().min(1),
   inputShape: onnxShape,
   outputShape: onnxShape,
+  outputs: z.array(z.strictObject({ name: z.string(), type: z.string(), shape: onnxShape })),
 });
 
 /** Result of `import-onnx`. */

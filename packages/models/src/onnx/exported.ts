@@ -1,6 +1,7 @@
 /** What is asked of an export to ONNX, and what comes of it. */
 
 import { GeoLearnError } from "@geolearn/core";
+import type { ExportedOnnx } from "@geolearn/engine";
 
 import type { DecodeOptions } from "../network.ts";
 import type { StacItem } from "./stac.ts";
@@ -18,6 +19,15 @@ export interface ToOnnxOptions extends DecodeOptions {
   readonly output?: "scores" | "logits";
 }
 
+/** One output of an ONNX file. */
+export interface OnnxOutput {
+  readonly name: string;
+  /** Type of its numbers, such as `"float32"`. */
+  readonly type: string;
+  /** A name stands for a free side. */
+  readonly shape: readonly (number | string)[];
+}
+
 /** An ONNX file, not yet written. */
 export interface OnnxExport {
   readonly bytes: Uint8Array;
@@ -30,8 +40,22 @@ export interface OnnxExport {
    * images; the shape of `boxes` of one that finds objects.
    */
   readonly outputShape: readonly (number | string)[];
+  /** Every output of the file, in its order. */
+  readonly outputs: readonly OnnxOutput[];
   /** The STAC item of the Machine Learning Model extension that describes the file, lying at `href`. */
   stac(href: string): StacItem;
+}
+
+/** What {@link OnnxExport} tells of a graph's input and outputs. */
+export function shapesOf({
+  inputs,
+  outputs,
+}: Pick<ExportedOnnx, "inputs" | "outputs">): Pick<OnnxExport, "inputShape" | "outputShape" | "outputs"> {
+  return {
+    inputShape: inputs[0]!.dims,
+    outputShape: outputs[0]!.dims,
+    outputs: outputs.map(({ name, type, dims }) => ({ name, type, shape: dims })),
+  };
 }
 
 /** Name of the file's only input. */

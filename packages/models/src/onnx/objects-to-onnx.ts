@@ -7,7 +7,7 @@ import * as tf from "@tensorflow/tfjs";
 import type { ModelManifest } from "../manifest.ts";
 import type { ObjectNetwork } from "../network.ts";
 import { checkChipSize } from "../network/chip-size.ts";
-import { checkBatch, ONNX_INPUT, type OnnxExport, type ToOnnxOptions } from "./exported.ts";
+import { checkBatch, ONNX_INPUT, type OnnxExport, shapesOf, type ToOnnxOptions } from "./exported.ts";
 import { OWN_METADATA_KEY, ownMetadata } from "./own-metadata.ts";
 import { stacItem } from "./stac.ts";
 
@@ -44,7 +44,7 @@ export function objectsToOnnx(
       metadata: { [OWN_METADATA_KEY]: ownMetadata(manifest, { values: "scores", margin: 0, stride: network.stride }) },
     },
   );
-  const shapes = { inputShape: inputs[0]!.dims, outputShape: outputs[0]!.dims };
+  const shapes = shapesOf({ inputs, outputs });
   const count = [...network.weights().values()].reduce((sum, { data }) => sum + data.length, 0);
   return { bytes, opset, ...shapes, stac: (href) => stacItem(manifest, { href, parameters: count, ...shapes }) };
 }

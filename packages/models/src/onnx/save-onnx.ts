@@ -10,7 +10,7 @@ import type { ModelManifest } from "../manifest.ts";
 import type { AnyNetwork } from "../network.ts";
 import { loadNetwork } from "../package/load.ts";
 import type { ModelPackage } from "../package/read.ts";
-import type { ToOnnxOptions } from "./exported.ts";
+import type { OnnxOutput, ToOnnxOptions } from "./exported.ts";
 import { ONNX_MODEL_TYPE } from "./spec.ts";
 import { toOnnx } from "./to-onnx.ts";
 
@@ -30,7 +30,10 @@ export interface SavedOnnx {
   readonly opset: number;
   /** `[batch, bands, height, width]`; a name stands for a free side. */
   readonly inputShape: readonly (number | string)[];
+  /** Shape of the first output. */
   readonly outputShape: readonly (number | string)[];
+  /** Every output of the file: one of scores, or boxes, labels, scores and perhaps masks. */
+  readonly outputs: readonly OnnxOutput[];
 }
 
 /**
@@ -52,10 +55,10 @@ export async function saveOnnx(
   const network = "network" in model ? model.network : loadNetwork(model);
   try {
     const exported = toOnnx(network, model.manifest, options);
-    const { bytes, opset, inputShape, outputShape } = exported;
+    const { bytes, opset, inputShape, outputShape, outputs } = exported;
     await writeAtomic(path, bytes);
     if (stac !== undefined) await writeAtomic(stac, `${JSON.stringify(exported.stac(hrefFrom(stac, path)), null, 2)}\n`);
-    return { out: path, stac: stac ?? null, bytes: bytes.length, opset, inputShape, outputShape };
+    return { out: path, stac: stac ?? null, bytes: bytes.length, opset, inputShape, outputShape, outputs };
   } finally {
     if (!("network" in model)) network.dispose();
   }
@@ -84,8 +87,9 @@ async function saveAsItIs(
   await writeAtomic(path, onnx);
   const shape = (dims: readonly (number | string | null)[] | null | undefined): (number | string)[] =>
     (dims ?? []).map((side) => side ?? "?");
-  const [inputShape, outputShape] = [shape(graph.inputs[0]?.dims), shape(graph.outputs[0]?.dims)];
-  return { out: path, stac: null, bytes: onnx.length, opset: opsets.get("") ?? 0, inputShape, outputShape };
+  const outputs = graph.outputs.map(({ name, type, dims }) => ({ name, type: type ?? "?", shape: shape(dims) }));
+  const shapes = { inputShape: shape(graph.inputs[0]?.dims), outputShape: outputs[0]?.shape ?? [], outputs };
+  return { out: path, stac: null, bytes: onnx.length, opset: opsets.get("") ?? 0, ...shapes };
 }
 
 function checkExtension(path: string, extension: string, what: string): void {

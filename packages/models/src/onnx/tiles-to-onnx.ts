@@ -5,7 +5,7 @@ import type * as tf from "@tensorflow/tfjs";
 
 import type { ModelManifest } from "../manifest.ts";
 import type { TileNetwork } from "../network.ts";
-import { ONNX_INPUT, ONNX_OUTPUT, type OnnxExport, type ToOnnxOptions } from "./exported.ts";
+import { ONNX_INPUT, ONNX_OUTPUT, type OnnxExport, shapesOf, type ToOnnxOptions } from "./exported.ts";
 import { inputShape } from "./input-shape.ts";
 import { OWN_METADATA_KEY, ownMetadata } from "./own-metadata.ts";
 import { stacItem } from "./stac.ts";
@@ -32,7 +32,7 @@ export function tilesToOnnx(
       metadata: { [OWN_METADATA_KEY]: ownMetadata(manifest, { values: output, margin: 0, stride: network.stride }) },
     },
   );
-  const shapes = { inputShape: inputs[0]!.dims, outputShape: outputs[0]!.dims };
+  const shapes = shapesOf({ inputs, outputs });
   const count = [...network.weights().values()].reduce((sum, { data }) => sum + data.length, 0);
   return { bytes, opset, ...shapes, stac: (href) => stacItem(manifest, { href, parameters: count, ...shapes }) };
 }

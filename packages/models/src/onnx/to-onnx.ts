@@ -7,7 +7,7 @@ import type * as tf from "@tensorflow/tfjs";
 import type { ModelManifest } from "../manifest.ts";
 import type { AnyNetwork, Network } from "../network.ts";
 import { deepnessMetadata } from "./deepness.ts";
-import { ONNX_INPUT, ONNX_OUTPUT, type OnnxExport, type ToOnnxOptions } from "./exported.ts";
+import { ONNX_INPUT, ONNX_OUTPUT, type OnnxExport, shapesOf, type ToOnnxOptions } from "./exported.ts";
 import { inputShape } from "./input-shape.ts";
 import { objectsToOnnx } from "./objects-to-onnx.ts";
 import { OWN_METADATA_KEY, ownMetadata } from "./own-metadata.ts";
@@ -63,7 +63,7 @@ function pixelsToOnnx(
       },
     },
   );
-  const shapes = { inputShape: inputs[0]!.dims, outputShape: outputs[0]!.dims };
+  const shapes = shapesOf({ inputs, outputs });
   const count = [...parameters.values()].reduce((sum, { data }) => sum + data.length, 0);
   return { bytes, opset, ...shapes, stac: (href) => stacItem(manifest, { href, parameters: count, ...shapes }) };
 }

@@ -20,11 +20,12 @@ export function exportOnnxCommand(contextOf: (command: Command) => CommandContex
     .requiredOption("--model <model.dlpk>", "the model package")
     .requiredOption("--out <model.onnx>", "where the ONNX file goes")
     .addOption(
-      new Option("--size <name>", "sizes of images it takes: free, or fixed to the chip size as QGIS Deepness needs it")
-        .choices(["free", "chip"])
-        .default("free"),
+      new Option(
+        "--size <name>",
+        "sizes of images it takes: free, or fixed to the chip size as QGIS Deepness needs it (default: free; chip for networks that find objects, which take no other)",
+      ).choices(["free", "chip"]),
     )
-    .option("--batch <free|number>", "images per run", batch, "free")
+    .option("--batch <free|number>", "images per run (default: free; 1 for networks that find objects, which need a number)", batch)
     .addOption(new Option("--output <name>", "what it gives").choices(["scores", "logits"]).default("scores"))
     .option("--stac <item.json>", "also write a STAC item (Machine Learning Model extension) that describes the file");
   return command.action(async () => {
@@ -48,11 +49,11 @@ function batch(text: string): "free" | number {
   }
 }
 
-function textOf({ out, stac, bytes, opset, inputShape, outputShape }: SavedOnnx): string {
+function textOf({ out, stac, bytes, opset, inputShape, outputs }: SavedOnnx): string {
   return list([
     ["ONNX", `${out}, ${(bytes / 1e6).toFixed(1)} MB, opset ${opset}`],
     ["input", `input: float32 [${inputShape.join(", ")}], raw pixel values`],
-    ["output", `output: float32 [${outputShape.join(", ")}]`],
+    ...outputs.map(({ name, type, shape }) => ["output", `${name}: ${type} [${shape.join(", ")}]`] as const),
     ["STAC", stac],
   ]);
 }
