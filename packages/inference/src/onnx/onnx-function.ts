@@ -82,6 +82,7 @@ class Runner implements OnnxFunction {
       tileHeight: chipHeight,
       padding: Math.floor(Math.min(chipWidth, chipHeight) / 4),
       batchSize: this.config.batch ?? 4,
+      stride: this.config.stride,
       classes,
       fill: statistics.length > 0 ? statistics.map(({ mean }) => mean) : (this.config.offset ?? bandIndices.map(() => 0)),
       resolution,
