@@ -6,7 +6,7 @@ export interface Progress {
   readonly stage: string;
   /** Units finished, 0 to `total`. */
   readonly done: number;
-  /** Units in all. */
+  /** Units in all; 0 where nobody knows. */
   readonly total: number;
   /** Name of the unit, plural, e.g. `"windows"`. */
   readonly unit: string;

@@ -2,8 +2,9 @@ import { afterAll, describe, expect, test } from "vitest";
 
 import { openRaster } from "./raster/open-raster.ts";
 import { Peers, withPeers } from "./raster/peers.testing.ts";
-import type { Samples } from "./raster/raster.ts";
+import type { Raster, Samples } from "./raster/raster.ts";
 import { collectStatistics, rasterStatistics } from "./statistics.ts";
+import type { Window } from "./window.ts";
 
 /** Plain two-pass statistics, around a value near all others so that the sums themselves stay exact. */
 function twoPass(values: readonly number[], near = 0): { mean: number; std: number } {
@@ -29,6 +30,25 @@ test("a constant image has no spread, whatever its size", () => {
   const piece = new Float32Array(2 ** 20).fill(200.7);
   for (let i = 0; i < 4; i++) collector.add(piece);
   expect(collector.result()).toEqual({ min: piece[0], max: piece[0], mean: piece[0], std: 0, count: 2 ** 22 });
+});
+
+test("a sample of a raster wider than any list of its windows", async () => {
+  const [width, height] = [2 ** 31 - 1, 2 ** 31 - 1];
+  const windows: Window[] = [];
+  const raster = {
+    ...{ width, height, blockWidth: 256, blockHeight: 256, bands: 1, alphaBand: null, nodata: null },
+    read: (window: Window) => {
+      windows.push(window);
+      return Promise.resolve({ data: Uint8Array.of(7), mask: null });
+    },
+  } as unknown as Raster;
+  expect(await rasterStatistics(raster, { sample: 16e6 })).toMatchObject([{ min: 7, max: 7 }]);
+  expect(windows.length).toBeGreaterThan(10);
+  expect(windows.length).toBeLessThan(20);
+  for (const { col, row, width: w, height: h } of windows) {
+    expect([col % 2048, row % 512, col + w <= width, row + h <= height]).toEqual([0, 0, true, true]);
+  }
+  expect(windows.at(-1)!.row - windows[0]!.row).toBeGreaterThan(0.8 * height);
 });
 
 test("only valid, finite samples count; none gives NaN", () => {

@@ -1,7 +1,7 @@
 /** Statistics of one band in float64 over valid pixels. */
 
 import type { Raster, Samples } from "./raster/raster.ts";
-import { blockWindows, type Window } from "./window.ts";
+import type { Window } from "./window.ts";
 
 /** Statistics of one band. */
 export interface BandStatistics {
@@ -102,13 +102,16 @@ export async function rasterStatistics(raster: Raster, options: StatisticsOption
   return collectors.map((collector) => collector.result());
 }
 
-/** Windows of whole blocks, about a million pixels each; evenly left out when a sample is enough. */
-function sampledWindows({ width, height, blockWidth, blockHeight }: Raster, sample: number | undefined): Window[] {
+/** Windows of whole blocks, about a million pixels each; evenly left out when a sample is enough. Counted, not listed: a mosaic may be wide. */
+function* sampledWindows({ width, height, blockWidth, blockHeight }: Raster, sample: number | undefined): Generator<Window> {
   const columns = Math.min(width, Math.max(blockWidth, 1) * Math.max(1, Math.floor(2048 / blockWidth)));
   const rows = Math.max(1, Math.floor(2 ** 20 / columns / blockHeight)) * blockHeight;
-  const windows = [...blockWindows(width, height, columns, rows)];
+  const across = Math.ceil(width / columns);
+  const count = across * Math.ceil(height / rows);
   const every = sample === undefined ? 1 : Math.max(1, Math.floor((width * height) / sample));
-  if (every === 1) return windows;
-  const step = Math.min(every, windows.length);
-  return windows.filter((_, i) => i % step === Math.floor(step / 2));
+  const step = Math.min(every, count);
+  for (let i = Math.floor(step / 2); i < count; i += step) {
+    const [col, row] = [(i % across) * columns, Math.floor(i / across) * rows];
+    yield { col, row, width: Math.min(columns, width - col), height: Math.min(rows, height - row) };
+  }
 }

@@ -51,6 +51,30 @@ test("where there is no terminal, whole lines without control characters", () =>
   expect(text()).not.toMatch(/[\r\u001b█]/);
 });
 
+test.each([4, 1])("a total that grows was not known: no share, lines as rare as any, the last report at the end (%i at a time)", (step) => {
+  const { stream, text } = recorder(false);
+  let time = 0;
+  const bar = terminalProgress({ stream, now: () => time });
+  bar.onProgress({ stage: "classify-objects", done: 0, total: 1, unit: "features" });
+  for (let done = step; done <= 108; done += step) {
+    time += (step * 25_000) / 108;
+    bar.onProgress({ stage: "classify-objects", done, total: done, unit: "features" });
+  }
+  bar.end();
+  const lines = text().trimEnd().split("\n");
+  expect(lines.length).toBeLessThan(6);
+  expect(lines.slice(step === 1 ? 2 : 1).join()).not.toMatch(/%|\/108/);
+  expect(lines.at(-1)).toBe("classify-objects: 108 features, 4.32 features/s");
+});
+
+test("the same stage again, from its start, is new work", () => {
+  const { stream, text } = recorder(false);
+  const bar = terminalProgress({ stream, now: () => 0 });
+  for (const total of [2, 5]) for (const done of [0, total]) bar.onProgress({ stage: "evaluate", done, total, unit: "chips" });
+  expect(text().match(/100 %/g)).toHaveLength(2);
+  expect(text()).toContain("5/5 chips");
+});
+
 test("a new stage begins a new line", () => {
   const { stream, text } = recorder(true);
   const bar = terminalProgress({ stream });

@@ -32,7 +32,8 @@ export interface TerminalProgress {
 
 /**
  * Draws progress on stderr: stage, bar, share, units, and the figures that came with the report. Speed and time left are
- * taken from the report (`imagesPerSecond`, `secondsLeft`) or else measured.
+ * taken from the report (`imagesPerSecond`, `secondsLeft`) or else measured. A total that changes on the way was not known: then only what is done
+ * is told, and the last report is shown by `end`.
  *
  * @example
  * const bar = terminalProgress();
@@ -41,55 +42,75 @@ export interface TerminalProgress {
 export function terminalProgress(options: TerminalProgressOptions = {}): TerminalProgress {
   const { stream = process.stderr, interval = 80, lineInterval = 10_000, now = () => performance.now() } = options;
   const live = stream.isTTY === true;
-  let stage: string | null = null;
+  let stage = "";
+  let ended = true;
   let started = 0;
   let startedAt = 0;
   let drawnAt = -Infinity;
   let open = false;
+  let total = 0;
+  let grows = false;
+  let held: Progress | null = null;
 
   const end = (): void => {
+    if (held !== null) draw(held);
     if (open) stream.write("\n");
     open = false;
-    stage = null;
+    ended = true;
   };
 
-  const onProgress: OnProgress = (progress) => {
-    const time = now();
-    if (progress.stage !== stage) {
-      end();
-      stage = progress.stage;
-      started = time;
-      startedAt = progress.done;
-      drawnAt = -Infinity;
-    }
-    const finished = progress.total > 0 && progress.done >= progress.total;
-    if (!finished && time - drawnAt < (live ? interval : lineInterval)) return;
-    drawnAt = time;
-    const seconds = (time - started) / 1000;
+  const draw = (progress: Progress): void => {
+    held = null;
+    drawnAt = now();
+    const seconds = (drawnAt - started) / 1000;
     const rate = seconds > 0 ? (progress.done - startedAt) / seconds : 0;
     const text = progressText(progress, { rate, elapsed: seconds, width: live ? Math.max(20, (stream.columns ?? 80) - 1) : null });
     // Carriage return and "clear to the end of the line" redraw in place.
     stream.write(live ? `\r${text}\u001b[K` : `${text}\n`);
     open = live;
+  };
+
+  const onProgress: OnProgress = (report) => {
+    const time = now();
+    // More than there was in all: the same work goes on, even after a line that looked like its last.
+    const beyond = report.done > total;
+    if (report.stage !== stage || (ended && !beyond)) {
+      end();
+      stage = report.stage;
+      started = time;
+      startedAt = report.done;
+      drawnAt = -Infinity;
+      grows = false;
+    } else if (report.total !== total) grows = true;
+    ended = false;
+    ({ total } = report);
+    const progress = grows ? { ...report, total: 0 } : report;
+    const finished = progress.total > 0 && progress.done >= progress.total;
+    if (!finished && time - drawnAt < (live ? interval : lineInterval)) {
+      if (progress.total === 0) held = progress;
+      return;
+    }
+    draw(progress);
     if (finished) end();
   };
 
   return { onProgress, end };
 }
 
-/** One line about a report, at most `width` characters; without a width, a plain line without a bar. */
+/** One line about a report, at most `width` characters; without a width, a plain line without a bar. Without a total, neither share nor bar. */
 export function progressText(
   { stage, done, total, unit, values = {} }: Progress,
   { rate, elapsed, width }: { readonly rate: number; readonly elapsed: number; readonly width: number | null },
 ): string {
   const { imagesPerSecond, secondsLeft, ...figures } = values;
-  const share = total > 0 ? Math.min(1, done / total) : 0;
-  const finished = total > 0 && done >= total;
-  const left = secondsLeft ?? (rate > 0 ? (total - done) / rate : undefined);
+  const known = total > 0;
+  const share = known ? Math.min(1, done / total) : 0;
+  const finished = known && done >= total;
+  const left = secondsLeft ?? (known && rate > 0 ? (total - done) / rate : undefined);
   const speed = imagesPerSecond === undefined ? (rate > 0 ? `${short(rate)} ${unit}/s` : "") : `${short(imagesPerSecond)} images/s`;
   const parts = [
-    `${String(Math.floor(share * 100)).padStart(3)} %`,
-    `${done}/${total} ${unit}`,
+    known ? `${String(Math.floor(share * 100)).padStart(3)} %` : "",
+    known ? `${done}/${total} ${unit}` : `${done} ${unit}`,
     finished ? `in ${duration(elapsed)}` : left === undefined ? "" : `${duration(left)} left`,
     speed,
     ...Object.entries(figures).map(([name, value]) => `${words(name)} ${short(value)}`),
@@ -100,7 +121,7 @@ export function progressText(
   while (parts.length > 1 && parts.join("  ").length + 8 > room) parts.pop();
   const barWidth = Math.min(30, room - parts.join("  ").length - 2);
   const filled = Math.round(share * barWidth);
-  const bar = barWidth >= 6 ? `${"█".repeat(filled)}${"░".repeat(barWidth - filled)}  ` : "";
+  const bar = known && barWidth >= 6 ? `${"█".repeat(filled)}${"░".repeat(barWidth - filled)}  ` : "";
   return `${stage}  ${bar}${parts.join("  ")}`.slice(0, width);
 }
 

@@ -1,7 +1,7 @@
 /** Features from files, bytes, GeoJSON or memory. */
 
 import { access } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 
 import type { Bounds } from "../affine.ts";
 import type { Crs } from "../crs/crs.ts";
@@ -123,7 +123,11 @@ async function refuseMissing(path: string): Promise<void> {
   try {
     await access(path);
   } catch (cause) {
-    throw new GeoLearnError("FILE_NOT_FOUND", `There is no file ${path}.`, { hint: `Look into ${dirname(path)}.`, data: { path }, cause });
+    throw new GeoLearnError("FILE_NOT_FOUND", `There is no file ${path}.`, {
+      hint: `Look into the folder "${dirname(resolve(path))}".`,
+      data: { path },
+      cause,
+    });
   }
 }
 

@@ -50,6 +50,24 @@ describe.skipIf(!withPeers)("many files as one", () => {
     }
   });
 
+  test("files of two ends of the country are refused, not spread over all between", async () => {
+    const { paths } = folderOf("apart", [
+      { transform: [0.1, 0, 500000, 0, -0.1, 5000000] },
+      { transform: [0.1, 0, 500000, 0, -0.1, 5000000], crs: "EPSG:32630" },
+    ]);
+    for (const order of [paths, paths.toReversed()]) {
+      await expect(openRaster(order)).rejects.toMatchObject({
+        code: "RASTER_MISMATCH",
+        message: expect.stringMatching(/too far apart for one mosaic: .* pixels, nearly all of them empty, and .* instead of /) as string,
+      });
+    }
+    // two that are 60 km apart are no mistake
+    const near = folderOf("near", [{ transform: at(0, 0) }, { transform: at(60000, 60000) }]);
+    const raster = await openRaster(near.paths);
+    expect([raster.width, raster.height]).toEqual([30100, 30080]);
+    await raster.close();
+  });
+
   test("where files overlap, the first with a value wins; gaps are missing", async () => {
     const { paths, arrays } = folderOf("overlap", [
       { transform: at(0, 0), nodata: 255, hole: [60, 10, 40, 30] },

@@ -31,19 +31,24 @@ interface Part {
   readonly window: Window;
 }
 
+/** Larger mosaics have to be filled for a part of at least {@link LEAST_COVER}: work through the gaps between would not end. */
+const MOST_SPARSE_PIXELS = 2 ** 40;
+const LEAST_COVER = 1e-4;
+
 /** Reduced views of a mosaic halve it until they are about this small. */
 const SMALLEST_VIEW = 512;
 
 /**
  * One raster over many, with the bands, sample type, nodata and colours of the first.
  *
- * @throws RASTER_MISMATCH when bands or sample types differ or some rasters have no place, CRS_MISMATCH when only some have a
- * reference system
+ * @throws RASTER_MISMATCH when bands or sample types differ, some rasters have no place or they lie so far apart that next to nothing of a
+ * huge mosaic would be filled; CRS_MISMATCH when only some have a reference system
  */
 export function mosaicRasters(rasters: readonly Raster[], options: MosaicOptions = {}): Raster {
   const first = rasters[0]!;
   for (const raster of rasters) checkAlike(first, raster);
   const { grid, places } = commonGrid(rasters, options);
+  if (options.grid?.width === undefined) checkCover(rasters, grid, places);
   const parts = rasters.map((raster, i) => placePart(raster, grid, places[i]!, options.resampling ?? "nearest"));
   const description: RasterDescription = {
     ...describeRaster(first),
@@ -109,6 +114,19 @@ function commonGrid(rasters: readonly Raster[], { grid }: MosaicOptions): { grid
     grid: { crs, transform: windowTransform(transform, left, top), width: right - left, height: bottom - top },
     places: moved,
   };
+}
+
+/** Rasters of distant places make a mosaic of gaps: 20 chips of two ends of a country, one of 10^14 pixels. */
+function checkCover(rasters: readonly Raster[], { crs, width, height }: Grid, places: readonly Bounds[]): void {
+  const covered = places.reduce((sum, [left, top, right, bottom]) => sum + (right - left) * (bottom - top), 0);
+  if (width * height <= MOST_SPARSE_PIXELS || covered >= LEAST_COVER * width * height) return;
+  const other = rasters.find((raster) => raster.crs !== null && crs !== null && !sameCrs(raster.crs, crs));
+  const systems = other === undefined ? "" : `, and ${other.name} is in ${other.crs!.name} instead of ${crs!.name}`;
+  throw new GeoLearnError(
+    "RASTER_MISMATCH",
+    `The ${rasters.length} rasters from ${rasters[0]!.name} on lie too far apart for one mosaic: it would have ${width} x ${height} pixels, nearly all of them empty${systems}.`,
+    { hint: "Give the rasters of one place at a time.", data: { width, height, covered } },
+  );
 }
 
 function placePart(raster: Raster, grid: Grid, [left, top, right, bottom]: Bounds, resampling: Resampling): Part {

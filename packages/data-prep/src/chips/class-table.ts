@@ -30,6 +30,8 @@ export interface ClassTableOptions {
   readonly ignore?: readonly (string | number)[] | undefined;
   /** Where the labels come from, for messages. */
   readonly source: string;
+  /** Whether they come from the files of a chip folder, not from a raster and its labels. @defaultValue false */
+  readonly fromFolder?: boolean;
   readonly onWarning?: OnWarning | undefined;
 }
 
@@ -60,7 +62,7 @@ export function buildClassTable(options: ClassTableOptions): ClassTable {
   const ignoredValues = resolveIgnored(options.ignore ?? [], byValue, present);
   const unknown = [...present.keys()].filter((value) => !byValue.has(value) && !ignoredValues.has(value)).sort((a, b) => a - b);
   if (unknown.length > 0) throw unknownClasses(unknown, present, byValue, source, unit);
-  if (![...present.keys()].some((value) => value !== 0 || !background)) throw emptyLabels(source, unit);
+  if (![...present.keys()].some((value) => value !== 0 || !background)) throw emptyLabels(source, unit, options.fromFolder ?? false);
 
   const ordered = [...byValue.values()].filter(({ value }) => !ignoredValues.has(value)).sort((a, b) => a.value - b.value);
   const classes: ClassDefinition[] = [];
@@ -129,10 +131,12 @@ function unknownClasses(
 
 const SINGULAR: Readonly<Record<LabelUnit, string>> = { pixels: "pixel", objects: "object", chips: "chip" };
 
-function emptyLabels(source: string, unit: LabelUnit): GeoLearnError {
+function emptyLabels(source: string, unit: LabelUnit, fromFolder: boolean): GeoLearnError {
   const what = unit === "pixels" ? "no pixel of the chips carries a class other than background" : "the chips hold no labelled object";
   return new GeoLearnError("LABELS_EMPTY", `${source}: ${what}.`, {
-    hint: "Check that the labels lie on the raster: `geolearn check --raster ... --labels ...`.",
+    hint: fromFolder
+      ? "Look into the label files of the chips; `geolearn info FOLDER` counts what they hold."
+      : "Check that the labels lie on the raster: `geolearn check --raster ... --labels ...`.",
   });
 }
 

@@ -11,6 +11,7 @@ import { type MapRow, parseMapFile } from "../esri/map-file.ts";
 import { defaultColor, type ModelDefinition, parseModelDefinition } from "../esri/model-definition.ts";
 import { COCO_FILE, type CocoContent, isCoco, readCoco } from "../formats/coco.ts";
 import { FORMATS } from "../formats/formats.ts";
+import { readKitti } from "../formats/kitti.ts";
 import { readYoloNames, YOLO_FILES } from "../formats/yolo.ts";
 import { SPLIT_FILE } from "../split/split-file.ts";
 import { STATISTICS_FILE } from "./statistics-file.ts";
@@ -178,11 +179,34 @@ async function yoloRows(folder: string): Promise<MapRow[]> {
     });
 }
 
-/** True for a folder whose names say that it holds chips: metadata of a layout, or images/ beside labels/. */
+/**
+ * True for a folder that holds chips: metadata of a layout, images/ beside labels/, images with label files of their names beside them, or no
+ * image but folders of them, one per class.
+ */
 export async function isChipFolder(folder: string): Promise<boolean> {
-  const listing = new Set(await readdir(folder).catch(() => [] as string[]));
+  const listing = await readdir(folder).catch(() => [] as string[]);
   const files = ["map.txt", "esri_model_definition.emd", COCO_FILE, "_annotations.coco.json", ...YOLO_FILES];
-  return files.some((name) => listing.has(name)) || (listing.has("images") && listing.has("labels"));
+  if (files.some((name) => listing.includes(name)) || (listing.includes("images") && listing.includes("labels"))) return true;
+  const rows = await pairByStem(folder, listing);
+  if (rows.every(({ label }) => label === "")) return rows.length > 0 && !listing.some((name) => IMAGE.test(name));
+  for (const { label } of rows) {
+    const path = join(folder, label);
+    const text = ((await readTextFile(path)) ?? "").trim();
+    if (text !== "") return isLabelText(text, path);
+  }
+  return false;
+}
+
+/** Whether a text beside an image tells objects; rasters have other texts of their names beside them, such as metadata. */
+function isLabelText(text: string, path: string): boolean {
+  // only declarations and comments may stand before the root
+  if (extname(path).toLowerCase() === ".xml") return /^<annotation\b/.test(text.replace(/<[?!][^>]*>/g, "").trimStart());
+  try {
+    return readKitti(text, path).length > 0;
+  } catch (error) {
+    if (GeoLearnError.is(error, "CHIPS_CORRUPT")) return false;
+    throw error;
+  }
 }
 
 /** Mode by the kind of label files, for exports that do not name it. */

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 import { encodePng, type Features } from "@geolearn/core";
 import { afterAll, describe, expect, it } from "vitest";
@@ -191,6 +191,27 @@ describe("coco", () => {
     const file = { images: [{ id: 1, file_name: "a.png" }], categories: [{ id: 1, name: "x" }], annotations: [], ...changes };
     writeFileSync(join(folder, "annotations.json"), JSON.stringify(file));
     expect(await codeOf(openObjectChips(folder))).toBe("CHIPS_CORRUPT");
+  });
+});
+
+describe("folders without metadata are chips", () => {
+  const voc = '\ufeff<?xml version="1.0"?>\n<!-- by hand -->\n<annotation><object><name>a</name></object></annotation>';
+  const metadata = '<?xml version="1.0"?>\n<metadata><annotation>none</annotation></metadata>';
+  it.each([
+    ["annotations beside their images", { "a.png": "", "a.xml": voc, "b.png": "", "b.xml": voc }, true],
+    ["KITTI beside images, the first without an object", { "a.png": "", "a.txt": "", "b.tif": "", "b.txt": "car 0 0 0 1 1 4 4\n" }, true],
+    ["a folder of images for each class", { "oak/a.png": "", "pine/b.png": "" }, true],
+    ["not where rasters have metadata beside them", { "a.tif": "", "a.xml": metadata }, false],
+    ["not where a text says something else", { "a.tif": "", "a.txt": "flown in May\n" }, false],
+    ["not where rasters lie beside folders", { "scene.tif": "", "old/a.tif": "", "new/a.tif": "" }, false],
+    ["not where rasters lie alone", { "a.tif": "", "b.tif": "" }, false],
+  ])("%s", async (name, files, expected) => {
+    const folder = scratch.path(name.replaceAll(/\W/g, "-"));
+    for (const [file, content] of Object.entries(files)) {
+      mkdirSync(dirname(join(folder, file)), { recursive: true });
+      writeFileSync(join(folder, file), content);
+    }
+    expect(await isChipFolder(folder)).toBe(expected);
   });
 });
 

@@ -98,6 +98,7 @@ async function assembleData<T extends Task, C extends ChipImage, A extends objec
     mapping: options.classMapping,
     ignore: options.ignoreClasses,
     source: chips.name,
+    fromFolder: folder !== null,
     onWarning,
   });
   const useful = kind.useful(records, table, chips.name, onWarning);

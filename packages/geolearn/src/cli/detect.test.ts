@@ -59,6 +59,19 @@ test("chips, a detector, its figures, and what it finds elsewhere", async () => 
     ...["detect-objects", "--model", model, "--raster", path("other.tif"), "--out", found, "--min-score", "0.3"],
   );
   expect(windows).toBeGreaterThan(9);
+  const nothing = await runText(
+    "detect-objects",
+    "--model",
+    model,
+    "--raster",
+    path("other.tif"),
+    "--out",
+    path("none.gpkg"),
+    "--min-score",
+    "1",
+  );
+  expect(nothing).toMatchObject({ status: 0, out: expect.stringMatching(/none\.gpkg: 0 objects, [^\n]*\n$/) as string });
+  expect(nothing.err).toContain("geolearn: no object scored 1 or more; a lower --min-score keeps less sure ones.\n");
   const layer = await readFeatures(found);
   expect(layer.features).toHaveLength(count);
   expect(layer.crs?.epsg).toBe(32633);

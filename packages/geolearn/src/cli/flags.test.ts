@@ -30,6 +30,7 @@ test.each([
   ["`crs: 32633`, `crs`", "crs: 32633 (in TypeScript only), crs (in TypeScript only)"],
   ["`geolearn check --raster ...`, `npm dedupe`, `@scope/name`", "`geolearn check --raster ...`, `npm dedupe`, `@scope/name`"],
   ["`task`, `chipSize: 96`", "task (in TypeScript only), chipSize: 96 (in TypeScript only)"],
+  ["Make one: `geolearn import-onnx`, in TypeScript `openOnnx(path, spec)`.", "Make one: `geolearn import-onnx`."],
   ["Nothing to do.", "Nothing to do."],
 ])("%s", (text, expected) => {
   expect(withFlags(text, options)).toBe(expected);

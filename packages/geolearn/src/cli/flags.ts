@@ -41,15 +41,18 @@ const IN_SPEC: Readonly<Record<keyof OnnxSpec, true>> = {
 /** A span in backticks that is an option, with or without a value. */
 const OPTION = /`([a-z][A-Za-z0-9]*)(?:: ([^`]+))?`/g;
 
+/** What only those who write code can do, after what the command line can. */
+const IN_CODE = /, in TypeScript `[^`]*`/g;
+
 /**
- * The text with options in backticks as flags of a command. An option the command does not have is said to be one of TypeScript
+ * The text with options in backticks as flags of a command, without the other way there is in TypeScript. An option the command does not have is said to be one of TypeScript
  * alone, or one in the file of `--spec`.
  *
  * @example
  * withFlags('Use `cellSize: "model"`.', command.options); // "Use --cell-size model."
  */
 export function withFlags(text: string, options: readonly Option[]): string {
-  return text.replace(OPTION, (_, name: string, value: string | undefined) => {
+  return text.replace(IN_CODE, "").replace(OPTION, (_, name: string, value: string | undefined) => {
     const own = options.filter((option) => option.attributeName() === (RENAMED[name] ?? name));
     const [option] = own;
     if (option === undefined) {

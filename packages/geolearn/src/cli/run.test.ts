@@ -104,7 +104,13 @@ describe("exit status", () => {
     ["raster.onnx", "\x08\x08\x12\x07", "--raster", "it is a model file", "`geolearn import-onnx`"],
     ["raster.pth", "\x80\x02", "--raster", "it is a PyTorch weight file", "`geolearn train --weights`"],
     ["model.pth", "\x80\x02", "--model", "is a PyTorch weight file", "`geolearn train --weights FILE`"],
-    ["model.onnx", "\x08\x08\x12\x07", "--model", "is an ONNX file", "`geolearn import-onnx`"],
+    [
+      "model.onnx",
+      "\x08\x08\x12\x07",
+      "--model",
+      "is an ONNX file",
+      "package of it: `geolearn import-onnx --onnx FILE --out MODEL.dlpk`.\n",
+    ],
     ["onnx.pth", "\x80\x02", "--onnx", "is a PyTorch weight file", "`geolearn train --weights FILE`"],
   ])("1 and what the file is: %s", async (name, content, option, what, hint) => {
     const path = join(folder, name);
@@ -121,6 +127,11 @@ describe("exit status", () => {
     expect(err).toContain(what);
     expect(err).toContain(hint);
     expect(err.includes("gdal_translate")).toBe(hint === "gdal_translate");
+  });
+
+  test("a missing file is looked for in a folder that can be read in a sentence", async () => {
+    const { err } = await run("export-training-data", "--raster", scene, "--labels", "missing.geojson", "--out", join(folder, "never"));
+    expect(err).toBe(`geolearn: FILE_NOT_FOUND: There is no file missing.geojson.\n  Look into the folder "${resolve(".")}".\n`);
   });
 
   test("messages and hints name flags", async () => {

@@ -65,7 +65,7 @@ function noPackage(source: string | Uint8Array, name: string): GeoLearnError | n
   if (kind === "weights") return weightsGiven(name);
   if (!/\.onnx$/i.test(name)) return null;
   return new GeoLearnError("UNSUPPORTED_FORMAT", `${name} is an ONNX file, not a model package.`, {
-    hint: "Make a package of it: `geolearn import-onnx`, in TypeScript `openOnnx(path, spec)`.",
+    hint: "Make a package of it: `geolearn import-onnx --onnx FILE --out MODEL.dlpk`, in TypeScript `openOnnx(path, spec)`.",
   });
 }
 

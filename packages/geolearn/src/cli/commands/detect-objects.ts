@@ -37,6 +37,9 @@ interface Options extends Pick<
   readonly json?: boolean;
 }
 
+/** What `detectObjects` takes when nothing is said. */
+const MIN_SCORE = 0.5;
+
 export function detectObjectsCommand(contextOf: (command: Command) => CommandContext): Command {
   const command = new Command("detect-objects")
     .description("Find the objects of a scene, each once: boxes, or polygons where the model outlines them.")
@@ -44,7 +47,7 @@ export function detectObjectsCommand(contextOf: (command: Command) => CommandCon
     .requiredOption("--raster <path>", "imagery: file, folder, glob, list or VRT; may be given several times", several)
     .requiredOption("--out <path>", "where the objects go: .gpkg, .geojson, .geojsonl, .fgb, .parquet, .shp or .zip")
     .option("--tta", "look at each window in its eight flips and turns")
-    .option("--min-score <number>", "leave out objects of lower scores, 0 to 1 (default: 0.5)", number)
+    .option("--min-score <number>", `leave out objects of lower scores, 0 to 1 (default: ${MIN_SCORE})`, number)
     .option("--nms-overlap <number>", "of two objects of a class that overlap more (IoU) only the better one stays (default: 0.5)", number)
     .option("--max-detections <number>", "objects a window can have at most (default: 300)", integer(1))
     .option("--exclude-edge", "leave out what a window's border cuts instead of putting the pieces together")
@@ -53,7 +56,7 @@ export function detectObjectsCommand(contextOf: (command: Command) => CommandCon
     .option("--estimate", "say what it would take, and write nothing");
   return withCompute(withScene(command, "nothing is looked for outside")).action(async () => {
     const { model, raster, out, estimate, json: _json, ...options } = command.opts<Options>();
-    const { signal, onProgress, onWarning, print } = contextOf(command);
+    const { signal, onProgress, onWarning, note, print } = contextOf(command);
     // What only shows when the work is done must not fail then.
     formatOfPath(out, "write");
     const scene = raster.length === 1 ? raster[0]! : raster;
@@ -65,6 +68,7 @@ export function detectObjectsCommand(contextOf: (command: Command) => CommandCon
     const { windows, seconds, megapixelsPerSecond } = found;
     const peakMemoryMb = process.resourceUsage().maxRSS / 1024;
     print({ out, windows, seconds, megapixelsPerSecond, peakMemoryMb, count }, resultText(found, out, options.esriFields ?? false));
+    if (count === 0) note(`no object scored ${options.minScore ?? MIN_SCORE} or more; a lower --min-score keeps less sure ones.`);
   });
 }
 
@@ -74,8 +78,6 @@ function resultText({ features, windows, seconds, megapixelsPerSecond }: Detecte
     const name = String(properties[esriFields ? "Class" : "class"]);
     counts.set(name, (counts.get(name) ?? 0) + 1);
   }
-  return [
-    `${out}: ${features.length} objects, ${windows} windows, ${seconds.toFixed(1)} s, ${Number(megapixelsPerSecond.toPrecision(2))} megapixels per second`,
-    table(["class", "objects"], [...counts]),
-  ].join("\n\n");
+  const line = `${out}: ${features.length} objects, ${windows} windows, ${seconds.toFixed(1)} s, ${Number(megapixelsPerSecond.toPrecision(2))} megapixels per second`;
+  return counts.size === 0 ? line : `${line}\n\n${table(["class", "objects"], [...counts])}`;
 }
