@@ -37,9 +37,10 @@ export async function treeChips(folder: string, out: string, folds: number): Pro
     };
     const options = {
       chipSize: 96,
-      stride: 104,
+      stride: 52,
       cellSize: 0.2,
       format: "pascalVoc",
+      minOverlap: 0.3,
       classField: "name",
       allTiles: true,
       overwrite: false,
@@ -59,23 +60,20 @@ async function exportPart(options: ExportOptions & { readonly estimate?: false }
 const SHIP = { value: 1, name: "ship" };
 
 /**
- * Sentinel-2 with twelve bands around one ship each: the inner 640 m at 5 m, so that ships of a few pixels are as large as networks of
- * detection are made for, and the ship's outline. Chips that overlap are in one fold; the fullest places first.
+ * Sentinel-2 with twelve bands around one ship each: chips of 64 pixels of 5 m that show it whole or in good part, so that ships of a
+ * few pixels are as large as networks of detection are made for. Chips of places that overlap are in one fold; the fullest places first.
  */
 export async function shipChips(folder: string, out: string, folds: number): Promise<FoldedChips> {
   const files = (await readdir(folder)).filter((name) => name.endsWith(".tif")).sort();
   const places: { readonly extents: Extent[]; readonly names: string[] }[] = [];
   for (const [i, file] of files.entries()) {
     const raster = await openRaster(join(folder, file));
-    const labels = join(folder, file.replace(".tif", "_labels.geojson"));
+    const labels = { name: file, crs: raster.crs, features: await shipFeatures(join(folder, file.replace(".tif", "_labels.geojson"))) };
     const [a, , c, , e, f] = raster.transform!;
-    const [x, y] = [c + (a * raster.width) / 2, f + (e * raster.height) / 2];
-    // 620 m of degrees: a little less than a chip, which goes on beyond it
-    const [dx, dy] = [310 / (111_320 * Math.cos((y * Math.PI) / 180)), 310 / 111_320];
-    const extent: Extent = [x - dx, y - dy, x + dx, y + dy];
+    const extent: Extent = [c, f + e * raster.height, c + a * raster.width, f];
     const options = {
-      ...({ chipSize: 128, stride: 128, format: "rcnnMasks", allTiles: true, overwrite: false } as const),
-      ...{ cellSize: 5, extent, classes: [SHIP] },
+      ...({ chipSize: 64, stride: 32, format: "rcnnMasks", minOverlap: 0.5, overwrite: false } as const),
+      ...{ cellSize: 5, classes: [SHIP] },
     };
     const names = await exportPart({ raster, labels, out, ...options }, i === 0);
     await raster.close();
@@ -91,6 +89,16 @@ export async function shipChips(folder: string, out: string, folds: number): Pro
     filled.reduce((least, one) => (one.length < least.length ? one : least)).push(...names);
   }
   return { chips: out, folds: filled, by: "places" };
+}
+
+/** The ships of a file, one feature each: a file of two passages holds them as one of two parts. */
+async function shipFeatures(path: string): Promise<Feature[]> {
+  const { features } = JSON.parse(await readFile(path, "utf8")) as { readonly features: readonly Feature[] };
+  return features.flatMap((feature) => {
+    const { geometry } = feature;
+    if (geometry?.type !== "MultiPolygon") return [feature];
+    return geometry.coordinates.map((coordinates): Feature => ({ ...feature, geometry: { type: "Polygon", coordinates } }));
+  });
 }
 
 type Extent = [xmin: number, ymin: number, xmax: number, ymax: number];

@@ -39,15 +39,15 @@ const SETS: readonly QualitySet[] = [
     chips: treeChips,
     outlines: null,
     network: { modelType: "retinanet", backbone: "resnet18", fpnWidth: 64, anchors: { sizes: [12, 24, 48, 96, 128] } },
-    training: { epochs: 60, batch: 8, lr: 5e-4, clipNorm: 1 },
+    training: { epochs: 20, batch: 4, lr: 5e-4, clipNorm: 1 },
   },
   {
     name: "ships",
     data: "ships-sentinel2",
     chips: shipChips,
-    outlines: 128,
+    outlines: 64,
     network: { modelType: "mask-rcnn", preset: "compact", backbone: "resnet18", anchors: { sizes: [8, 16, 32, 64, 128] } },
-    training: { epochs: 50, batch: 4, lr: 1e-3, clipNorm: 5 },
+    training: { epochs: 20, batch: 4, lr: 1e-3, clipNorm: 5 },
   },
   {
     name: "kampala",
@@ -115,7 +115,7 @@ async function rowsOf(set: QualitySet, context: BenchmarkContext): Promise<reado
       split,
       folder,
       seed: fold + 1,
-      threads: 2,
+      threads: 1,
       task: set.outlines === null ? "objectDetection" : "instanceSegmentation",
       network: set.network,
     };
@@ -124,7 +124,7 @@ async function rowsOf(set: QualitySet, context: BenchmarkContext): Promise<reado
     ours.push([...mine.images]);
     tell("ours", fold, mine);
     if (python === null) continue;
-    const given = { chips, twin: join(folder, "twin.json"), initial: join(folder, "initial.safetensors"), seed: fold + 1, threads: 2 };
+    const given = { chips, twin: join(folder, "twin.json"), initial: join(folder, "initial.safetensors"), seed: fold + 1, threads: 1 };
     const { epochs, batch, lr, clipNorm: clip } = training;
     const args = Object.entries({ ...given, epochs, batch, lr, clip }).flatMap(([name, value]) => [`--${name}`, String(value)]);
     const theirs = await kept(join(folder, "peer.json"), args, () => outcome(python, [TWIN, ...args]));
