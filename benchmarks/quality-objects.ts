@@ -47,7 +47,7 @@ const SETS: readonly QualitySet[] = [
     chips: shipChips,
     outlines: 64,
     network: { modelType: "mask-rcnn", preset: "compact", backbone: "resnet18", anchors: { sizes: [8, 16, 32, 64, 128] } },
-    training: { epochs: 20, batch: 4, lr: 1e-3, clipNorm: 5 },
+    training: { epochs: 20, batch: 4, lr: 5e-4, clipNorm: 5 },
   },
   {
     name: "kampala",
