@@ -142,6 +142,7 @@ describe("showBatch", () => {
       }
     }
     expect(wrong.slice(0, 5)).toEqual([]);
+    expect(differences(picture, textImage("earlier above, later below", 2 * CELL), GAP, GAP + ROW + 4)).toBe(0);
   });
 
   it.each([true, false])("has a legend of what is drawn (ignored pixels: %s)", async (masked) => {

@@ -78,7 +78,8 @@ function drawChips<B extends Drawable>(batch: B, data: PreparedData<Task, B>, ov
   const rowHeight = 2 * cellHeight + GAP / 2 + CAPTION + GAP;
   const rows = Math.ceil(shown / columns);
   const legend = layoutLegend(classes, overlay.ignored(batch, shown), columns * (cellWidth + GAP) - GAP);
-  const canvas = createImage(columns * (cellWidth + GAP) + GAP, GAP + rows * rowHeight + legend.height + GAP, PAPER);
+  const note = bandsByDate(data.dates) === null ? 0 : CAPTION;
+  const canvas = createImage(columns * (cellWidth + GAP) + GAP, GAP + rows * rowHeight + note + legend.height + GAP, PAPER);
   const [above, below] = picturesOf(data).map((bands): Picture => ({ bands, ranges: commonRanges(batch, data, bands) })) as [
     Picture,
     Picture,
@@ -100,7 +101,8 @@ function drawChips<B extends Drawable>(batch: B, data: PreparedData<Task, B>, ov
     pasteImage(canvas, labelled, left, top + cellHeight + GAP / 2);
     drawText(canvas, fitText(batch.names[slot] ?? "", cellWidth, 2), left, top + 2 * cellHeight + GAP / 2 + 4, INK, 2);
   }
-  legend.draw(canvas, GAP, GAP + rows * rowHeight);
+  if (note > 0) drawText(canvas, fitText("earlier above, later below", canvas.width - 2 * GAP, 2), GAP, GAP + rows * rowHeight + 4, INK, 2);
+  legend.draw(canvas, GAP, GAP + rows * rowHeight + note);
   return canvas;
 }
 

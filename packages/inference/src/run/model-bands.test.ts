@@ -33,6 +33,18 @@ describe("bands of a model in a scene", () => {
     expect(() => modelBands(manifest, scene)).toThrow(expect.objectContaining({ code: "BANDS_MISMATCH" }));
   });
 
+  test("a choice is advised only where there are enough", () => {
+    const hintOf = (bands: number): unknown => {
+      try {
+        return modelBands({ ...chosen, sourceBands: 12 }, unnamed(bands));
+      } catch (error) {
+        return `${(error as Error).message} ${(error as { hint?: string }).hint}`;
+      }
+    };
+    expect(hintOf(1)).toMatch(/^There is 1 band .* Give a raster that has its 3 bands\.$/);
+    expect(hintOf(3)).toMatch(/^There are 3 bands .* Choose its 3 bands/);
+  });
+
   test("by position where a package does not say how many there were, but they are not the first ones", () => {
     expect(modelBands(chosen, unnamed(12))).toEqual([3, 2, 1]);
   });

@@ -35,9 +35,12 @@ export function modelBands(
   const example = fits ? bandIndices : bandIndices.map((_, i) => i);
   throw new GeoLearnError(
     "BANDS_MISMATCH",
-    `There are ${scene.bands} bands (${scene.bandNames.join(", ")}); the model was trained with ${wanted}${fits ? `, of ${trainedOn(manifest, scene)}` : ""}.`,
+    `There ${scene.bands === 1 ? "is 1 band" : `are ${scene.bands} bands`} (${scene.bandNames.join(", ")}); the model was trained with ${wanted}${fits ? `, of ${trainedOn(manifest, scene)}` : ""}.`,
     {
-      hint: `Choose its ${bandIndices.length} bands in this order, by number from 0 or by name, such as \`bands: [${example.join(", ")}]\`.`,
+      hint:
+        scene.bands < bandIndices.length
+          ? `Give a raster that has its ${bandIndices.length} bands.`
+          : `Choose its ${bandIndices.length} bands in this order, by number from 0 or by name, such as \`bands: [${example.join(", ")}]\`.`,
       data: { sceneBands: scene.bands, modelBands: bandIndices },
     },
   );
