@@ -4,7 +4,7 @@
  */
 
 import { existsSync } from "node:fs";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -18,6 +18,8 @@ import { type FoldedChips, kampalaChips, sharedData, shipChips, treeChips, write
 
 const root = fileURLToPath(new URL("../", import.meta.url));
 const TWIN = fileURLToPath(new URL("peers/detector_twin.py", import.meta.url));
+/** Decides how chips are cut. */
+const CHIPS = fileURLToPath(new URL("object-chips.ts", import.meta.url));
 const FOLDS = 5;
 /** How far our figure may lie below the peer's. */
 const MARGIN = 0.03;
@@ -100,7 +102,13 @@ async function rowsOf(set: QualitySet, context: BenchmarkContext): Promise<reado
     log(`${set.data} is not there; skipped`);
     return [];
   }
-  const { chips, folds, by } = await kept(join(scratch, "folds.json"), FOLDS, () => set.chips(data, join(scratch, "chips"), FOLDS));
+  // chips of other settings are made anew, and so is all that came of them
+  const made = { folds: FOLDS, settings: await readFile(CHIPS, "utf8") };
+  const { chips, folds, by } = await kept(join(scratch, "folds.json"), made, async () => {
+    const former = ["chips", ...Array.from({ length: FOLDS }, (_, fold) => `fold-${fold}`)];
+    for (const name of former) await rm(join(scratch, name), { recursive: true, force: true });
+    return set.chips(data, join(scratch, "chips"), FOLDS);
+  });
   const training = quick ? { ...set.training, epochs: 1 } : set.training;
   const program = await builtProgram("quality-objects-program");
   const [ours, peer]: [FoundImage[][], FoundImage[][]] = [[], []];
