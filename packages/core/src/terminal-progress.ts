@@ -32,8 +32,8 @@ export interface TerminalProgress {
 
 /**
  * Draws progress on stderr: stage, bar, share, units, and the figures that came with the report. Speed and time left are
- * taken from the report (`imagesPerSecond`, `secondsLeft`) or else measured. A total that changes on the way was not known: then only what is done
- * is told, and the last report is shown by `end`.
+ * taken from the report (`imagesPerSecond`, `secondsLeft`) or else measured. Of work without a known total only what is done
+ * is told, the last of it by `end`.
  *
  * @example
  * const bar = terminalProgress();
@@ -42,27 +42,17 @@ export interface TerminalProgress {
 export function terminalProgress(options: TerminalProgressOptions = {}): TerminalProgress {
   const { stream = process.stderr, interval = 80, lineInterval = 10_000, now = () => performance.now() } = options;
   const live = stream.isTTY === true;
-  let stage = "";
-  let ended = true;
+  let stage: string | null = null;
   let started = 0;
   let startedAt = 0;
   let drawnAt = -Infinity;
   let open = false;
-  let total = 0;
-  let grows = false;
   let held: Progress | null = null;
 
-  const end = (): void => {
-    if (held !== null) draw(held);
-    if (open) stream.write("\n");
-    open = false;
-    ended = true;
-  };
-
-  const draw = (progress: Progress): void => {
+  const draw = (progress: Progress, time: number): void => {
     held = null;
-    drawnAt = now();
-    const seconds = (drawnAt - started) / 1000;
+    drawnAt = time;
+    const seconds = (time - started) / 1000;
     const rate = seconds > 0 ? (progress.done - startedAt) / seconds : 0;
     const text = progressText(progress, { rate, elapsed: seconds, width: live ? Math.max(20, (stream.columns ?? 80) - 1) : null });
     // Carriage return and "clear to the end of the line" redraw in place.
@@ -70,27 +60,28 @@ export function terminalProgress(options: TerminalProgressOptions = {}): Termina
     open = live;
   };
 
-  const onProgress: OnProgress = (report) => {
+  const end = (): void => {
+    if (held !== null) draw(held, now());
+    if (open) stream.write("\n");
+    open = false;
+    stage = null;
+  };
+
+  const onProgress: OnProgress = (progress) => {
     const time = now();
-    // More than there was in all: the same work goes on, even after a line that looked like its last.
-    const beyond = report.done > total;
-    if (report.stage !== stage || (ended && !beyond)) {
+    if (progress.stage !== stage) {
       end();
-      stage = report.stage;
+      stage = progress.stage;
       started = time;
-      startedAt = report.done;
+      startedAt = progress.done;
       drawnAt = -Infinity;
-      grows = false;
-    } else if (report.total !== total) grows = true;
-    ended = false;
-    ({ total } = report);
-    const progress = grows ? { ...report, total: 0 } : report;
+    }
     const finished = progress.total > 0 && progress.done >= progress.total;
     if (!finished && time - drawnAt < (live ? interval : lineInterval)) {
       if (progress.total === 0) held = progress;
       return;
     }
-    draw(progress);
+    draw(progress, time);
     if (finished) end();
   };
 

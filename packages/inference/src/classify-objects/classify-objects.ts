@@ -177,10 +177,10 @@ class Classification {
     const [height, width, bands] = [tileHeight, tileWidth, this.#chip.bands.length];
     const report = (): void => {
       const { features: done } = this.#counts;
-      onProgress?.({ stage: "classify-objects", done, total: Math.max(done, 1), unit: "features" });
+      onProgress?.({ stage: "classify-objects", done, total: 0, unit: "features" });
     };
     try {
-      onProgress?.({ stage: "classify-objects", done: 0, total: 1, unit: "features" });
+      onProgress?.({ stage: "classify-objects", done: 0, total: 0, unit: "features" });
       const scored = mapOrdered(this.#chunks(), Math.max(1, concurrency), async ({ pixels, mask, size }) => {
         if (size === 0) return new Float32Array(0);
         return this.#scorer.score({ pixels, mask, size, height, width, bands }, signal);
