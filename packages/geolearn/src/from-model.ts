@@ -97,19 +97,21 @@ export async function fromModel<T extends keyof Models>(source: string | Uint8Ar
 export async function fromModel<T extends TrainableTask>(source: string | Uint8Array, options: TrainModelOptions<T>): Promise<LearnerOf<T>>;
 export async function fromModel<T extends TrainableTask>(
   source: string | Uint8Array,
-  options: UseModelOptions<keyof Models> | TrainModelOptions<T>,
+  options?: UseModelOptions<keyof Models> | TrainModelOptions<T>,
 ): Promise<Models[keyof Models] | LearnerOf<T>> {
-  if ("data" in options) {
+  if (options !== undefined && "data" in options) {
     const { data, ...learnerOptions } = options;
     return createLearner<T>(data, { ...learnerOptions, pretrained: source });
   }
   const modelPackage = await readModelPackage(source);
-  if (modelPackage.manifest.task !== options.task) {
-    throw new GeoLearnError("TASK_MISMATCH", `The model is made for ${modelPackage.manifest.task}, not for ${options.task}.`, {
-      hint: `Open it with \`task: "${modelPackage.manifest.task}"\`.`,
+  const { task } = modelPackage.manifest;
+  if (task !== options?.task) {
+    const asked = options?.task === undefined ? "; the options name no task" : `, not for ${String(options.task)}`;
+    throw new GeoLearnError("TASK_MISMATCH", `The model is made for ${task}${asked}.`, {
+      hint: `Open it with \`{ task: "${task}" }\`, or with \`{ data }\` to train it.`,
     });
   }
-  return OPENED[options.task](modelPackage);
+  return OPENED[task](modelPackage);
 }
 
 /** What opens the model of a task. */

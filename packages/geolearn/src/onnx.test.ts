@@ -70,6 +70,8 @@ describe("export", () => {
     expect(err).toBe("");
     expect(status).toBe(0);
     expect(exportOnnxResult.parse(JSON.parse(out))).toMatchObject({ opset: 18, inputShape: ["batch", 3, "height", "width"] });
+    // @ts-expect-error JavaScript lets the task be left out
+    await expect(fromModel(model)).rejects.toMatchObject({ code: "TASK_MISMATCH", hint: expect.stringContaining("pixelClassification") });
     const saved = await (await fromModel(model, { task: "pixelClassification" })).toOnnx(byMethod);
     const shape = ["batch", 2, "height", "width"];
     const outputs = [{ name: "output", type: "float32", shape }];

@@ -109,6 +109,7 @@ export async function createNetworkFor<T extends TrainedTask>(
     task: data.task,
   });
   try {
+    if (definedModel(modelType) === null) refuseUnread(modelType, network.config, options);
     checkChipSize(network, data.chipWidth, data.chipHeight, { canBeCut: true });
     if (start !== null) {
       startFromPackage(network, start, data, log);
@@ -151,6 +152,22 @@ function refuseConfig(modelType: string, { config }: LearnerOptions): void {
   if (config === undefined) return;
   throw new GeoLearnError("INVALID_ARGUMENT", `config holds the settings of a network of your own; ${modelType} is geolearn's.`, {
     hint: `Give its settings as options of their own: ${ARCHITECTURE.join(", ")}.`,
+  });
+}
+
+/** As {@link refuseConfig}, of settings of geolearn's other networks: this one was built without them. */
+function refuseUnread(modelType: string, config: Readonly<Record<string, unknown>>, options: LearnerOptions): void {
+  const reads = (key: string): boolean => key in config && !(Array.isArray(config[key]) && config[key].length === 0);
+  const known = ARCHITECTURE.filter(
+    (key) =>
+      reads(key) || (key === "preset" && WITH_PRESETS.has(modelType)) || ((key === "base" || key === "depth") && reads("widths")),
+  );
+  const unread = ARCHITECTURE.filter((key) => options[key] !== undefined && !known.includes(key));
+  if (unread.length === 0) return;
+  const encoder = typeof config["backbone"] === "string" ? ` on ${config["backbone"]}` : "";
+  throw new GeoLearnError("INVALID_ARGUMENT", `A ${modelType}${encoder} has no ${unread.join(", no ")}.`, {
+    hint: `Its settings are ${known.join(", ")}.`,
+    data: { fields: unread },
   });
 }
 

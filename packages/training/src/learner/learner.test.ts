@@ -248,6 +248,18 @@ describe("fit", () => {
     await Promise.all([learner.dispose(), few.dispose()]);
   });
 
+  test("refuses settings that the network does not read, and says which it has", async () => {
+    const refused = (options: LearnerOptions) => createLearner(discData(), { ...SMALL, ...options }).catch((error: unknown) => error);
+    expect(await refused({ fpnWidth: 64, outputStride: 8 })).toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: expect.stringContaining("A unet has no outputStride, no fpnWidth.") as string,
+      hint: expect.stringMatching(/ base, depth, widths, skips,/) as string,
+      data: { fields: ["outputStride", "fpnWidth"] },
+    });
+    expect(await refused({ backbone: "resnet18" })).toMatchObject({ data: { fields: ["base", "depth"] } });
+    expect(await refused({ decoderWidths: [8, 8, 8, 8, 8] })).toMatchObject({ data: { fields: ["decoderWidths"] } });
+  });
+
   test("without validation chips it trains, records no metrics and keeps the epoch of the lowest training loss", async () => {
     const learner = await createLearner(discData({ valid: [] }), SMALL);
     const { epochs, best } = await learner.fit({ epochs: 3, lr: 1e-2 });
