@@ -1,7 +1,7 @@
 /**
  * Accuracy of a ResNet-18 that classifies EuroSAT's chips from the beginning, against torchvision's trained in PyTorch: same folds, same first weights,
  * same constants, last epoch on both sides. Five folds, each class spread over them by its chips' names shuffled with seed 1, so that every chip is
- * judged once by a network that never saw it; three seeds of weights and order a side.
+ * judged once by a network that never saw it; three seeds of weights and order a side unless `--runs` asks for more.
  */
 
 import { existsSync, readdirSync } from "node:fs";
@@ -20,7 +20,7 @@ import { lastJson, measureProcess } from "./measure.ts";
 const CHIPS = fileURLToPath(new URL("../../shared/data/eurosat-rgb", import.meta.url));
 const TWIN = fileURLToPath(new URL("peers/eurosat_twin.py", import.meta.url));
 const FOLDS = 5;
-const THREADS = 2;
+const THREADS = 1;
 const BATCH = 8;
 const LR = 1e-3;
 /** How far our mean may lie below the peer's. */

@@ -1,10 +1,10 @@
 /**
  * AP50 of detectors on real data against the same networks trained in PyTorch: five folds by place, pooled; the same chips, first
- * weights and schedule on both sides, the weights of the last epoch. Each set also has a baseline that looks at no pixel.
+ * weights and schedule on both sides, the weights of the last epoch; `--runs` asks for that many seeds. Each set also has a baseline that looks at no pixel.
  */
 
 import { existsSync } from "node:fs";
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -105,72 +105,86 @@ async function rowsOf(set: QualitySet, context: BenchmarkContext): Promise<reado
   // chips of other settings are made anew, and so is all that came of them
   const made = { folds: FOLDS, settings: await readFile(CHIPS, "utf8") };
   const { chips, folds, by } = await kept(join(scratch, "folds.json"), made, async () => {
-    const former = ["chips", ...Array.from({ length: FOLDS }, (_, fold) => `fold-${fold}`)];
+    const former = (await readdir(scratch)).filter((name) => name === "chips" || name.startsWith("fold-"));
     for (const name of former) await rm(join(scratch, name), { recursive: true, force: true });
     return set.chips(data, join(scratch, "chips"), FOLDS);
   });
   const training = quick ? { ...set.training, epochs: 1 } : set.training;
   const program = await builtProgram("quality-objects-program");
-  const [ours, peer]: [FoundImage[][], FoundImage[][]] = [[], []];
-  for (const [fold, names] of folds.entries()) {
-    if (quick && fold > 0) break;
-    const folder = join(scratch, `fold-${fold}`);
-    await mkdir(folder, { recursive: true });
-    const split = await writeSplit(join(folder, "split.txt"), names);
-    const options = {
-      ...training,
-      chips,
-      split,
-      folder,
-      seed: fold + 1,
-      threads: 1,
-      task: set.outlines === null ? "objectDetection" : "instanceSegmentation",
-      network: set.network,
-    };
-    await outcome(process.execPath, [program, JSON.stringify({ ...options, exportOnly: true })]);
-    const mine = await kept(join(folder, "ours.json"), options, () => outcome(process.execPath, [program, JSON.stringify(options)]));
-    ours.push([...mine.images]);
-    tell("ours", fold, mine);
-    if (python === null) continue;
-    const given = { chips, twin: join(folder, "twin.json"), initial: join(folder, "initial.safetensors"), seed: fold + 1, threads: 1 };
-    const { epochs, batch, lr, clipNorm: clip } = training;
-    const args = Object.entries({ ...given, epochs, batch, lr, clip }).flatMap(([name, value]) => [`--${name}`, String(value)]);
-    const theirs = await kept(join(folder, "peer.json"), args, () => outcome(python, [TWIN, ...args]));
-    peer.push([...theirs.images]);
-    tell("peer", fold, theirs);
+  const seeds = quick ? 1 : (context.runs ?? 1);
+  // of each seed and fold
+  const [ours, peer]: [FoundImage[][][], FoundImage[][][]] = [[], []];
+  for (let seed = 1; seed <= seeds; seed++) {
+    const [mine, theirs]: [FoundImage[][], FoundImage[][]] = [[], []];
+    for (const [fold, names] of (quick ? folds.slice(0, 1) : folds).entries()) {
+      const folder = join(scratch, `fold-${fold}${seed === 1 ? "" : `-seed-${seed}`}`);
+      await mkdir(folder, { recursive: true });
+      const options = {
+        ...training,
+        chips,
+        split: await writeSplit(join(folder, "split.txt"), names),
+        folder,
+        // the same number for no two networks
+        seed: fold + 1 + FOLDS * (seed - 1),
+        threads: 1,
+        task: set.outlines === null ? "objectDetection" : "instanceSegmentation",
+        network: set.network,
+      };
+      await outcome(process.execPath, [program, JSON.stringify({ ...options, exportOnly: true })]);
+      const found = await kept(join(folder, "ours.json"), options, () => outcome(process.execPath, [program, JSON.stringify(options)]));
+      mine.push([...found.images]);
+      tell("ours", fold, found, found.images);
+      if (python === null) continue;
+      const given = { chips, twin: join(folder, "twin.json"), initial: join(folder, "initial.safetensors"), seed: options.seed, threads: 1 };
+      const { epochs, batch, lr, clipNorm: clip } = training;
+      const args = Object.entries({ ...given, epochs, batch, lr, clip }).flatMap(([name, value]) => [`--${name}`, String(value)]);
+      const other = await kept(join(folder, "peer.json"), args, () => outcome(python, [TWIN, ...args]));
+      theirs.push([...other.images]);
+      tell("peer", fold, other, found.images);
+    }
+    ours.push(mine);
+    if (python !== null) peer.push(theirs);
   }
-  const truth = ours.flat();
+  const truth = ours[0]!.flat();
   const conditions = {
     ...training,
-    folds: ours.length,
+    seeds,
+    folds: ours[0]!.length,
     by,
     chips: truth.length,
     objects: sumOf(truth.map((image) => image.truth!.labels.length)),
   };
   return (set.outlines === null ? (["boxes"] as const) : (["masks", "boxes"] as const)).map((iou) => {
     const score = (among: readonly FoundImage[], found: readonly FoundImage[]): number => ap50(among, found, iou, set.outlines);
-    const perFold = (side: readonly (readonly FoundImage[])[]): string =>
-      side.map((images, fold) => score(ours[fold]!, images).toFixed(4)).join(" ");
-    const other = peer.length === 0 ? null : score(truth, peer.flat());
+    const pooled = (side: readonly FoundImage[][][]): number[] => side.map((one) => score(truth, one.flat()));
+    const listed = (values: readonly number[]): string => values.map((value) => value.toFixed(4)).join(" ");
+    const perFold = (side: readonly FoundImage[][][]): string =>
+      side.map((one) => listed(one.map((images, fold) => score(ours[0]![fold]!, images)))).join("; ");
+    // means, not medians, of the seeds
+    const other = peer.length === 0 ? null : meanOf(pooled(peer));
     // masks are compared with full boxes
     const baseline = Math.max(...[grid(truth), usualBox(truth)].map((found) => ap50(truth, found, "boxes", null)));
     return makeRow({
-      ...{ name: `quality-${set.name}/ap50${iou === "masks" ? "-masks" : ""}`, unit: "AP50, pooled", ours: [score(truth, truth)] },
+      ...{ name: `quality-${set.name}/ap50${iou === "masks" ? "-masks" : ""}`, unit: "AP50, pooled", ours: [meanOf(pooled(ours))] },
       ...{ peer: other === null ? [] : [other], peerName: other === null ? null : "detector_twin.py (torchvision)" },
       ...(other !== null && other > 0 && { atLeast: (other - MARGIN) / other }),
-      conditions: { ...conditions, baseline, perFold: perFold(ours), peerPerFold: perFold(peer) },
+      conditions: {
+        ...{ ...conditions, baseline, perSeed: listed(pooled(ours)), peerPerSeed: listed(pooled(peer)) },
+        ...{ perFold: perFold(ours), peerPerFold: perFold(peer) },
+      },
     });
   });
 
-  function tell(side: string, fold: number, { seconds, losses, images }: Outcome): void {
+  function tell(side: string, fold: number, { seconds, losses, images }: Outcome, truths: readonly FoundImage[]): void {
     const shown = [losses[0], losses[Math.floor(losses.length / 2)], losses.at(-1)].join(" ");
     const scores = set.outlines === null ? ["boxes" as const] : ["boxes" as const, "masks" as const];
-    const told = scores.map((iou) => `${iou} ${ap50(ours[fold]!, images, iou, set.outlines).toFixed(4)}`).join(", ");
+    const told = scores.map((iou) => `${iou} ${ap50(truths, images, iou, set.outlines).toFixed(4)}`).join(", ");
     log(`${set.name}, fold ${fold}, ${side}: AP50 of ${told}; losses ${shown}, ${seconds.toFixed(0)} s`);
   }
 }
 
 const sumOf = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+const meanOf = (values: readonly number[]): number => sumOf(values) / values.length;
 
 /** Pooled over the images of the truth. */
 function ap50(truth: readonly FoundImage[], images: readonly FoundImage[], iou: "boxes" | "masks", side: number | null): number {
