@@ -135,7 +135,13 @@ async function rowsOf(set: QualitySet, context: BenchmarkContext): Promise<reado
       mine.push([...found.images]);
       tell("ours", fold, found, found.images);
       if (python === null) continue;
-      const given = { chips, twin: join(folder, "twin.json"), initial: join(folder, "initial.safetensors"), seed: options.seed, threads: 1 };
+      const given = {
+        chips,
+        twin: join(folder, "twin.json"),
+        initial: join(folder, "initial.safetensors"),
+        seed: options.seed,
+        threads: 1,
+      };
       const { epochs, batch, lr, clipNorm: clip } = training;
       const args = Object.entries({ ...given, epochs, batch, lr, clip }).flatMap(([name, value]) => [`--${name}`, String(value)]);
       const other = await kept(join(folder, "peer.json"), args, () => outcome(python, [TWIN, ...args]));

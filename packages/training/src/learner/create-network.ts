@@ -159,8 +159,7 @@ function refuseConfig(modelType: string, { config }: LearnerOptions): void {
 function refuseUnread(modelType: string, config: Readonly<Record<string, unknown>>, options: LearnerOptions): void {
   const reads = (key: string): boolean => key in config && !(Array.isArray(config[key]) && config[key].length === 0);
   const known = ARCHITECTURE.filter(
-    (key) =>
-      reads(key) || (key === "preset" && WITH_PRESETS.has(modelType)) || ((key === "base" || key === "depth") && reads("widths")),
+    (key) => reads(key) || (key === "preset" && WITH_PRESETS.has(modelType)) || ((key === "base" || key === "depth") && reads("widths")),
   );
   const unread = ARCHITECTURE.filter((key) => options[key] !== undefined && !known.includes(key));
   if (unread.length === 0) return;
