@@ -440,7 +440,7 @@ describe("models", () => {
   });
 
   test("names of TensorFlow's networks decide how the encoder pads; a package keeps it", async () => {
-    const small = { ...SMALL, backbone: "mobilenet_v2", decoderWidths: [4, 4, 4, 4, 4] } as const;
+    const small = { threads: 1, backbone: "mobilenet_v2", decoderWidths: [4, 4, 4, 4, 4] } as const;
     await startEngine({ threads: 1 });
     const source = createNetwork("unet", { bands: 3, classes: 2, ...small }, { seed: 5 });
     const file = new Map<string, HostTensor>();

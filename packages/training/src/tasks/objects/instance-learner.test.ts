@@ -11,18 +11,11 @@ import { expectExactResume } from "../../testing/exact-resume.ts";
 import { hashWeights } from "../../testing/hash-weights.ts";
 import { diskData, squareData } from "../../testing/memory-objects.ts";
 
-const SMALL: LearnerOptions = {
-  ...{
-    threads: 2,
-    fpnWidth: 32,
-    boxHeadWidth: 64,
-    maskHeadWidth: 32,
-    candidates: [200, 100],
-    proposals: [100, 50],
-    rois: 32,
-    detections: 20,
-  },
+/** A small R-CNN; both kinds read these. */
+const SMALL_BOXES: LearnerOptions = {
+  ...{ threads: 2, fpnWidth: 32, boxHeadWidth: 64, candidates: [200, 100], proposals: [100, 50], rois: 32, detections: 20 },
 };
+const SMALL: LearnerOptions = { ...SMALL_BOXES, maskHeadWidth: 32 };
 
 let folder: string;
 beforeAll(async () => {
@@ -118,7 +111,7 @@ describe("a Mask R-CNN", () => {
 });
 
 test("a Faster R-CNN learns to find squares on chips it never saw", async () => {
-  const learner = await createLearner(squareData({ train: 48 }), { ...SMALL, modelType: "faster-rcnn" });
+  const learner = await createLearner(squareData({ train: 48 }), { ...SMALL_BOXES, modelType: "faster-rcnn" });
   await learner.fit({ epochs: 6, lr: 2e-3, monitor: "AP50" });
   expect(await learner.averagePrecisionScore()).toBeGreaterThan(0.5);
   await expect(learner.averagePrecisionScore({ iou: "masks" })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
