@@ -134,7 +134,8 @@ describe("a package around an ONNX file that geolearn wrote does on chips as the
   test("outlining, four images a run", { timeout: 120_000 }, async () => {
     const shapes = diskData({ train: 4, valid: 6 });
     const heads = { boxHeadWidth: 32, maskHeadWidth: 16, maskHeadDepth: 1 };
-    const options: LearnerOptions = { ...DETECTOR, ...heads, modelType: "mask-rcnn", preset: "compact", detections: 30 };
+    const { headDepth: _, ...common } = DETECTOR;
+    const options: LearnerOptions = { ...common, ...heads, modelType: "mask-rcnn", preset: "compact", detections: 30 };
     const scores = "roi_heads.box_predictor.cls_score";
     const masks = "roi_heads.mask_predictor.mask_fcn_logits";
     // the background, first of the scores, is unlikely, objects are told apart by their scores, and most of a box belongs to its object
