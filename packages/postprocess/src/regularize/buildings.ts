@@ -5,13 +5,14 @@ import { validGeometry } from "@geolearn/core";
 import { ringBox, ringsMeet, sharedArea } from "./adjoining.ts";
 import type { LineDirection } from "./alignment-lines.ts";
 import { circleRing, fitCircle, smoothCompactness } from "./circle.ts";
-import { overlapsMore, withoutConflicts } from "./conflicts.ts";
+import { Conflicts, overlapsMore } from "./conflicts.ts";
 import { type Directed, type WallAngles, chooseLine, wallAngles } from "./directions.ts";
 import { type Footprint, alignments, planWalls, prepareFootprint } from "./footprint.ts";
 import { type Outline, ringArea } from "./outline.ts";
 import { type Settings, wallRules } from "./settings.ts";
 import { joinSharedWalls } from "./shared-walls.ts";
-import { type Wall, cornersOf, withoutShortWalls } from "./walls.ts";
+import { type Wall, cornersOf, outward, withoutShortWalls } from "./walls.ts";
+import { yieldWalls } from "./yielding.ts";
 
 /** Rings of a polygon as x, y pairs, not closed, the shell first. */
 export type Rings = readonly Float64Array[];
@@ -36,20 +37,106 @@ type Pair = readonly [number, number];
 
 /**
  * Regularizes polygons; `pairs` lists those no farther apart than twice the tolerance. Null for those without a solution. Buildings
- * that touch take common directions and share their walls, as do others that would overlap otherwise.
+ * that touch take common directions and share their walls, as do others that would overlap otherwise. Those that a line would turn into
+ * each other keep their own directions.
  */
 export function regularizeBuildings(outlined: readonly Outlined[], pairs: readonly Pair[], settings: Settings): (Rings | null)[] {
-  const { tolerance } = settings;
   const polygons = outlined.map(({ rings }) => rings);
-  const buildings = outlined.map((one) => makeBuilding(one, settings));
-  const touching = new Set(pairs.filter(([a, b]) => polygonsMeet(polygons[a]!, polygons[b]!, tolerance * 1e-6)));
-  const plans = planBuildings(buildings, [...touching], settings);
+  const touching = new Set(pairs.filter(([a, b]) => polygonsMeet(polygons[a]!, polygons[b]!, settings.tolerance * 1e-6)));
+  let buildings = outlined.map((one) => makeBuilding(one, settings));
+  for (let before: Plans | undefined; ;) {
+    const { plans, results, left } = solveTogether({ polygons, pairs, touching }, buildings, settings, before);
+    const turned = turnedIntoConflict(plans.angles, results, left, pairs);
+    if (turned.size === 0) return left;
+    buildings = buildings.map((building, i) => (turned.has(plans.angles[i]!.group) ? { ...building, line: null } : building));
+    before = plans;
+  }
+}
+
+/** Polygons, which of them are near each other, and which touch. */
+interface Neighbourhood {
+  readonly polygons: readonly Rings[];
+  readonly pairs: readonly Pair[];
+  readonly touching: ReadonlySet<Pair>;
+}
+
+interface Solution {
+  readonly plans: Plans;
+  readonly results: readonly (Rings | null)[];
+  /** Results that do not overlap more than their polygons. */
+  readonly left: (Rings | null)[];
+}
+
+function solveTogether(
+  { polygons, pairs, touching }: Neighbourhood,
+  buildings: readonly Building[],
+  settings: Settings,
+  before: Plans | undefined,
+): Solution {
+  const { tolerance } = settings;
+  const plans = planBuildings(buildings, [...touching], settings, before);
   const results = finishBuildings(buildings, plans, [...touching], settings);
   const clashing = pairs.filter((pair) => !touching.has(pair) && overlapsMore(polygons, results, pair, tolerance));
-  if (clashing.length === 0) return withoutConflicts(polygons, results, [...touching], tolerance);
+  const settled = (planned: Plans, found: readonly (Rings | null)[]): Solution => {
+    const conflicts = new Conflicts(polygons, found, pairs, tolerance);
+    return { plans: planned, results: found, left: settle(conflicts, found, buildings, planned, settings) };
+  };
+  if (clashing.length === 0) return settled(plans, results);
   const meeting = [...touching, ...clashing];
-  const again = finishBuildings(buildings, planBuildings(buildings, meeting, settings, plans), meeting, settings);
-  return withoutConflicts(polygons, again, pairs, tolerance);
+  const together = planBuildings(buildings, meeting, settings, plans);
+  return settled(together, finishBuildings(buildings, together, meeting, settings));
+}
+
+/** Results without conflicts: buildings that are given up are tried again with walls that follow their outlines more closely or give way. */
+function settle(
+  conflicts: Conflicts,
+  results: readonly (Rings | null)[],
+  buildings: readonly Building[],
+  { angles }: Plans,
+  settings: Settings,
+): (Rings | null)[] {
+  conflicts.giveUp();
+  for (const [i, { footprint }] of buildings.entries()) {
+    if (footprint === null || results[i] === null || conflicts.results[i] !== null) continue;
+    const rings = yieldingResult(footprint, angles[i]!.own, (candidate) => conflicts.excess(i, candidate), settings);
+    if (rings !== null) conflicts.accept(i, rings);
+  }
+  return [...conflicts.results];
+}
+
+/** The first result of a building that takes no more of its neighbours than its outline does, those nearest to its outline first. */
+function yieldingResult(
+  footprint: Footprint,
+  angles: readonly number[],
+  excess: (rings: Rings) => number,
+  settings: Settings,
+): Rings | null {
+  for (const thrift of THRIFT.toSorted((a, b) => a - b)) {
+    for (const angle of angles) {
+      const walls = plannedWalls(footprint, angle, thrift, settings);
+      const finished = walls === null ? null : finishedWalls(footprint, walls, angle, settings);
+      if (finished === null) continue;
+      const [shell, ...holes] = finished;
+      const inner = holes.map(cornersOf);
+      const yielding = { ...settings, excess: (corners: Float64Array) => excess([corners, ...inner]) };
+      const yielded = yieldWalls(shell!, yielding);
+      const rings = yielded === null ? null : verified(footprint, [yielded, ...holes], angle, settings);
+      if (rings !== null) return rings;
+    }
+  }
+  return null;
+}
+
+/** Groups that have a line, of buildings that were lost to a conflict and of those near them. */
+function turnedIntoConflict(
+  angles: readonly WallAngles[],
+  results: readonly (Rings | null)[],
+  left: readonly (Rings | null)[],
+  pairs: readonly Pair[],
+): ReadonlySet<number> {
+  const lost = (i: number): boolean => results[i] !== null && left[i] === null;
+  const near = pairs.filter(([a, b]) => lost(a) || lost(b)).flat();
+  return new Set(near.filter((i) => angles[i]!.line !== null).map((i) => angles[i]!.group));
 }
 
 function makeBuilding({ rings, lines }: Outlined, settings: Settings): Building {
@@ -104,26 +191,46 @@ interface WallPlan {
   readonly walls: readonly Wall[][];
 }
 
+/** A building's walls at its own angles, and along its line. */
+interface Choice {
+  readonly own: WallPlan | null;
+  readonly along: WallPlan | null;
+}
+
 /** Plans of buildings, with the angles they were made for. */
 interface Plans {
   readonly angles: readonly WallAngles[];
-  readonly plans: readonly (WallPlan | null)[];
+  readonly choices: readonly Choice[];
 }
 
 /** Plans for buildings of which some meet; those of `before` are kept where the angles are the same. */
 function planBuildings(buildings: readonly Building[], meeting: readonly Pair[], settings: Settings, before?: Plans): Plans {
   const angles = wallAngles(buildings, meeting);
-  const plans = buildings.map(({ footprint, circles }, i) => {
-    if (footprint === null || circles !== null) return null;
-    const [now, then] = [angles[i]!, before?.angles[i]];
-    const same = now.line === then?.line && now.own.length === then.own.length && now.own.every((angle, k) => angle === then.own[k]);
-    return same ? before!.plans[i]! : planFootprint(footprint, now, settings);
+  const choices = buildings.map(({ footprint, circles }, i): Choice => {
+    if (footprint === null || circles !== null) return { own: null, along: null };
+    const [now, then, known] = [angles[i]!, before?.angles[i], before?.choices[i]];
+    const same = known !== undefined && now.own.length === then!.own.length && now.own.every((angle, k) => angle === then!.own[k]);
+    const own = same ? known.own : firstPlan(footprint, now.own, settings);
+    if (now.line === null) return { own, along: null };
+    return { own, along: known !== undefined && now.line === then!.line ? known.along : firstPlan(footprint, [now.line], settings) };
   });
-  return { angles, plans };
+  return { angles, choices };
+}
+
+/** The plans of groups of which every building has no more walls along the line are those along the line. */
+function chosenPlans({ angles, choices }: Plans): (WallPlan | null)[] {
+  const walls = ({ walls }: WallPlan): number => walls.flat().length;
+  const refusing = choices.map(({ own, along }, i) => {
+    const follows = own === null || (along !== null && walls(along) <= walls(own));
+    return follows ? -1 : angles[i]!.group;
+  });
+  const apart = new Set(refusing);
+  return choices.map(({ own, along }, i) => (apart.has(angles[i]!.group) ? own : (along ?? own)));
 }
 
 /** Rings of the plans, with shared walls where that keeps the rules. */
-function finishBuildings(buildings: readonly Building[], { plans }: Plans, meeting: readonly Pair[], settings: Settings): (Rings | null)[] {
+function finishBuildings(buildings: readonly Building[], planned: Plans, meeting: readonly Pair[], settings: Settings): (Rings | null)[] {
+  const plans = chosenPlans(planned);
   const joined = joinPlans(plans, meeting, settings);
   return buildings.map(({ footprint, circles }, i) => {
     const plan = plans[i]!;
@@ -133,28 +240,25 @@ function finishBuildings(buildings: readonly Building[], { plans }: Plans, meeti
   });
 }
 
-/** Walls along a line where there are no more of them that way, else at the building's own angles. */
-function planFootprint(footprint: Footprint, { line, own }: WallAngles, settings: Settings): WallPlan | null {
-  const plan = firstPlan(footprint, own, settings);
-  const along = line === null ? null : firstPlan(footprint, [line], settings);
-  return along !== null && (plan === null || along.walls.flat().length <= plan.walls.flat().length) ? along : plan;
-}
-
 /** The first division of a building that stays within the tolerance, at one angle after the other. */
 function firstPlan(footprint: Footprint, angles: readonly number[], settings: Settings): WallPlan | null {
   for (const angle of angles) {
     for (const thrift of THRIFT) {
-      const walls: Wall[][] = [];
-      for (const outline of footprint.outlines) {
-        const ring = planWalls(outline, settings, angle, thrift);
-        if (ring === null) break;
-        walls.push(ring);
-      }
-      if (walls.length < footprint.outlines.length) continue;
-      if (verified(footprint, walls, angle, settings) !== null) return { angle, walls };
+      const walls = plannedWalls(footprint, angle, thrift, settings);
+      if (walls !== null && verified(footprint, walls, angle, settings) !== null) return { angle, walls };
     }
   }
   return null;
+}
+
+function plannedWalls(footprint: Footprint, angle: number, thrift: number, settings: Settings): Wall[][] | null {
+  const walls: Wall[][] = [];
+  for (const outline of footprint.outlines) {
+    const ring = planWalls(outline, settings, angle, thrift);
+    if (ring === null) return null;
+    walls.push(ring);
+  }
+  return walls;
 }
 
 /** Copies of the plans with shared walls joined; nothing for buildings that share none. */
@@ -170,14 +274,19 @@ function joinPlans(
   return joined;
 }
 
-/** Walls to rings that keep their area and lie on the grid; without either where that breaks a rule; null where all of it does. */
+/** The rings of {@link finishedWalls}. */
 function finish(footprint: Footprint, walls: readonly Wall[][], angle: number, settings: Settings): Rings | null {
+  return finishedWalls(footprint, walls, angle, settings)?.map(cornersOf) ?? null;
+}
+
+/** Walls that keep the area of their outlines and lie on the grid; without either where that breaks a rule; null where all of it does. */
+function finishedWalls(footprint: Footprint, walls: readonly Wall[][], angle: number, settings: Settings): Wall[][] | null {
   const rules = wallRules(settings, angle);
   const cleaned = walls.map((ring) => withoutShortWalls(ring, rules));
   if (cleaned.some((ring) => ring === null)) return null;
   const rings = cleaned as Wall[][];
   const kept = rings.map((ring, k) => onGrid(withArea(ring, footprint.outlines[k]!.area, settings), settings));
-  return verified(footprint, kept, angle, settings) ?? verified(footprint, rings, angle, settings);
+  return [kept, rings].find((tried) => verified(footprint, tried, angle, settings) !== null) ?? null;
 }
 
 /** Moves the walls that no neighbour shares out or in, all by the same, so that the ring has the area. */
@@ -186,12 +295,12 @@ function withArea(walls: readonly Wall[], area: number, { tolerance }: Settings)
   for (let round = 0; round < 3; round++) {
     const corners = cornersOf(moved);
     let free = 0;
-    const signs = moved.map(({ angle, shared }, k) => {
+    const signs = moved.map(({ shared }, k) => {
       const next = (2 * k + 2) % corners.length;
       const [dx, dy] = [corners[next]! - corners[2 * k]!, corners[next + 1]! - corners[2 * k + 1]!];
       if (shared) return 0;
       free += Math.hypot(dx, dy);
-      return Math.cos(angle) * dx + Math.sin(angle) * dy > 0 ? -1 : 1;
+      return outward(moved, corners, k);
     });
     if (free < tolerance) return moved;
     const shift = Math.max(-tolerance / 4, Math.min(tolerance / 4, (area - ringArea(corners)) / free));

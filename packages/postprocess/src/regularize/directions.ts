@@ -18,6 +18,8 @@ export interface Directed {
 
 /** Angles that the walls of a building may follow. */
 export interface WallAngles {
+  /** Buildings of one number have their directions in common: all of them follow the line, or none. */
+  readonly group: number;
   /** That of a line, or null. */
   readonly line: number | null;
   /** Others, the best first. */
@@ -36,10 +38,10 @@ export function chooseLine(lines: readonly LineDirection[], own: Alignment | und
  */
 export function wallAngles(buildings: readonly Directed[], meeting: readonly (readonly [number, number])[]): readonly WallAngles[] {
   const angles = new Array<WallAngles>(buildings.length);
-  for (const group of groupsOf(buildings, meeting)) {
+  for (const [number, group] of groupsOf(buildings, meeting).entries()) {
     const line = nearestLine(group.map((i) => buildings[i]!.line))?.angle ?? null;
     const common = group.length > 1 ? [commonAngle(group.map((i) => buildings[i]!.alignments[0]!))] : [];
-    for (const i of group) angles[i] = { line, own: [...common, ...buildings[i]!.alignments.map(({ angle }) => angle)] };
+    for (const i of group) angles[i] = { group: number, line, own: [...common, ...buildings[i]!.alignments.map(({ angle }) => angle)] };
   }
   return angles;
 }

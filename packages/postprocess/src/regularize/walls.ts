@@ -72,6 +72,14 @@ export function cornersOf(walls: readonly Wall[]): Float64Array {
   return corners;
 }
 
+/** What an offset must be changed by for a wall to move out of its ring: 1 or -1. */
+export function outward(walls: readonly Wall[], corners: Float64Array, k: number): 1 | -1 {
+  const next = (2 * k + 2) % corners.length;
+  const [dx, dy] = [corners[next]! - corners[2 * k]!, corners[next + 1]! - corners[2 * k + 1]!];
+  const { angle } = walls[k]!;
+  return Math.cos(angle) * dx + Math.sin(angle) * dy > 0 ? -1 : 1;
+}
+
 /**
  * Takes out walls that came out shorter than `shortest`, or the wrong way round, the shortest first: those on both sides of one become
  * one wall where they run in the same direction, and meet where they do not. Null when fewer than three walls are left.
