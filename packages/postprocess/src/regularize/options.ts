@@ -115,6 +115,8 @@ export function makeRegularizePlan(options: RegularizeOptions, crs: Crs | null):
     );
   const alignmentTolerance = options.alignmentTolerance === undefined ? null : lengthOf("alignmentTolerance", options.alignmentTolerance);
   const alignment = alignmentOf(options, crs);
+  if (alignmentTolerance !== null && !(alignment instanceof AlignmentLines))
+    throw wrong("`alignmentTolerance` is a distance from lines, and there are none.", "Give the lines as `alignment`, or leave it out.");
   return {
     method,
     tolerance,
@@ -152,6 +154,11 @@ function alignmentOf({ alignment, method, diagonalPenalty }: RegularizeOptions, 
     throw wrong(
       `\`alignment\` has no meaning for the method "${method}"${method === "circle" ? "" : " without a diagonal penalty"}.`,
       'Use it with `method: "rightAngles"` or `method: "rightAnglesAndDiagonals"`.',
+    );
+  if (typeof alignment === "string")
+    throw wrong(
+      `\`alignment\` is "${String(alignment)}"; expected lines or degrees.`,
+      `Read the lines first: \`alignment: await readFeatures("${String(alignment)}")\`.`,
     );
   if (typeof alignment !== "number") return new AlignmentLines(alignment, crs);
   if (!Number.isFinite(alignment)) throw wrong(`\`alignment\` is ${alignment}; expected degrees or lines.`, "Give an angle such as 30.");

@@ -310,6 +310,26 @@ describe("alignment", () => {
     expect(corners(across)).toHaveLength(4);
   });
 
+  test("buildings that share a wall follow a line together, or not at all", () => {
+    // 3 degrees move an end of the short house by 0.2 m, of the long one by 1.6 m
+    const pair = (degrees: number): Feature[] => {
+      const at = (x: number, width: number): Feature => {
+        const [c, s] = [Math.cos((degrees * Math.PI) / 180), Math.sin((degrees * Math.PI) / 180)];
+        return feature(turned(box(c * x, s * x, width, 9), (degrees * Math.PI) / 180));
+      };
+      return [at(0, 8), at(8, 60)];
+    };
+    for (const [degrees, expected] of [
+      [27, 27],
+      [29.5, 30],
+    ] as const) {
+      const { features } = regularizeFeatures(layer(pair(degrees)), { tolerance: 1, alignment: 30 });
+      for (const one of features) expect(wallDegrees(one)).toBeCloseTo(expected, 9);
+    }
+    const [short] = regularizeFeatures(layer(pair(27).slice(0, 1)), { tolerance: 1, alignment: 30 }).features;
+    expect(wallDegrees(short!)).toBeCloseTo(30, 9);
+  });
+
   test("lines beyond the alignment tolerance are not followed", () => {
     const degrees = (alignmentTolerance: number | string): number =>
       wallDegrees(regularizeFeatures(layer([ragged(0, 0, 8)]), { tolerance: 1, alignment: roads, alignmentTolerance }).features[0]!);
@@ -370,6 +390,8 @@ describe("alignment", () => {
     refused("INVALID_ARGUMENT", features, { alignment: layer([]) });
     refused("INVALID_ARGUMENT", features, { alignment: layer([line([1, 1], [1, 1]), feature(box(0, 0, 1, 1))]) });
     refused("INVALID_ARGUMENT", features, { alignment: Number.NaN });
+    refused("INVALID_ARGUMENT", features, { alignment: "roads.gpkg" as unknown as number });
+    refused("INVALID_ARGUMENT", features, { alignment: 30, alignmentTolerance: 10 });
     refused("INVALID_ARGUMENT", features, { alignment: roads, method: "circle" });
     refused("INVALID_ARGUMENT", features, { alignment: roads, method: "anyAngles", diagonalPenalty: 0 });
     refused("INVALID_ARGUMENT", features, { alignment: roads, alignmentTolerance: -1 });
