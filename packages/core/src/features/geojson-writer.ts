@@ -66,12 +66,15 @@ function crsMember({ keepCrs, crs }: GeoJsonWriteOptions): string {
   return `"crs":${JSON.stringify({ type: "name", properties: { name } })},`;
 }
 
+/** Nobody can tell where the features would lie. */
+export function geoJsonWithoutCrs(path: string): GeoLearnError {
+  return new GeoLearnError("CRS_MISSING", `${path}: GeoJSON is WGS 84, and the features name no reference system.`, {
+    hint: "Write a .gpkg, which takes coordinates as they are; name their system, such as `crs: 32633`; or keep them in GeoJSON with `keepCrs: true`.",
+  });
+}
+
 function preparation(path: string, { crs, keepCrs, decimals }: GeoJsonWriteOptions): (feature: Feature, index: number) => object {
-  if (crs === null && !keepCrs) {
-    throw new GeoLearnError("CRS_MISSING", `${path}: GeoJSON is WGS 84, and the features name no reference system.`, {
-      hint: "Name the system of the coordinates, such as `crs: 32633`, or keep them as they are with `keepCrs: true`.",
-    });
-  }
+  if (crs === null && !keepCrs) throw geoJsonWithoutCrs(path);
   const reproject = keepCrs || crs === null ? (feature: Feature) => feature : createReprojector(crs, parseCrs(4326));
   return (feature, index) => {
     const { id, geometry, properties } = reproject(feature, index);

@@ -10,7 +10,7 @@ import type { OnWarning } from "../progress.ts";
 import type { Feature, Features, FeatureStream } from "./features.ts";
 import { type FeatureFormat, formatOfPath } from "./formats.ts";
 import { writeFlatGeobuf } from "./flatgeobuf/writer.ts";
-import { writeGeoJson } from "./geojson-writer.ts";
+import { geoJsonWithoutCrs, writeGeoJson } from "./geojson-writer.ts";
 import { writeGeoParquet } from "./parquet/writer.ts";
 import { writeShapefile, writeZippedShapefile } from "./shapefile-writer.ts";
 import { writeGeoPackage } from "./geopackage-writer.ts";
@@ -36,6 +36,16 @@ export interface FeatureWriteOptions {
   readonly overwrite?: boolean;
   readonly signal?: AbortSignal;
   readonly onWarning?: OnWarning;
+}
+
+/**
+ * Refuses what {@link writeFeatures} would refuse for the file's name and the reference system alone, before long work.
+ *
+ * @throws UNSUPPORTED_FORMAT, CRS_MISSING
+ */
+export function checkFeaturePath(path: string, crs: Crs | null): void {
+  const format = formatOfPath(path, "write");
+  if (crs === null && (format === "geojson" || format === "geojsonl")) throw geoJsonWithoutCrs(path);
 }
 
 /**

@@ -3,7 +3,7 @@
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { readFeatures } from "@geolearn/core";
+import { createRaster, readFeatures } from "@geolearn/core";
 import { readModelPackage } from "@geolearn/models";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { fromModel } from "../from-model.ts";
@@ -138,4 +138,10 @@ test("a SingleShotDetector with the cells of arcgis.learn's grids", async () => 
 test("what cannot be written is refused before anything is computed", async () => {
   const args = ["detect-objects", "--model", path("none.dlpk"), "--raster", path("other.tif"), "--out", path("found.txt")];
   expect(await runText(...args)).toMatchObject({ status: 1, err: expect.stringContaining("UNSUPPORTED_FORMAT") as string });
+  const profile = { width: 8, height: 8, bands: 1, sampleType: "uint8", transform: null, crs: null } as const;
+  const writer = await createRaster(path("nowhere.tif"), profile);
+  await writer.appendRows(new Uint8Array(64), 8);
+  await writer.close();
+  const nowhere = ["detect-objects", "--model", path("none.dlpk"), "--raster", path("nowhere.tif"), "--out", path("found.geojson")];
+  expect(await runText(...nowhere)).toMatchObject({ status: 1, err: expect.stringMatching(/CRS_MISSING[^]*\.gpkg/) as string });
 });

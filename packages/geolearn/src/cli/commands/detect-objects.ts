@@ -1,7 +1,7 @@
 /** `geolearn detect-objects`: a model on a scene, and what it finds as features. */
 
 import { dirname } from "node:path";
-import { formatOfPath, makeFolder, writeFeatures } from "@geolearn/core";
+import { checkFeaturePath, formatOfPath, makeFolder, openRaster, writeFeatures } from "@geolearn/core";
 import type { Device } from "@geolearn/engine";
 import { type DetectedObjects, type DetectOptions, detectObjects, estimateDetection } from "@geolearn/inference";
 import { Command } from "commander";
@@ -62,6 +62,9 @@ export function detectObjectsCommand(contextOf: (command: Command) => CommandCon
     const scene = raster.length === 1 ? raster[0]! : raster;
     const work: DetectOptions = { ...options, signal, onProgress, onWarning };
     if (estimate) return printEstimate(await estimateDetection(model, scene, work), print, "disk");
+    const opened = await openRaster(scene, { network: options.network ?? false, signal });
+    await opened.close();
+    checkFeaturePath(out, opened.crs);
     await makeFolder(dirname(out));
     const found = await detectObjects(model, scene, work);
     const count = await writeFeatures(found.features, out, { crs: found.crs, signal, onWarning });
