@@ -5,7 +5,6 @@ import { join } from "node:path";
 
 import { type Affine, applyAffine, type ClassDefinition, GeoLearnError, type OnWarning, rasterize } from "@geolearn/core";
 
-import { readTextFile } from "../esri/json.ts";
 import { FORMATS } from "../formats/formats.ts";
 import type { ReadBox } from "../formats/read-box.ts";
 import { readMask } from "../formats/rcnn-masks.ts";
@@ -25,7 +24,7 @@ import {
   singleLabels,
 } from "./folder-source.ts";
 import { type LabelNames, labelNames, namesIdentity } from "./label-names.ts";
-import { inTurns, missingLabel } from "./label-texts.ts";
+import { readLabels } from "./label-texts.ts";
 
 /** Options of {@link openObjectChips}. */
 export interface ObjectFolderOptions extends ChipFolderOptions {
@@ -57,19 +56,14 @@ export async function openObjectChips(folder: string, options: ObjectFolderOptio
     const named = Object.values(FORMATS).filter(({ readBoxes }) => readBoxes !== null);
     throw new GeoLearnError(
       "TASK_MISMATCH",
-      `${folder} holds chips of the format ${content.metaDataMode}; objects need RCNN_Masks, ${named.map(({ mode }) => mode).join(" or ")}.`,
+      `${folder} holds chips of the format ${content.metaDataMode}; objects need RCNN_Masks, ${[...new Set(named.map(({ mode }) => mode)), "COCO"].join(" or ")}.`,
       { hint: 'Export the labels as `format: "rcnnMasks"` or `"pascalVoc"`.', data: { folder, format: content.metaDataMode } },
     );
   }
   const { readBoxes } = format;
   const chips = singleLabels(content);
-  const boxes = await inTurns(chips, async ({ labels: [label] }) => {
-    if (label === undefined) return [];
-    const path = join(folder, label);
-    const text = await readTextFile(path);
-    if (text === null) throw missingLabel(path);
-    return readBoxes(text, path);
-  });
+  const paths = chips.map(({ labels: [label] }) => (label === undefined ? null : join(folder, label)));
+  const boxes = await readLabels(paths, readBoxes, []);
   return openBoxes(content, { chips, boxes, relative: format.relative === true }, options);
 }
 

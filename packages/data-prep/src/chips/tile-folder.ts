@@ -4,14 +4,13 @@ import { join } from "node:path";
 
 import { type CropManner, GeoLearnError } from "@geolearn/core";
 
-import { readTextFile } from "../esri/json.ts";
 import { FORMATS } from "../formats/formats.ts";
 import { readTileClasses } from "../formats/labeled-tiles.ts";
 import { classFolder } from "../formats/imagenet.ts";
 import type { ChipSource, TileChip } from "./chip.ts";
 import { type FolderContent, readFolderContent } from "./folder-content.ts";
 import { type ChipFolderOptions, type FolderChip, openFolder, singleLabels } from "./folder-source.ts";
-import { inTurns, missingLabel } from "./label-texts.ts";
+import { readLabels } from "./label-texts.ts";
 import { labelNames, namesIdentity } from "./label-names.ts";
 
 /** Chips with classes. */
@@ -41,12 +40,11 @@ export async function openTileChips(folder: string, options: ChipFolderOptions =
   const chips = format.classFolders === undefined ? singleLabels(content) : folderChips(content);
   const texts =
     format.classFolders === undefined
-      ? await inTurns(chips, async ({ labels }) => {
-          const path = join(folder, labels[0]!);
-          const text = await readTextFile(path);
-          if (text === null) throw missingLabel(path);
-          return onlyIf(!several, readTileClasses(text, path, several), path);
-        })
+      ? await readLabels(
+          chips.map(({ labels }) => join(folder, labels[0]!)),
+          (text, path) => onlyIf(!several, readTileClasses(text, path, several), path),
+          [],
+        )
       : chips.map(({ image }) => [image.split("/").at(-2)!]);
   const names = labelNames(texts.flat(), namedAsFolders(content, format.classFolders !== undefined), folder);
   const { classes, valueOf } = names;

@@ -406,8 +406,10 @@ describe("labels of others", () => {
     const chips = await openObjectChips(folder);
     expect(await codeOf(chips.read(1))).toBe("CHIPS_MISMATCH");
     const torn = pictures("torn", { "a.xml": voc(), "b.xml": voc() });
-    writeFileSync(join(torn, "map.txt"), "images\\a.png  labels\\a.xml \nimages\\b.png  labels\\c.xml \n");
-    expect(await codeOf(openObjectChips(torn))).toBe("FILE_NOT_FOUND");
+    writeFileSync(join(torn, "map.txt"), "images\\a.png  labels\\d.xml \nimages\\b.png  labels\\c.xml \n");
+    const error = (await openObjectChips(torn).catch((e: unknown) => e)) as Error;
+    expect(error).toMatchObject({ code: "FILE_NOT_FOUND", data: { paths: ["c", "d"].map((name) => join(torn, `labels/${name}.xml`)) } });
+    expect(error.message).toMatch(/c\.xml, .*d\.xml, which are not there/);
     const tiles = scratch.path("tiles");
     await exportTrainingData({ ...options, raster: await scene("tiles.tif"), out: tiles });
     expect(await codeOf(openObjectChips(tiles))).toBe("TASK_MISMATCH");
