@@ -11,6 +11,7 @@ import { createLearner } from "../learner/create-learner.ts";
 import { discData } from "../testing/memory-data.ts";
 import { hashWeights } from "../testing/hash-weights.ts";
 import type { FitOptions } from "../learner/options.ts";
+import type { LearnerTask } from "../tasks/task.ts";
 
 const SCRIPT = fileURLToPath(new URL("../testing/killed-run.ts", import.meta.url));
 
@@ -65,8 +66,9 @@ describe("a run that is killed and resumed", () => {
 
 describe("resuming in one process", () => {
   const OPTIONS = { epochs: 4, lr: 1e-2 } as const;
-  const train = async (options: FitOptions): Promise<string> => {
+  const train = async (options: FitOptions, prepare?: (task: LearnerTask<never>) => void): Promise<string> => {
     const learner = await createLearner(discData({ augment: true }), { base: 4, depth: 2, threads: 1 });
+    prepare?.(learner["core"].task);
     try {
       await learner.fit(options);
       return hashWeights(learner.network);
@@ -75,11 +77,11 @@ describe("resuming in one process", () => {
     }
   };
   /** Stops a run after some steps by cancelling it. */
-  const stopped = async (after: number, options: FitOptions): Promise<void> => {
+  const stopped = async (after: number, options: FitOptions, prepare?: (task: LearnerTask<never>) => void): Promise<void> => {
     const controller = new AbortController();
     let steps = 0;
     const callbacks = [{ onStep: () => void (++steps === after && controller.abort()) }];
-    await expect(train({ ...options, signal: controller.signal, callbacks })).rejects.toMatchObject({ name: "AbortError" });
+    await expect(train({ ...options, signal: controller.signal, callbacks }, prepare)).rejects.toMatchObject({ name: "AbortError" });
   };
 
   test.each([
@@ -101,6 +103,15 @@ describe("resuming in one process", () => {
     const checkpoint = join(folder, "early");
     await stopped(14, { ...options, checkpoint });
     expect(await train({ ...options, checkpoint, resume: true })).toBe(whole);
+  });
+
+  test("the best of epochs with the same figure survives", async () => {
+    const options: FitOptions = { epochs: 8, lr: 0.3, schedule: "constant", monitor: "meanIou" };
+    const sameFigure = (task: LearnerTask<never>): void => void vi.spyOn(task, "epochMetrics").mockReturnValue({ meanIou: 0 });
+    const whole = await train(options, sameFigure);
+    const checkpoint = join(folder, "same");
+    await stopped(26, { ...options, checkpoint }, sameFigure);
+    expect(await train({ ...options, checkpoint, resume: true }, sameFigure)).toBe(whole);
   });
 
   test("other options or data are refused by name", async () => {

@@ -5,11 +5,12 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import type { Warning } from "@geolearn/core";
 import type { LearningData } from "@geolearn/data-prep";
 import { type HostTensor, readOnnxWeights, startEngine } from "@geolearn/engine";
 import { createNetwork, encodeSafetensors, readModelPackage } from "@geolearn/models";
 import * as tf from "@tensorflow/tfjs";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 
 import { DISC_CLASSES, discChips, discData, memoryData } from "../testing/memory-data.ts";
 import { hashWeights } from "../testing/hash-weights.ts";
@@ -153,6 +154,39 @@ describe("fit", () => {
     expect(restored.losses[restored.best - 1]).toBe(Math.min(...restored.losses));
     expect(restored.validLoss).toBe(Math.min(...restored.losses));
     expect(last.validLoss).toBe(last.losses.at(-1));
+  });
+
+  test("of epochs with the same figure keeps the one with the lowest validation loss, and warns when no epoch had another", async () => {
+    const learner = await createLearner(discData(), SMALL);
+    const figure = vi.spyOn(learner["core"].task, "epochMetrics").mockReturnValue({ meanIou: 0 });
+    const warnings: Warning[] = [];
+    const onWarning = (warning: Warning): void => void warnings.push(warning);
+    // A rate far too high in the end makes the last epochs worse than an early one.
+    const options = { epochs: 8, lr: 0.3, schedule: "constant", monitor: "meanIou", onWarning } as const;
+    const { epochs, best } = await learner.fit(options);
+    const losses = epochs.map(({ validLoss }) => validLoss!);
+    const lowest = Math.min(...losses);
+    expect(losses.indexOf(lowest)).not.toBe(0);
+    expect(losses.indexOf(lowest)).not.toBe(7);
+    expect(best).toBe(losses.indexOf(lowest) + 1);
+    expect((await learner.evaluate()).loss).toBe(lowest);
+    expect(warnings).toMatchObject([
+      {
+        code: "MONITOR_UNCHANGED",
+        message: "meanIou was 0 in all 8 epochs; the epoch with the lowest validation loss was kept.",
+        hint: expect.stringContaining("`monitor`") as string,
+      },
+    ]);
+    await learner.fit({ ...options, epochs: 2, lr: 1e-3, restoreBest: false });
+    expect(warnings[1]).toMatchObject({ message: "meanIou was 0 in all 2 epochs; the last epoch was kept." });
+    figure.mockReturnValue({ meanIou: null });
+    await learner.fit({ ...options, epochs: 2, lr: 1e-3 });
+    expect(warnings[2]).toMatchObject({ message: expect.stringContaining("meanIou had no value in all 2 epochs") as string });
+    await learner.fit({ ...options, epochs: 1, lr: 1e-3 });
+    figure.mockReturnValueOnce({ meanIou: 0.2 });
+    await learner.fit({ ...options, epochs: 2, lr: 1e-3 });
+    expect(warnings).toHaveLength(3);
+    await learner.dispose();
   });
 
   test("stops early when nothing gets better", async () => {

@@ -209,7 +209,10 @@ export interface FitOptions extends WorkOptions, OptimizationOptions {
   readonly schedule?: ScheduleName;
   /** One cycle also moves the first-moment decay, as PyTorch does. @defaultValue true */
   readonly cycleMomentum?: boolean;
-  /** What decides which epoch is the best. @defaultValue "validLoss" */
+  /**
+   * What decides which epoch is the best; of epochs with the same figure the one with the lower validation loss. A figure that never
+   * changed is told in a warning (`MONITOR_UNCHANGED`). @defaultValue "validLoss"
+   */
   readonly monitor?: Monitor;
   /** Ends the run when the monitored figure stops getting better. @defaultValue false */
   readonly earlyStopping?: boolean | EarlyStopping;

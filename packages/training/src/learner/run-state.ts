@@ -74,6 +74,7 @@ export class RunState {
 
   /** At the end: the best epoch's weights, unless the last are wanted. */
   keepBest(): void {
+    this.warnUnchanged();
     if (this.best !== null && this.options.restoreBest !== false) restoreNetwork(this.core.network, this.best.weights);
   }
 
@@ -142,10 +143,7 @@ export class RunState {
   private judge(record: EpochRecord): void {
     const value = monitored(record, this.monitor);
     const sign = isLoss(this.monitor) ? -1 : 1;
-    // An epoch without a figure is only better than others without one.
-    const former = this.best?.value ?? null;
-    const better = former === null || (value !== null && sign * value > sign * former);
-    if (better) this.best = { epoch: record.epoch, value, weights: holdNetwork(this.core.network) };
+    if (this.isBest(record, value, sign)) this.best = { epoch: record.epoch, value, weights: holdNetwork(this.core.network) };
     const { earlyStopping = false } = this.options;
     if (earlyStopping === false || value === null) return;
     const { patience = 5, minDelta = 0.001 }: EarlyStopping = earlyStopping === true ? {} : earlyStopping;
@@ -153,6 +151,34 @@ export class RunState {
       this.reference = value;
       this.waited = 0;
     } else if (++this.waited >= patience) this.ended = "earlyStopping";
+  }
+
+  /** Of epochs with the same figure, or without one, the lower validation loss decides, then the later epoch. */
+  private isBest({ validLoss }: EpochRecord, value: number | null, sign: number): boolean {
+    if (this.best === null) return true;
+    const former = this.best.value;
+    // An epoch without a figure is only better than others without one.
+    if (value !== former) return value !== null && (former === null || sign * value > sign * former);
+    const formerLoss = this.bestRecord?.validLoss ?? null;
+    return validLoss === null || formerLoss === null || validLoss <= formerLoss;
+  }
+
+  private get bestRecord(): EpochRecord | undefined {
+    return this.core.records.find(({ epoch }) => epoch === this.best?.epoch);
+  }
+
+  /** A figure that is the same in all epochs chose none of them. */
+  private warnUnchanged(): void {
+    const { monitor, options, core, best } = this;
+    const values = core.records.slice(this.firstEpoch).map((record) => monitored(record, monitor));
+    if (best === null || values.length < 2 || values.some((value) => value !== values[0])) return;
+    const figure = best.value === null ? "had no value" : `was ${Number(best.value.toPrecision(4))}`;
+    const byLoss = options.restoreBest !== false && monitor !== "validLoss" && (this.bestRecord?.validLoss ?? null) !== null;
+    (options.onWarning ?? core.onWarning)({
+      code: "MONITOR_UNCHANGED",
+      message: `${monitor} ${figure} in all ${values.length} epochs; the ${byLoss ? "epoch with the lowest validation loss" : "last epoch"} was kept.`,
+      hint: "Train longer or with another `lr`, or choose another figure as `monitor`.",
+    });
   }
 
   private get monitor(): Monitor {
