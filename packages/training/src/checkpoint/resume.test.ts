@@ -13,6 +13,9 @@ import { hashWeights } from "../testing/hash-weights.ts";
 import type { FitOptions } from "../learner/options.ts";
 import type { LearnerTask } from "../tasks/task.ts";
 
+/** The part of a task that names the figures of an epoch. */
+type FigureTask = Pick<LearnerTask, "epochMetrics">;
+
 const SCRIPT = fileURLToPath(new URL("../testing/killed-run.ts", import.meta.url));
 
 let folder: string;
@@ -66,7 +69,7 @@ describe("a run that is killed and resumed", () => {
 
 describe("resuming in one process", () => {
   const OPTIONS = { epochs: 4, lr: 1e-2 } as const;
-  const train = async (options: FitOptions, prepare?: (task: LearnerTask<never>) => void): Promise<string> => {
+  const train = async (options: FitOptions, prepare?: (task: FigureTask) => void): Promise<string> => {
     const learner = await createLearner(discData({ augment: true }), { base: 4, depth: 2, threads: 1 });
     prepare?.(learner["core"].task);
     try {
@@ -77,7 +80,7 @@ describe("resuming in one process", () => {
     }
   };
   /** Stops a run after some steps by cancelling it. */
-  const stopped = async (after: number, options: FitOptions, prepare?: (task: LearnerTask<never>) => void): Promise<void> => {
+  const stopped = async (after: number, options: FitOptions, prepare?: (task: FigureTask) => void): Promise<void> => {
     const controller = new AbortController();
     let steps = 0;
     const callbacks = [{ onStep: () => void (++steps === after && controller.abort()) }];
@@ -107,7 +110,7 @@ describe("resuming in one process", () => {
 
   test("the best of epochs with the same figure survives", async () => {
     const options: FitOptions = { epochs: 8, lr: 0.3, schedule: "constant", monitor: "meanIou" };
-    const sameFigure = (task: LearnerTask<never>): void => void vi.spyOn(task, "epochMetrics").mockReturnValue({ meanIou: 0 });
+    const sameFigure = (task: FigureTask): void => void vi.spyOn(task, "epochMetrics").mockReturnValue({ meanIou: 0 });
     const whole = await train(options, sameFigure);
     const checkpoint = join(folder, "same");
     await stopped(26, { ...options, checkpoint }, sameFigure);

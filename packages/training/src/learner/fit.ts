@@ -13,7 +13,6 @@ import { FitClock } from "./fit-clock.ts";
 import type { EpochRecord } from "./records.ts";
 import { readAhead } from "./read-ahead.ts";
 import { RunState } from "./run-state.ts";
-import { holdNetwork, holdOptimizer, restoreNetwork, restoreOptimizer } from "./state.ts";
 import type { TrainingStep } from "./training-step.ts";
 
 /** Rate used when a sweep found none. */
@@ -102,6 +101,8 @@ class Fit {
         await state.save();
       }
     } catch (error) {
+      // Weights that give no finite loss are of no use to anyone, in the learner or in a checkpoint.
+      if (GeoLearnError.is(error, "LOSS_NOT_FINITE")) throw state.recover(error);
       // What was cancelled can be resumed where it stopped, not only where the last checkpoint was due.
       if (options.signal?.aborted) await state.save();
       throw error;
@@ -143,26 +144,22 @@ class Fit {
     }
   }
 
-  /** A step; when loss or gradients are not finite the state before it is put back. */
+  /** A step; refused when its loss or gradients are not finite. */
   private async checkedStep(
     state: RunState,
     step: TrainingStep,
     batch: FedBatch,
     rates: ReturnType<Schedule>,
   ): Promise<{ loss: number; gradientNorm: number }> {
-    const { network } = this.core;
-    const before = { network: holdNetwork(network), optimizer: holdOptimizer(step) };
     this.core.seedDraws(state.epoch, state.batch);
     const result = await step.run(batch, rates, state.step + 1);
     if (Number.isFinite(result.loss) && Number.isFinite(result.gradientNorm)) return result;
-    restoreNetwork(network, before.network);
-    restoreOptimizer(step, before.optimizer);
     const what = Number.isFinite(result.loss) ? `norm of the gradients is ${result.gradientNorm}` : `loss is ${result.loss}`;
     throw new GeoLearnError(
       "LOSS_NOT_FINITE",
       `The ${what} at epoch ${state.epoch + 1}, batch ${state.batch + 1}, learning rate ${rates.lr.toExponential(2)}, on chips ${batch.names.join(", ")}.`,
       {
-        hint: "The weights are those before this step. Use a lower `lr` or `clipNorm`, and look at these chips for extreme pixel values.",
+        hint: "Use a lower `lr` or `clipNorm`, and look at these chips for extreme pixel values.",
         data: { epoch: state.epoch + 1, batch: state.batch + 1, lr: rates.lr, chips: batch.names, ...result },
       },
     );

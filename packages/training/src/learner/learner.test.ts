@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import type { Warning } from "@geolearn/core";
+import { GeoLearnError, type Warning } from "@geolearn/core";
 import type { LearningData } from "@geolearn/data-prep";
 import { type HostTensor, readOnnxWeights, startEngine } from "@geolearn/engine";
 import { createNetwork, encodeSafetensors, readModelPackage } from "@geolearn/models";
@@ -218,22 +218,54 @@ describe("fit", () => {
     await learner.dispose();
   });
 
-  test("a pixel that is not finite ends the run, names the chips, and leaves the weights before that step", async () => {
+  test("a pixel that is not finite ends the run, names the chips, and leaves the weights from before it", async () => {
     const chips = discChips(8);
     chips[5]!.image[7] = Number.NaN;
     const data = memoryData({ train: chips, valid: discChips(2, { seed: 9 }), side: 16, bands: 3, classes: DISC_CLASSES, batchSize: 2 });
     // The statistics of the data would be NaN too; real ones leave such pixels out.
     const clean = { ...data, statistics: discData().statistics } as LearningData<"pixelClassification">;
     const learner = await createLearner(clean, SMALL);
+    const before = hashWeights(learner.network);
     const error = await learner.fit({ epochs: 2, lr: 1e-2 }).catch((e: unknown) => e);
-    expect(error).toMatchObject({ code: "LOSS_NOT_FINITE" });
+    expect(error).toMatchObject({
+      code: "LOSS_NOT_FINITE",
+      message: expect.stringMatching(/chip5.*\. The weights from before this fit were put back\.$/) as string,
+      data: { keptEpoch: null },
+    });
     const { data: details } = error as { data: { epoch: number; batch: number; chips: string[] } };
     expect(details.epoch).toBe(1);
     expect(details.chips).toContain("chip5");
-    for (const { data: values } of learner.network.weights().values()) expect([...values].every(Number.isFinite)).toBe(true);
+    expect(hashWeights(learner.network)).toBe(before);
     const { loss } = await learner.evaluate();
     expect(loss).toBeLessThan(5);
     await learner.dispose();
+  });
+
+  test("a rate far too high ends the run with the best epoch's weights, or those from before it; training goes on as if it had not been", async () => {
+    const [learner, other] = [await createLearner(discData(), SMALL), await createLearner(discData(), SMALL)];
+    // A loss that goes astray from the second epoch on.
+    const astray = {
+      onEpochEnd: () => void vi.spyOn(learner["core"].task, "evaluate").mockRejectedValueOnce(new GeoLearnError("LOSS_NOT_FINITE", "NaN.")),
+    };
+    for (const one of [learner, other]) await one.fit({ epochs: 1, lr: 1e-2 });
+    const first = hashWeights(learner.network);
+    const failure = (fit: Promise<unknown>): Promise<unknown> => fit.catch((error: unknown) => error);
+    expect(await failure(learner.fit({ epochs: 2, lr: 1e30, schedule: "constant", optimizer: "sgd" }))).toMatchObject({
+      code: "LOSS_NOT_FINITE",
+      data: { epoch: 2, keptEpoch: null },
+    });
+    expect(hashWeights(learner.network)).toBe(first);
+    expect(await failure(learner.fit({ epochs: 3, lr: 1e-3, schedule: "constant", callbacks: [astray] }))).toMatchObject({
+      code: "LOSS_NOT_FINITE",
+      message: "NaN. The weights of epoch 2, the best so far, were put back.",
+      data: { keptEpoch: 2 },
+    });
+    await other.fit({ epochs: 1, lr: 1e-3, schedule: "constant" });
+    expect(hashWeights(learner.network)).toBe(hashWeights(other.network));
+    for (const one of [learner, other]) await one.fit({ epochs: 1, lr: 1e-3 });
+    expect(learner.records.at(-1)!.validLoss).toBe(other.records.at(-1)!.validLoss);
+    await learner.save(join(folder, "recovered.dlpk"));
+    await Promise.all([learner.dispose(), other.dispose()]);
   });
 
   test("cancelling ends it at once and leaves the learner usable", async () => {

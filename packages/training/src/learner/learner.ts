@@ -102,8 +102,8 @@ export abstract class Learner<T extends Task = Task, E extends TaskEvaluation = 
    * With `checkpoint` and `resume` a run that was stopped or killed goes on, and ends with the same weights to the bit (same
    * device and threads).
    *
-   * @throws LOSS_NOT_FINITE naming epoch, batch and chips, with the weights before that step put back; OUTPUT_LOCKED when another
-   * run uses the checkpoint folder; WRITE_FAILED for the folder of `tensorboard`; CHECKPOINT_CORRUPT; INVALID_ARGUMENT; DISK_FULL
+   * @throws LOSS_NOT_FINITE naming epoch and chips; the learner then holds the weights of the best finished epoch of this call, or those from before
+   * it where no epoch was finished. OUTPUT_LOCKED when another run uses the checkpoint folder; WRITE_FAILED for the folder of `tensorboard`; CHECKPOINT_CORRUPT; INVALID_ARGUMENT; DISK_FULL
    */
   async fit(options: FitOptions = {}): Promise<FitResult> {
     const display = options.onProgress ? null : fitDisplay(this.core.records);

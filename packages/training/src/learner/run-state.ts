@@ -21,6 +21,8 @@ export class RunState {
   ended: "finished" | "earlyStopping" | null = null;
   firstEpoch: number;
   private best: { readonly epoch: number; readonly value: number | null; readonly weights: Held } | null = null;
+  /** Weights from before the run, held until there is a best epoch. */
+  private start: Held | null;
   private reference: number | null = null;
   private waited = 0;
 
@@ -32,6 +34,7 @@ export class RunState {
   ) {
     this.firstEpoch = core.records.length;
     this.epoch = this.firstEpoch;
+    this.start = holdNetwork(core.network);
   }
 
   /** A fresh run, or the one in the checkpoint folder when `resume` is set. */
@@ -76,6 +79,19 @@ export class RunState {
   keepBest(): void {
     this.warnUnchanged();
     if (this.best !== null && this.options.restoreBest !== false) restoreNetwork(this.core.network, this.best.weights);
+  }
+
+  /** Puts back the best epoch's weights, or those from before the run, after training went astray; the error then says so. */
+  recover(error: GeoLearnError): GeoLearnError {
+    const { best, start, core } = this;
+    restoreNetwork(core.network, best?.weights ?? start!);
+    const kept = best === null ? "from before this fit" : `of epoch ${best.epoch}, the best so far,`;
+    const { hint, data } = error;
+    return new GeoLearnError("LOSS_NOT_FINITE", `${error.message} The weights ${kept} were put back.`, {
+      ...(hint !== undefined && { hint }),
+      data: { ...data, keptEpoch: best?.epoch ?? null },
+      cause: error,
+    });
   }
 
   /** Writes the checkpoint, where there is a folder for it. */
@@ -138,12 +154,14 @@ export class RunState {
     this.waited = position.waited;
     this.ended = position.ended;
     this.best = position.best && { ...position.best, weights: ordered(best) };
+    if (this.best !== null) this.start = null;
   }
 
   private judge(record: EpochRecord): void {
     const value = monitored(record, this.monitor);
     const sign = isLoss(this.monitor) ? -1 : 1;
     if (this.isBest(record, value, sign)) this.best = { epoch: record.epoch, value, weights: holdNetwork(this.core.network) };
+    this.start = null;
     const { earlyStopping = false } = this.options;
     if (earlyStopping === false || value === null) return;
     const { patience = 5, minDelta = 0.001 }: EarlyStopping = earlyStopping === true ? {} : earlyStopping;
