@@ -14,6 +14,8 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 
 import { DISC_CLASSES, discChips, discData, memoryData } from "../testing/memory-data.ts";
 import { hashWeights } from "../testing/hash-weights.ts";
+import { squareData } from "../testing/memory-objects.ts";
+import { stripeData } from "../testing/memory-tiles.ts";
 import { createLearner } from "./create-learner.ts";
 import type { LearnerOptions } from "./options.ts";
 
@@ -624,6 +626,21 @@ describe("figures and report", () => {
     expect((await readFile(join(folder, "results.png"))).subarray(1, 4).toString()).toBe("PNG");
     await expect(learner.report(join(folder, "report.pdf"))).rejects.toMatchObject({ code: "UNSUPPORTED_FORMAT" });
     await learner.dispose();
+  });
+
+  test("without validation chips results and report show training chips, and say so", async () => {
+    const title = ">Training chips</text>";
+    const pixels = await createLearner(discData({ valid: [] }), SMALL);
+    expect((await pixels.showResults()).svg).toContain(title);
+    await pixels.report(join(folder, "training-chips.html"));
+    expect(await readFile(join(folder, "training-chips.html"), "utf8")).toContain('alt="Training chips with truth and prediction"');
+    const objects = await createLearner(squareData({ train: 4, valid: 0 }), { threads: 1, fpnWidth: 8, headDepth: 0 });
+    expect((await objects.showResults(undefined, { rows: 1 })).svg).toContain(title);
+    const tiles = await createLearner(stripeData({ train: 10, valid: 0 }), { threads: 1 });
+    expect((await tiles.showResults()).svg).toContain(title);
+    const measured = await createLearner(discData(), SMALL);
+    expect((await measured.showResults()).svg).toContain(">Validation chips</text>");
+    for (const learner of [pixels, objects, tiles, measured]) await learner.dispose();
   });
 
   test("plots that have nothing to show say so", async () => {

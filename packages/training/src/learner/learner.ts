@@ -30,7 +30,7 @@ import { type Held, holdNetwork } from "./state.ts";
 
 /** Options of `showResults`. */
 export interface ShowResultsOptions extends ResultsFigureOptions {
-  /** Validation chips shown. @defaultValue 4 */
+  /** Chips shown. @defaultValue 4 */
   readonly rows?: number;
 }
 
@@ -139,7 +139,7 @@ export abstract class Learner<T extends Task = Task, E extends TaskEvaluation = 
     return evaluation;
   }
 
-  /** Validation chips beside truth and prediction; saved when a path is given, shown in a notebook. */
+  /** Validation chips, or training chips where there are none, beside truth and prediction; saved when a path is given, shown in a notebook. */
   async showResults(path?: string, { rows = 4, ...options }: ShowResultsOptions = {}): Promise<Figure> {
     const results = await this.core.task.results(this.exampleSide(), rows);
     return finished(await results.figure(options), path);

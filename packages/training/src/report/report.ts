@@ -4,6 +4,7 @@ import { type ReportPage, requireReportPath, writeReportPage } from "@geolearn/c
 
 import { lossesFigure } from "../figures/losses.ts";
 import { lrCurveFigure } from "../figures/lr-curve.ts";
+import { SIDE_TITLE } from "../figures/side-title.ts";
 import { dataUrl, escapeMarkup } from "../figures/svg.ts";
 import type { LearnerCore } from "../learner/core.ts";
 import { recordTable } from "../learner/display.ts";
@@ -33,7 +34,10 @@ async function trainingPage({ name, core, evaluation, examples, sweep }: ReportC
   const sections = [
     ...(evaluation.length === 0 ? [section("Results", "<p>There were no validation chips.</p>")] : []),
     ...evaluation.map(({ title, html }) => section(title, html)),
-    section("Examples", `<img src="${dataUrl(examples)}" alt="chips with truth and prediction">`),
+    section(
+      "Examples",
+      `<img src="${dataUrl(examples)}" alt="${SIDE_TITLE[core.data.valid.count > 0 ? "valid" : "train"]} with truth and prediction">`,
+    ),
     records.length > 0 && section("Training", (await lossesFigure(records)).svg! + scroll(recordTable(records))),
     sweep && section("Learning rate", (await lrCurveFigure(sweep.curve, sweep.lr)).svg!),
     section("Data", pairs(dataFacts(core)) + bandTable(core)),

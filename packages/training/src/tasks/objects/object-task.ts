@@ -57,7 +57,10 @@ export function createObjectTask(data: ObjectData, network: ObjectNetwork): Lear
     }),
     async results(side, count, signal): Promise<Results> {
       const examples = await predictExamples(data, step(), side, count, signal);
-      return { figure: (drawing) => objectFigure(examples, classes, drawing), picture: () => objectPicture(examples, classes) };
+      return {
+        figure: (drawing) => objectFigure(examples, classes, { ...drawing, side }),
+        picture: () => objectPicture(examples, classes),
+      };
     },
     reportSections: (evaluation) => objectSections(evaluation, classes),
     labelFacts: () => [

@@ -13,8 +13,9 @@ import {
   tileImages,
 } from "@geolearn/core";
 
+import { SIDE_TITLE } from "../../figures/side-title.ts";
 import { dataUrl, escapeMarkup, FONT, INK, QUIET_INK, svgFigure } from "../../figures/svg.ts";
-import type { ResultsFigureOptions } from "../task.ts";
+import type { ResultsFigureOptions, Side } from "../task.ts";
 
 /** An object of a chip; what was found has a score. */
 export interface DrawnObject {
@@ -45,7 +46,7 @@ const HEADER = 48;
 export async function objectFigure(
   examples: readonly ObjectExample[],
   classes: readonly ClassDefinition[],
-  { rgb }: ResultsFigureOptions = {},
+  { rgb, side = "valid" }: ResultsFigureOptions & { readonly side?: Side } = {},
 ): Promise<Figure> {
   const first = examples[0];
   const rowHeight = first ? Math.round((SIDE * first.height) / first.width) : SIDE;
@@ -67,7 +68,7 @@ export async function objectFigure(
   );
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="${FONT}" font-size="11" fill="${INK}">
 <rect width="${width}" height="${height}" fill="white"/>
-<text x="${GAP}" y="20" font-size="14" font-weight="bold">Validation chips</text>
+<text x="${GAP}" y="20" font-size="14" font-weight="bold">${SIDE_TITLE[side]}</text>
 ${headings.join("\n")}
 ${panels.join("\n")}
 <g transform="translate(${GAP} ${height - 20 - GAP})">${legend(classes)}</g>

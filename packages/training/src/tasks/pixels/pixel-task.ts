@@ -60,7 +60,10 @@ export function createPixelTask(data: LearningData, network: Network, { spec, ch
     packageMetrics: ({ pixelAccuracy, meanIou, kappa, classes: each }) => ({ pixelAccuracy, meanIou, kappa, classes: each }),
     async results(side, count, signal): Promise<Results> {
       const examples = await predictExamples(context(), data[side], count, signal);
-      return { figure: (drawing) => resultsFigure(examples, classes, drawing), picture: () => resultsPicture(examples, classes) };
+      return {
+        figure: (drawing) => resultsFigure(examples, classes, { ...drawing, side }),
+        picture: () => resultsPicture(examples, classes),
+      };
     },
     reportSections: async (evaluation) => pixelSections(evaluation, classes),
     labelFacts() {

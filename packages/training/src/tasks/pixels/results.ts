@@ -13,8 +13,9 @@ import {
 } from "@geolearn/core";
 import { bandsByDate } from "@geolearn/data-prep";
 
+import { SIDE_TITLE } from "../../figures/side-title.ts";
 import { dataUrl, escapeMarkup, FONT, INK, QUIET_INK, svgFigure } from "../../figures/svg.ts";
-import type { ResultsFigureOptions } from "../task.ts";
+import type { ResultsFigureOptions, Side } from "../task.ts";
 
 /** One chip with its truth and its prediction, both as class indices; negative truth is ignored. */
 export interface Example {
@@ -38,7 +39,7 @@ const HEADER = 48;
 export async function resultsFigure(
   examples: readonly Example[],
   classes: readonly ClassDefinition[],
-  { rgb }: ResultsFigureOptions = {},
+  { rgb, side = "valid" }: ResultsFigureOptions & { readonly side?: Side } = {},
 ): Promise<Figure> {
   const first = examples[0];
   const titles = [...(first === undefined ? ["image"] : datesOf(first).map(({ title }) => title)), "truth", "prediction", "errors"];
@@ -59,7 +60,7 @@ export async function resultsFigure(
   const headings = titles.map((title, col) => `<text x="${GAP + col * (SIDE + GAP)}" y="40" fill="${QUIET_INK}">${title}</text>`);
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="${FONT}" font-size="11" fill="${INK}">
 <rect width="${width}" height="${height}" fill="white"/>
-<text x="${GAP}" y="20" font-size="14" font-weight="bold">Validation chips</text>
+<text x="${GAP}" y="20" font-size="14" font-weight="bold">${SIDE_TITLE[side]}</text>
 ${headings.join("\n")}
 ${pictures.join("\n")}
 <g transform="translate(${GAP} ${HEADER + examples.length * (rowHeight + GAP)})">${legend.svg}</g>

@@ -2,8 +2,9 @@
 
 import { type ClassDefinition, encodePng, type Figure, renderBands, type RgbaImage, scaleNearest, tileImages } from "@geolearn/core";
 
+import { SIDE_TITLE } from "../../figures/side-title.ts";
 import { dataUrl, escapeMarkup, FONT, INK, QUIET_INK, svgFigure } from "../../figures/svg.ts";
-import type { ResultsFigureOptions } from "../task.ts";
+import type { ResultsFigureOptions, Side } from "../task.ts";
 
 /** One chip with truth and prediction. */
 export interface TileExample {
@@ -33,7 +34,7 @@ const CHARACTERS = 30;
 export async function tileFigure(
   examples: readonly TileExample[],
   classes: readonly ClassDefinition[],
-  { rgb }: ResultsFigureOptions = {},
+  { rgb, side = "valid" }: ResultsFigureOptions & { readonly side?: Side } = {},
 ): Promise<Figure> {
   const columns = Math.max(2, Math.min(COLUMNS, examples.length));
   const first = examples[0];
@@ -53,7 +54,7 @@ export async function tileFigure(
   });
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="${FONT}" font-size="11" fill="${INK}">
 <rect width="${width}" height="${height}" fill="white"/>
-<text x="${GAP}" y="20" font-size="14" font-weight="bold">Validation chips</text>
+<text x="${GAP}" y="20" font-size="14" font-weight="bold">${SIDE_TITLE[side]}</text>
 <text x="${GAP + 130}" y="20" fill="${QUIET_INK}">truth, and below it the prediction with its score</text>
 ${cells.join("\n")}
 </svg>`;

@@ -56,7 +56,7 @@ export function createTileTask(data: TileData, network: TileNetwork, spec: TileL
     }),
     async results(side, count, signal): Promise<Results> {
       const examples = await predictExamples(context(), data[side], count, signal);
-      return { figure: (drawing) => tileFigure(examples, classes, drawing), picture: () => tilePicture(examples, classes) };
+      return { figure: (drawing) => tileFigure(examples, classes, { ...drawing, side }), picture: () => tilePicture(examples, classes) };
     },
     reportSections: async (evaluation) => tileSections(evaluation, classes),
     labelFacts: () => [
