@@ -3,6 +3,7 @@
 // errors, progress, random numbers
 export { GeoLearnError, type ErrorCode, type ErrorDetails } from "./errors.ts";
 export type { OnProgress, OnWarning, Progress, Warning, WorkOptions } from "./progress.ts";
+export { showValue } from "./show-value.ts";
 export { createRng, type Rng, type RngState } from "./rng.ts";
 
 // grids and classes

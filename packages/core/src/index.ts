@@ -7,6 +7,7 @@
 export { GeoLearnError, type ErrorCode, type ErrorDetails } from "./errors.ts";
 export type { OnProgress, OnWarning, Progress, Warning, WorkOptions } from "./progress.ts";
 export { type ProgressStream, type TerminalProgress, type TerminalProgressOptions, terminalProgress } from "./terminal-progress.ts";
+export { showValue } from "./show-value.ts";
 export { createRng, type Rng, type RngState } from "./rng.ts";
 
 // grids and classes

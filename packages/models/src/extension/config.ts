@@ -1,6 +1,6 @@
 /** Settings of a user's network: what is its own, and what the data decide. */
 
-import { GeoLearnError } from "@geolearn/core";
+import { GeoLearnError, showValue } from "@geolearn/core";
 
 import type { BandNormalization } from "../network/normalization.ts";
 import type { AnyModelExtension, ModelShape } from "./extension.ts";
@@ -78,8 +78,7 @@ function normalizationOf({ modelType }: AnyModelExtension, given: unknown, bands
 }
 
 function wrong(modelType: string, field: string, value: unknown, expected: string): GeoLearnError {
-  const given = JSON.stringify(value) ?? String(value);
-  return new GeoLearnError("INVALID_ARGUMENT", `The ${modelType} network got ${field} ${given.slice(0, 80)}, expected ${expected}.`, {
+  return new GeoLearnError("INVALID_ARGUMENT", `The ${modelType} network got ${field} ${showValue(value)}, expected ${expected}.`, {
     hint: `Change ${field} in the network's configuration.`,
     data: { field },
   });

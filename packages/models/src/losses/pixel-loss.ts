@@ -3,7 +3,7 @@
  * Each brings its own gradient, so that a step needs few passes over the logits.
  */
 
-import { GeoLearnError } from "@geolearn/core";
+import { GeoLearnError, showValue } from "@geolearn/core";
 import type * as tf from "@tensorflow/tfjs";
 
 import { crossEntropy } from "./cross-entropy.ts";
@@ -122,12 +122,8 @@ function inRange(field: string, value: number, from: number, to: number): number
 }
 
 function wrong(field: string, value: unknown, expected: string): GeoLearnError {
-  return new GeoLearnError(
-    "INVALID_ARGUMENT",
-    `The loss got ${field} ${(JSON.stringify(value) ?? String(value)).slice(0, 80)}, expected ${expected}.`,
-    {
-      hint: `Change ${field} of the loss.`,
-      data: { field },
-    },
-  );
+  return new GeoLearnError("INVALID_ARGUMENT", `The loss got ${field} ${showValue(value)}, expected ${expected}.`, {
+    hint: `Change ${field} of the loss.`,
+    data: { field },
+  });
 }

@@ -1,6 +1,6 @@
 /** Losses of whole images: cross-entropy where an image has one class, binary cross-entropy where it may have several. */
 
-import { GeoLearnError } from "@geolearn/core";
+import { GeoLearnError, showValue } from "@geolearn/core";
 import { constant, logSoftmax } from "@geolearn/engine";
 import * as tf from "@tensorflow/tfjs";
 
@@ -90,8 +90,7 @@ function weightsOf(classWeights: readonly number[] | null, logits: tf.Tensor2D):
 }
 
 function wrong(field: string, value: unknown, expected: string): GeoLearnError {
-  const given = (JSON.stringify(value) ?? String(value)).slice(0, 80);
-  return new GeoLearnError("INVALID_ARGUMENT", `The loss got ${field} ${given}, expected ${expected}.`, {
+  return new GeoLearnError("INVALID_ARGUMENT", `The loss got ${field} ${showValue(value)}, expected ${expected}.`, {
     hint: `Change ${field} of the loss.`,
     data: { field },
   });

@@ -1,6 +1,6 @@
 /** Checks of the fields networks are made from. */
 
-import { GeoLearnError } from "@geolearn/core";
+import { GeoLearnError, showValue } from "@geolearn/core";
 
 import type { BandNormalization } from "./normalization.ts";
 
@@ -24,8 +24,7 @@ export interface Fields {
 /** Checks whose messages begin with the architecture's name. */
 export function fieldsOf(architecture: string): Fields {
   const wrong = (field: string, value: unknown, expected: string): GeoLearnError => {
-    const given = JSON.stringify(value) ?? String(value);
-    return new GeoLearnError("INVALID_ARGUMENT", `${architecture} got ${field} ${given.slice(0, 80)}, expected ${expected}.`, {
+    return new GeoLearnError("INVALID_ARGUMENT", `${architecture} got ${field} ${showValue(value)}, expected ${expected}.`, {
       hint: `Change ${field} in the network's configuration.`,
       data: { field },
     });

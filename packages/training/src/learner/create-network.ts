@@ -14,8 +14,10 @@ import {
   loadClassifierWeights,
   loadEncoderWeights,
   type ModelPackage,
+  modelTypes,
   type AnyNetwork,
   type NetworkOf,
+  ONNX_MODEL_TYPE,
   readModelPackage,
   readWeights,
   type SSDConfig,
@@ -92,6 +94,7 @@ export async function createNetworkFor<T extends TrainedTask>(
   const start =
     typeof pretrained === "string" || pretrained instanceof Uint8Array ? await readModelPackage(pretrained) : (pretrained ?? null);
   const modelType = modelTypeOf(options) ?? start?.manifest.modelType ?? USUAL[data.task];
+  if (start !== null) refuseOtherNetwork(modelType, start);
   if (definedModel(modelType) === null) refuseConfig(modelType, options);
   else refuseArchitecture(modelType, options);
   const file = start === null && weights !== "random" ? await readWeights(weights, options) : null;
@@ -144,6 +147,22 @@ function modelTypeOf({ model, modelType }: LearnerOptions): string | undefined {
   throw new GeoLearnError("MODEL_NOT_DEFINED", `The model "${String(model.modelType)}" was not defined.`, {
     hint: "Give what defineModel() gives back.",
     data: { modelType: model.modelType },
+  });
+}
+
+/** Networks of the same layers, which take each other's weights. */
+const SAME_LAYERS: ReadonlySet<string> = new Set(["unet", "change-detector"]);
+
+/** The settings of one network say nothing to another, which would complain of them. @throws WEIGHTS_MISMATCH */
+function refuseOtherNetwork(modelType: string, { source, manifest }: ModelPackage): void {
+  const held = manifest.modelType;
+  if (held === modelType || held === ONNX_MODEL_TYPE || !modelTypes().includes(modelType)) return;
+  if (SAME_LAYERS.has(held) && SAME_LAYERS.has(modelType)) return;
+  // Networks of one's own may be alike under other names.
+  if (definedModel(held) !== null && definedModel(modelType) !== null) return;
+  throw new GeoLearnError("WEIGHTS_MISMATCH", `${source} holds a network of type ${held}; ${modelType} was asked for.`, {
+    hint: `Start from a package of type ${modelType}, go on with ${held}, or leave out \`pretrained\`.`,
+    data: { modelType: held, asked: modelType },
   });
 }
 

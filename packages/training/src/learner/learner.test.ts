@@ -466,6 +466,32 @@ describe("models", () => {
     await Promise.all([learner.dispose(), tuned.dispose()]);
   });
 
+  test("a U-Net goes on from a change detector and the other way, but no other network does", async () => {
+    const learner = await createLearner(discData(), { ...SMALL, modelType: "unet" });
+    const path = join(folder, "unet.dlpk");
+    await learner.save(path);
+    const pairs = memoryData({
+      train: discChips(4).map((chip) => ({ ...chip, image: Float32Array.from({ length: 16 * 16 * 6 }, (_, i) => i % 50) })),
+      valid: [],
+      side: 16,
+      bands: 6,
+      classes: DISC_CLASSES,
+    });
+    const detector = await createLearner(pairs, { threads: 1, modelType: "change-detector", pretrained: path });
+    const name = "down.1.conv1.weight";
+    expect(detector.network.weights().get(name)).toEqual(learner.network.weights().get(name));
+    const again = join(folder, "change.dlpk");
+    await detector.save(again);
+    const unet = await createLearner(discData(), { threads: 1, modelType: "unet", pretrained: again });
+    expect(unet.network.weights().get(name)).toEqual(learner.network.weights().get(name));
+    await expect(createLearner(discData(), { threads: 1, modelType: "deeplab", pretrained: path })).rejects.toMatchObject({
+      code: "WEIGHTS_MISMATCH",
+      message: expect.stringContaining("holds a network of type unet; deeplab was asked for.") as string,
+      data: { modelType: "unet", asked: "deeplab" },
+    });
+    for (const one of [learner, detector, unet]) await one.dispose();
+  });
+
   test("a package is measured on other data with the constants it was trained with", async () => {
     const learner = await createLearner(discData(), SMALL);
     await learner.fit({ epochs: 2, lr: 1e-2 });

@@ -42,6 +42,13 @@ describe("a RetinaNet", () => {
     expect(again.frozen).toBe(true);
     expect((await again.evaluate()).AP).toBe((await learner.evaluate()).AP);
 
+    for (const modelType of ["faster-rcnn", "fcos"]) {
+      await expect(createLearner(data, { threads: 1, modelType, pretrained: path })).rejects.toMatchObject({
+        code: "WEIGHTS_MISMATCH",
+        message: `${path} holds a network of type retinanet; ${modelType} was asked for.`,
+      });
+    }
+
     const figure = await learner.showResults(join(folder, "results.svg"));
     expect(figure.svg).toContain("truth");
     await learner.report(join(folder, "report.html"));

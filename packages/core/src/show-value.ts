@@ -1,0 +1,12 @@
+/** Values in messages. */
+
+/** Longest text of a value in a message. */
+const LONGEST = 80;
+
+/** A value as code writes it, strings in quotes; a long one is cut, and ends in dots. */
+export function showValue(value: unknown): string {
+  // JSON has no word for NaN, and none for undefined.
+  const written = typeof value === "string" || typeof value === "object" ? JSON.stringify(value) : String(value);
+  if (written.length <= LONGEST) return written;
+  return `${written.slice(0, LONGEST - 3).replace(/[\s,]+$/, "")}...`;
+}
