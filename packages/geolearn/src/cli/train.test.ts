@@ -1,6 +1,6 @@
 /** `train` on the command line: what is told ahead, and what is refused before anything is computed. */
 
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createRaster, parseCrs } from "@geolearn/core";
@@ -59,6 +59,19 @@ test("names of outputs are looked at before the work", async () => {
     expect(status).toBe(2);
     expect(err).toMatch(/--(out|report) is/);
   }
+});
+
+test("a figure nobody knows is refused before a word is said of an interrupted run", async () => {
+  const model = join(folder, "interrupted.dlpk");
+  mkdirSync(`${model}.checkpoint`);
+  const { status, err } = await train("--out", model, "--lr", "0.01", "--monitor", "map50");
+  expect(status).not.toBe(0);
+  expect(err).toContain('fit cannot monitor "map50"');
+  expect(err).not.toContain("is replaced");
+  expect(readdirSync(`${model}.checkpoint`)).toEqual([]);
+  const replaced = await train("--out", model, "--lr", "0.01");
+  expect(replaced.status, replaced.err).toBe(0);
+  expect(replaced.err).toContain("is replaced");
 });
 
 test("folders of outputs are made; the result is the published one", async () => {

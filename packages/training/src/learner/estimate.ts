@@ -2,6 +2,7 @@
 
 import { GeoLearnError } from "@geolearn/core";
 
+import { checkFitOptions } from "./check-options.ts";
 import type { LearnerCore } from "./core.ts";
 import { SWEEP_STEPS } from "./lr-find.ts";
 import type { FitOptions } from "./options.ts";
@@ -30,9 +31,10 @@ export async function estimateFit(core: LearnerCore, options: FitOptions): Promi
   const { epochs = 10, lr = "auto", checkpoint, signal } = options;
   const { data, network, task } = core;
   const { train, valid } = data;
-  if (train.batches < 1 || !Number.isInteger(epochs) || epochs < 1) {
+  checkFitOptions(core, options);
+  if (train.batches < 1) {
     throw new GeoLearnError("INVALID_ARGUMENT", `There is nothing to train: ${epochs} epochs of ${train.batches} batches.`, {
-      hint: "Train at least one epoch on at least one batch of chips.",
+      hint: "Train on at least one batch of chips.",
     });
   }
   const step = await core.trainingStep(options);

@@ -6,6 +6,7 @@ import { createSchedule, type Schedule } from "../schedule/schedules.ts";
 import { createSmoother } from "../schedule/suggest-lr.ts";
 import type { FedBatch } from "../tasks/task.ts";
 import { RunLog } from "../tensorboard/run-log.ts";
+import { checkFitOptions } from "./check-options.ts";
 import type { LearnerCore } from "./core.ts";
 import { sweepLearningRates } from "./lr-find.ts";
 import type { FitOptions, FitResult, StepReport } from "./options.ts";
@@ -24,9 +25,7 @@ const EXAMPLES = 4;
 /** Trains; see `Learner.fit`. */
 export async function runFit(core: LearnerCore, options: FitOptions): Promise<FitResult> {
   const { epochs = 10, checkpoint } = options;
-  if (!Number.isInteger(epochs) || epochs < 1) {
-    throw new GeoLearnError("INVALID_ARGUMENT", `fit got ${epochs} epochs.`, { hint: "Train at least one epoch." });
-  }
+  checkFitOptions(core, options);
   if (core.data.train.batches < 1) {
     throw new GeoLearnError(
       "INVALID_ARGUMENT",

@@ -17,7 +17,7 @@ import { hashWeights } from "../testing/hash-weights.ts";
 import { squareData } from "../testing/memory-objects.ts";
 import { stripeData } from "../testing/memory-tiles.ts";
 import { createLearner } from "./create-learner.ts";
-import type { LearnerOptions } from "./options.ts";
+import type { FitOptions, LearnerOptions } from "./options.ts";
 
 const SMALL = { base: 4, depth: 2, threads: 1 } as const;
 
@@ -122,7 +122,14 @@ describe("lrFind", () => {
 
   test("refuses rates that do not grow", async () => {
     const learner = await createLearner(discData(), SMALL);
-    await expect(learner.lrFind({ from: 1, to: 0.1 })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    await expect(learner.lrFind({ from: 1, to: 0.1 })).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: "lrFind got to 0.1, expected a number above 1, the first rate.",
+    });
+    await expect(learner.lrFind({ from: "1e-6" as never })).rejects.toMatchObject({
+      message: 'lrFind got from "1e-6", expected a number above 0.',
+    });
+    await expect(learner.lrFind({ clipNorm: -1 })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
     await learner.dispose();
   });
 });
@@ -304,6 +311,34 @@ describe("fit", () => {
     };
     expect(Math.max(...(await first(1e-4)))).toBeLessThan(5e-4);
     expect(Math.max(...(await first()))).toBeGreaterThan(1e-2);
+  });
+
+  test.each([
+    ["lr", "1e-3", 'fit got lr "1e-3", expected a number above 0, or "auto".'],
+    ["lr", 0, 'fit got lr 0, expected a number above 0, or "auto".'],
+    ["epochs", "2", 'fit got epochs "2", expected a whole number from 1.'],
+    ["epochs", 1.5, "fit got epochs 1.5, expected a whole number from 1."],
+    ["clipNorm", -1, "fit got clipNorm -1, expected a number above 0."],
+    ["clipNorm", Number.NaN, "fit got clipNorm NaN, expected a number above 0."],
+    ["weightDecay", "0.1", 'fit got weightDecay "0.1", expected a number from 0.'],
+    ["momentum", 1, "fit got momentum 1, expected a number from 0 to less than 1."],
+    ["optimizer", "lion", 'fit got optimizer "lion", expected "adamw", "adam" or "sgd".'],
+    ["schedule", "one-cycle", 'fit got schedule "one-cycle", expected "oneCycle", "constant" or "cosine".'],
+    ["earlyStopping", 3, "fit got earlyStopping 3, expected true, false, or its settings."],
+    ["earlyStopping", { patience: 0 }, "fit got earlyStopping.patience 0, expected a whole number from 1."],
+    ["restoreBest", "no", 'fit got restoreBest "no", expected true or false.'],
+    ["checkpointEvery", 0, "fit got checkpointEvery 0, expected a whole number from 1."],
+    ["monitor", "map50", 'fit cannot monitor "map50".'],
+  ])("refuses %s %o before anything is made", async (field, value, message) => {
+    const learner = await createLearner(discData(), SMALL);
+    const checkpoint = join(folder, "never");
+    const options = { epochs: 1, lr: 1e-3, checkpoint, [field]: value } as FitOptions;
+    for (const refused of [learner.fit(options), learner.estimate(options)]) {
+      await expect(refused).rejects.toMatchObject({ code: "INVALID_ARGUMENT", message });
+    }
+    await expect(readdir(checkpoint)).rejects.toMatchObject({ code: "ENOENT" });
+    expect(learner.records).toHaveLength(0);
+    await learner.dispose();
   });
 
   test("refuses epochs, monitors and data that make no sense", async () => {

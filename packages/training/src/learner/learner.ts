@@ -18,6 +18,7 @@ import { lossesFigure } from "../figures/losses.ts";
 import { lrCurveFigure } from "../figures/lr-curve.ts";
 import { writeReport } from "../report/report.ts";
 import type { AnyData, ResultsFigureOptions, Side, TaskEvaluation } from "../tasks/task.ts";
+import { checkFitOptions } from "./check-options.ts";
 import type { LearnerCore } from "./core.ts";
 import { fitDisplay } from "./display.ts";
 import { estimateFit, type FitEstimate } from "./estimate.ts";
@@ -112,6 +113,15 @@ export abstract class Learner<T extends Task = Task, E extends TaskEvaluation = 
     } finally {
       display?.end();
     }
+  }
+
+  /**
+   * Looks at options of `fit`, which does so first, without training: for programs that have something to prepare or to ask before it.
+   *
+   * @throws INVALID_ARGUMENT
+   */
+  checkFit(options: FitOptions): void {
+    checkFitOptions(this.core, options);
   }
 
   /**

@@ -1,9 +1,8 @@
 /** The learning-rate sweep (Smith 2017): one short run with exponentially growing rates. */
 
-import { GeoLearnError } from "@geolearn/core";
-
 import { createSmoother, type LrPoint, suggestLr } from "../schedule/suggest-lr.ts";
 import type { FedBatch } from "../tasks/task.ts";
+import { checkLrFindOptions } from "./check-options.ts";
 import type { LearnerCore } from "./core.ts";
 import type { LrFindOptions } from "./options.ts";
 import { readAhead } from "./read-ahead.ts";
@@ -29,11 +28,7 @@ const DIVERGED = 4;
 /** Runs the sweep, puts weights, running statistics and optimizer back as they were, and keeps the result as the core's last sweep. */
 export async function sweepLearningRates(core: LearnerCore, options: LrFindOptions): Promise<LrFindResult> {
   const { from = 1e-6, to = 1, steps = SWEEP_STEPS, signal, onProgress } = options;
-  if (!(from > 0 && to > from) || !Number.isInteger(steps) || steps < 10) {
-    throw new GeoLearnError("INVALID_ARGUMENT", `lrFind got rates from ${from} to ${to} in ${steps} steps.`, {
-      hint: "Give 0 < from < to and at least 10 steps.",
-    });
-  }
+  checkLrFindOptions(options);
   const started = performance.now();
   const step = await core.trainingStep(options);
   const held = holdNetwork(core.network);

@@ -50,7 +50,7 @@ export interface LearnerOptions extends WorkOptions {
    * @defaultValue "data"; with `pretrained` and the same number of bands the package's
    */
   readonly normalization?: "data" | "imagenet" | BandNormalization;
-  /** A model package (`.dlpk`) to start from; layers for other classes or bands begin anew. */
+  /** A model package (`.dlpk`) of the same network to start from (a U-Net and a change detector count as the same); layers for other classes or bands begin anew. */
   readonly pretrained?: string | Uint8Array | ModelPackage;
   /** Filters of the plain encoder's first level. @defaultValue 16 */
   readonly base?: number;

@@ -41,13 +41,7 @@ export class RunState {
   static async open(core: LearnerCore, step: TrainingStep, options: FitOptions, epochs: number): Promise<RunState> {
     const state = new RunState(core, step, options, epochs);
     resetOptimizer(step);
-    state.checkMonitor();
-    if (!options.resume) return state;
-    if (options.checkpoint === undefined) {
-      throw new GeoLearnError("INVALID_ARGUMENT", "fit was asked to resume without a checkpoint folder.", {
-        hint: "Give `checkpoint`, the folder of the run.",
-      });
-    }
+    if (!options.resume || options.checkpoint === undefined) return state;
     const saved = await readCheckpoint(options.checkpoint);
     if (saved !== null) state.resume(saved, options.checkpoint);
     return state;
@@ -201,16 +195,6 @@ export class RunState {
 
   private get monitor(): Monitor {
     return this.options.monitor ?? (this.core.data.valid.count > 0 ? "validLoss" : "trainLoss");
-  }
-
-  private checkMonitor(): void {
-    const { data, task } = this.core;
-    const known: Monitor[] = ["trainLoss"];
-    if (data.valid.count > 0) known.push("validLoss", ...task.monitors);
-    if (known.includes(this.monitor)) return;
-    throw new GeoLearnError("INVALID_ARGUMENT", `fit cannot monitor "${this.monitor}".`, {
-      hint: `Choose one of ${known.join(", ")}${data.valid.count > 0 ? "" : "; there are no validation chips"}.`,
-    });
   }
 
   private fingerprint(): Fingerprint {

@@ -226,6 +226,8 @@ async function train(options: Options, context: CommandContext): Promise<{ resul
   const { out, report } = options;
   for (const path of [out, ...(report === undefined ? [] : [report])]) await makeFolder(dirname(path));
   return withLearner(options, context, async (learner, fit) => {
+    // Nothing is said of a former run before it is sure that this one can begin.
+    learner.checkFit(fit);
     const checkpoint = fit.checkpoint!;
     const interrupted = (await stat(checkpoint).catch(() => null)) !== null;
     if (options.resume && !interrupted) {

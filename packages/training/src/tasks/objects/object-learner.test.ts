@@ -63,6 +63,13 @@ describe("a RetinaNet", () => {
 
   test("12 bands, chips without objects, settings that are not for it", async () => {
     const learner = await createLearner(squareData({ bands: 12, train: 4, valid: 4, seed: 2 }), SMALL);
+    const wrong = { iou: "box" } as never;
+    for (const refused of [learner.averagePrecisionScore(wrong), learner.perClassMetrics(wrong)]) {
+      await expect(refused).rejects.toMatchObject({
+        code: "INVALID_ARGUMENT",
+        message: 'Objects were to be compared by iou "box", expected "boxes" or "masks".',
+      });
+    }
     const { epochs } = await learner.fit({ epochs: 1, lr: 1e-3 });
     expect(Number.isFinite(epochs[0]!.trainLoss) && Number.isFinite(epochs[0]!.validLoss)).toBe(true);
     await learner.dispose();

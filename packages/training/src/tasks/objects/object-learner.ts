@@ -1,6 +1,6 @@
 /** A Learner of object detection and instance segmentation, with the figures of these tasks. */
 
-import { type CocoClassMetrics, type Figure, GeoLearnError } from "@geolearn/core";
+import { type CocoClassMetrics, type Figure, GeoLearnError, showValue } from "@geolearn/core";
 import type { ObjectData, ObjectTask } from "@geolearn/data-prep";
 
 import { precisionRecallFigure } from "../../figures/precision-recall.ts";
@@ -45,6 +45,11 @@ export class ObjectLearner<T extends ObjectTask = "objectDetection"> extends Lea
   }
 
   private async compared(iou: CompareObjects["iou"]): Promise<ObjectMetrics> {
+    if (iou !== undefined && iou !== "boxes" && iou !== "masks") {
+      throw new GeoLearnError("INVALID_ARGUMENT", `Objects were to be compared by iou ${showValue(iou)}, expected "boxes" or "masks".`, {
+        hint: 'Give `iou: "boxes"` or `iou: "masks"`, or leave it out.',
+      });
+    }
     const boxes = await this.evaluate();
     if (iou === "boxes") return boxes;
     if (boxes.masks !== null) return boxes.masks;
