@@ -145,8 +145,10 @@ async function writeChips(
   /** Rows whose chips are being written, in order. */
   const pending: PendingRow[] = [];
   const settle = async (): Promise<void> => {
-    const row = pending.shift()!;
+    // stays in the list until all of it is written: where one job fails, the others are waited for
+    const row = pending[0]!;
     for (const outcomes of await Promise.all(row.jobs)) for (const chip of outcomes) addToTally(tally, chip, perImage(run, chip, declared));
+    pending.shift();
     tally.unlabelled += row.unlabelled;
     tally.ignored += row.ignored;
     tally.missing += row.missing;
