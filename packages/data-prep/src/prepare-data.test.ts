@@ -17,6 +17,7 @@ import {
   writeRaster,
 } from "./data-prep.testing.ts";
 import { exportTrainingData } from "./export/export-training-data.ts";
+import type { ExportOptions } from "./export/options.ts";
 import type { LearningData, PixelBatch } from "./learning-data.ts";
 import { prepareData } from "./prepare-data.ts";
 import type { PrepareDataOptions } from "./prepare/options.ts";
@@ -410,5 +411,45 @@ describe("windows straight out of a raster", () => {
     expect(batches.some(({ targets }) => targets.includes(-1))).toBe(true);
     expect(GRID[0]).toBe(1);
     await data.close();
+  });
+});
+
+describe("options that there are not", () => {
+  const prepare = (source: unknown, options: unknown): Promise<unknown> => prepareData(source as string, options as PrepareDataOptions);
+  const exported = (options: unknown): Promise<unknown> => exportTrainingData(options as ExportOptions);
+
+  it.each<[string, () => Promise<unknown>, string, string]>([
+    ["batch_size", () => prepare(chips, { task, batch_size: 2 }), "prepareData()", "Did you mean `batchSize`?"],
+    ["brightnes", () => prepare(chips, { task, augment: { brightnes: 0.2 } }), "`augment`", "Did you mean `brightness`?"],
+    [
+      "samplng",
+      () => prepare({ raster, labels: houses, samplng: "grid" }, { task }),
+      "source of prepareData()",
+      "Did you mean `sampling`?",
+    ],
+    [
+      "chipsize",
+      () => exported({ raster, labels: houses, out: scratch.path("no"), chipsize: 64 }),
+      "exportTraining",
+      "Did you mean `chipSize`?",
+    ],
+    ["tileHeight", () => exported({ raster, labels: houses, out: scratch.path("no"), tileHeight: 64 }), "exportTraining", "`stride`"],
+  ])("%s is refused", async (field, work, where, hint) => {
+    await expect(work()).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: expect.stringContaining(where) as string,
+      hint: expect.stringContaining(hint) as string,
+      data: { field },
+    });
+  });
+
+  it.each<[string, () => Promise<unknown>, string]>([
+    ["prepareData(chips)", () => prepare(chips, undefined), 'task: "pixelClassification"'],
+    ["prepareData()", () => prepare(undefined, { task }), "chip folder"],
+    ['augment: "flips"', () => prepare(chips, { task, augment: "flips" }), "augment: true"],
+    ["augment: null", () => prepare(chips, { task, augment: null }), "augment: true"],
+    ["exportTrainingData()", () => exported(undefined), "`raster`, `labels` and `out`"],
+  ])("%s is told what is to be given", async (_, work, hint) => {
+    await expect(work()).rejects.toMatchObject({ code: "INVALID_ARGUMENT", hint: expect.stringContaining(hint) as string });
   });
 });

@@ -1,10 +1,10 @@
 /** `prepareData`: chips split into training and validation, measured, and read batch by batch. */
 
-import { GeoLearnError, type Task } from "@geolearn/core";
+import { checkOptionNames, GeoLearnError, type Task } from "@geolearn/core";
 
 import type { DataOf } from "./learning-data.ts";
 import { prepareObjects } from "./prepare/object-data.ts";
-import type { DataSource, PrepareDataOptions } from "./prepare/options.ts";
+import { type DataSource, PREPARE_OPTIONS, type PrepareDataOptions } from "./prepare/options.ts";
 import { preparePixels } from "./prepare/pixel-data.ts";
 import { prepareTiles } from "./prepare/tile-data.ts";
 
@@ -20,13 +20,19 @@ import { prepareTiles } from "./prepare/tile-data.ts";
  *
  * @param source a chip folder of an export of geolearn or ArcGIS, several of them, or raster and labels
  * @throws FILE_NOT_FOUND, CHIPS_CORRUPT, CHIPS_MISMATCH, TASK_MISMATCH, CLASS_UNKNOWN, LABELS_EMPTY, BANDS_MISMATCH, SPLIT_IMPOSSIBLE,
- *   ALL_NODATA
+ *   ALL_NODATA; INVALID_ARGUMENT, also for an option that there is not
  * @example
  * const data = await prepareData("chips", { task: "pixelClassification", batchSize: 8, seed: 7 });
  * for await (const batch of data.train.read({ epoch: 0 })) await step(batch.images, batch.targets);
  * await data.close();
  */
 export async function prepareData<const T extends Task>(source: DataSource, options: PrepareDataOptions<T>): Promise<DataOf<T>> {
+  checkOptionNames<PrepareDataOptions>(
+    options,
+    PREPARE_OPTIONS,
+    "prepareData()",
+    'Say what the chips are for: `task: "pixelClassification"`.',
+  );
   if (Object.hasOwn(KINDS, options.task)) return KINDS[options.task](source, options);
   const known = Object.keys(KINDS).map((task) => `"${task}"`);
   throw new GeoLearnError("TASK_MISMATCH", `The task "${options.task}" is not prepared by this version; expected ${known.join(", ")}.`, {

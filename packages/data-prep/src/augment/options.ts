@@ -1,6 +1,6 @@
 /** Augmentations: what may happen to a training chip and its labels before the network sees them. */
 
-import { GeoLearnError } from "@geolearn/core";
+import { checkOptionNames, GeoLearnError, type OptionNames } from "@geolearn/core";
 
 /** Changes of training chips; image and labels change alike. Labels are resampled by nearest neighbour; what leaves the chip is ignored. */
 export interface Augmentation {
@@ -20,6 +20,16 @@ export interface Augmentation {
   readonly noise?: number;
 }
 
+const AUGMENT_OPTIONS: OptionNames<Augmentation> = {
+  flips: true,
+  quarterTurns: true,
+  rotate: true,
+  zoom: true,
+  brightness: true,
+  contrast: true,
+  noise: true,
+};
+
 /** An augmentation with every field. */
 export interface ResolvedAugmentation {
   readonly flips: boolean;
@@ -36,11 +46,17 @@ const NONE: ResolvedAugmentation = { flips: false, quarterTurns: false, rotate: 
 /**
  * Fills in the defaults: `true` is the eight flips and quarter turns, `false` nothing.
  *
- * @throws INVALID_ARGUMENT for values out of range
+ * @throws INVALID_ARGUMENT for values out of range, and for names that there are not
  */
 export function resolveAugmentation(augment: Augmentation | boolean = true): ResolvedAugmentation {
   if (augment === false) return NONE;
   if (augment === true) return { ...NONE, flips: true, quarterTurns: true };
+  checkOptionNames(
+    augment,
+    AUGMENT_OPTIONS,
+    "`augment`",
+    "Use `augment: true`, `augment: false`, or an object such as `{ brightness: 0.2 }`.",
+  );
   const zoom = resolveZoom(augment.zoom ?? 1);
   return {
     flips: augment.flips ?? true,

@@ -1,6 +1,6 @@
 /** Chips straight out of a raster with labels, without a folder in between. */
 
-import { type Affine, createRng, GeoLearnError, rasterize, windowTransform, type WorkOptions } from "@geolearn/core";
+import { type Affine, createRng, GeoLearnError, type OptionNames, rasterize, windowTransform, type WorkOptions } from "@geolearn/core";
 
 import { chipOrigins } from "../export/chip-grid.ts";
 import { fingerprintOf, rasterIdentity } from "../export/export-state.ts";
@@ -34,6 +34,29 @@ export interface WindowSourceOptions extends Omit<InputOptions, "additionalRaste
   /** Keep windows without a label too. @defaultValue false */
   readonly allTiles?: boolean;
 }
+
+/** Names of {@link WindowSourceOptions}. */
+export const WINDOW_OPTIONS: OptionNames<WindowSourceOptions> = {
+  raster: true,
+  mask: true,
+  classField: true,
+  classNameField: true,
+  classes: true,
+  bufferRadius: true,
+  allTouched: true,
+  cellSize: true,
+  extent: true,
+  bands: true,
+  crs: true,
+  network: true,
+  labels: true,
+  chipSize: true,
+  stride: true,
+  sampling: true,
+  samples: true,
+  balanced: true,
+  allTiles: true,
+};
 
 type Work = WorkOptions & { readonly seed: number };
 

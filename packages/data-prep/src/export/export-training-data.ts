@@ -4,7 +4,7 @@ import { rmdir, stat } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 
-import { type ClassDefinition, lockFolder, makeFolder } from "@geolearn/core";
+import { checkOptionNames, type ClassDefinition, lockFolder, makeFolder } from "@geolearn/core";
 
 import { LATER_IMAGES } from "../chips/two-dates.ts";
 import { type ChipOutcome, imagePath, laterPath } from "./chip-job.ts";
@@ -13,7 +13,7 @@ import { estimateExport } from "./estimate.ts";
 import { type ExportState, readState, removeState, storeState } from "./export-state.ts";
 import { chooseLabelType, type ExistingFolder, imagesByStem, noChips, prepareFolder, readFolder, writeMetadata } from "./folder.ts";
 import { openInputs } from "./inputs.ts";
-import { type ExportEstimate, type ExportOptions, type ExportResult, resolveExport, warnOfChipSize } from "./options.ts";
+import { EXPORT_OPTIONS, type ExportEstimate, type ExportOptions, type ExportResult, resolveExport, warnOfChipSize } from "./options.ts";
 import { planRow } from "./plan-row.ts";
 import { RowReader } from "./row-blocks.ts";
 import { chipProfile, type ExportRun, planRun, stemOf } from "./run.ts";
@@ -51,6 +51,7 @@ export function exportTrainingData(options: ExportOptions & { readonly estimate:
 export function exportTrainingData(options: ExportOptions & { readonly estimate?: false }): Promise<ExportResult>;
 export function exportTrainingData(options: ExportOptions): Promise<ExportResult | ExportEstimate>;
 export async function exportTrainingData(options: ExportOptions): Promise<ExportResult | ExportEstimate> {
+  checkOptionNames(options, EXPORT_OPTIONS, "exportTrainingData()", "Give at least `raster`, `labels` and `out`.");
   const resolved = resolveExport(options);
   warnOfChipSize(resolved, options.onWarning);
   options.signal?.throwIfAborted();

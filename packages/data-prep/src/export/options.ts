@@ -9,6 +9,7 @@ import {
   type Length,
   type NetworkOptions,
   type OnWarning,
+  type OptionNames,
   type Raster,
   type RasterSource,
   type WorkOptions,
@@ -98,6 +99,46 @@ export interface ExportOptions extends WorkOptions, NetworkOptions {
   /** Only measure: nothing is written. @defaultValue false */
   readonly estimate?: boolean;
 }
+
+/** Names of {@link ExportOptions}. */
+export const EXPORT_OPTIONS: OptionNames<ExportOptions> = {
+  raster: true,
+  additionalRaster: true,
+  labels: true,
+  mask: true,
+  out: true,
+  format: true,
+  chipFormat: true,
+  chipSize: true,
+  stride: true,
+  classField: true,
+  classNameField: true,
+  classes: true,
+  bufferRadius: true,
+  rotation: true,
+  minOverlap: true,
+  cropMode: true,
+  blacken: true,
+  allTiles: true,
+  allTouched: true,
+  cellSize: true,
+  extent: true,
+  bands: true,
+  startIndex: true,
+  overwrite: true,
+  resume: true,
+  compression: true,
+  level: true,
+  quality: true,
+  ignoreValue: true,
+  crs: true,
+  workers: true,
+  estimate: true,
+  network: true,
+  signal: true,
+  onProgress: true,
+  onWarning: true,
+};
 
 /** What an export did. */
 export interface ExportResult {

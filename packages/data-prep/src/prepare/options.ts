@@ -1,6 +1,6 @@
 /** What `prepareData` takes. */
 
-import type { ClassDefinition, Features, Task, WorkOptions } from "@geolearn/core";
+import type { ClassDefinition, Features, OptionNames, Task, WorkOptions } from "@geolearn/core";
 
 import type { Augmentation } from "../augment/options.ts";
 import type { ClassMapping } from "../chips/class-table.ts";
@@ -48,3 +48,28 @@ export interface PrepareDataOptions<T extends Task = Task> extends WorkOptions {
   /** Folder for the split and the statistics. @defaultValue the chips' folder */
   readonly workingFolder?: string;
 }
+
+/** Names of {@link PrepareDataOptions}. */
+export const PREPARE_OPTIONS: OptionNames<PrepareDataOptions> = {
+  task: true,
+  batchSize: true,
+  chipSize: true,
+  valSplit: true,
+  split: true,
+  seed: true,
+  bands: true,
+  classes: true,
+  classMapping: true,
+  mask: true,
+  ignoreClasses: true,
+  augment: true,
+  minOverlap: true,
+  resizeTo: true,
+  prefetch: true,
+  workers: true,
+  cacheBytes: true,
+  workingFolder: true,
+  signal: true,
+  onProgress: true,
+  onWarning: true,
+};

@@ -2,12 +2,12 @@
 
 import { basename } from "node:path";
 
-import { GeoLearnError, type WorkOptions } from "@geolearn/core";
+import { checkOptionNames, GeoLearnError, type WorkOptions } from "@geolearn/core";
 
 import type { ChipImage, ChipSource } from "../chips/chip.ts";
 import type { ChipFolderOptions } from "../chips/folder-source.ts";
 import { joinSources } from "../chips/joined-source.ts";
-import type { WindowSourceOptions } from "../chips/window-source.ts";
+import { WINDOW_OPTIONS, type WindowSourceOptions } from "../chips/window-source.ts";
 import type { DataSource, PrepareDataOptions } from "./options.ts";
 
 /** How one kind of chips is opened. */
@@ -24,7 +24,11 @@ export async function openSource<C extends ChipImage>(
 ): Promise<ChipSource<C>> {
   const { onWarning } = options;
   if (typeof source === "string") return folder(source, { onWarning });
-  if (!isFolderList(source)) return windows(source, { ...workOptions(options), seed: options.seed ?? 42 });
+  if (!isFolderList(source)) {
+    const expected = "Give a chip folder, a list of some, or `raster` and `labels`.";
+    checkOptionNames(source, WINDOW_OPTIONS, "The source of prepareData()", expected);
+    return windows(source, { ...workOptions(options), seed: options.seed ?? 42 });
+  }
   if (source.length === 0)
     throw new GeoLearnError("INVALID_ARGUMENT", "The list of chip folders is empty.", { hint: "Name at least one folder." });
   if (source.length === 1) return folder(source[0]!, { onWarning });
