@@ -1,6 +1,6 @@
 /** From data to a Learner. */
 
-import { GeoLearnError } from "@geolearn/core";
+import { checkOptionNames, GeoLearnError } from "@geolearn/core";
 import type { DataOf, ObjectTask } from "@geolearn/data-prep";
 import { startEngine } from "@geolearn/engine";
 import type { AnyNetwork } from "@geolearn/models";
@@ -17,6 +17,7 @@ import { createTileTask } from "../tasks/tiles/tile-task.ts";
 import { LearnerCore } from "./core.ts";
 import { createNetworkFor } from "./create-network.ts";
 import { compareDates } from "./dates.ts";
+import { LEARNER_OPTIONS } from "./option-names.ts";
 import type { LearnerOptions } from "./options.ts";
 
 /** Learners by task. */
@@ -59,6 +60,8 @@ export async function createLearner(
   data: DataOf<TrainableTask>,
   options: LearnerOptions = {},
 ): Promise<PixelLearner | ObjectLearner<ObjectTask> | TileLearner> {
+  requireData(data);
+  checkOptionNames(options, LEARNER_OPTIONS, "createLearner()");
   if (!TASKS.has(data.task)) {
     throw new GeoLearnError(
       "TASK_MISMATCH",
@@ -97,6 +100,15 @@ export async function createLearner(
   const task = createPixelTask(data, network, loss, engine.device !== "tensorflow");
   const core = new LearnerCore(data, network, task, engine, seed, onWarning, frozenOf(created));
   return new PixelLearner(core, task, data, options.name ?? network.modelType);
+}
+
+/** @throws INVALID_ARGUMENT for anything but what prepareData() gives, such as the path of chips or a promise */
+export function requireData(data: unknown): void {
+  if (typeof data === "object" && data !== null && "task" in data) return;
+  const given = typeof data === "string" ? JSON.stringify(data) : data instanceof Promise ? "a promise (mind the `await`)" : String(data);
+  throw new GeoLearnError("INVALID_ARGUMENT", `A learner is made for data; it got ${given}, expected what prepareData() gives.`, {
+    hint: 'Prepare the chips first, such as `const data = await prepareData("chips", { task: "objectDetection" })`.',
+  });
 }
 
 /** A setting that nothing reads must not look as if it had a say. */

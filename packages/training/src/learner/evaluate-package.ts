@@ -1,12 +1,12 @@
 /** How well a saved model does on chips: also one that is only known by its ONNX graph, or whose code is not there. */
 
-import { GeoLearnError, type WorkOptions } from "@geolearn/core";
+import { checkOptionNames, GeoLearnError, type OptionNames, type WorkOptions } from "@geolearn/core";
 import type { DataOf } from "@geolearn/data-prep";
 import { type Device, startEngine } from "@geolearn/engine";
 import { labelledClasses, type ModelPackage, readModelPackage } from "@geolearn/models";
 
 import type { AnyData } from "../tasks/task.ts";
-import { createLearner, type EvaluationOf, type TrainableTask } from "./create-learner.ts";
+import { createLearner, type EvaluationOf, requireData, type TrainableTask } from "./create-learner.ts";
 import { evaluateGraph } from "./evaluate-graph.ts";
 
 /** Options of {@link evaluatePackage}. */
@@ -16,6 +16,14 @@ export interface EvaluatePackageOptions extends WorkOptions {
   /** Threads of one operation on the CPU. @defaultValue the cores this process may use */
   readonly threads?: number;
 }
+
+const EVALUATE_OPTIONS: OptionNames<EvaluatePackageOptions> = {
+  device: true,
+  threads: true,
+  signal: true,
+  onProgress: true,
+  onWarning: true,
+};
 
 /**
  * How well a model package does on the validation side of the data: the figures of its task. A package around an ONNX file, and one of a network of
@@ -32,8 +40,11 @@ export interface EvaluatePackageOptions extends WorkOptions {
 export async function evaluatePackage<T extends TrainableTask>(
   source: string | Uint8Array | ModelPackage,
   data: DataOf<T> & { readonly task: T },
-  { device, threads, ...work }: EvaluatePackageOptions = {},
+  options: EvaluatePackageOptions = {},
 ): Promise<EvaluationOf<T>> {
+  checkOptionNames(options, EVALUATE_OPTIONS, "evaluatePackage()");
+  requireData(data);
+  const { device, threads, ...work } = options;
   const model = typeof source === "string" || source instanceof Uint8Array ? await readModelPackage(source) : source;
   const engineOptions = { ...(device !== undefined && { device }), ...(threads !== undefined && { threads }) };
   if (data.valid.count === 0) {

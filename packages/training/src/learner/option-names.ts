@@ -1,0 +1,108 @@
+/** Names of the options of a Learner and its methods. */
+
+import { checkOptionNames, type OptionNames } from "@geolearn/core";
+
+import type { EarlyStopping, FitOptions, LearnerOptions, LrFindOptions } from "./options.ts";
+
+/** Names of {@link LearnerOptions}. */
+export const LEARNER_OPTIONS: OptionNames<LearnerOptions> = {
+  modelType: true,
+  model: true,
+  config: true,
+  backbone: true,
+  convention: true,
+  weights: true,
+  sha256: true,
+  network: true,
+  normalization: true,
+  pretrained: true,
+  base: true,
+  depth: true,
+  widths: true,
+  decoderWidths: true,
+  decoderWidth: true,
+  outputStride: true,
+  atrousRates: true,
+  pyramidSizes: true,
+  dropout: true,
+  fusion: true,
+  skips: true,
+  margin: true,
+  norm: true,
+  groups: true,
+  anchors: true,
+  variant: true,
+  maps: true,
+  reducedTail: true,
+  objectSizes: true,
+  fpnWidth: true,
+  headDepth: true,
+  preset: true,
+  boxHeadWidth: true,
+  maskHeadWidth: true,
+  maskHeadDepth: true,
+  candidates: true,
+  proposals: true,
+  rpnSamples: true,
+  rois: true,
+  detections: true,
+  thresholds: true,
+  loss: true,
+  classWeights: true,
+  ignoreClasses: true,
+  freeze: true,
+  seed: true,
+  device: true,
+  threads: true,
+  name: true,
+  log: true,
+  signal: true,
+  onProgress: true,
+  onWarning: true,
+};
+
+const FIT_OPTIONS: OptionNames<FitOptions> = {
+  epochs: true,
+  lr: true,
+  schedule: true,
+  cycleMomentum: true,
+  monitor: true,
+  earlyStopping: true,
+  restoreBest: true,
+  checkpoint: true,
+  checkpointEvery: true,
+  resume: true,
+  callbacks: true,
+  tensorboard: true,
+  optimizer: true,
+  weightDecay: true,
+  momentum: true,
+  clipNorm: true,
+  signal: true,
+  onProgress: true,
+  onWarning: true,
+};
+
+const EARLY_STOPPING: OptionNames<EarlyStopping> = { patience: true, minDelta: true };
+
+/** Names of {@link LrFindOptions}. */
+export const LR_FIND_OPTIONS: OptionNames<LrFindOptions> = {
+  from: true,
+  to: true,
+  steps: true,
+  optimizer: true,
+  weightDecay: true,
+  momentum: true,
+  clipNorm: true,
+  signal: true,
+  onProgress: true,
+  onWarning: true,
+};
+
+/** Refuses options that `fit` does not have. @throws INVALID_ARGUMENT */
+export function checkFitOptions(options: FitOptions): void {
+  checkOptionNames(options, FIT_OPTIONS, "fit()");
+  const { earlyStopping } = options;
+  if (earlyStopping === undefined || typeof earlyStopping === "boolean") return;
+  checkOptionNames(earlyStopping, EARLY_STOPPING, "`earlyStopping`", "Use `earlyStopping: true`, or an object such as `{ patience: 3 }`.");
+}
