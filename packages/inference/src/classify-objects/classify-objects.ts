@@ -1,6 +1,7 @@
 /** Classifying the features of a layer by the pixels around them. */
 
 import {
+  checkOptionNames,
   type Crs,
   type Feature,
   type Features,
@@ -9,6 +10,7 @@ import {
   GeoLearnError,
   metresPerUnit,
   openFeatures,
+  type OptionNames,
   parseLength,
   placeFeatures,
   type Raster,
@@ -18,7 +20,7 @@ import type { ModelPackage } from "@geolearn/models";
 
 import { sharedMemory } from "#platform";
 
-import { type ComputeOptions, computeOptions } from "../lanes/model-lanes.ts";
+import { COMPUTE_OPTIONS, type ComputeOptions, computeOptions } from "../lanes/model-lanes.ts";
 import { mapOrdered } from "../run/map-ordered.ts";
 import type { SceneOptions } from "../run/options.ts";
 import { RangeWatch } from "../run/range-watch.ts";
@@ -38,6 +40,19 @@ export interface ClassifyObjectsOptions
   /** Names the fields `Class` and `Confidence`, as Esri's tools do, instead of `class` and `score`. @defaultValue false */
   readonly esriFields?: boolean;
 }
+
+const OPTIONS: OptionNames<ClassifyObjectsOptions> = {
+  ...COMPUTE_OPTIONS,
+  cropMode: true,
+  buffer: true,
+  esriFields: true,
+  network: true,
+  cellSize: true,
+  bands: true,
+  signal: true,
+  onProgress: true,
+  onWarning: true,
+};
 
 /** How many features got what; complete when all were read. */
 export interface ObjectCounts {
@@ -101,6 +116,7 @@ export async function streamClassifiedObjects(
   features: FeatureSource,
   options: ClassifyObjectsOptions = {},
 ): Promise<ClassifiedStream> {
+  checkOptionNames(options, OPTIONS, "classifyObjects()");
   const { signal, onWarning } = options;
   const scorer = new TileScorer(model, computeOptions(options));
   try {

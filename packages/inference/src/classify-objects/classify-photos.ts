@@ -3,12 +3,22 @@
 import { readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 
-import { type Feature, type Features, GeoLearnError, type OnWarning, openRaster, parseCrs, type WorkOptions } from "@geolearn/core";
+import {
+  type Feature,
+  type Features,
+  GeoLearnError,
+  type OnWarning,
+  type OptionNames,
+  checkOptionNames,
+  openRaster,
+  parseCrs,
+  type WorkOptions,
+} from "@geolearn/core";
 import type { ModelPackage } from "@geolearn/models";
 
 import { sharedMemory } from "#platform";
 
-import { type ComputeOptions, computeOptions } from "../lanes/model-lanes.ts";
+import { COMPUTE_OPTIONS, type ComputeOptions, computeOptions } from "../lanes/model-lanes.ts";
 import { mapOrdered } from "../run/map-ordered.ts";
 import { sceneInfo } from "../run/scene.ts";
 import { fillRule } from "../run/setup.ts";
@@ -23,6 +33,14 @@ export interface ClassifyPhotosOptions extends WorkOptions, ComputeOptions {
   /** Names the fields `Class` and `Confidence`, as Esri's tools do, instead of `class` and `score`. @defaultValue false */
   readonly esriFields?: boolean;
 }
+
+const OPTIONS: OptionNames<ClassifyPhotosOptions> = {
+  ...COMPUTE_OPTIONS,
+  esriFields: true,
+  signal: true,
+  onProgress: true,
+  onWarning: true,
+};
 
 /** Photos as points. */
 export interface ClassifiedPhotos extends Features {
@@ -53,6 +71,7 @@ export async function classifyPhotos(
   photos: string | readonly string[],
   options: ClassifyPhotosOptions = {},
 ): Promise<ClassifiedPhotos> {
+  checkOptionNames(options, OPTIONS, "classifyPhotos()");
   const { signal, onProgress, onWarning, esriFields = false } = options;
   const paths = typeof photos === "string" ? await photosIn(photos) : photos;
   if (paths.length === 0) throw noPhotos(photos);

@@ -1,18 +1,21 @@
 /** Classifying a scene with a trained model. */
 
-import type { RasterSource } from "@geolearn/core";
+import { checkOptionNames, type OptionNames, type RasterSource } from "@geolearn/core";
 import type { ModelPackage } from "@geolearn/models";
 
 import type { InferenceFunction } from "../inference-function.ts";
-import { type ComputeOptions, computeOptions } from "../lanes/model-lanes.ts";
+import { COMPUTE_OPTIONS, type ComputeOptions, computeOptions } from "../lanes/model-lanes.ts";
 import type { ClassifiedRaster } from "../output/classified-raster.ts";
 import { type InferenceEstimate, estimateInference } from "../run/estimate.ts";
-import type { InferenceOptions } from "../run/options.ts";
+import { INFERENCE_OPTIONS, type InferenceOptions } from "../run/options.ts";
 import { runInference } from "../run/run-inference.ts";
 import { pixelClassifier } from "./pixel-classifier.ts";
 
 /** Options of {@link classifyPixels}; `device`, `threads` and `workers` are for models, a function has chosen its own. */
 export type ClassifyOptions = InferenceOptions & Omit<ComputeOptions, "batchSize">;
+
+/** Names of {@link ClassifyOptions}. */
+export const CLASSIFY_OPTIONS: OptionNames<ClassifyOptions> = { ...INFERENCE_OPTIONS, ...COMPUTE_OPTIONS };
 
 /** A model: the path of a package, a package, or anything that turns blocks into scores. */
 export type ClassifyModel = string | ModelPackage | InferenceFunction;
@@ -41,6 +44,7 @@ export async function estimateClassification(
 }
 
 async function withFunction<T>(model: ClassifyModel, options: ClassifyOptions, work: (fn: InferenceFunction) => Promise<T>): Promise<T> {
+  checkOptionNames(options, CLASSIFY_OPTIONS, "classifyPixels()");
   if (typeof model === "object" && "process" in model) return work(model);
   const fn = pixelClassifier(model, computeOptions(options));
   try {

@@ -1,13 +1,21 @@
 /** Finding objects on a scene of any size. */
 
-import { type Affine, type Feature, type Features, GeoLearnError, type RasterSource } from "@geolearn/core";
+import {
+  type Affine,
+  type Feature,
+  type Features,
+  GeoLearnError,
+  type OptionNames,
+  type RasterSource,
+  checkOptionNames,
+} from "@geolearn/core";
 import type { ModelPackage } from "@geolearn/models";
 
 import type { Detection, DetectionConfiguration, DetectionFunction } from "../inference-function.ts";
-import { type ComputeOptions, computeOptions } from "../lanes/model-lanes.ts";
+import { COMPUTE_OPTIONS, type ComputeOptions, computeOptions } from "../lanes/model-lanes.ts";
 import { type Batch, type BatchEntry, readBatches } from "../run/batches.ts";
 import { mapOrdered } from "../run/map-ordered.ts";
-import type { SceneOptions } from "../run/options.ts";
+import { SCENE_OPTIONS, type SceneOptions } from "../run/options.ts";
 import { RangeWatch } from "../run/range-watch.ts";
 import { prepareScene, type SceneSetup } from "../run/setup.ts";
 import { detectViews } from "./detect-views.ts";
@@ -32,6 +40,17 @@ export interface DetectOptions extends SceneOptions, Omit<ComputeOptions, "batch
   /** Names the fields `Class` and `Confidence`, as Esri's tools do, instead of `class` and `score`. @defaultValue false */
   readonly esriFields?: boolean;
 }
+
+const OPTIONS: OptionNames<DetectOptions> = {
+  ...SCENE_OPTIONS,
+  ...COMPUTE_OPTIONS,
+  minScore: true,
+  nmsOverlap: true,
+  maxDetections: true,
+  excludeEdge: true,
+  simplify: true,
+  esriFields: true,
+};
 
 /** A model: the path of a package, a package, or anything that finds objects in blocks. */
 export type DetectModel = string | ModelPackage | DetectionFunction;
@@ -63,6 +82,7 @@ export async function detectObjects(model: DetectModel, raster: RasterSource, op
 
 /** Does something with the function a model is, which is disposed afterwards, or with a function, which is not. */
 export async function withDetector<T>(model: DetectModel, options: DetectOptions, work: (fn: DetectionFunction) => Promise<T>): Promise<T> {
+  checkOptionNames(options, OPTIONS, "detectObjects()");
   if (typeof model === "object" && "detect" in model) return work(model);
   const { minScore, nmsOverlap } = rulesOf(options);
   const maxDetections = options.maxDetections ?? MOST_DETECTIONS;

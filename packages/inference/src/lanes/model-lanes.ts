@@ -2,7 +2,7 @@
 
 import { ComputeLanes } from "#compute-lanes";
 import { checksum, cores, defaultDevice } from "#platform";
-import { GeoLearnError, type SampleType, type Task, type Warning } from "@geolearn/core";
+import { GeoLearnError, type OptionNames, type SampleType, type Task, type Warning } from "@geolearn/core";
 import type { Device } from "@geolearn/engine";
 import { type DecodeOptions, type ModelManifest, type ModelPackage, readModelPackage } from "@geolearn/models";
 
@@ -22,6 +22,9 @@ export interface ComputeOptions {
   /** Blocks per call. @defaultValue 4 on the CPU, else 16 */
   readonly batchSize?: number;
 }
+
+/** Names of {@link ComputeOptions}. */
+export const COMPUTE_OPTIONS: OptionNames<ComputeOptions> = { device: true, threads: true, workers: true, batchSize: true };
 
 /** Those of some options that say where a model runs. */
 export function computeOptions(options: ComputeOptions): ComputeOptions {

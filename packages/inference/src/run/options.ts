@@ -1,6 +1,6 @@
 /** Options of inference on a scene. */
 
-import type { Bounds, Features, NetworkOptions, WorkOptions } from "@geolearn/core";
+import type { Bounds, Features, NetworkOptions, OptionNames, WorkOptions } from "@geolearn/core";
 
 import type { Merge } from "../blend/accumulator.ts";
 import type { Blend } from "../blend/weights.ts";
@@ -35,6 +35,24 @@ export interface SceneOptions extends WorkOptions, NetworkOptions {
   readonly inputMemoryMb?: number;
 }
 
+/** Names of {@link SceneOptions}. */
+export const SCENE_OPTIONS: OptionNames<SceneOptions> = {
+  mask: true,
+  extent: true,
+  cellSize: true,
+  bands: true,
+  overlap: true,
+  padding: true,
+  tta: true,
+  batchSize: true,
+  parameters: true,
+  inputMemoryMb: true,
+  network: true,
+  signal: true,
+  onProgress: true,
+  onWarning: true,
+};
+
 /** Options of {@link runInference}. */
 export interface InferenceOptions extends SceneOptions {
   /**
@@ -58,3 +76,15 @@ export interface InferenceOptions extends SceneOptions {
    */
   readonly resume?: boolean;
 }
+
+/** Names of {@link InferenceOptions}. */
+export const INFERENCE_OPTIONS: OptionNames<InferenceOptions> = {
+  ...SCENE_OPTIONS,
+  blend: true,
+  merge: true,
+  scores: true,
+  outOfRange: true,
+  predictBackground: true,
+  out: true,
+  resume: true,
+};

@@ -1,6 +1,16 @@
 /** The options of an outline job, checked and in the units the work needs. */
 
-import { type Affine, GeoLearnError, type Raster, metresPerUnit, parseLength, pixelArea, requireClassRaster } from "@geolearn/core";
+import {
+  type Affine,
+  checkOptionNames,
+  GeoLearnError,
+  type OptionNames,
+  type Raster,
+  metresPerUnit,
+  parseLength,
+  pixelArea,
+  requireClassRaster,
+} from "@geolearn/core";
 
 import type { PolygonizeOptions } from "./polygonize.ts";
 import { rowAreas } from "./source-rows.ts";
@@ -35,8 +45,24 @@ export interface SimplifyPlan {
   readonly metric: readonly [xx: number, xy: number, yx: number, yy: number];
 }
 
+const POLYGONIZE_OPTIONS: OptionNames<PolygonizeOptions> = {
+  classes: true,
+  classNames: true,
+  connectivity: true,
+  minArea: true,
+  sieve: true,
+  simplify: true,
+  maxVertices: true,
+  band: true,
+  stripRows: true,
+  signal: true,
+  onProgress: true,
+  onWarning: true,
+};
+
 /** @throws RASTER_NO_TRANSFORM, CLASS_UNKNOWN, INVALID_ARGUMENT */
 export function makePlan(raster: Raster, options: PolygonizeOptions): Plan {
+  checkOptionNames(options, POLYGONIZE_OPTIONS, "toPolygons()");
   const { band = 0, connectivity = 4, stripRows, maxVertices = MAX_VERTICES } = options;
   const { transform } = raster;
   if (transform === null) {

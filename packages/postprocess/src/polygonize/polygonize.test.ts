@@ -12,6 +12,16 @@ async function outline(map: ClassMap, options: PolygonizeOptions = {}): Promise<
 }
 
 describe("toPolygons on small maps", () => {
+  it("refuses an option that there is not", async () => {
+    const refusal = {
+      ...{ code: "INVALID_ARGUMENT", message: "toPolygons() has no option `minarea`.", hint: "Did you mean `minArea`?" },
+      data: { field: "minarea" },
+    };
+    const raster = asRaster(fromRows("11"));
+    await expect(toPolygons(raster, { minarea: 3 } as PolygonizeOptions)).rejects.toMatchObject(refusal);
+    await expect(polygonize(raster, { minarea: 3 } as PolygonizeOptions).next()).rejects.toMatchObject(refusal);
+  });
+
   it("outlines a hole, outer ring anticlockwise, hole clockwise", async () => {
     const features = await outline(fromRows("111", "121", "111"));
     expect(features.map(({ properties }) => properties)).toEqual([

@@ -1,6 +1,15 @@
 /** What users may ask of regularizing, checked. */
 
-import { type Crs, type Features, GeoLearnError, type Length, type WorkOptions, parseLength } from "@geolearn/core";
+import {
+  type Crs,
+  type Features,
+  GeoLearnError,
+  type Length,
+  type OptionNames,
+  type WorkOptions,
+  checkOptionNames,
+  parseLength,
+} from "@geolearn/core";
 
 import { AlignmentLines, inQuarter } from "./alignment-lines.ts";
 import type { Frame } from "./frame.ts";
@@ -49,6 +58,23 @@ export interface RegularizeOptions extends WorkOptions {
   readonly circleCompactness?: number;
 }
 
+const REGULARIZE_OPTIONS: OptionNames<RegularizeOptions> = {
+  method: true,
+  tolerance: true,
+  densification: true,
+  precision: true,
+  diagonalPenalty: true,
+  minRadius: true,
+  maxRadius: true,
+  circleAreaRatio: true,
+  alignment: true,
+  alignmentTolerance: true,
+  circleCompactness: true,
+  signal: true,
+  onProgress: true,
+  onWarning: true,
+};
+
 /** The options with their defaults. */
 export interface RegularizePlan {
   readonly method: RegularizeMethod;
@@ -71,6 +97,12 @@ const METHODS: readonly string[] = ["rightAngles", "rightAnglesAndDiagonals", "a
 
 /** @param crs - of the footprints @throws INVALID_ARGUMENT; CRS_MISSING when footprints and lines cannot be brought together */
 export function makeRegularizePlan(options: RegularizeOptions, crs: Crs | null): RegularizePlan {
+  checkOptionNames(
+    options,
+    REGULARIZE_OPTIONS,
+    "regularize()",
+    "Give at least `tolerance: 1`, in metres: about the size of two or three pixels.",
+  );
   const { method = "rightAngles", diagonalPenalty = 1.5, circleCompactness = 0.92, circleAreaRatio = null } = options;
   if (!METHODS.includes(method))
     throw wrong(`\`method\` is "${String(method)}"; no such method is known.`, `Use one of ${METHODS.join(", ")}.`);

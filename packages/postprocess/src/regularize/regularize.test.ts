@@ -380,6 +380,23 @@ describe("alignment", () => {
     expect((((Math.atan2(by - ay, bx - ax) * 180) / Math.PI + 360) % 90) - 5).toBeCloseTo(0, 3);
   });
 
+  test("an option that there is not is refused, and what is needed is told", async () => {
+    const features = layer([ragged(0, 0, 0)]);
+    const misspelt = { tolerance: 1, diagonalPenality: 2 } as RegularizeOptions;
+    const refusal = {
+      code: "INVALID_ARGUMENT",
+      message: "regularize() has no option `diagonalPenality`.",
+      hint: "Did you mean `diagonalPenalty`?",
+      data: { field: "diagonalPenality" },
+    };
+    expect(() => regularizeFeatures(features, misspelt)).toThrow(expect.objectContaining(refusal));
+    await expect(regularize(features, misspelt).next()).rejects.toMatchObject(refusal);
+    const none = undefined as unknown as RegularizeOptions;
+    const needed = { code: "INVALID_ARGUMENT", hint: expect.stringContaining("tolerance: 1") as string };
+    expect(() => regularizeFeatures(features, none)).toThrow(expect.objectContaining(needed));
+    await expect(regularize(features, none).next()).rejects.toMatchObject(needed);
+  });
+
   test("what cannot be followed is refused", () => {
     const features = layer([ragged(0, 0, 0)]);
     const placed = layer([ragged(0, 0, 0)], 32633);

@@ -31,8 +31,8 @@ const BREATH = 64;
  * await writeFeatures(regularize(footprints, { tolerance: 1 }), "regular.gpkg", { crs: footprints.crs });
  */
 export async function* regularize(features: Features | FeatureStream, options: RegularizeOptions): AsyncGenerator<Feature> {
-  const { signal, onProgress, onWarning } = options;
   const plan = makeRegularizePlan(options, features.crs);
+  const { signal, onProgress, onWarning } = options;
   const boxes: (Bounds | null)[] = [];
   const frames = new Frames(features.crs);
   for await (const feature of each(features)) {
@@ -93,8 +93,8 @@ export async function* regularize(features: Features | FeatureStream, options: R
  * const regular = regularizeFeatures(await readFeatures("buildings.gpkg"), { method: "rightAnglesAndDiagonals", tolerance: 1 });
  */
 export function regularizeFeatures(features: Features, options: RegularizeOptions): Features {
-  const { signal, onProgress } = options;
   const plan = makeRegularizePlan(options, features.crs);
+  const { signal, onProgress } = options;
   const frames = new Frames(features.crs);
   const clusters = new Clusters(features.features.map((feature) => boxOf(feature, frames, plan)));
   const total = features.features.length;
