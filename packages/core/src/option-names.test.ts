@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 
-import { GeoLearnError } from "./errors.ts";
+import type { GeoLearnError } from "./errors.ts";
 import { checkOptionNames } from "./option-names.ts";
 
 interface Options {
@@ -34,6 +34,7 @@ describe("names of options", () => {
     ["bacthSize", "batchSize"],
     ["augmnet", "augment"],
     ["lrr", "lr"],
+    ["btachSzie", "batchSize"],
   ])("%s is refused, and %s is told", (name, meant) => {
     const { code, message, hint, data } = refusal({ lr: 1, [name]: undefined });
     expect({ code, message, hint, data }).toEqual({
@@ -53,7 +54,7 @@ describe("names of options", () => {
     [null, "null"],
     ["flips", '"flips"'],
     [3, "3"],
-    [["lr"], "lr"],
+    [["lr"], "a list"],
   ])("%j is no options", (given, shown) => {
     expect(refusal(given)).toMatchObject({
       code: "INVALID_ARGUMENT",

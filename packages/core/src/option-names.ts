@@ -20,8 +20,7 @@ const MOST_EDITS = 2;
 export function checkOptionNames<T extends object>(given: T, known: OptionNames<T>, where: string, expected?: string): void {
   const names = Object.keys(known);
   if (!isObject(given)) {
-    const shown = typeof given === "string" ? JSON.stringify(given) : String(given);
-    throw new GeoLearnError("INVALID_ARGUMENT", `${where} got ${shown} for options; expected an object.`, {
+    throw new GeoLearnError("INVALID_ARGUMENT", `${where} got ${shown(given)} for options; expected an object.`, {
       hint: expected ?? `Leave the options out, or give an object with some of ${quoted(names)}.`,
     });
   }
@@ -36,6 +35,11 @@ export function checkOptionNames<T extends object>(given: T, known: OptionNames<
 
 function isObject(value: unknown): boolean {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function shown(value: unknown): string {
+  if (Array.isArray(value)) return "a list";
+  return typeof value === "string" ? JSON.stringify(value) : String(value);
 }
 
 function quoted(names: readonly string[]): string {
@@ -55,16 +59,18 @@ function nearestName(name: string, known: readonly string[]): string | null {
   return nearest;
 }
 
-/** Levenshtein's distance: letters to put in, leave out or replace. */
+/** Letters to put in, leave out, replace, or swap with the next: the distance of Damerau and Levenshtein (optimal string alignment). */
 function editDistance(from: string, to: string): number {
+  let before: number[] = [];
   let row = Array.from({ length: to.length + 1 }, (_, column) => column);
   for (let i = 1; i <= from.length; i++) {
     const next = [i];
     for (let j = 1; j <= to.length; j++) {
       const replaced = row[j - 1]! + (from[i - 1] === to[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, row[j]! + 1, next[j - 1]! + 1));
+      const swapped = i > 1 && j > 1 && from[i - 1] === to[j - 2] && from[i - 2] === to[j - 1] ? before[j - 2]! + 1 : Infinity;
+      next.push(Math.min(replaced, swapped, row[j]! + 1, next[j - 1]! + 1));
     }
-    row = next;
+    [before, row] = [row, next];
   }
   return row[to.length]!;
 }

@@ -1,6 +1,6 @@
 /** Opening a trained model: to use it, or to train it further. */
 
-import type { FeatureSource, RasterSource, Task } from "@geolearn/core";
+import { type FeatureSource, type OptionNames, type RasterSource, type Task, checkOptionNames } from "@geolearn/core";
 import type { DataOf } from "@geolearn/data-prep";
 import {
   type ClassifyObjectsOptions,
@@ -84,6 +84,9 @@ export interface TrainModelOptions<T extends TrainableTask> extends Omit<Learner
   readonly data: DataOf<T> & { readonly task: T };
 }
 
+/** What tells the two uses apart; the other options of training are those of `createLearner`, which knows them. */
+const OPTIONS: OptionNames<UseModelOptions<keyof Models> & Pick<TrainModelOptions<TrainableTask>, "data">> = { task: true, data: true };
+
 /**
  * Opens a model package: with `task` to use it, with `data` as a Learner to evaluate or train it further. Classes and bands that
  * differ from the package's re-initialise those layers only.
@@ -99,9 +102,18 @@ export async function fromModel<T extends TrainableTask>(
   source: string | Uint8Array,
   options?: UseModelOptions<keyof Models> | TrainModelOptions<T>,
 ): Promise<Models[keyof Models] | LearnerOf<T>> {
-  if (options !== undefined && "data" in options) {
-    const { data, ...learnerOptions } = options;
+  if (typeof options === "object" && options !== null && "data" in options) {
+    // The data say the task too.
+    const { data, task: _task, ...learnerOptions }: TrainModelOptions<T> & Partial<UseModelOptions<T>> = options;
     return createLearner<T>(data, { ...learnerOptions, pretrained: source });
+  }
+  if (options !== undefined) {
+    checkOptionNames<Partial<typeof OPTIONS>>(
+      options as object,
+      OPTIONS,
+      "fromModel()",
+      "Give `task` to use the model, or `data` to train it.",
+    );
   }
   const modelPackage = await readModelPackage(source);
   const { task } = modelPackage.manifest;

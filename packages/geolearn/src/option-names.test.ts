@@ -1,0 +1,25 @@
+/** What users write whose programs are run without a look at their types. */
+
+import { expect, test } from "vitest";
+
+import { FeatureLayer, RetinaNet, fromModel } from "./index.ts";
+
+const layer = new FeatureLayer({ name: "none", crs: null, features: [] });
+const open = (options: unknown): Promise<unknown> => fromModel("none.dlpk", options as { task: "pixelClassification" });
+
+test.each<[string, () => unknown, string, string]>([
+  ["fromModel: taks", () => open({ taks: "pixelClassification" }), "fromModel() has no option `taks`.", "Did you mean `task`?"],
+  ["fromModel: Data", () => open({ Data: {} }), "fromModel() has no option `Data`.", "Did you mean `data`?"],
+  ["fromModel of text", () => open("pixelClassification"), 'fromModel() got "pixelClassification"', "Give `task`"],
+  ["fromModel with data that are none", () => open({ data: "chips" }), 'it got "chips"', "prepareData("],
+  ["RetinaNet.create()", () => RetinaNet.create(undefined as never), "it got undefined", "prepareData("],
+  ["RetinaNet.create of a path", () => RetinaNet.create("chips" as never), 'it got "chips"', "prepareData("],
+  ["layer.regularize()", () => layer.regularize(undefined as never), "regularize() got undefined", "`tolerance: 1`"],
+  ["layer.regularize", () => layer.regularize({ tolerance: 1, metod: "circle" } as never), "no option `metod`", "Did you mean `method`?"],
+])("%s is refused", async (_, work, message, hint) => {
+  await expect((async () => work())()).rejects.toMatchObject({
+    code: "INVALID_ARGUMENT",
+    message: expect.stringContaining(message) as string,
+    hint: expect.stringContaining(hint) as string,
+  });
+});
