@@ -3,10 +3,12 @@
 import { GeoLearnError, showValue } from "@geolearn/core";
 
 import type { LearnerCore } from "./core.ts";
+import { checkFitNames } from "./option-names.ts";
 import type { FitOptions, LrFindOptions, Monitor, OptimizationOptions } from "./options.ts";
 
 /** @throws INVALID_ARGUMENT that shows the value and says what was expected */
 export function checkFitOptions(core: LearnerCore, options: FitOptions): void {
+  checkFitNames(options);
   const check = checks("fit");
   const { epochs, lr, schedule, earlyStopping, checkpointEvery, checkpoint, tensorboard, resume } = options;
   check("epochs", epochs, isWhole, "a whole number from 1");

@@ -28,10 +28,10 @@ const MEBIBYTE = 1024 * 1024;
 
 /** Runs a few batches of the work, after one to warm up, puts everything back as it was, and scales up. */
 export async function estimateFit(core: LearnerCore, options: FitOptions): Promise<FitEstimate> {
+  checkFitOptions(core, options);
   const { epochs = 10, lr = "auto", checkpoint, signal } = options;
   const { data, network, task } = core;
   const { train, valid } = data;
-  checkFitOptions(core, options);
   if (train.batches < 1) {
     throw new GeoLearnError("INVALID_ARGUMENT", `There is nothing to train: ${epochs} epochs of ${train.batches} batches.`, {
       hint: "Train on at least one batch of chips.",

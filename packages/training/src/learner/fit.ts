@@ -6,7 +6,6 @@ import { createSchedule, type Schedule } from "../schedule/schedules.ts";
 import { createSmoother } from "../schedule/suggest-lr.ts";
 import type { FedBatch } from "../tasks/task.ts";
 import { RunLog } from "../tensorboard/run-log.ts";
-import { checkFitOptions } from "./check-options.ts";
 import type { LearnerCore } from "./core.ts";
 import { sweepLearningRates } from "./lr-find.ts";
 import type { FitOptions, FitResult, StepReport } from "./options.ts";
@@ -25,7 +24,6 @@ const EXAMPLES = 4;
 /** Trains; see `Learner.fit`. */
 export async function runFit(core: LearnerCore, options: FitOptions): Promise<FitResult> {
   const { epochs = 10, checkpoint } = options;
-  checkFitOptions(core, options);
   if (core.data.train.batches < 1) {
     throw new GeoLearnError(
       "INVALID_ARGUMENT",

@@ -25,7 +25,7 @@ import { estimateFit, type FitEstimate } from "./estimate.ts";
 import { runFit } from "./fit.ts";
 import { type LrFindResult, sweepLearningRates } from "./lr-find.ts";
 import { learnerPackage } from "./model-package.ts";
-import { checkFitOptions, LR_FIND_OPTIONS } from "./option-names.ts";
+import { LR_FIND_OPTIONS } from "./option-names.ts";
 import type { FitOptions, FitResult, LrFindOptions } from "./options.ts";
 import type { EpochRecord } from "./records.ts";
 import { type Held, holdNetwork } from "./state.ts";
@@ -109,7 +109,7 @@ export abstract class Learner<T extends Task = Task, E extends TaskEvaluation = 
    * it where no epoch was finished. OUTPUT_LOCKED when another run uses the checkpoint folder; WRITE_FAILED for the folder of `tensorboard`; CHECKPOINT_CORRUPT; INVALID_ARGUMENT; DISK_FULL
    */
   async fit(options: FitOptions = {}): Promise<FitResult> {
-    checkFitOptions(options);
+    this.checkFit(options);
     const display = options.onProgress ? null : fitDisplay(this.core.records);
     try {
       return await runFit(this.core, display ? { ...options, onProgress: display.onProgress } : options);
@@ -133,7 +133,6 @@ export abstract class Learner<T extends Task = Task, E extends TaskEvaluation = 
    * @throws INVALID_ARGUMENT when there is nothing to train
    */
   async estimate(options: FitOptions = {}): Promise<FitEstimate> {
-    checkFitOptions(options);
     return estimateFit(this.core, options);
   }
 

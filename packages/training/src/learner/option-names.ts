@@ -100,7 +100,7 @@ export const LR_FIND_OPTIONS: OptionNames<LrFindOptions> = {
 };
 
 /** Refuses options that `fit` does not have. @throws INVALID_ARGUMENT */
-export function checkFitOptions(options: FitOptions): void {
+export function checkFitNames(options: FitOptions): void {
   checkOptionNames(options, FIT_OPTIONS, "fit()");
   const { earlyStopping } = options;
   if (earlyStopping === undefined || typeof earlyStopping === "boolean") return;
