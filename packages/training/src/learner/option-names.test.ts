@@ -42,7 +42,6 @@ describe("options that there are not", () => {
     ["createLearner(data, null)", () => create(discData(), null)],
     ["fit(3)", () => learner.fit(3 as unknown as object)],
     ["lrFind(null)", () => learner.lrFind(null as unknown as object)],
-    ['earlyStopping: "yes"', () => learner.fit({ earlyStopping: "yes" as unknown as boolean })],
     ["evaluatePackage(model, data, null)", () => evaluate(null)],
   ])("%s is refused", async (_, work) => {
     await expect(work()).rejects.toMatchObject({

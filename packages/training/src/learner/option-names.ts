@@ -103,6 +103,5 @@ export const LR_FIND_OPTIONS: OptionNames<LrFindOptions> = {
 export function checkFitNames(options: FitOptions): void {
   checkOptionNames(options, FIT_OPTIONS, "fit()");
   const { earlyStopping } = options;
-  if (earlyStopping === undefined || typeof earlyStopping === "boolean") return;
-  checkOptionNames(earlyStopping, EARLY_STOPPING, "`earlyStopping`", "Use `earlyStopping: true`, or an object such as `{ patience: 3 }`.");
+  if (typeof earlyStopping === "object") checkOptionNames(earlyStopping, EARLY_STOPPING, "`earlyStopping`");
 }
