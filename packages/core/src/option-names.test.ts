@@ -54,7 +54,7 @@ describe("names of options", () => {
     [null, "null"],
     ["flips", '"flips"'],
     [3, "3"],
-    [["lr"], "a list"],
+    [["lr"], '["lr"]'],
   ])("%j is no options", (given, shown) => {
     expect(refusal(given)).toMatchObject({
       code: "INVALID_ARGUMENT",

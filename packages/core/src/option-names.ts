@@ -1,9 +1,14 @@
 /** Names of options, checked while a program runs: tsx and JavaScript check no types, and a misspelt option would be ignored. */
 
 import { GeoLearnError } from "./errors.ts";
+import type { WorkOptions } from "./progress.ts";
+import { showValue } from "./show-value.ts";
 
 /** Every name of some options. The compiler keeps it complete: an option that is added must be listed. */
 export type OptionNames<T extends object> = Readonly<Record<keyof T, true>>;
+
+/** Names of {@link WorkOptions}, for the lists of those that extend them. */
+export const WORK_OPTIONS: OptionNames<WorkOptions> = { signal: true, onProgress: true, onWarning: true };
 
 /** Letters that may differ between a name and the one that was meant. */
 const MOST_EDITS = 2;
@@ -20,7 +25,7 @@ const MOST_EDITS = 2;
 export function checkOptionNames<T extends object>(given: T, known: OptionNames<T>, where: string, expected?: string): void {
   const names = Object.keys(known);
   if (!isObject(given)) {
-    throw new GeoLearnError("INVALID_ARGUMENT", `${where} got ${shown(given)} for options; expected an object.`, {
+    throw new GeoLearnError("INVALID_ARGUMENT", `${where} got ${showValue(given)} for options; expected an object.`, {
       hint: expected ?? `Leave the options out, or give an object with some of ${quoted(names)}.`,
     });
   }
@@ -35,11 +40,6 @@ export function checkOptionNames<T extends object>(given: T, known: OptionNames<
 
 function isObject(value: unknown): boolean {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function shown(value: unknown): string {
-  if (Array.isArray(value)) return "a list";
-  return typeof value === "string" ? JSON.stringify(value) : String(value);
 }
 
 function quoted(names: readonly string[]): string {

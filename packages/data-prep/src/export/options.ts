@@ -13,6 +13,7 @@ import {
   type Raster,
   type RasterSource,
   type WorkOptions,
+  WORK_OPTIONS,
 } from "@geolearn/core";
 
 import { type ChipFolderFormat, chipFolderFormats, FORMATS } from "../formats/formats.ts";
@@ -135,9 +136,7 @@ export const EXPORT_OPTIONS: OptionNames<ExportOptions> = {
   workers: true,
   estimate: true,
   network: true,
-  signal: true,
-  onProgress: true,
-  onWarning: true,
+  ...WORK_OPTIONS,
 };
 
 /** What an export did. */

@@ -1,6 +1,6 @@
 /** What `prepareData` takes. */
 
-import type { ClassDefinition, Features, OptionNames, Task, WorkOptions } from "@geolearn/core";
+import { type ClassDefinition, type Features, type OptionNames, type Task, type WorkOptions, WORK_OPTIONS } from "@geolearn/core";
 
 import type { Augmentation } from "../augment/options.ts";
 import type { ClassMapping } from "../chips/class-table.ts";
@@ -69,7 +69,5 @@ export const PREPARE_OPTIONS: OptionNames<PrepareDataOptions> = {
   workers: true,
   cacheBytes: true,
   workingFolder: true,
-  signal: true,
-  onProgress: true,
-  onWarning: true,
+  ...WORK_OPTIONS,
 };

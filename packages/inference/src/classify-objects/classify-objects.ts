@@ -15,6 +15,7 @@ import {
   placeFeatures,
   type Raster,
   type RasterSource,
+  WORK_OPTIONS,
 } from "@geolearn/core";
 import type { ModelPackage } from "@geolearn/models";
 
@@ -49,9 +50,7 @@ const OPTIONS: OptionNames<ClassifyObjectsOptions> = {
   network: true,
   cellSize: true,
   bands: true,
-  signal: true,
-  onProgress: true,
-  onWarning: true,
+  ...WORK_OPTIONS,
 };
 
 /** How many features got what; complete when all were read. */

@@ -13,6 +13,7 @@ import {
   openRaster,
   parseCrs,
   type WorkOptions,
+  WORK_OPTIONS,
 } from "@geolearn/core";
 import type { ModelPackage } from "@geolearn/models";
 
@@ -37,9 +38,7 @@ export interface ClassifyPhotosOptions extends WorkOptions, ComputeOptions {
 const OPTIONS: OptionNames<ClassifyPhotosOptions> = {
   ...COMPUTE_OPTIONS,
   esriFields: true,
-  signal: true,
-  onProgress: true,
-  onWarning: true,
+  ...WORK_OPTIONS,
 };
 
 /** Photos as points. */

@@ -1,6 +1,6 @@
 /** Options of inference on a scene. */
 
-import type { Bounds, Features, NetworkOptions, OptionNames, WorkOptions } from "@geolearn/core";
+import { type Bounds, type Features, type NetworkOptions, type OptionNames, type WorkOptions, WORK_OPTIONS } from "@geolearn/core";
 
 import type { Merge } from "../blend/accumulator.ts";
 import type { Blend } from "../blend/weights.ts";
@@ -48,9 +48,7 @@ export const SCENE_OPTIONS: OptionNames<SceneOptions> = {
   parameters: true,
   inputMemoryMb: true,
   network: true,
-  signal: true,
-  onProgress: true,
-  onWarning: true,
+  ...WORK_OPTIONS,
 };
 
 /** Options of {@link runInference}. */

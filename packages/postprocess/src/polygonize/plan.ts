@@ -10,6 +10,7 @@ import {
   parseLength,
   pixelArea,
   requireClassRaster,
+  WORK_OPTIONS,
 } from "@geolearn/core";
 
 import type { PolygonizeOptions } from "./polygonize.ts";
@@ -55,9 +56,7 @@ const POLYGONIZE_OPTIONS: OptionNames<PolygonizeOptions> = {
   maxVertices: true,
   band: true,
   stripRows: true,
-  signal: true,
-  onProgress: true,
-  onWarning: true,
+  ...WORK_OPTIONS,
 };
 
 /** @throws RASTER_NO_TRANSFORM, CLASS_UNKNOWN, INVALID_ARGUMENT */

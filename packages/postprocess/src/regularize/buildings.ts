@@ -99,7 +99,7 @@ function settle(
   for (const [i, { footprint }] of buildings.entries()) {
     if (footprint === null || results[i] === null || conflicts.results[i] !== null) continue;
     const rings = yieldingResult(footprint, angles[i]!.own, (candidate) => conflicts.excess(i, candidate), settings);
-    if (rings !== null) conflicts.accept(i, rings);
+    if (rings !== null) conflicts.replace(i, rings);
   }
   return [...conflicts.results];
 }

@@ -49,7 +49,7 @@ export class Conflicts {
       const counts = new Map<number, number>();
       for (const pair of this.#overlapping) for (const i of pair) if (this.#results[i] !== null) counts.set(i, (counts.get(i) ?? 0) + 1);
       const [worst] = [...counts].reduce((most, one) => (one[1] > most[1] ? one : most));
-      this.#replace(worst, null);
+      this.replace(worst, null);
     }
   }
 
@@ -63,12 +63,8 @@ export class Conflicts {
     return sum;
   }
 
-  /** Takes another result for a building. */
-  accept(building: number, rings: Rings): void {
-    this.#replace(building, rings);
-  }
-
-  #replace(building: number, rings: Rings | null): void {
+  /** Takes another result for a building, or none. */
+  replace(building: number, rings: Rings | null): void {
     this.#results[building] = rings;
     for (const pair of this.#pairsOf.get(building) ?? []) this.#look(pair);
   }

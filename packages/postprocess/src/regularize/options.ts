@@ -9,6 +9,7 @@ import {
   type WorkOptions,
   checkOptionNames,
   parseLength,
+  WORK_OPTIONS,
 } from "@geolearn/core";
 
 import { AlignmentLines, inQuarter } from "./alignment-lines.ts";
@@ -70,9 +71,7 @@ const REGULARIZE_OPTIONS: OptionNames<RegularizeOptions> = {
   alignment: true,
   alignmentTolerance: true,
   circleCompactness: true,
-  signal: true,
-  onProgress: true,
-  onWarning: true,
+  ...WORK_OPTIONS,
 };
 
 /** The options with their defaults. */

@@ -1,6 +1,6 @@
 /** How well a saved model does on chips: also one that is only known by its ONNX graph, or whose code is not there. */
 
-import { checkOptionNames, GeoLearnError, type OptionNames, type WorkOptions } from "@geolearn/core";
+import { checkOptionNames, GeoLearnError, type OptionNames, type WorkOptions, WORK_OPTIONS } from "@geolearn/core";
 import type { DataOf } from "@geolearn/data-prep";
 import { type Device, startEngine } from "@geolearn/engine";
 import { labelledClasses, type ModelPackage, readModelPackage } from "@geolearn/models";
@@ -20,9 +20,7 @@ export interface EvaluatePackageOptions extends WorkOptions {
 const EVALUATE_OPTIONS: OptionNames<EvaluatePackageOptions> = {
   device: true,
   threads: true,
-  signal: true,
-  onProgress: true,
-  onWarning: true,
+  ...WORK_OPTIONS,
 };
 
 /**

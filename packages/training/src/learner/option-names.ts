@@ -1,8 +1,8 @@
 /** Names of the options of a Learner and its methods. */
 
-import { checkOptionNames, type OptionNames } from "@geolearn/core";
+import { checkOptionNames, type OptionNames, WORK_OPTIONS } from "@geolearn/core";
 
-import type { EarlyStopping, FitOptions, LearnerOptions, LrFindOptions } from "./options.ts";
+import type { EarlyStopping, FitOptions, LearnerOptions, LrFindOptions, OptimizationOptions } from "./options.ts";
 
 /** Names of {@link LearnerOptions}. */
 export const LEARNER_OPTIONS: OptionNames<LearnerOptions> = {
@@ -56,10 +56,10 @@ export const LEARNER_OPTIONS: OptionNames<LearnerOptions> = {
   threads: true,
   name: true,
   log: true,
-  signal: true,
-  onProgress: true,
-  onWarning: true,
+  ...WORK_OPTIONS,
 };
+
+const OPTIMIZATION: OptionNames<OptimizationOptions> = { optimizer: true, weightDecay: true, momentum: true, clipNorm: true };
 
 const FIT_OPTIONS: OptionNames<FitOptions> = {
   epochs: true,
@@ -74,13 +74,8 @@ const FIT_OPTIONS: OptionNames<FitOptions> = {
   resume: true,
   callbacks: true,
   tensorboard: true,
-  optimizer: true,
-  weightDecay: true,
-  momentum: true,
-  clipNorm: true,
-  signal: true,
-  onProgress: true,
-  onWarning: true,
+  ...OPTIMIZATION,
+  ...WORK_OPTIONS,
 };
 
 const EARLY_STOPPING: OptionNames<EarlyStopping> = { patience: true, minDelta: true };
@@ -90,13 +85,8 @@ export const LR_FIND_OPTIONS: OptionNames<LrFindOptions> = {
   from: true,
   to: true,
   steps: true,
-  optimizer: true,
-  weightDecay: true,
-  momentum: true,
-  clipNorm: true,
-  signal: true,
-  onProgress: true,
-  onWarning: true,
+  ...OPTIMIZATION,
+  ...WORK_OPTIONS,
 };
 
 /** Refuses options that `fit` does not have. @throws INVALID_ARGUMENT */
