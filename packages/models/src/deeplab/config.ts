@@ -2,12 +2,11 @@
 
 import { fieldsOf } from "../network/config-fields.ts";
 import {
-  dropoutOf,
   type EncodedPixelsConfig,
   outputStrideOf,
   type ResolvedEncodedPixelsConfig,
   resolveEncodedPixels,
-} from "../network/encoder-config.ts";
+} from "../network/encoded-pixels-config.ts";
 
 /** What `createDeepLab` takes. */
 export interface DeepLabConfig extends EncodedPixelsConfig {
@@ -47,7 +46,7 @@ export function resolveDeepLabConfig(config: DeepLabConfig): ResolvedDeepLabConf
     ...resolveEncodedPixels(fields, config, WIDTH),
     outputStride,
     atrousRates: ratesOf(config.atrousRates ?? RATES.map((rate) => (rate * 16) / outputStride)),
-    dropout: dropoutOf(fields, config.dropout ?? DROPOUT),
+    dropout: fields.dropoutOf(config.dropout ?? DROPOUT),
   };
 }
 

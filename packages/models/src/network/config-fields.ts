@@ -16,6 +16,8 @@ export interface Fields {
   readonly positives: (field: string, value: unknown, count: readonly [from: number, to: number], most: number) => readonly number[];
   readonly bandsOf: (value: unknown) => number;
   readonly classesOf: (value: unknown) => number;
+  /** A share of values dropped in training: from 0 to below 1. */
+  readonly dropoutOf: (value: unknown) => number;
   readonly normalizationOf: (value: BandNormalization | null | undefined, bands: number) => BandNormalization | null;
   /** The error for a field. */
   readonly wrong: (field: string, value: unknown, expected: string) => GeoLearnError;
@@ -49,6 +51,10 @@ export function fieldsOf(architecture: string): Fields {
     },
     bandsOf: (value) => whole("bands", value, 1, MAX_BANDS),
     classesOf: (value) => whole("classes", value, 1, MAX_CLASSES),
+    dropoutOf(value) {
+      if (typeof value !== "number" || !(value >= 0 && value < 1)) throw wrong("dropout", value, "a number from 0 to below 1");
+      return value;
+    },
     normalizationOf(given, bands) {
       if (given === null || given === undefined) return null;
       for (const [field, values] of Object.entries({ mean: given.mean, std: given.std })) {

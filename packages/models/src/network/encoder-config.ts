@@ -1,4 +1,4 @@
-/** Fields of pixel networks on a borrowed encoder, whatever follows it. */
+/** The encoder of a network and what holds for all its layers, as a user writes it and as a model package keeps it. */
 
 import {
   type BackboneAlias,
@@ -12,80 +12,79 @@ import type { Fields } from "./config-fields.ts";
 import type { Initializer } from "./initializers.ts";
 import type { BandNormalization } from "./normalization.ts";
 
-/** What such networks are made from. */
-export interface EncodedPixelsConfig {
+/** What all layers of a network have in common, whatever its encoder. */
+export interface LayersConfig {
   /** Bands of the images. */
   readonly bands: number;
-  /** Classes to tell apart, background included. */
-  readonly classes: number;
-  /** Encoder, by our names or torchvision's. @defaultValue "resnet50" */
-  readonly backbone?: BackboneName | BackboneAlias;
-  /** Which line of networks the encoder follows where they differ, as for a U-Net. @defaultValue "torch" */
+  /**
+   * Which line of networks the encoder follows where they differ, so that their weights fit: `"torch"` pads alike on all sides
+   * and has epsilon 1e-5 in its norms, `"tensorflow"` (EfficientNets and MobileNetV2 from TensorFlow and Keras, also under the
+   * names of efficientnet-pytorch) pads more at the end and has 1e-3. @defaultValue "torch"
+   */
   readonly convention?: Convention;
-  /** Channels in front of the layer of classes. */
-  readonly decoderWidth?: number;
-  /** Pixels at each border of a chip that are seen but neither scored nor returned. @defaultValue 0 */
-  readonly margin?: number;
   /** Normalization between layers: over the batch, or over groups of channels of each image. @defaultValue "batch" */
   readonly norm?: "batch" | "group";
   /** Groups of group norm; a layer whose filters it does not divide takes the next smaller divisor. @defaultValue 8 */
   readonly groups?: number;
   /** `(x - mean) / std` of the raw pixel values, part of the network. @defaultValue none: pixels enter as they are */
   readonly normalization?: BandNormalization | null;
-  /** How weights begin. @defaultValue "torch" */
+  /** How weights begin: those of the encoder, and of a decoder of pixels; heads and pyramids always begin as torchvision's. @defaultValue "torch" */
   readonly initializer?: Initializer;
 }
 
-/** A complete, checked {@link EncodedPixelsConfig}: plain JSON, kept in model packages. */
-export interface ResolvedEncodedPixelsConfig extends Readonly<Record<string, unknown>> {
+/** The layers, and a borrowed encoder. */
+export interface EncoderConfig extends LayersConfig {
+  /** Encoder, by our names or torchvision's. @defaultValue "resnet50" for networks of pixels, "resnet18" for the others */
+  readonly backbone?: BackboneName | BackboneAlias;
+}
+
+/** A complete, checked {@link LayersConfig}: plain JSON, kept in model packages. */
+export interface ResolvedLayersConfig extends Readonly<Record<string, unknown>> {
   readonly bands: number;
-  readonly classes: number;
-  readonly backbone: BackboneName;
   readonly convention: Convention;
-  readonly decoderWidth: number;
-  readonly margin: number;
   readonly norm: "batch" | "group";
   readonly groups: number;
   readonly normalization: BandNormalization | null;
   readonly initializer: Initializer;
 }
 
+/** A complete, checked {@link EncoderConfig}. */
+export interface ResolvedEncoderConfig extends ResolvedLayersConfig {
+  readonly backbone: BackboneName;
+}
+
 /** Limit that keeps a config from a stranger's file from asking for absurd amounts of memory. */
-const MAX_WIDTH = 4096;
-const BACKBONE = "resnet50";
+const MAX_GROUPS = 4096;
 
 /**
  * Fills in the defaults and checks these fields.
  *
+ * @param usual the encoder where none is given
  * @throws INVALID_ARGUMENT that names the field, what was given and what is expected
  */
-export function resolveEncodedPixels(fields: Fields, config: EncodedPixelsConfig, decoderWidth: number): ResolvedEncodedPixelsConfig {
-  const { whole, oneOf, bandsOf, classesOf, normalizationOf } = fields;
+export function resolveEncoder(fields: Fields, config: EncoderConfig, usual: BackboneName): ResolvedEncoderConfig {
+  const backbone = backboneOf(fields, config.backbone ?? usual);
+  return { ...resolveLayers(fields, config, backbone), backbone };
+}
+
+/** The encoder of that name, ours or torchvision's. */
+export function backboneOf({ oneOf }: Fields, given: unknown): BackboneName {
+  return (typeof given === "string" ? backboneNamed(given) : null) ?? oneOf("backbone", given as BackboneName, backboneNames());
+}
+
+/** Fills in and checks what all layers have; `backbone` is null where the encoder is a plain one. */
+export function resolveLayers(
+  { whole, oneOf, bandsOf, normalizationOf }: Fields,
+  config: LayersConfig,
+  backbone: BackboneName | null,
+): ResolvedLayersConfig {
   const bands = bandsOf(config.bands);
-  const given = config.backbone ?? BACKBONE;
-  const backbone = (typeof given === "string" ? backboneNamed(given) : null) ?? oneOf("backbone", given as BackboneName, backboneNames());
   return {
     bands,
-    classes: classesOf(config.classes),
-    backbone,
-    convention: oneOf("convention", config.convention ?? "torch", conventionsOf(backbone)),
-    decoderWidth: whole("decoderWidth", config.decoderWidth ?? decoderWidth, 1, MAX_WIDTH),
-    margin: whole("margin", config.margin ?? 0, 0, 65536),
+    convention: oneOf("convention", config.convention ?? "torch", backbone === null ? ["torch"] : conventionsOf(backbone)),
     norm: oneOf("norm", config.norm ?? "batch", ["batch", "group"]),
-    groups: whole("groups", config.groups ?? 8, 1, MAX_WIDTH),
+    groups: whole("groups", config.groups ?? 8, 1, MAX_GROUPS),
     normalization: normalizationOf(config.normalization, bands),
     initializer: oneOf("initializer", config.initializer ?? "torch", ["torch", "heNormal"]),
   };
-}
-
-/** A share of values dropped in training: from 0 to below 1. */
-export function dropoutOf({ wrong }: Fields, value: unknown): number {
-  if (typeof value !== "number" || !(value >= 0 && value < 1)) throw wrong("dropout", value, "a number from 0 to below 1");
-  return value;
-}
-
-/** The output stride of an encoder. */
-export function outputStrideOf<T extends number>({ wrong }: Fields, value: unknown, known: readonly T[]): T {
-  if (!known.includes(value as T)) throw wrong("outputStride", value, known.join(" or "));
-  return value as T;
 }

@@ -3,12 +3,11 @@
 import type { OutputStride } from "../backbones/backbone.ts";
 import { fieldsOf } from "../network/config-fields.ts";
 import {
-  dropoutOf,
   type EncodedPixelsConfig,
   outputStrideOf,
   type ResolvedEncodedPixelsConfig,
   resolveEncodedPixels,
-} from "../network/encoder-config.ts";
+} from "../network/encoded-pixels-config.ts";
 
 /** What `createPSPNet` takes. */
 export interface PSPNetConfig extends EncodedPixelsConfig {
@@ -53,7 +52,7 @@ export function resolvePSPNetConfig(config: PSPNetConfig): ResolvedPSPNetConfig 
     depth,
     outputStride: outputStrideOf(fields, config.outputStride ?? 8, strides),
     pyramidSizes: sizesOf(config.pyramidSizes ?? SIZES),
-    dropout: dropoutOf(fields, config.dropout ?? DROPOUT),
+    dropout: fields.dropoutOf(config.dropout ?? DROPOUT),
   };
 }
 

@@ -1,34 +1,18 @@
 /** What a U-Net is made from, as a user writes it and as a model package keeps it. */
 
-import {
-  type BackboneAlias,
-  backboneNamed,
-  type BackboneName,
-  backboneNames,
-  type Convention,
-  conventionsOf,
-} from "../backbones/backbone.ts";
+import type { BackboneAlias, BackboneName } from "../backbones/backbone.ts";
 import { type Fields, fieldsOf } from "../network/config-fields.ts";
-import type { Initializer } from "../network/initializers.ts";
-import type { BandNormalization } from "../network/normalization.ts";
+import { backboneOf, type LayersConfig, type ResolvedLayersConfig, resolveLayers } from "../network/encoder-config.ts";
 
 /** Encoders a U-Net may borrow, by our names or torchvision's. */
 export type UNetBackbone = BackboneName | BackboneAlias;
 
 /** What `createUNet` takes. */
-export interface UNetConfig {
-  /** Bands of the images. */
-  readonly bands: number;
+export interface UNetConfig extends LayersConfig {
   /** Classes to tell apart, background included. */
   readonly classes: number;
   /** Borrowed encoder, or null for the plain one. @defaultValue null */
   readonly backbone?: UNetBackbone | null;
-  /**
-   * Which line of networks the encoder follows where they differ, so that their weights fit: `"torch"` pads alike on all sides
-   * and has epsilon 1e-5 in its norms, `"tensorflow"` (EfficientNets and MobileNetV2 from TensorFlow and Keras, also under the
-   * names of efficientnet-pytorch) pads more at the end and has 1e-3. @defaultValue "torch"
-   */
-  readonly convention?: Convention;
   /** Filters of the plain encoder's first level; each further level has twice as many. @defaultValue 16 */
   readonly base?: number;
   /** Levels of the plain encoder, that is halvings of the image. @defaultValue 4 */
@@ -41,71 +25,47 @@ export interface UNetConfig {
   readonly skips?: "concat" | "add";
   /** Pixels at each border of a chip that are seen but neither scored nor returned. @defaultValue 0 */
   readonly margin?: number;
-  /** Normalization between layers: over the batch, or over groups of channels of each image. @defaultValue "batch" */
-  readonly norm?: "batch" | "group";
-  /** Groups of group norm; a layer whose filters it does not divide takes the next smaller divisor. @defaultValue 8 */
-  readonly groups?: number;
-  /** `(x - mean) / std` of the raw pixel values, part of the network. @defaultValue none: pixels enter as they are */
-  readonly normalization?: BandNormalization | null;
-  /** How weights begin. @defaultValue "torch" */
-  readonly initializer?: Initializer;
 }
 
 /** A complete, checked {@link UNetConfig}: plain JSON, kept in model packages. */
-export interface ResolvedUNetConfig extends Readonly<Record<string, unknown>> {
-  readonly bands: number;
+export interface ResolvedUNetConfig extends ResolvedLayersConfig {
   readonly classes: number;
   readonly backbone: BackboneName | null;
-  readonly convention: Convention;
   /** Filters of each encoder level and of the middle; empty with a borrowed encoder. */
   readonly widths: readonly number[];
   /** Empty with the plain encoder. */
   readonly decoderWidths: readonly number[];
   readonly skips: "concat" | "add";
   readonly margin: number;
-  readonly norm: "batch" | "group";
-  readonly groups: number;
-  readonly normalization: BandNormalization | null;
-  readonly initializer: Initializer;
 }
 
 /** Limits that keep a config from a stranger's file from asking for absurd amounts of memory. */
 const MAX_WIDTH = 4096;
 const MAX_DEPTH = 8;
 const DECODER_WIDTHS = [256, 128, 64, 32, 16];
+
 /**
  * Fills in the defaults and checks every field; `fields` belongs to the network that has them.
  *
  * @throws INVALID_ARGUMENT that names the field, what was given and what is expected
  */
 export function resolveUNetConfig(config: UNetConfig, fields: Fields = fieldsOf("UNet")): ResolvedUNetConfig {
-  const { whole, oneOf, bandsOf, classesOf, normalizationOf } = fields;
-  const bands = bandsOf(config.bands);
-  const backbone = backboneOf(config, fields);
+  const { whole, oneOf, classesOf } = fields;
+  const backbone = config.backbone === undefined || config.backbone === null ? null : backboneOf(fields, config.backbone);
   return {
-    bands,
+    ...resolveLayers(fields, config, backbone),
     classes: classesOf(config.classes),
     backbone,
-    convention: oneOf("convention", config.convention ?? "torch", backbone === null ? ["torch"] : conventionsOf(backbone)),
     widths: backbone === null ? plainWidths(config, fields) : [],
     decoderWidths: backbone === null ? [] : decoderWidths(config, fields),
     skips: oneOf("skips", config.skips ?? "concat", ["concat", "add"]),
     margin: whole("margin", config.margin ?? 0, 0, 65536),
-    norm: oneOf("norm", config.norm ?? "batch", ["batch", "group"]),
-    groups: whole("groups", config.groups ?? 8, 1, MAX_WIDTH),
-    normalization: normalizationOf(config.normalization, bands),
-    initializer: oneOf("initializer", config.initializer ?? "torch", ["torch", "heNormal"]),
   };
 }
 
 /** Sides of a chip must be multiples of this: one factor 2 for each halving. */
 export function strideOf(config: Pick<ResolvedUNetConfig, "backbone" | "widths">): number {
   return config.backbone === null ? 2 ** (config.widths.length - 1) : 32;
-}
-
-function backboneOf({ backbone = null }: UNetConfig, { oneOf }: Fields): BackboneName | null {
-  if (backbone === null) return null;
-  return (typeof backbone === "string" ? backboneNamed(backbone) : null) ?? oneOf("backbone", backbone as BackboneName, backboneNames());
 }
 
 function plainWidths(config: UNetConfig, { whole, wrong }: Fields): readonly number[] {
