@@ -21,9 +21,10 @@ import { buildClassTable, type ClassTable, type LabelUnit } from "../chips/class
 import { measureChips } from "../chips/measure.ts";
 import { mergeMoments, momentsToStatistics, NO_MOMENTS } from "../esri/accumulated-stats.ts";
 import type { BatchFrame, ChipSet, PreparedData } from "../learning-data.ts";
+import type { ChipSize } from "../option-values.ts";
 import { readCrsText } from "../split/footprint.ts";
 import { makeSplit } from "../split/make-split.ts";
-import { checkNumbers, cropSize } from "./checks.ts";
+import { type CheckedNumbers, checkNumbers, cropSize } from "./checks.ts";
 import type { DataSource, PrepareDataOptions } from "./options.ts";
 import { workOptions } from "./sources.ts";
 
@@ -58,13 +59,14 @@ export async function openData<T extends Task, C extends ChipImage, A extends ob
   options: PrepareDataOptions<T>,
   kind: DataKind<C, A>,
 ): Promise<OpenedData<T, A>> {
-  checkNumbers(options);
+  const numbers = checkNumbers(options);
   const chips = await kind.open(source, options);
   try {
+    const size = cropSize(chips, numbers.chipSize);
     const cache = new ChipCache(chips, options.cacheBytes);
     const folder = chips.folder === null ? null : (options.workingFolder ?? chips.folder);
     const records = await measureChips(cache, { ...workOptions(options), folder, count: kind.count });
-    return await assembleData(cache, records, folder, options, kind);
+    return await assembleData(cache, records, folder, options, kind, { ...numbers, ...size });
   } catch (error) {
     await chips.close();
     throw error;
@@ -77,11 +79,10 @@ async function assembleData<T extends Task, C extends ChipImage, A extends objec
   folder: string | null,
   options: PrepareDataOptions<T>,
   kind: DataKind<C, A>,
+  { batchSize, valSplit, seed, prefetch, workers, width, height }: CheckedNumbers & ChipSize,
 ): Promise<OpenedData<T, A>> {
   const { onWarning } = options;
-  const { batchSize, valSplit, seed, prefetch, workers } = checkNumbers(options);
   const chips = cache.source;
-  const { width, height } = cropSize(chips, options.chipSize);
   const bandIndices =
     options.bands === undefined ? chips.bandNames.map((_, band) => band) : bandPositions(options.bands, chips.bandNames, chips.name);
   if (records.every(({ moments }) => moments.every(({ count }) => count === 0))) {
