@@ -144,6 +144,21 @@ describe("prepareData", () => {
     await expect(prepare(chips, { augment })).rejects.toMatchObject({ code: "INVALID_ARGUMENT", message });
   });
 
+  it.each([
+    ["resizeTo", 32, "pixelClassification", 'the task "objectClassification", whose chips have a class as wholes'],
+    ["resizeTo", 32, "objectDetection", 'the task "objectClassification", whose chips have a class as wholes'],
+    ["resizeTo", 32, "instanceSegmentation", 'the task "objectClassification", whose chips have a class as wholes'],
+    ["minOverlap", 0.5, "pixelClassification", 'the tasks "objectDetection" and "instanceSegmentation", whose chips show objects'],
+    ["minOverlap", 0.5, "objectClassification", 'the tasks "objectDetection" and "instanceSegmentation", whose chips show objects'],
+  ])("refuses %s: %j for %s, which would ignore it", async (option, value, task, tasks) => {
+    const source = task === "objectDetection" ? boxes : chips;
+    await expect(prepare(source, { task, [option]: value })).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: `\`${option}\` is for ${tasks}; the task is "${task}".`,
+      data: { option, task },
+    });
+  });
+
   it("refuses minOverlap of objects", async () => {
     await expect(prepare(boxes, { task: "objectDetection", minOverlap: "0.3" })).rejects.toMatchObject({
       code: "INVALID_ARGUMENT",

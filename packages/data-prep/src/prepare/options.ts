@@ -35,9 +35,9 @@ export interface PrepareDataOptions<T extends Task = Task> extends WorkOptions {
   readonly ignoreClasses?: readonly (string | number)[];
   /** What happens to training chips; `true` is flips and quarter turns. @defaultValue true */
   readonly augment?: Augmentation | boolean;
-  /** Share of an object, 0 to 1, that zoom and crop must leave in the picture; one cut further is left out. @defaultValue 0.3 */
+  /** Share of an object, 0 to 1, that zoom and crop must leave in the picture; one cut further is left out. For tasks of objects. @defaultValue 0.3 */
   readonly minOverlap?: number;
-  /** Resamples every chip to this size, pixels; for `objectClassification`, where chips may be as large as their objects. */
+  /** Resamples every chip to this size, pixels. For `objectClassification` alone, where chips may be as large as their objects. */
   readonly resizeTo?: number | { readonly width: number; readonly height: number };
   /** Batches read ahead. @defaultValue 3 */
   readonly prefetch?: number;
