@@ -82,6 +82,15 @@ describe("exportTrainingData", () => {
     expect(digests(chips)).toEqual(before);
   });
 
+  it("shows values of a class field as they stand in it", async () => {
+    const mixed = labelsOf([square(4, 4, 20, 12, { kind: 1 }), square(40, 30, 20, 30, { kind: "2b" })]);
+    const work = exportTrainingData({ raster, labels: mixed, classField: "kind", out: scratch.path("mixed"), chipSize: 16, workers: 0 });
+    await expect(work).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: 'The class field "kind" of labels/buildings.geojson holds "2b"; expected integers.',
+    });
+  });
+
   it("reads a stride of 0 as ArcGIS does: chips side by side, in a folder and in memory", async () => {
     const out = scratch.path("side-by-side");
     const options = { raster, labels, chipSize: 16, allTiles: true };
@@ -157,6 +166,31 @@ describe("prepareData", () => {
       message: `\`${option}\` is for ${tasks}; the task is "${task}".`,
       data: { option, task },
     });
+  });
+
+  it.each<[Loose, string, string]>([
+    [{ ignoreClasses: [5] }, "CLASS_UNKNOWN", "`ignoreClasses` names 5; the classes are 1 building, 0 background."],
+    [{ ignoreClasses: ["5"] }, "CLASS_UNKNOWN", '`ignoreClasses` names "5"; the classes are 1 building, 0 background.'],
+    [{ ignoreClasses: "building" }, "INVALID_ARGUMENT", '`ignoreClasses` is "building"; expected a list of class names or values.'],
+    [{ bands: "0" }, "INVALID_ARGUMENT", '`bands` is "0"; expected a list of positions or names.'],
+    [{ split: 0.2 }, "INVALID_ARGUMENT", '`split` is 0.2; expected "blocks", "random" or a file with the names of validation chips.'],
+    [
+      { task: undefined },
+      "TASK_MISMATCH",
+      'The task undefined is not prepared by this version; expected "pixelClassification", "objectDetection", "instanceSegmentation", "objectClassification".',
+    ],
+  ])("refuses %j", async (options, code, message) => {
+    await expect(prepare(chips, options)).rejects.toMatchObject({ code, message });
+  });
+
+  it("shows positions of batches as they were given", async () => {
+    const data = await prepareData(chips, { task: "pixelClassification", workers: 0 });
+    const reading = data.train.read({ epoch: "1" as unknown as number })[Symbol.asyncIterator]();
+    await expect(reading.next()).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: 'read({ epoch: "1" }): expected an integer of at least 0.',
+    });
+    await data.close();
   });
 
   it("refuses minOverlap of objects", async () => {

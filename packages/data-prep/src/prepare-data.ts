@@ -1,6 +1,6 @@
 /** `prepareData`: chips split into training and validation, measured, and read batch by batch. */
 
-import { checkOptionNames, GeoLearnError, type Task } from "@geolearn/core";
+import { checkOptionNames, GeoLearnError, showValue, type Task } from "@geolearn/core";
 
 import type { DataOf } from "./learning-data.ts";
 import { prepareObjects } from "./prepare/object-data.ts";
@@ -38,10 +38,14 @@ export async function prepareData<const T extends Task>(source: DataSource, opti
     return KINDS[options.task](source, options);
   }
   const known = Object.keys(KINDS).map((task) => `"${task}"`);
-  throw new GeoLearnError("TASK_MISMATCH", `The task "${options.task}" is not prepared by this version; expected ${known.join(", ")}.`, {
-    hint: 'Use `task: "pixelClassification"`.',
-    data: { task: options.task },
-  });
+  throw new GeoLearnError(
+    "TASK_MISMATCH",
+    `The task ${showValue(options.task)} is not prepared by this version; expected ${known.join(", ")}.`,
+    {
+      hint: 'Use `task: "pixelClassification"`.',
+      data: { task: options.task },
+    },
+  );
 }
 
 /** Refuses options that the chips of a task have no use for: they would be ignored. */

@@ -1,10 +1,11 @@
 /** From the values in label files to class indices: names, merged and ignored classes, values nobody declared. */
 
-import { type ClassDefinition, GeoLearnError, type OnWarning } from "@geolearn/core";
+import { type ClassDefinition, GeoLearnError, type OnWarning, showValue } from "@geolearn/core";
 
 import { BACKGROUND_COLOR } from "../esri/palette.ts";
 import { checkClassValue, defaultColor } from "../esri/model-definition.ts";
 import { IGNORE_INDEX } from "../learning-data.ts";
+import { wrongValue } from "../option-values.ts";
 import { IGNORE_VALUE } from "./chip.ts";
 
 /** Names for class values; values that share a name become one class under the lowest of them. */
@@ -93,6 +94,9 @@ function resolveIgnored(
   byValue: ReadonlyMap<number, ClassDefinition>,
   present: ReadonlyMap<number, number>,
 ): Set<number> {
+  if (!Array.isArray(wanted)) {
+    throw wrongValue("ignoreClasses", wanted, "a list of class names or values", "Such as `ignoreClasses: [0]`.");
+  }
   const ignored = new Set<number>();
   for (const item of wanted) {
     const matches = [...byValue.values()].filter(({ value, name }) => name === item || value === item).map(({ value }) => value);
@@ -101,7 +105,7 @@ function resolveIgnored(
       if (byValue.has(asNumber) || present.has(asNumber)) matches.push(asNumber);
     }
     if (matches.length === 0) {
-      throw new GeoLearnError("CLASS_UNKNOWN", `\`ignoreClasses\` names "${item}"; the classes are ${listClasses(byValue)}.`, {
+      throw new GeoLearnError("CLASS_UNKNOWN", `\`ignoreClasses\` names ${showValue(item)}; the classes are ${listClasses(byValue)}.`, {
         hint: "Give a class name or value of the labels.",
         data: { class: item },
       });
