@@ -183,6 +183,27 @@ describe("prepareData", () => {
     await expect(prepare(chips, options)).rejects.toMatchObject({ code, message });
   });
 
+  const write = 'Write values and their names: `classMapping: { 1: "building" }`. The classes are 1 building.';
+  it.each<[unknown, string, string]>([
+    [{ house: 1 }, '{"house":1}', 'Write `classMapping: { 1: "house" }`: the value, then its name.'],
+    [{ house: "1", other: 0 }, '{"house":"1","other":0}', 'Write `classMapping: { 1: "house", 0: "other" }`: the value, then its name.'],
+    [{ building: "house" }, '{"building":"house"}', 'Write `classMapping: { 1: "house" }`: the value, then its name.'],
+    [{ 0: "ground", house: 1 }, '{"0":"ground","house":1}', 'Write `classMapping: { 0: "ground", 1: "house" }`: the value, then its name.'],
+    [{ lake: "water" }, '{"lake":"water"}', write],
+    [{ 1: 2 }, '{"1":2}', write],
+    [{ 1.5: "house" }, '{"1.5":"house"}', write],
+    [{ 70_000: "house" }, '{"70000":"house"}', write],
+    ["house", '"house"', write],
+    [null, "null", write],
+  ])("refuses classMapping: %j and tells how it is written", async (classMapping, shown, hint) => {
+    await expect(prepare(chips, { classMapping })).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: `\`classMapping\` is ${shown}; expected a name for each class value.`,
+      hint,
+      data: { option: "classMapping" },
+    });
+  });
+
   it("shows positions of batches as they were given", async () => {
     const data = await prepareData(chips, { task: "pixelClassification", workers: 0 });
     const reading = data.train.read({ epoch: "1" as unknown as number })[Symbol.asyncIterator]();

@@ -17,7 +17,7 @@ import { createChipSet } from "../batches/chip-set.ts";
 import { ChipCache } from "../chips/chip-cache.ts";
 import type { ChipRecord } from "../chips/chip-record.ts";
 import type { ChipImage, ChipSource } from "../chips/chip.ts";
-import { buildClassTable, type ClassTable, type LabelUnit } from "../chips/class-table.ts";
+import { buildClassTable, checkClassMapping, type ClassTable, type LabelUnit } from "../chips/class-table.ts";
 import { measureChips } from "../chips/measure.ts";
 import { mergeMoments, momentsToStatistics, NO_MOMENTS } from "../esri/accumulated-stats.ts";
 import type { BatchFrame, ChipSet, PreparedData } from "../learning-data.ts";
@@ -63,6 +63,7 @@ export async function openData<T extends Task, C extends ChipImage, A extends ob
   const chips = await kind.open(source, options);
   try {
     const size = cropSize(chips, numbers.chipSize);
+    if (options.classMapping !== undefined) checkClassMapping(options.classMapping, options.classes ?? chips.classes);
     const cache = new ChipCache(chips, options.cacheBytes);
     const folder = chips.folder === null ? null : (options.workingFolder ?? chips.folder);
     const records = await measureChips(cache, { ...workOptions(options), folder, count: kind.count });

@@ -27,7 +27,7 @@ export interface PrepareDataOptions<T extends Task = Task> extends WorkOptions {
   readonly bands?: readonly (number | string)[];
   /** Classes to use instead of those the chips declare, e.g. a model's, to evaluate it on other chips. */
   readonly classes?: readonly ClassDefinition[];
-  /** Names for class values; values with the same name become one class. */
+  /** Names for class values, such as `{ 1: "building", 2: "building" }`; values with the same name become one class. */
   readonly classMapping?: ClassMapping;
   /** Polygons: labels outside are ignored. For pixel classification; objects heed a mask when they are exported. */
   readonly mask?: string | Features;
