@@ -66,6 +66,7 @@ export async function openData<T extends Task, C extends ChipImage, A extends ob
     if (options.classMapping !== undefined) checkClassMapping(options.classMapping, options.classes ?? chips.classes);
     const cache = new ChipCache(chips, options.cacheBytes);
     const folder = chips.folder === null ? null : (options.workingFolder ?? chips.folder);
+    warnOfUnpaired(chips, options.onWarning);
     const records = await measureChips(cache, { ...workOptions(options), folder, count: kind.count });
     return await assembleData(cache, records, folder, options, kind, { ...numbers, ...size });
   } catch (error) {
@@ -173,6 +174,19 @@ async function assembleData<T extends Task, C extends ChipImage, A extends objec
       },
     },
   };
+}
+
+/** Such images are no chips without objects: they take no part at all. */
+function warnOfUnpaired(
+  { name, chips, unpaired = 0 }: Pick<ChipSource, "name" | "chips" | "unpaired">,
+  onWarning: OnWarning | undefined,
+): void {
+  if (unpaired === 0) return;
+  onWarning?.({
+    code: "IMAGES_WITHOUT_LABEL",
+    message: `${name}: ${unpaired} of ${chips.length + unpaired} images have no label file of their name and are left out.`,
+    hint: "Label them; an image that shows no object takes part with a label file that names none.",
+  });
 }
 
 function warnOfFewChips(train: ChipSet<BatchFrame>, batchSize: number, onWarning: OnWarning | undefined): void {
