@@ -22,7 +22,7 @@ import { drawWindows, type PartWindow } from "./draw-windows.ts";
 export interface WindowSourceOptions extends Omit<InputOptions, "additionalRaster" | "onWarning" | "signal" | "minOverlap" | "labels"> {
   /** Polygons, lines, points or a class raster, in any reference system. */
   readonly labels: LabelSource;
-  /** Side of a window, pixels. @defaultValue 256 */
+  /** Side of a window, pixels. @defaultValue the `chipSize` of `prepareData`, else 256 */
   readonly chipSize?: number | { readonly width: number; readonly height: number };
   /** Pixels between windows of a grid; 0 lays them side by side. @defaultValue half the chip */
   readonly stride?: number | { readonly width: number; readonly height: number };

@@ -38,14 +38,17 @@ export function checkNumbers(options: PrepareDataOptions): CheckedNumbers {
 }
 
 /** What the network gets of a chip. @throws CHIPS_MISMATCH */
-export function cropSize(chips: Pick<ChipSource, "width" | "height">, wanted: ChipSize | undefined): ChipSize {
+export function cropSize(chips: Pick<ChipSource, "width" | "height" | "folder">, wanted: ChipSize | undefined): ChipSize {
   const { width, height } = wanted ?? chips;
   if (width <= chips.width && height <= chips.height) return { width, height };
   throw new GeoLearnError(
     "CHIPS_MISMATCH",
     `Chips of ${width} x ${height} pixels (\`chipSize\`) cannot be cut out of chips of ${chips.width} x ${chips.height} pixels.`,
     {
-      hint: "Export larger chips, or use a smaller `chipSize`.",
+      hint:
+        chips.folder === null
+          ? "Give the same `chipSize` beside `raster` and `labels`, or leave it out there."
+          : "Export larger chips, or use a smaller `chipSize`.",
       data: { width, height, chipWidth: chips.width, chipHeight: chips.height },
     },
   );

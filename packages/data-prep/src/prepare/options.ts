@@ -15,7 +15,10 @@ export interface PrepareDataOptions<T extends Task = Task> extends WorkOptions {
   readonly task: T;
   /** Chips per batch. @defaultValue 8 */
   readonly batchSize?: number;
-  /** Side of what the network gets, pixels; cut out of larger chips, anywhere for training, from the middle for validation. @defaultValue the chips' size */
+  /**
+   * Side of what the network gets, pixels. Of larger chips it gets a part: in training another place each epoch, also without augmentation; in validation the middle
+   * alone, so that epochs compare. Statistics and amounts of classes are those of whole chips. @defaultValue the chips' size
+   */
   readonly chipSize?: number | { readonly width: number; readonly height: number };
   /** Share of chips that validate; with 1 all do and there is nothing to train on. @defaultValue 0.2 */
   readonly valSplit?: number;
