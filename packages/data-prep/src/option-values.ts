@@ -3,13 +3,10 @@
 import { GeoLearnError, type Length, parseLength, showValue } from "@geolearn/core";
 
 /** Width and height in pixels; one number for both. */
-export type PixelSize = number | ChipSize;
+export type PixelSize = number | { readonly width: number; readonly height: number };
 
 /** Width and height in pixels. */
-export interface ChipSize {
-  readonly width: number;
-  readonly height: number;
-}
+export type ChipSize = Exclude<PixelSize, number>;
 
 /** Longest side of a chip, pixels. */
 const LONGEST = 8192;
