@@ -45,6 +45,15 @@ describe("names of options", () => {
     });
   });
 
+  test.each([
+    ["form", "Did you mean `from`?"],
+    ["ot", "It has `from`, `to`, `task`."],
+    ["test", "It has `from`, `to`, `task`."],
+  ])("short ones are not taken for each other: %s", (name, hint) => {
+    const given = { [name]: 1 } as { readonly from?: number; readonly to?: number; readonly task?: string };
+    expect(() => checkOptionNames(given, { from: true, to: true, task: true }, "fit()")).toThrow(expect.objectContaining({ hint }));
+  });
+
   test.each(["epochs", "br", "constructor", "toString", "__proto__x", ""])("%j is like none of them: all are told", (name) => {
     expect(refusal({ [name]: 1 }).hint).toBe("It has `batchSize`, `lr`, `augment`.");
   });

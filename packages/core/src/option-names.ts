@@ -59,7 +59,12 @@ function nearestName(name: string, known: readonly string[]): string | null {
   return nearest;
 }
 
-/** Letters to put in, leave out, replace, or swap with the next: the distance of Damerau and Levenshtein (optimal string alignment). */
+/**
+ * Letters to put in, leave out, replace, or swap with the next: the distance of Damerau and Levenshtein (optimal string alignment).
+ *
+ * Written here, because the kept libraries (leven, fastest-levenshtein) count swapped letters twice: a limit that lets `form` mean `from` would then
+ * let `test` mean `task`.
+ */
 function editDistance(from: string, to: string): number {
   let before: number[] = [];
   let row = Array.from({ length: to.length + 1 }, (_, column) => column);

@@ -195,6 +195,36 @@ describe("options", () => {
     await data.close();
   });
 
+  it("crop larger chips: anywhere for training, the middle for validation; what is measured is the whole chip", async () => {
+    const base = { task, workers: 0, augment: false, split: "random", batchSize: 1, workingFolder: scratch.folder } as const;
+    const whole = await prepareData(chips, base);
+    const cropped = await prepareData(chips, { ...base, chipSize: 16 });
+    expect([cropped.statistics, cropped.classPixels, cropped.train.names]).toEqual([
+      whole.statistics,
+      whole.classPixels,
+      whole.train.names,
+    ]);
+    const images = new Map(
+      [...(await all(whole, "train")), ...(await all(whole, "valid"))].map(({ names, images: one }) => [names[0]!, one]),
+    );
+    /** Where in its chip a crop lies. */
+    const placeOf = ({ names, images: crop }: PixelBatch): string => {
+      const chip = images.get(names[0]!)!;
+      for (let row = 0; row <= 16; row++) {
+        for (let col = 0; col <= 16; col++) {
+          if (crop.every((value, i) => chip[((row + Math.floor(i / 48)) * 32 + col) * 3 + (i % 48)] === value)) return `${col},${row}`;
+        }
+      }
+      return "nowhere";
+    };
+    expect(new Set((await all(cropped, "valid")).map(placeOf))).toEqual(new Set(["8,8"]));
+    const [first, second] = [(await all(cropped, "train", 0)).map(placeOf), (await all(cropped, "train", 1)).map(placeOf)];
+    expect(new Set(first).size).toBeGreaterThan(10);
+    expect(first).not.toContain("nowhere");
+    expect(second).not.toEqual(first);
+    for (const data of [whole, cropped]) await data.close();
+  });
+
   it("are refused when they make no sense", async () => {
     const wrong: [string, Partial<PrepareDataOptions>][] = [
       ["INVALID_ARGUMENT", { batchSize: 0 }],
@@ -384,6 +414,21 @@ describe("windows straight out of a raster", () => {
     expect(await all(direct, "train")).toEqual(await all(exported, "train"));
     await exported.close();
     await direct.close();
+  });
+
+  it("are as large as the network wants them, unless another size is given for them", async () => {
+    const options = { task, workers: 0, valSplit: 1 } as const;
+    const like = await prepareData({ raster, labels: houses }, { ...options, chipSize: 32 });
+    const given = await prepareData({ raster, labels: houses, chipSize: 32 }, options);
+    expect([like.valid.count, like.chipWidth]).toEqual([given.valid.count, 32]);
+    expect(await all(like, "valid")).toEqual(await all(given, "valid"));
+    const larger = await prepareData({ raster, labels: houses, chipSize: 64 }, { ...options, chipSize: 32 });
+    expect(larger.valid.count).toBeLessThan(like.valid.count);
+    await expect(prepareData({ raster, labels: houses, chipSize: 16 }, { ...options, chipSize: 32 })).rejects.toMatchObject({
+      code: "CHIPS_MISMATCH",
+      hint: "Give the same `chipSize` beside `raster` and `labels`, or leave it out there.",
+    });
+    for (const data of [like, given, larger]) await data.close();
   });
 
   it("drawn at random are seeded, and balanced by class on request", async () => {

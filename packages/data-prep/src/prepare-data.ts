@@ -1,6 +1,6 @@
 /** `prepareData`: chips split into training and validation, measured, and read batch by batch. */
 
-import { checkOptionNames, GeoLearnError, type Task } from "@geolearn/core";
+import { checkOptionNames, GeoLearnError, showValue, type Task } from "@geolearn/core";
 
 import type { DataOf } from "./learning-data.ts";
 import { prepareObjects } from "./prepare/object-data.ts";
@@ -33,12 +33,40 @@ export async function prepareData<const T extends Task>(source: DataSource, opti
     "prepareData()",
     'Say what the chips are for: `task: "pixelClassification"`.',
   );
-  if (Object.hasOwn(KINDS, options.task)) return KINDS[options.task](source, options);
+  if (Object.hasOwn(KINDS, options.task)) {
+    checkTaskOptions(options);
+    return KINDS[options.task](source, options);
+  }
   const known = Object.keys(KINDS).map((task) => `"${task}"`);
-  throw new GeoLearnError("TASK_MISMATCH", `The task "${options.task}" is not prepared by this version; expected ${known.join(", ")}.`, {
-    hint: 'Use `task: "pixelClassification"`.',
-    data: { task: options.task },
-  });
+  throw new GeoLearnError(
+    "TASK_MISMATCH",
+    `The task ${showValue(options.task)} is not prepared by this version; expected ${known.join(", ")}.`,
+    {
+      hint: 'Use `task: "pixelClassification"`.',
+      data: { task: options.task },
+    },
+  );
+}
+
+/** Refuses options that the chips of a task have no use for: they would be ignored. */
+function checkTaskOptions({ task, resizeTo, minOverlap }: PrepareDataOptions): void {
+  if (resizeTo !== undefined && task !== "objectClassification") {
+    throw new GeoLearnError(
+      "INVALID_ARGUMENT",
+      `\`resizeTo\` is for the task "objectClassification", whose chips have a class as wholes; the task is "${task}".`,
+      {
+        hint: "Export with another cell size: it resamples images and labels together. `chipSize` cuts smaller chips out of larger ones.",
+        data: { option: "resizeTo", task },
+      },
+    );
+  }
+  if (minOverlap !== undefined && task !== "objectDetection" && task !== "instanceSegmentation") {
+    throw new GeoLearnError(
+      "INVALID_ARGUMENT",
+      `\`minOverlap\` is for the tasks "objectDetection" and "instanceSegmentation", whose chips show objects; the task is "${task}".`,
+      { hint: "Leave it out, or give it when exporting.", data: { option: "minOverlap", task } },
+    );
+  }
 }
 
 /** What prepares the chips of a task. */

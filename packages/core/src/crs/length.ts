@@ -1,6 +1,7 @@
 /** Lengths as users write them: metres on the ground unless they say otherwise. */
 
 import { GeoLearnError } from "../errors.ts";
+import { showValue } from "../show-value.ts";
 
 /** A length with the ruler it is measured by. */
 export interface Length {
@@ -25,10 +26,11 @@ const METRES: Readonly<Record<string, number>> = {
  * Reads a length: `20` and `"20 m"` are ground metres, `"20 crs"` units of the reference system; also mm, cm, km, ft,
  * us-ft, yd, mi.
  *
+ * @param option whose value it is, for the message
  * @throws INVALID_ARGUMENT when it is no finite number with a known unit
  */
-export function parseLength(input: number | string | Length): Length {
-  if (typeof input === "object") return input;
+export function parseLength(input: number | string | Length, option?: string): Length {
+  if (isLength(input)) return input;
   const match = /^\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*([a-z-]*)\s*$/i.exec(String(input));
   const unit = match?.[2]?.toLowerCase() ?? "";
   const value = Number(match?.[1]);
@@ -36,7 +38,19 @@ export function parseLength(input: number | string | Length): Length {
     if (unit === "crs") return { value, unit: "crs" };
     if (Object.hasOwn(METRES, unit)) return { value: value * METRES[unit]!, unit: "m" };
   }
-  throw new GeoLearnError("INVALID_ARGUMENT", `"${String(input)}" is no length.`, {
-    hint: 'Write metres on the ground as 20 or "20 m", units of the reference system as "20 crs".',
-  });
+  const given = showValue(input);
+  throw new GeoLearnError(
+    "INVALID_ARGUMENT",
+    option === undefined ? `${given} is no length.` : `\`${option}\` is ${given}; expected a length.`,
+    {
+      hint: 'Write metres on the ground as 20 or "20 m", units of the reference system as "20 crs".',
+      ...(option === undefined ? {} : { data: { option } }),
+    },
+  );
+}
+
+function isLength(input: unknown): input is Length {
+  if (typeof input !== "object" || input === null) return false;
+  const { value, unit } = input as Partial<Length>;
+  return Number.isFinite(value) && (unit === "m" || unit === "crs");
 }

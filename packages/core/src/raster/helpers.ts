@@ -2,6 +2,7 @@
 
 import { type Bounds, gridBounds } from "../affine.ts";
 import { GeoLearnError } from "../errors.ts";
+import { showValue } from "../show-value.ts";
 import type { Raster } from "./raster.ts";
 
 /** True for an open raster. */
@@ -33,13 +34,19 @@ export function requireClassRaster(raster: Raster, hint: string): void {
  * Positions of bands that are given by position from 0 or by name.
  *
  * @param of what the bands are those of, for messages
- * @throws BANDS_MISMATCH for a band that is not there, or none at all
+ * @throws INVALID_ARGUMENT for what is no list, BANDS_MISMATCH for a band that is not there, or none at all
  */
 export function bandPositions(wanted: readonly (number | string)[], names: readonly string[], of: string): number[] {
+  if (!Array.isArray(wanted)) {
+    throw new GeoLearnError("INVALID_ARGUMENT", `\`bands\` is ${showValue(wanted)}; expected a list of positions or names.`, {
+      hint: `Bands are counted from 0 or named: ${names.join(", ")}.`,
+      data: { option: "bands" },
+    });
+  }
   const positions = wanted.map((band) => (typeof band === "number" ? band : names.indexOf(band)));
   const wrong = positions.findIndex((band) => !Number.isInteger(band) || band < 0 || band >= names.length);
   if (wrong < 0 && positions.length > 0) return positions;
-  const asked = positions.length === 0 ? "No band" : `Band ${JSON.stringify(wanted[wrong])}`;
+  const asked = positions.length === 0 ? "No band" : `Band ${showValue(wanted[wrong])}`;
   throw new GeoLearnError("BANDS_MISMATCH", `${asked} was asked of ${of}, which has ${names.length}.`, {
     hint: `Bands are counted from 0 or named: ${names.join(", ")}.`,
     data: { bands: wanted, available: names },

@@ -1,6 +1,8 @@
 /** Augmentations: what may happen to a training chip and its labels before the network sees them. */
 
-import { checkOptionNames, GeoLearnError, type OptionNames } from "@geolearn/core";
+import { checkOptionNames, type OptionNames } from "@geolearn/core";
+
+import { numberOption, wrongValue } from "../option-values.ts";
 
 /** Changes of training chips; image and labels change alike. Labels are resampled by nearest neighbour; what leaves the chip is ignored. */
 export interface Augmentation {
@@ -41,6 +43,8 @@ export interface ResolvedAugmentation {
   readonly noise: number;
 }
 
+const HINT = "See the options of `augment`.";
+
 const NONE: ResolvedAugmentation = { flips: false, quarterTurns: false, rotate: 0, zoom: [1, 1], brightness: 0, contrast: 0, noise: 0 };
 
 /**
@@ -70,21 +74,17 @@ export function resolveAugmentation(augment: Augmentation | boolean = true): Res
 }
 
 function resolveZoom(zoom: number | readonly [number, number]): readonly [number, number] {
-  const [smallest, largest] = typeof zoom === "number" ? [Math.min(zoom, 1 / zoom), Math.max(zoom, 1 / zoom)] : zoom;
-  inRange("zoom", smallest, 0.1, 10);
-  inRange("zoom", largest, 0.1, 10);
-  if (smallest > largest) throw wrong("zoom", `[${smallest}, ${largest}]`, "the smaller factor first");
-  return [smallest, largest];
+  const range = typeof zoom === "number" ? ([Math.min(zoom, 1 / zoom), Math.max(zoom, 1 / zoom)] as const) : zoom;
+  if (
+    Array.isArray(range) &&
+    range.length === 2 &&
+    range.every((factor) => Number.isFinite(factor) && factor >= 0.1 && factor <= 10) &&
+    range[0] <= range[1]
+  )
+    return range;
+  throw wrongValue("augment.zoom", zoom, "a number from 0.1 to 10, or two with the smaller first", HINT);
 }
 
 function inRange(name: string, value: number, min: number, max: number): number {
-  if (Number.isFinite(value) && value >= min && value <= max) return value;
-  throw wrong(name, String(value), `a number from ${min} to ${max}`);
-}
-
-function wrong(name: string, given: string, expected: string): GeoLearnError {
-  return new GeoLearnError("INVALID_ARGUMENT", `augment.${name} is ${given}; expected ${expected}.`, {
-    hint: "See the options of `augment`.",
-    data: { option: name },
-  });
+  return numberOption(`augment.${name}`, value, [min, max], HINT);
 }

@@ -1,6 +1,6 @@
 /** One side of the split, read batch by batch. Batch `index` of `epoch` depends on the seed alone, never on what was read before. */
 
-import { createRng, GeoLearnError } from "@geolearn/core";
+import { createRng, GeoLearnError, showValue } from "@geolearn/core";
 
 import type { ResolvedAugmentation } from "../augment/options.ts";
 import { drawRecipe, plainRecipe, type Recipe, type RecipeSizes } from "../augment/recipe.ts";
@@ -99,7 +99,7 @@ function planBatch(setup: OrderSetup, order: Uint32Array, epoch: number, batch: 
 
 function checkPosition(name: string, value: number): void {
   if (Number.isSafeInteger(value) && value >= 0) return;
-  throw new GeoLearnError("INVALID_ARGUMENT", `read({ ${name}: ${value} }): expected an integer of at least 0.`, {
+  throw new GeoLearnError("INVALID_ARGUMENT", `read({ ${name}: ${showValue(value)} }): expected an integer of at least 0.`, {
     hint: "Epochs and batches are counted from 0.",
   });
 }

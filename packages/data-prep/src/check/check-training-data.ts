@@ -26,6 +26,7 @@ export interface Finding {
     | "LABELS_BEYOND"
     | "LABEL_SHIFT"
     | "UNLABELLED"
+    | "IMAGES_WITHOUT_LABEL"
     | "DUPLICATES"
     | "LEAKAGE"
     | "CLASS_IMBALANCE"
@@ -51,6 +52,8 @@ export interface TrainingDataCheck {
   readonly ignoredShare: number;
   /** Chips without any class but background, or without an object. */
   readonly unlabelledChips: number;
+  /** Images of the folder that are no chips, because no label file has their name. */
+  readonly unpairedImages: number;
   /** Estimated shift of the labels, or null when there are too few edges or labels are objects. */
   readonly labelShift: LabelShift | null;
   /** Groups of chips with the same pixels. */
@@ -118,6 +121,7 @@ async function check<C extends ChipImage>(
     classes,
     ignoredShare: all === 0 || unit !== "pixels" ? 0 : 1 - labelled / all,
     unlabelledChips,
+    unpairedImages: chips.unpaired ?? 0,
     labelShift: shift,
     duplicates,
     leakage,
@@ -127,6 +131,9 @@ async function check<C extends ChipImage>(
   const findings = findingsOf(result, undeclared);
   return { ...result, findings, good: findings.every(({ severity }) => severity !== "warning") };
 }
+
+/** What a chip without labels holds. */
+const BARE: Readonly<Record<LabelUnit, string>> = { pixels: "background alone", objects: "no object", chips: "no class" };
 
 const BACKGROUND: ClassDefinition = { value: 0, name: "background", color: [0, 0, 0] };
 
@@ -194,7 +201,7 @@ function findingsOf(result: Omit<TrainingDataCheck, "findings" | "good">, undecl
   const findings: Finding[] = [];
   const warn = (code: Finding["code"], message: string, severity: Finding["severity"] = "warning"): number =>
     findings.push({ code, severity, message });
-  const { labelShift, classes, unit, chips, unlabelledChips, duplicates, leakage, ignoredShare, overlap } = result;
+  const { labelShift, classes, unit, chips, unlabelledChips, unpairedImages, duplicates, leakage, ignoredShare, overlap } = result;
   if (overlap !== null && overlap.features !== null && overlap.inside !== null && overlap.inside < overlap.features) {
     warn(
       "LABELS_BEYOND",
@@ -204,11 +211,16 @@ function findingsOf(result: Omit<TrainingDataCheck, "findings" | "good">, undecl
   }
   if (labelShift?.verdict === "shifted") warn("LABEL_SHIFT", `${shiftText(labelShift)}.`);
   if (undeclared.length > 0) warn("UNDECLARED_CLASS", `The labels hold values no class has: ${undeclared.slice(0, 10).join(", ")}.`);
+  const bare = (unlabelledChips + unpairedImages) * 2 > chips + unpairedImages ? "warning" : "note";
   if (unlabelledChips > 0) {
+    warn("UNLABELLED", `${unlabelledChips} of ${chips} chips hold ${BARE[unit]}: not labelled, or nothing there?`, bare);
+  }
+  if (unpairedImages > 0) {
+    const images = chips + unpairedImages;
     warn(
-      "UNLABELLED",
-      `${unlabelledChips} of ${chips} chips hold ${unit === "pixels" ? "background alone" : "no object"}: not labelled, or nothing there?`,
-      unlabelledChips * 2 > chips ? "warning" : "note",
+      "IMAGES_WITHOUT_LABEL",
+      `${unpairedImages} of ${images} images have no label file of their name and take no part in training.`,
+      bare,
     );
   }
   if (ignoredShare > 0.01)

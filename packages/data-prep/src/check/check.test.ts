@@ -1,10 +1,10 @@
-import { cpSync, mkdirSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { createRng, parseCrs, readFeatures, reprojectFeatures } from "@geolearn/core";
 import { afterAll, describe, expect, it } from "vitest";
 
-import { labelsOf, Scratch, sharedData, square, withData, writeRaster } from "../data-prep.testing.ts";
+import { collectWarnings, labelsOf, Scratch, sharedData, square, withData, writeRaster } from "../data-prep.testing.ts";
 import { exportTrainingData } from "../export/export-training-data.ts";
 import { prepareData } from "../prepare-data.ts";
 import { checkTrainingData } from "./check-training-data.ts";
@@ -193,6 +193,64 @@ describe("a chip folder", () => {
     expect(spoilt.leakage!.share).toBeGreaterThan(0.5);
     expect(spoilt.findings.map(({ code }) => code)).toEqual(expect.arrayContaining(["DUPLICATES", "LEAKAGE", "UNDECLARED_CLASS"]));
     expect((await describeChips(out)).undeclared).toEqual([9]);
+  });
+
+  it.each([
+    ["pascalVoc", "hold no object"],
+    ["multiLabeledTiles", "hold no class"],
+    ["classifiedTiles", "hold background alone"],
+  ] as const)("of %s is not praised where most chips are empty", async (format, bare) => {
+    const out = scratch.path(`empty-${format}`);
+    const raster = await scene(`empty-${format}.tif`);
+    const options = { raster, out, format, chipSize: 32, stride: 32, allTiles: true, workers: 0 };
+    await exportTrainingData({ ...options, labels: labelsOf([square(2, 2, 20, 12), square(40, 40, 10, 10)]) });
+    const { chips, unlabelledChips, findings, good } = await checkTrainingData({ chips: out });
+    expect([chips, unlabelledChips, good]).toEqual([64, 62, false]);
+    expect(findings).toContainEqual({
+      code: "UNLABELLED",
+      severity: "warning",
+      message: `62 of 64 chips ${bare}: not labelled, or nothing there?`,
+    });
+  });
+
+  it("of images and label files of their names is told of images without one, by check and before training", async () => {
+    const out = scratch.path("unpaired");
+    const labels = labelsOf([square(2, 2, 20, 12), square(40, 40, 10, 10), square(100, 40, 10, 10), square(2, 200, 10, 10)]);
+    const options = { raster: await scene("unpaired.tif"), labels, out, format: "kitti", chipSize: 32, stride: 32 } as const;
+    await exportTrainingData({ ...options, allTiles: true, workers: 0 });
+    const files = readdirSync(join(out, "labels")).map((name) => join(out, "labels", name));
+    const empty = files.filter((path) => readFileSync(path, "utf8").trim() === "");
+    expect([files.length, empty.length]).toEqual([64, 60]);
+    for (const name of readdirSync(out)) if (!["images", "labels"].includes(name)) rmSync(join(out, name));
+
+    // four chips with objects, one without, 59 images that nothing says anything of
+    for (const path of empty.slice(1)) rmSync(path);
+    const most = await checkTrainingData({ chips: out });
+    expect(most).toMatchObject({ chips: 5, unlabelledChips: 1, unpairedImages: 59, good: false });
+    expect(most.findings.filter(({ severity }) => severity === "warning")).toEqual([
+      { code: "UNLABELLED", severity: "warning", message: "1 of 5 chips hold no object: not labelled, or nothing there?" },
+      {
+        code: "IMAGES_WITHOUT_LABEL",
+        severity: "warning",
+        message: "59 of 64 images have no label file of their name and take no part in training.",
+      },
+    ]);
+    const { warnings, onWarning } = collectWarnings();
+    await (await prepareData(out, { task: "objectDetection", workers: 0, onWarning })).close();
+    expect(warnings).toContainEqual({
+      code: "IMAGES_WITHOUT_LABEL",
+      message: `${out}: 59 of 64 images have no label file of their name and are left out.`,
+      hint: "Label them; an image that shows no object takes part with a label file that names none.",
+    });
+
+    // few such images are noted
+    const images = readdirSync(join(out, "images")).filter((name) => /\.(tif|tfw)$/.test(name));
+    const kept = new Set(readdirSync(join(out, "labels")).map((name) => name.slice(0, 9)));
+    kept.add(images.map((name) => name.slice(0, 9)).find((stem) => !kept.has(stem))!);
+    for (const name of images) if (!kept.has(name.slice(0, 9))) rmSync(join(out, "images", name));
+    const few = await checkTrainingData({ chips: out });
+    expect([few.chips, few.unpairedImages]).toEqual([5, 1]);
+    expect(few.findings.find(({ code }) => code === "IMAGES_WITHOUT_LABEL")?.severity).toBe("note");
   });
 
   it("is described from the chips themselves", async () => {

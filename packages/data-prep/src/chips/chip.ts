@@ -69,6 +69,8 @@ export interface ChipSource<C extends ChipImage = Chip> {
   readonly chips: readonly ChipEntry[];
   /** Folder for the split and for cached statistics, or null when nothing is to be stored. */
   readonly folder: string | null;
+  /** Images of a folder that are no chips, because no label file has their name. @defaultValue 0 */
+  readonly unpaired?: number;
   /** How rasters and labels meet, for sources that sample rasters. */
   readonly overlap?: LabelOverlap | null;
   /** Reads a chip, by its position in {@link chips}. */

@@ -1,13 +1,14 @@
 /** From the values in label files to class indices: names, merged and ignored classes, values nobody declared. */
 
-import { type ClassDefinition, GeoLearnError, type OnWarning } from "@geolearn/core";
+import { type ClassDefinition, GeoLearnError, type OnWarning, showValue } from "@geolearn/core";
 
 import { BACKGROUND_COLOR } from "../esri/palette.ts";
-import { checkClassValue, defaultColor } from "../esri/model-definition.ts";
+import { defaultColor, MAX_CLASS_VALUE } from "../esri/model-definition.ts";
 import { IGNORE_INDEX } from "../learning-data.ts";
+import { wrongValue } from "../option-values.ts";
 import { IGNORE_VALUE } from "./chip.ts";
 
-/** Names for class values; values that share a name become one class under the lowest of them. */
+/** Names for class values, `{ 1: "building", 2: "building" }`; values that share a name become one class under the lowest of them. */
 export type ClassMapping = Readonly<Record<number, string>>;
 
 /** What labels are counted in. */
@@ -55,7 +56,6 @@ export function buildClassTable(options: ClassTableOptions): ClassTable {
   if (background && present.has(0) && !byValue.has(0)) byValue.set(0, { value: 0, name: "background", color: BACKGROUND_COLOR });
   for (const [key, name] of Object.entries(mapping)) {
     const value = Number(key);
-    checkClassValue(value, "classMapping");
     byValue.set(value, { value, name, color: byValue.get(value)?.color ?? defaultColor(value, byValue.size) });
   }
 
@@ -88,11 +88,50 @@ export function buildClassTable(options: ClassTableOptions): ClassTable {
   return { classes, ignored: [...ignoredValues].sort((a, b) => a - b).map((value) => byValue.get(value)?.name ?? String(value)), indexOf };
 }
 
+/**
+ * Refuses what gives no names to values, such as `{ building: 1 }`.
+ *
+ * @param declared classes of the chips, which may tell the values of names
+ * @throws INVALID_ARGUMENT
+ */
+export function checkClassMapping(mapping: ClassMapping, declared: readonly ClassDefinition[]): void {
+  const given: unknown = mapping;
+  const entries =
+    typeof given === "object" && given !== null ? Object.entries(given as Readonly<Record<string, unknown>>) : [["", given] as const];
+  if (entries.every(([key, name]) => isClassValue(key) && typeof name === "string" && name !== "")) return;
+  const meant = entries.map(([key, name]) => meantName(key, name, declared));
+  const known = declared.length === 0 ? "" : ` The classes are ${listClasses(new Map(declared.map((entry) => [entry.value, entry])))}.`;
+  throw wrongValue(
+    "classMapping",
+    given,
+    "a name for each class value",
+    meant.includes(null)
+      ? `Write values and their names: \`classMapping: { 1: "building" }\`.${known}`
+      : `Write \`classMapping: { ${meant.join(", ")} }\`: the value, then its name.`,
+  );
+}
+
+/** The entry as it must have been meant: a value and its name in turn, or another name for a class; null where that cannot be told. */
+function meantName(key: string, name: unknown, declared: readonly ClassDefinition[]): string | null {
+  const written = (value: unknown, own: unknown): string => `${String(value)}: ${JSON.stringify(own)}`;
+  if (isClassValue(key)) return typeof name === "string" && name !== "" ? written(key, name) : null;
+  if (key !== "" && isClassValue(String(name))) return written(name, key);
+  const same = declared.find((entry) => entry.name === key);
+  return same !== undefined && typeof name === "string" && name !== "" ? written(same.value, name) : null;
+}
+
+function isClassValue(text: string): boolean {
+  return /^\d+$/.test(text) && Number(text) <= MAX_CLASS_VALUE;
+}
+
 function resolveIgnored(
   wanted: readonly (string | number)[],
   byValue: ReadonlyMap<number, ClassDefinition>,
   present: ReadonlyMap<number, number>,
 ): Set<number> {
+  if (!Array.isArray(wanted)) {
+    throw wrongValue("ignoreClasses", wanted, "a list of class names or values", "Such as `ignoreClasses: [0]`.");
+  }
   const ignored = new Set<number>();
   for (const item of wanted) {
     const matches = [...byValue.values()].filter(({ value, name }) => name === item || value === item).map(({ value }) => value);
@@ -101,7 +140,7 @@ function resolveIgnored(
       if (byValue.has(asNumber) || present.has(asNumber)) matches.push(asNumber);
     }
     if (matches.length === 0) {
-      throw new GeoLearnError("CLASS_UNKNOWN", `\`ignoreClasses\` names "${item}"; the classes are ${listClasses(byValue)}.`, {
+      throw new GeoLearnError("CLASS_UNKNOWN", `\`ignoreClasses\` names ${showValue(item)}; the classes are ${listClasses(byValue)}.`, {
         hint: "Give a class name or value of the labels.",
         data: { class: item },
       });

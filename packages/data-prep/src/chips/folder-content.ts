@@ -1,7 +1,7 @@
 /** What the metadata of a chip folder say: which chips it has, in which layout, with which classes. */
 
 import { readdir } from "node:fs/promises";
-import { basename, extname, join } from "node:path";
+import { basename, dirname, extname, join } from "node:path";
 
 import { type ClassDefinition, GeoLearnError } from "@geolearn/core";
 
@@ -24,6 +24,8 @@ export interface FolderContent {
   readonly definition: ModelDefinition;
   /** Annotations of the whole folder, where they stand in one file. */
   readonly coco: CocoFolder | null;
+  /** Images that are no chips, because no label file has their name; only where names pair the two. */
+  readonly unpaired: number;
   /** Files that were found, for messages. */
   readonly found: readonly string[];
 }
@@ -78,10 +80,11 @@ export async function readFolderContent(folder: string): Promise<FolderContent> 
   const coco = mode === null || mode === FORMATS.coco.mode ? await findCoco(folder, listing) : null;
   const yolo = mode === null || mode === FORMATS.yolo.mode ? listing.find((name) => YOLO_FILES.includes(name)) : undefined;
   if (coco !== null) return cocoFolder(folder, coco, definition, listing);
+  const byName = typeof mapText !== "string" && yolo === undefined;
   const rows =
     typeof mapText === "string"
       ? parseMapFile(mapText, join(folder, "map.txt"))
-      : yolo === undefined
+      : byName
         ? await pairByStem(folder, listing)
         : await yoloRows(folder);
   if (rows.length === 0) {
@@ -102,6 +105,7 @@ export async function readFolderContent(folder: string): Promise<FolderContent> 
     rows,
     coco: null,
     definition: { ...definition, classes },
+    unpaired: byName ? await unpairedImages(folder, rows) : 0,
     found: listing,
   };
 }
@@ -153,6 +157,7 @@ async function cocoFolder(folder: string, coco: CocoFolder, definition: ModelDef
     rows: images.map(({ file }) => ({ image: file, label: "" })),
     definition: { ...definition, classes: definition.classes.length > 0 ? definition.classes : coco.classes },
     coco: { ...coco, images },
+    unpaired: 0,
     found,
   };
 }
@@ -244,6 +249,18 @@ async function pairByStem(folder: string, listing: readonly string[]): Promise<M
   );
   if (sideBySide.length > 0) return sideBySide;
   return (await classFolderImages(folder, "images/")) ?? (await classFolderImages(folder, "")) ?? [];
+}
+
+/** Images beside those of rows whose name no row has. */
+async function unpairedImages(folder: string, rows: readonly MapRow[]): Promise<number> {
+  const named = new Map<string, Set<string>>();
+  for (const { image } of rows) named.set(dirname(image), (named.get(dirname(image)) ?? new Set()).add(stemOf(image)));
+  let count = 0;
+  for (const [below, stems] of named) {
+    const files = await readdir(join(folder, below));
+    count += new Set(files.filter((file) => IMAGE.test(file) && !stems.has(stemOf(file))).map(stemOf)).size;
+  }
+  return count;
 }
 
 /** Images in at least two folders beside each other: one per class. Null when there are none. */

@@ -129,6 +129,7 @@ export async function openFolder<C extends ChipImage>(
     chips:
       labels.identity === undefined ? entries : entries.map(({ name, version }) => ({ name, version: `${version}/${labels.identity}` })),
     folder,
+    unpaired: content.unpaired,
     async read(index, signal) {
       const { image } = chips[index]!;
       const chip = await labels.add(readChip(chips[index]!, signal), index, signal);

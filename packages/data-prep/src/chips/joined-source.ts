@@ -33,6 +33,7 @@ export function joinSources<C extends ChipImage>(sources: readonly ChipSource<C>
     classes: joinClasses(sources),
     chips: entries.map(({ entry }) => entry),
     folder: first.folder,
+    unpaired: sources.reduce((sum, { unpaired = 0 }) => sum + unpaired, 0),
     read: (index, signal) => entries[index]!.source.read(entries[index]!.index, signal),
     async close() {
       await Promise.all(sources.map((source) => source.close()));

@@ -7,13 +7,14 @@ import { fingerprintOf, rasterIdentity } from "../export/export-state.ts";
 import type { InputOptions } from "../export/input-options.ts";
 import { chipTransform, type InputPart, type Inputs, openInputs } from "../export/inputs.ts";
 import { type LabelGrid, withoutBurning } from "../export/label-layer.ts";
-import type { LabelSource } from "../export/options.ts";
+import { type LabelSource, resolveStride } from "../export/options.ts";
 import { requireObjects } from "../export/require-objects.ts";
 import { readBlock, type RowBlock } from "../export/row-blocks.ts";
 import type { ChipObject } from "../objects/chip-object.ts";
 import type { CutObject } from "../objects/cut-object.ts";
 import { maskBox, maskFromPixels } from "../objects/object-mask.ts";
 import { shownObjects } from "../objects/shown-objects.ts";
+import { choiceOption, type ChipSize, integerOption, sizeOption } from "../option-values.ts";
 import { type ChipEntry, type ChipImage, type ChipSource, IGNORE_VALUE, type ObjectChip } from "./chip.ts";
 import { drawWindows, type PartWindow } from "./draw-windows.ts";
 
@@ -21,9 +22,9 @@ import { drawWindows, type PartWindow } from "./draw-windows.ts";
 export interface WindowSourceOptions extends Omit<InputOptions, "additionalRaster" | "onWarning" | "signal" | "minOverlap" | "labels"> {
   /** Polygons, lines, points or a class raster, in any reference system. */
   readonly labels: LabelSource;
-  /** Side of a window, pixels. @defaultValue 256 */
+  /** Side of a window, pixels. @defaultValue the `chipSize` of `prepareData`, else 256 */
   readonly chipSize?: number | { readonly width: number; readonly height: number };
-  /** Pixels between windows of a grid. @defaultValue half the chip */
+  /** Pixels between windows of a grid; 0 lays them side by side. @defaultValue half the chip */
   readonly stride?: number | { readonly width: number; readonly height: number };
   /** `"grid"`: windows like those of an export; `"random"`: `samples` windows anywhere. @defaultValue "grid", or "random" when samples is given */
   readonly sampling?: "grid" | "random";
@@ -150,15 +151,17 @@ async function openWindows<C extends ChipImage>(
   kind: WindowKind<C>,
 ): Promise<ChipSource<C>> {
   try {
-    const [width, height] = sides("chipSize", options.chipSize ?? 256);
-    const [strideX, strideY] =
-      options.stride === undefined ? [Math.ceil(width / 2), Math.ceil(height / 2)] : sides("stride", options.stride);
-    const grid = gridWindows(inputs.parts, width, height, strideX, strideY);
+    const { sampling, samples } = options;
+    if (sampling !== undefined) choiceOption("sampling", sampling, ["grid", "random"], 'With `sampling: "random"` windows lie anywhere.');
+    if (samples !== undefined) integerOption("samples", samples, [1, 10_000_000], "A few thousand are plenty.");
+    const chip = sizeOption("chipSize", options.chipSize ?? 256, "256 is a good start.");
+    const { width, height } = chip;
+    const grid = gridWindows(inputs.parts, chip, resolveStride(options.stride, chip));
     const windows = isRandom(options)
       ? await drawWindows(inputs.parts, {
           width,
           height,
-          count: count(options.samples ?? grid.length),
+          count: samples ?? grid.length,
           balanced: options.balanced ?? false,
           rng: createRng([seed, 5]),
           signal,
@@ -208,10 +211,10 @@ async function openWindows<C extends ChipImage>(
   }
 }
 
-function gridWindows(parts: readonly InputPart[], width: number, height: number, strideX: number, strideY: number): PartWindow[] {
+function gridWindows(parts: readonly InputPart[], chip: ChipSize, stride: ChipSize): PartWindow[] {
   return parts.flatMap(({ raster }, part) =>
-    chipOrigins(raster.height, height, strideY).flatMap((row) =>
-      chipOrigins(raster.width, width, strideX).map((col) => ({ part, col, row })),
+    chipOrigins(raster.height, chip.height, stride.height).flatMap((row) =>
+      chipOrigins(raster.width, chip.width, stride.width).map((col) => ({ part, col, row })),
     ),
   );
 }
@@ -238,19 +241,4 @@ async function showsLabel(input: InputPart, grid: LabelGrid, signal: AbortSignal
   const inside = input.inside === null ? undefined : input.inside(grid);
   if (inside === null) return false;
   return labels.some((value, i) => value !== 0 && value !== IGNORE_VALUE && (inside === undefined || inside[i] === 1));
-}
-
-function sides(name: string, size: number | { readonly width: number; readonly height: number }): [number, number] {
-  const [width, height] = typeof size === "number" ? [size, size] : [size.width, size.height];
-  if ([width, height].every((side) => Number.isInteger(side) && side >= 1 && side <= 8192)) return [width, height];
-  throw new GeoLearnError("INVALID_ARGUMENT", `\`${name}\` is ${width} x ${height}; expected integers from 1 to 8192.`, {
-    hint: "256 is a good start.",
-  });
-}
-
-function count(samples: number): number {
-  if (Number.isInteger(samples) && samples >= 1 && samples <= 10_000_000) return samples;
-  throw new GeoLearnError("INVALID_ARGUMENT", `\`samples\` is ${samples}; expected an integer from 1 to 10000000.`, {
-    hint: "A few thousand are plenty.",
-  });
 }

@@ -3,7 +3,7 @@
  * generation: sizes may be hints ("e.g. 256"), colours may be -1, and MetaDataMode may be missing.
  */
 
-import { type BandStatistics, type ClassDefinition, GeoLearnError, type Rgb } from "@geolearn/core";
+import { type BandStatistics, type ClassDefinition, GeoLearnError, type Rgb, showValue } from "@geolearn/core";
 
 import { laterProps, type LaterStats } from "./accumulated-stats.ts";
 import { type CellSize, cellSizeJson, corruptChips } from "./common.ts";
@@ -180,10 +180,14 @@ function parseClasses(value: unknown, path: string): ClassDefinition[] {
 /** Checks that labels can hold a value. @throws INVALID_ARGUMENT */
 export function checkClassValue(value: number, where: string): void {
   if (Number.isInteger(value) && value >= 0 && value <= MAX_CLASS_VALUE) return;
-  throw new GeoLearnError("INVALID_ARGUMENT", `${where}: class value ${value}; expected an integer from 0 to ${MAX_CLASS_VALUE}.`, {
-    hint: "Give the classes small integer values of their own, for example in a new field.",
-    data: { value, max: MAX_CLASS_VALUE },
-  });
+  throw new GeoLearnError(
+    "INVALID_ARGUMENT",
+    `${where}: class value ${showValue(value)}; expected an integer from 0 to ${MAX_CLASS_VALUE}.`,
+    {
+      hint: "Give the classes small integer values of their own, for example in a new field.",
+      data: { value, max: MAX_CLASS_VALUE },
+    },
+  );
 }
 
 /** Black for the background, else the palette's. */
@@ -202,7 +206,8 @@ function parseColor(value: unknown): Rgb | null {
 function parseGeoLearn(value: unknown, path: string): GeoLearnSection | null {
   if (!isObject(value)) return null;
   const version = numberOrNull(value["FormatVersion"]);
-  if (version !== 1) throw corruptChips(path, `GeoLearn.FormatVersion is ${String(version)}; this version of geolearn reads 1`);
+  if (version !== 1)
+    throw corruptChips(path, `GeoLearn.FormatVersion is ${showValue(value["FormatVersion"])}; this version of geolearn reads 1`);
   const ignore = numberOrNull(value["IgnoreValue"]);
   if (ignore === null || !Number.isInteger(ignore) || ignore < 0 || ignore > 65535) {
     throw corruptChips(path, "GeoLearn.IgnoreValue is not an integer from 0 to 65535");

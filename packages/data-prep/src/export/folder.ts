@@ -35,7 +35,7 @@ import { LATER_IMAGES } from "../chips/two-dates.ts";
 import { imagePath, laterPath } from "./chip-job.ts";
 import { type ExportState, STATE_FILE } from "./export-state.ts";
 import type { ResolvedExport } from "./options.ts";
-import { cellSizes, type ExportRun, mergeClasses, partCrs, stemOf } from "./run.ts";
+import { checkIgnoreValue, cellSizes, type ExportRun, mergeClasses, partCrs, stemOf } from "./run.ts";
 import type { Tally } from "./tally.ts";
 
 const MAP = "map.txt";
@@ -101,7 +101,7 @@ export async function prepareFolder(run: ExportRun, existing: ExistingFolder | n
 }
 
 function freshBase(startIndex: number | "next" | undefined): FolderBase {
-  return { firstIndex: checkIndex(typeof startIndex === "number" ? startIndex : 0), rows: [], definition: null, stats: null };
+  return { firstIndex: typeof startIndex === "number" ? startIndex : 0, rows: [], definition: null, stats: null };
 }
 
 /** The base of an interrupted export: counts from its own state, since the files may be new already. */
@@ -144,7 +144,7 @@ function appended(run: ExportRun, existing: ExistingFolder): FolderBase {
   }
   const used = rows.map(({ image }) => indexOfPath(image) ?? -1);
   const next = Math.max(stats.nextIndex, ...used.map((index) => index + 1));
-  const firstIndex = options.startIndex === "next" ? next : checkIndex(options.startIndex ?? 0);
+  const firstIndex = options.startIndex === "next" ? next : (options.startIndex ?? 0);
   const clash = used.find((index) => index >= firstIndex);
   if (clash !== undefined) {
     throw new GeoLearnError("OUTPUT_EXISTS", `${options.out} already has chip ${stemOf(clash)}; the export would begin at ${firstIndex}.`, {
@@ -186,11 +186,7 @@ export function chooseLabelType(
     return null;
   };
   if (wanted !== undefined) {
-    if (!Number.isInteger(wanted) || wanted < 0 || wanted > 65535 || values.has(wanted)) {
-      throw new GeoLearnError("INVALID_ARGUMENT", `\`ignoreValue\` is ${wanted}; expected an integer from 0 to 65535 that is no class.`, {
-        hint: "255 is a usual choice.",
-      });
-    }
+    checkIgnoreValue(wanted, values);
     return { labelType: Math.max(largest, wanted) <= 255 ? "uint8" : "uint16", ignoreValue: wanted };
   }
   const byte = largest <= 255 ? free(255) : null;
@@ -426,13 +422,6 @@ async function chipFiles(out: string): Promise<string[]> {
 function indexOfPath(image: string): number | null {
   const match = /(\d+)\.[a-z]+$/i.exec(image);
   return match === null ? null : Number(match[1]);
-}
-
-function checkIndex(index: number): number {
-  if (Number.isSafeInteger(index) && index >= 0 && index < 1e9) return index;
-  throw new GeoLearnError("INVALID_ARGUMENT", `\`startIndex\` is ${index}; expected an integer from 0 to 999999999.`, {
-    hint: 'Use `startIndex: "next"` to go on after the last chip.',
-  });
 }
 
 function json(value: unknown): string {

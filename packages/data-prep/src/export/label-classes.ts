@@ -9,6 +9,7 @@ import {
   type FieldValue,
   GeoLearnError,
   type OnWarning,
+  showValue,
   classFieldWarning,
 } from "@geolearn/core";
 
@@ -55,7 +56,7 @@ export function labelClasses(labels: Features, options: ClassOptions): LabelClas
     const wrong = present.find((value) => asInteger(value) === null);
     throw new GeoLearnError(
       "INVALID_ARGUMENT",
-      `The class field "${field.value}" of ${labels.name} holds ${String(wrong)}; expected integers.`,
+      `The class field "${field.value}" of ${labels.name} holds ${showValue(wrong)}; expected integers.`,
       {
         hint: "Use a field of whole numbers or one of names.",
         data: { field: field.value },

@@ -64,11 +64,6 @@ interface PreparedLabels {
 
 export function vectorLabels(labels: Features, options: InputOptions): PreparedLabels {
   const radius = options.bufferRadius === undefined ? null : parseLength(options.bufferRadius);
-  if (radius !== null && !(radius.value > 0)) {
-    throw new GeoLearnError("INVALID_ARGUMENT", `\`bufferRadius\` is ${radius.value}; expected a positive length.`, {
-      hint: "Such as 2 for two metres.",
-    });
-  }
   const { classes, values } = labelClasses(labels, options);
   const byFeature = new Map(labels.features.map((feature, i) => [feature, values[i]!]));
   return {

@@ -12,17 +12,16 @@ import {
   type OptionNames,
   type Raster,
   type RasterSource,
+  showValue,
   type WorkOptions,
   WORK_OPTIONS,
 } from "@geolearn/core";
 
 import { type ChipFolderFormat, chipFolderFormats, FORMATS } from "../formats/formats.ts";
+import { choiceOption, type ChipSize, integerOption, type PixelSize, sizeOption, wrongValue } from "../option-values.ts";
 
 /** File format of image chips. Label rasters are always TIFF: they must stay exact and carry a nodata value. */
 export type ChipFormat = "tiff" | "png" | "jpeg";
-
-/** Width and height in pixels; one number for both. */
-export type PixelSize = number | { readonly width: number; readonly height: number };
 
 /** Labels: vector data, or a raster of class values. A path's extension tells which. */
 export type LabelSource = string | Features | Raster;
@@ -51,7 +50,7 @@ export interface ExportOptions extends WorkOptions, NetworkOptions {
   readonly chipFormat?: ChipFormat;
   /** Pixels. @defaultValue 256 */
   readonly chipSize?: PixelSize;
-  /** Pixels between chip origins. @defaultValue half the chip */
+  /** Pixels between chip origins; 0 lays chips side by side, as in ArcGIS. @defaultValue half the chip */
   readonly stride?: PixelSize;
   /** Field with the class: integers are the values, names get values 1, 2... in alphabetical order. @defaultValue classvalue or value, else all features are one class */
   readonly classField?: string;
@@ -61,7 +60,7 @@ export interface ExportOptions extends WorkOptions, NetworkOptions {
   readonly classes?: readonly (Pick<ClassDefinition, "value" | "name"> & Partial<ClassDefinition>)[];
   /** Turns points and lines into areas: metres on the ground, or `"2 crs"`. */
   readonly bufferRadius?: number | string | Length;
-  /** Degrees: besides each chip, copies turned by this angle, twice this angle... up to a full turn. @defaultValue 0, none */
+  /** Degrees, at least 1: besides each chip, copies turned by this angle, twice this angle... up to a full turn. @defaultValue 0, none */
   readonly rotation?: number;
   /** Share of a polygon (0 to 1) that must lie in a chip; one cut further is left out, its pixels in class rasters ignored. @defaultValue 0 */
   readonly minOverlap?: number;
@@ -193,29 +192,25 @@ export interface ResolvedExport {
   readonly quality: number;
 }
 
-/** Checks the numbers. @throws INVALID_ARGUMENT, UNSUPPORTED_FORMAT */
+/** Fills in the defaults and checks values; those that describe the inputs are checked with them. @throws INVALID_ARGUMENT, UNSUPPORTED_FORMAT */
 export function resolveExport(options: ExportOptions): ResolvedExport {
   const { format = "classifiedTiles", chipFormat = "tiff", compression = "deflate" } = options;
   if (!chipFolderFormats.includes(format)) {
     throw new GeoLearnError(
       "UNSUPPORTED_FORMAT",
-      `\`format\` is "${String(format)}"; expected ${chipFolderFormats.map((name) => `"${name}"`).join(", ")}.`,
+      `\`format\` is ${showValue(format)}; expected ${chipFolderFormats.map((name) => `"${name}"`).join(", ")}.`,
       {
         hint: 'Use `format: "classifiedTiles"` for pixel classification, "pascalVoc" for boxes.',
       },
     );
   }
-  if (!["tiff", "png", "jpeg"].includes(chipFormat)) {
-    throw new GeoLearnError("INVALID_ARGUMENT", `\`chipFormat\` is "${chipFormat as string}"; expected "tiff", "png" or "jpeg".`, {
-      hint: "TIFF keeps every sample type and the reference system.",
-    });
-  }
-  const cropMode: string = options.cropMode ?? "fixedSize";
-  if (!["fixedSize", "boundingBox"].includes(cropMode)) {
-    throw new GeoLearnError("INVALID_ARGUMENT", `\`cropMode\` is "${cropMode}"; expected "fixedSize" or "boundingBox".`, {
-      hint: "Networks want chips of one size; those of bounding boxes are resampled when data are prepared.",
-    });
-  }
+  choiceOption("chipFormat", chipFormat, ["tiff", "png", "jpeg"], "TIFF keeps every sample type and the reference system.");
+  const cropMode = choiceOption(
+    "cropMode",
+    options.cropMode ?? "fixedSize",
+    ["fixedSize", "boundingBox"],
+    "Networks want chips of one size; those of bounding boxes are resampled when data are prepared.",
+  );
   if (FORMATS[format].around !== "features" && (cropMode !== "fixedSize" || options.blacken === true)) {
     throw new GeoLearnError(
       "INVALID_ARGUMENT",
@@ -240,29 +235,56 @@ export function resolveExport(options: ExportOptions): ResolvedExport {
       },
     );
   }
-  const [chipWidth, chipHeight] = pixelSize("chipSize", options.chipSize ?? 256);
-  const [strideX, strideY] =
-    options.stride === undefined
-      ? [Math.max(1, Math.floor(chipWidth / 2)), Math.max(1, Math.floor(chipHeight / 2))]
-      : pixelSize("stride", options.stride);
+  const { ignoreValue, startIndex, workers } = options;
+  if (ignoreValue !== undefined) integerOption("ignoreValue", ignoreValue, [0, 65_535], "255 is a usual choice.");
+  if (startIndex !== undefined && startIndex !== "next") {
+    integerOption("startIndex", startIndex, [0, LAST_INDEX], 'Use `startIndex: "next"` to go on after the last chip.');
+  }
+  if (workers !== undefined) integerOption("workers", workers, [0, 256], "With 0 no thread is started.");
+  const chip = sizeOption("chipSize", options.chipSize ?? 256, SIZE_HINT);
+  const stride = resolveStride(options.stride, chip);
   return {
     format,
-    chipWidth,
-    chipHeight,
-    // Esri's tool reads a stride of 0 as "no overlap"
-    strideX: strideX === 0 ? chipWidth : strideX,
-    strideY: strideY === 0 ? chipHeight : strideY,
+    chipWidth: chip.width,
+    chipHeight: chip.height,
+    strideX: stride.width,
+    strideY: stride.height,
     chipFormat,
-    rotation: numberIn("rotation", options.rotation ?? 0, 0, 359.99),
-    minOverlap: numberIn("minOverlap", options.minOverlap ?? 0, 0, 1),
-    cropMode: options.cropMode ?? "fixedSize",
+    rotation: resolveRotation(options.rotation ?? 0),
+    minOverlap: options.minOverlap ?? 0,
+    cropMode,
     blacken: options.blacken ?? false,
     allTiles: (options.allTiles ?? false) || options.labels === undefined,
     allTouched: options.allTouched ?? false,
-    compression,
-    level: Math.round(numberIn("level", options.level ?? 6, 1, 9)),
-    quality: numberIn("quality", options.quality ?? 90, 1, 100),
+    compression: choiceOption("compression", compression, ["deflate", "none"], "Both are exact."),
+    level: integerOption("level", options.level ?? 6, [1, 9], "6 is a good compromise."),
+    quality: integerOption("quality", options.quality ?? 90, [1, 100], "90 is hard to tell from the original."),
   };
+}
+
+/** Chips are numbered with nine digits. */
+const LAST_INDEX = 999_999_999;
+
+const SIZE_HINT = "256 is a good start; networks want multiples of 32.";
+
+/** Pixels between chips; 0 is "no overlap", as in Esri's tool. @throws INVALID_ARGUMENT */
+export function resolveStride(stride: PixelSize | undefined, chip: ChipSize): ChipSize {
+  if (stride === undefined) return { width: Math.max(1, Math.floor(chip.width / 2)), height: Math.max(1, Math.floor(chip.height / 2)) };
+  const { width, height } = sizeOption("stride", stride, "Half of `chipSize` is usual; with 0 chips lie side by side.", 0);
+  return { width: width === 0 ? chip.width : width, height: height === 0 ? chip.height : height };
+}
+
+/** Least angle between turned copies of a chip, degrees: a smaller one would make more than 360 copies of each. */
+const LEAST_ANGLE = 1;
+
+function resolveRotation(rotation: number): number {
+  if (rotation === 0 || (Number.isFinite(rotation) && rotation >= LEAST_ANGLE && rotation < 360)) return rotation;
+  throw wrongValue(
+    "rotation",
+    rotation,
+    `0 or a number from ${LEAST_ANGLE} to less than 360`,
+    "`rotation: 90` adds copies turned by 90, 180 and 270 degrees.",
+  );
 }
 
 /** Networks as they come halve chips four times (plain encoders) or five times (residual ones). */
@@ -278,26 +300,5 @@ export function warnOfChipSize({ chipWidth, chipHeight }: ResolvedExport, onWarn
     code: "CHIP_SIZE_NOT_DIVISIBLE",
     message: `No network takes chips of ${chipWidth} x ${chipHeight} pixels as they are: sides must be multiples of ${SOME_NETWORK}, with a residual backbone of ${EVERY_NETWORK}.`,
     hint: `Use \`chipSize: ${next}\`, which every network takes. Chips can also be cut smaller when training.`,
-  });
-}
-
-function pixelSize(name: string, size: PixelSize): [number, number] {
-  const [width, height] = typeof size === "number" ? [size, size] : [size.width, size.height];
-  const least = name === "stride" ? 0 : 1;
-  for (const side of [width, height]) {
-    if (Number.isInteger(side) && side >= least && side <= 8192) continue;
-    throw new GeoLearnError("INVALID_ARGUMENT", `\`${name}\` is ${String(side)}; expected an integer from ${least} to 8192 pixels.`, {
-      hint: "256 is a good start; networks want multiples of 32.",
-      data: { option: name },
-    });
-  }
-  return [width, height];
-}
-
-function numberIn(name: string, value: number, min: number, max: number): number {
-  if (Number.isFinite(value) && value >= min && value <= max) return value;
-  throw new GeoLearnError("INVALID_ARGUMENT", `\`${name}\` is ${String(value)}; expected a number from ${min} to ${max}.`, {
-    hint: "See the options of exportTrainingData().",
-    data: { option: name },
   });
 }

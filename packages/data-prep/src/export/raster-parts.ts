@@ -104,11 +104,6 @@ function withCellSize(raster: Raster, wanted: NonNullable<InputOptions["cellSize
   const { transform, crs } = raster;
   if (transform === null) throw noTransform(raster);
   const length = parseLength(wanted);
-  if (!(length.value > 0)) {
-    throw new GeoLearnError("INVALID_ARGUMENT", `\`cellSize\` is ${length.value}; expected a positive length.`, {
-      hint: "Such as 0.3 for 30 cm.",
-    });
-  }
   const own = pixelSize(transform);
   const middle = applyAffine(transform, raster.width / 2, raster.height / 2);
   if (length.unit === "m" && crs === null) {

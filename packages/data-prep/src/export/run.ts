@@ -4,6 +4,7 @@ import { type ClassDefinition, sampleBytes } from "@geolearn/core";
 
 import { type FolderFormat, FORMATS } from "../formats/formats.ts";
 import { checkClassFolders } from "../formats/imagenet.ts";
+import { wrongValue } from "../option-values.ts";
 import { crsText } from "../split/footprint.ts";
 import { chipOrigins, chipPanels, copyAngles, type Panel } from "./chip-grid.ts";
 import type { ChipProfile } from "./chip-job.ts";
@@ -41,12 +42,13 @@ export interface PlannedPart {
   readonly panels: readonly Panel[];
 }
 
-/** Lays chips on every grid. @throws UNSUPPORTED_FORMAT */
+/** Lays chips on every grid. @throws INVALID_ARGUMENT, UNSUPPORTED_FORMAT */
 export async function planRun(inputs: Inputs, options: ExportOptions, resolved: ResolvedExport): Promise<ExportRun> {
   const { chipWidth, chipHeight, strideX, strideY, rotation } = resolved;
   const angles = copyAngles(rotation);
   for (const { raster } of inputs.parts) checkChipFormat(resolved.chipFormat, inputs.bands, raster.sampleType, raster.name);
   const format = FORMATS[resolved.format];
+  if (options.ignoreValue !== undefined) checkIgnoreValue(options.ignoreValue, new Set(inputs.classes.map(({ value }) => value)));
   if (format.write !== null && options.labels !== undefined)
     requireObjects(inputs, { what: `\`format: "${resolved.format}"\``, onWarning: options.onWarning });
   if (format.classFolders !== undefined) checkClassFolders(inputs.classes);
@@ -93,6 +95,12 @@ export async function planRun(inputs: Inputs, options: ExportOptions, resolved: 
     windows: windows * angles.length,
     fingerprint: fingerprintOf([2, resolved, content, identity, inputs.labelIdentity, ...dates]),
   };
+}
+
+/** @throws INVALID_ARGUMENT for the value of a class */
+export function checkIgnoreValue(ignoreValue: number, classes: ReadonlySet<number>): void {
+  if (!classes.has(ignoreValue)) return;
+  throw wrongValue("ignoreValue", ignoreValue, "a value that no class has", `The classes are ${[...classes].slice(0, 12).join(", ")}.`);
 }
 
 /** What the chips of a part have in common. */

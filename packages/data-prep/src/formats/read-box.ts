@@ -1,5 +1,7 @@
 /** A labelled box as a file gives it, before it is laid on the chip. */
 
+import { showValue } from "@geolearn/core";
+
 import { corruptChips } from "../esri/common.ts";
 import type { Box } from "../objects/box.ts";
 import type { Ring } from "../objects/clip-polygon.ts";
@@ -20,6 +22,6 @@ export interface ReadBox {
 export function boxOf(label: string, sides: readonly unknown[], path: string, where: string): ReadBox {
   const numbers = sides.map((side) => (typeof side === "string" && side.trim() !== "" ? Number(side) : Number.NaN));
   const wrong = numbers.findIndex((side) => !Number.isFinite(side));
-  if (wrong >= 0) throw corruptChips(path, `${where} has "${String(sides[wrong])}" for a side of its box`);
+  if (wrong >= 0) throw corruptChips(path, `${where} has ${showValue(sides[wrong])} for a side of its box`);
   return { label: label.trim(), box: [numbers[0]!, numbers[1]!, numbers[2]!, numbers[3]!] };
 }

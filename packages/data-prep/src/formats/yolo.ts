@@ -5,7 +5,7 @@
 
 import { join } from "node:path";
 
-import { type ClassDefinition, writeAtomic } from "@geolearn/core";
+import { type ClassDefinition, showValue, writeAtomic } from "@geolearn/core";
 import { parse } from "yaml";
 
 import { corruptChips } from "../esri/common.ts";
@@ -101,7 +101,7 @@ export function readYoloNames(text: string, path: string): ClassDefinition[] {
     .map(([key, name]) => {
       const value = numberOrNull(Number(key));
       if (value === null || !Number.isInteger(value) || value < 0 || !["string", "number"].includes(typeof name)) {
-        throw corruptChips(path, `"names" has the entry ${String(key)}: ${String(name)}`);
+        throw corruptChips(path, `"names" has the entry ${String(key)}: ${showValue(name)}`);
       }
       return { value, name: String(name), color: defaultColor(value + 1, value) };
     })

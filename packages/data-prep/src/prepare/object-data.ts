@@ -10,15 +10,20 @@ import { openObjectChips } from "../chips/object-folder.ts";
 import { openObjectWindows } from "../chips/window-source.ts";
 import type { ObjectData, ObjectTask } from "../learning-data.ts";
 import { countObjects } from "../objects/chip-object.ts";
+import { numberOption } from "../option-values.ts";
 import { drawObjects } from "../pictures/draw-objects.ts";
-import { share } from "./checks.ts";
 import { type DataKind, openData } from "./open-data.ts";
 import type { DataSource, PrepareDataOptions } from "./options.ts";
 import { openSource } from "./sources.ts";
 
 /** Opens chips with objects. */
 export async function prepareObjects<T extends ObjectTask>(source: DataSource, options: PrepareDataOptions<T>): Promise<ObjectData<T>> {
-  const minOverlap = share("minOverlap", options.minOverlap ?? 0.3, "0.3 leaves out objects of which less than 30 % is to be seen.");
+  const minOverlap = numberOption(
+    "minOverlap",
+    options.minOverlap ?? 0.3,
+    [0, 1],
+    "0.3 leaves out objects of which less than 30 % is to be seen.",
+  );
   const masks = options.task === "instanceSegmentation";
   if (options.mask !== undefined) {
     throw new GeoLearnError("INVALID_ARGUMENT", "`mask` is for pixel classification: labels of objects cannot say what was not surveyed.", {

@@ -17,13 +17,14 @@ import { createChipSet } from "../batches/chip-set.ts";
 import { ChipCache } from "../chips/chip-cache.ts";
 import type { ChipRecord } from "../chips/chip-record.ts";
 import type { ChipImage, ChipSource } from "../chips/chip.ts";
-import { buildClassTable, type ClassTable, type LabelUnit } from "../chips/class-table.ts";
+import { buildClassTable, checkClassMapping, type ClassTable, type LabelUnit } from "../chips/class-table.ts";
 import { measureChips } from "../chips/measure.ts";
 import { mergeMoments, momentsToStatistics, NO_MOMENTS } from "../esri/accumulated-stats.ts";
 import type { BatchFrame, ChipSet, PreparedData } from "../learning-data.ts";
+import type { ChipSize } from "../option-values.ts";
 import { readCrsText } from "../split/footprint.ts";
 import { makeSplit } from "../split/make-split.ts";
-import { checkNumbers, cropSize } from "./checks.ts";
+import { type CheckedNumbers, checkNumbers, cropSize } from "./checks.ts";
 import type { DataSource, PrepareDataOptions } from "./options.ts";
 import { workOptions } from "./sources.ts";
 
@@ -58,13 +59,16 @@ export async function openData<T extends Task, C extends ChipImage, A extends ob
   options: PrepareDataOptions<T>,
   kind: DataKind<C, A>,
 ): Promise<OpenedData<T, A>> {
-  checkNumbers(options);
+  const numbers = checkNumbers(options);
   const chips = await kind.open(source, options);
   try {
+    const size = cropSize(chips, numbers.chipSize);
+    if (options.classMapping !== undefined) checkClassMapping(options.classMapping, options.classes ?? chips.classes);
     const cache = new ChipCache(chips, options.cacheBytes);
     const folder = chips.folder === null ? null : (options.workingFolder ?? chips.folder);
+    warnOfUnpaired(chips, options.onWarning);
     const records = await measureChips(cache, { ...workOptions(options), folder, count: kind.count });
-    return await assembleData(cache, records, folder, options, kind);
+    return await assembleData(cache, records, folder, options, kind, { ...numbers, ...size });
   } catch (error) {
     await chips.close();
     throw error;
@@ -77,11 +81,10 @@ async function assembleData<T extends Task, C extends ChipImage, A extends objec
   folder: string | null,
   options: PrepareDataOptions<T>,
   kind: DataKind<C, A>,
+  { batchSize, valSplit, seed, prefetch, workers, width, height }: CheckedNumbers & ChipSize,
 ): Promise<OpenedData<T, A>> {
   const { onWarning } = options;
-  const { batchSize, valSplit, seed, prefetch, workers } = checkNumbers(options);
   const chips = cache.source;
-  const { width, height } = cropSize(chips, options.chipSize);
   const bandIndices =
     options.bands === undefined ? chips.bandNames.map((_, band) => band) : bandPositions(options.bands, chips.bandNames, chips.name);
   if (records.every(({ moments }) => moments.every(({ count }) => count === 0))) {
@@ -171,6 +174,19 @@ async function assembleData<T extends Task, C extends ChipImage, A extends objec
       },
     },
   };
+}
+
+/** Such images are no chips without objects: they take no part at all. */
+function warnOfUnpaired(
+  { name, chips, unpaired = 0 }: Pick<ChipSource, "name" | "chips" | "unpaired">,
+  onWarning: OnWarning | undefined,
+): void {
+  if (unpaired === 0) return;
+  onWarning?.({
+    code: "IMAGES_WITHOUT_LABEL",
+    message: `${name}: ${unpaired} of ${chips.length + unpaired} images have no label file of their name and are left out.`,
+    hint: "Label them; an image that shows no object takes part with a label file that names none.",
+  });
 }
 
 function warnOfFewChips(train: ChipSet<BatchFrame>, batchSize: number, onWarning: OnWarning | undefined): void {

@@ -15,7 +15,10 @@ export interface PrepareDataOptions<T extends Task = Task> extends WorkOptions {
   readonly task: T;
   /** Chips per batch. @defaultValue 8 */
   readonly batchSize?: number;
-  /** Side of what the network gets, pixels; cut out of larger chips, anywhere for training, from the middle for validation. @defaultValue the chips' size */
+  /**
+   * Side of what the network gets, pixels. Of larger chips it gets a part: in training another place each epoch, also without augmentation; in validation the middle
+   * alone, so that epochs compare. Statistics and amounts of classes are those of whole chips. @defaultValue the chips' size
+   */
   readonly chipSize?: number | { readonly width: number; readonly height: number };
   /** Share of chips that validate; with 1 all do and there is nothing to train on. @defaultValue 0.2 */
   readonly valSplit?: number;
@@ -27,7 +30,7 @@ export interface PrepareDataOptions<T extends Task = Task> extends WorkOptions {
   readonly bands?: readonly (number | string)[];
   /** Classes to use instead of those the chips declare, e.g. a model's, to evaluate it on other chips. */
   readonly classes?: readonly ClassDefinition[];
-  /** Names for class values; values with the same name become one class. */
+  /** Names for class values, such as `{ 1: "building", 2: "building" }`; values with the same name become one class. */
   readonly classMapping?: ClassMapping;
   /** Polygons: labels outside are ignored. For pixel classification; objects heed a mask when they are exported. */
   readonly mask?: string | Features;
@@ -35,9 +38,9 @@ export interface PrepareDataOptions<T extends Task = Task> extends WorkOptions {
   readonly ignoreClasses?: readonly (string | number)[];
   /** What happens to training chips; `true` is flips and quarter turns. @defaultValue true */
   readonly augment?: Augmentation | boolean;
-  /** Share of an object, 0 to 1, that zoom and crop must leave in the picture; one cut further is left out. @defaultValue 0.3 */
+  /** Share of an object, 0 to 1, that zoom and crop must leave in the picture; one cut further is left out. For tasks of objects. @defaultValue 0.3 */
   readonly minOverlap?: number;
-  /** Resamples every chip to this size, pixels; for `objectClassification`, where chips may be as large as their objects. */
+  /** Resamples every chip to this size, pixels. For `objectClassification` alone, where chips may be as large as their objects. */
   readonly resizeTo?: number | { readonly width: number; readonly height: number };
   /** Batches read ahead. @defaultValue 3 */
   readonly prefetch?: number;

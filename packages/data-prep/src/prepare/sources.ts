@@ -27,7 +27,9 @@ export async function openSource<C extends ChipImage>(
   if (!isFolderList(source)) {
     const expected = "Give a chip folder, a list of some, or `raster` and `labels`.";
     checkOptionNames(source, WINDOW_OPTIONS, "The source of prepareData()", expected);
-    return windows(source, { ...workOptions(options), seed: options.seed ?? 42 });
+    // windows of another size are cut only where they are asked for
+    const { chipSize = options.chipSize } = source;
+    return windows(chipSize === undefined ? source : { ...source, chipSize }, { ...workOptions(options), seed: options.seed ?? 42 });
   }
   if (source.length === 0)
     throw new GeoLearnError("INVALID_ARGUMENT", "The list of chip folders is empty.", { hint: "Name at least one folder." });

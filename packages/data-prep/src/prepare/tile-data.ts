@@ -8,6 +8,7 @@ import type { ChipSource, TileChip } from "../chips/chip.ts";
 import { countTiles, openTileChips } from "../chips/tile-folder.ts";
 import { inverseFrequencyWeights } from "../class-weights.ts";
 import type { TileData } from "../learning-data.ts";
+import { sizeOption } from "../option-values.ts";
 import { drawTiles } from "../pictures/draw-tiles.ts";
 import { type DataKind, openData } from "./open-data.ts";
 import type { DataSource, PrepareDataOptions } from "./options.ts";
@@ -40,12 +41,7 @@ interface TileKind extends DataKind<TileChip, AssembledTiles> {
 }
 
 function tileKind({ resizeTo }: PrepareDataOptions): TileKind {
-  const size = resizeTo === undefined ? undefined : typeof resizeTo === "number" ? { width: resizeTo, height: resizeTo } : resizeTo;
-  if (size !== undefined && ![size.width, size.height].every((side) => Number.isInteger(side) && side >= 1 && side <= 8192)) {
-    throw new GeoLearnError("INVALID_ARGUMENT", `\`resizeTo\` is ${size.width} x ${size.height}; expected integers from 1 to 8192.`, {
-      hint: "224 is what many encoders were trained with.",
-    });
-  }
+  const size = resizeTo === undefined ? undefined : sizeOption("resizeTo", resizeTo, "224 is what many encoders were trained with.");
   let several = false;
   const crops: { readonly folder: string; readonly crop: CropManner | null }[] = [];
   return {

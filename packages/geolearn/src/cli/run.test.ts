@@ -197,8 +197,9 @@ describe("chips of objects and of whole classes", () => {
     expect((await run("info", tiles)).out).toMatch(/value +class +share +chips/);
     const checked = (await run("check", masks)).out;
     expect(checked).toMatch(/value +class +objects +share\n +1 +1 +1 +50 %/);
-    expect(checked).not.toMatch(/label shift|ignored pixels/);
-    expect((await run("check", tiles)).out).toMatch(/value +class +chips +share\n +1 +1 +1 +50 %/);
+    expect(checked).toMatch(/^chips +2\nwith objects +2 chips$/m);
+    expect(checked).not.toMatch(/label shift|ignored pixels|images without label/);
+    expect((await run("check", tiles)).out).toMatch(/with a class +2 chips[^]*value +class +chips +share\n +1 +1 +1 +50 %/);
     const refused = await run("train", "--data", masks, "--out", join(folder, "never.dlpk"), "--threads", "1");
     expect(refused).toMatchObject({ status: 1, err: expect.stringContaining("CHIP_SIZE_NOT_DIVISIBLE") as string });
   });

@@ -46,7 +46,8 @@ function resultText(check: TrainingDataCheck): string {
     list([
       ["labels on raster", overlap && overlapText(overlap)],
       ["chips", check.chips],
-      ["without labels", check.unlabelledChips],
+      [HOLDING[check.unit], `${check.chips - check.unlabelledChips} chips`],
+      ["images without label", check.unpairedImages === 0 ? null : check.unpairedImages],
       ["ignored pixels", check.unit === "pixels" ? share(check.ignoredShare) : null],
       ["label shift", check.unit === "pixels" ? shiftText(check.labelShift) : null],
       ["duplicates", check.duplicates.length === 0 ? "none" : `${check.duplicates.length} groups of equal chips`],
@@ -65,6 +66,13 @@ function resultText(check: TrainingDataCheck): string {
     verdictText(check),
   ].join("\n\n");
 }
+
+/** What chips that are of use hold. */
+const HOLDING: Readonly<Record<TrainingDataCheck["unit"], string>> = {
+  pixels: "with labels",
+  objects: "with objects",
+  chips: "with a class",
+};
 
 function overlapText({ features, inside, labelledShare }: LabelOverlap): string {
   const ground = `${share(labelledShare)} of its ground lies within their extent`;
