@@ -1,7 +1,6 @@
 /** Classifying the features of a layer by the pixels around them. */
 
 import {
-  checkOptionNames,
   type Crs,
   type Feature,
   type Features,
@@ -10,20 +9,19 @@ import {
   GeoLearnError,
   metresPerUnit,
   openFeatures,
-  type OptionNames,
   parseLength,
   placeFeatures,
   type Raster,
   type RasterSource,
-  WORK_OPTIONS,
 } from "@geolearn/core";
 import type { ModelPackage } from "@geolearn/models";
 
 import { sharedMemory } from "#platform";
 
-import { COMPUTE_OPTIONS, type ComputeOptions, computeOptions } from "../lanes/model-lanes.ts";
+import { COMPUTE_RULES, type ComputeOptions, computeOptions } from "../lanes/model-lanes.ts";
+import { checkOptions, isBoolean, isLength, isOneOf, NETWORK_RULES, type OptionRules, WORK_RULES } from "../options/check-options.ts";
 import { mapOrdered } from "../run/map-ordered.ts";
-import type { SceneOptions } from "../run/options.ts";
+import { SCENE_RULES, type SceneOptions } from "../run/options.ts";
 import { RangeWatch } from "../run/range-watch.ts";
 import { fillRule, prepareScene } from "../run/setup.ts";
 import { type ChipRule, readChip } from "./chip-pixels.ts";
@@ -42,15 +40,15 @@ export interface ClassifyObjectsOptions
   readonly esriFields?: boolean;
 }
 
-const OPTIONS: OptionNames<ClassifyObjectsOptions> = {
-  ...COMPUTE_OPTIONS,
-  cropMode: true,
-  buffer: true,
-  esriFields: true,
-  network: true,
-  cellSize: true,
-  bands: true,
-  ...WORK_OPTIONS,
+const RULES: OptionRules<ClassifyObjectsOptions> = {
+  ...COMPUTE_RULES,
+  cropMode: isOneOf("fixedSize", "boundingBox"),
+  buffer: isLength,
+  esriFields: isBoolean,
+  cellSize: SCENE_RULES.cellSize,
+  bands: SCENE_RULES.bands,
+  ...NETWORK_RULES,
+  ...WORK_RULES,
 };
 
 /** How many features got what; complete when all were read. */
@@ -115,7 +113,7 @@ export async function streamClassifiedObjects(
   features: FeatureSource,
   options: ClassifyObjectsOptions = {},
 ): Promise<ClassifiedStream> {
-  checkOptionNames(options, OPTIONS, "classifyObjects()");
+  checkOptions(options, RULES, "classifyObjects()");
   const { signal, onWarning } = options;
   const scorer = new TileScorer(model, computeOptions(options));
   try {
@@ -296,17 +294,14 @@ function cutRule(
   chip: Pick<CutRule, "chipWidth" | "chipHeight">,
   buffer: number | string | undefined,
 ): CutRule {
-  if (mode !== "fixedSize" && mode !== "boundingBox") {
-    throw new GeoLearnError("INVALID_ARGUMENT", `\`cropMode\` is "${String(mode)}"; expected "fixedSize" or "boundingBox".`);
-  }
   if (transform === null) {
     throw new GeoLearnError("RASTER_NO_TRANSFORM", `${name} is not georeferenced, so features have no place on it.`, {
       hint: "Give the raster a transform, for example by a world file.",
     });
   }
   const length = buffer === undefined ? null : parseLength(buffer);
-  if (length !== null && (mode === "fixedSize" || length.value < 0)) {
-    throw new GeoLearnError("INVALID_ARGUMENT", `\`buffer\` is ${String(buffer)}; it widens the boxes of features and is not negative.`, {
+  if (length !== null && mode === "fixedSize") {
+    throw new GeoLearnError("INVALID_ARGUMENT", `\`buffer\` is ${String(buffer)}; it widens the boxes of features.`, {
       hint: 'The model sees chips of one size: leave `buffer` out, or use `cropMode: "boundingBox"`.',
       data: { option: "buffer" },
     });

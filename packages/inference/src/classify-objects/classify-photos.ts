@@ -3,23 +3,13 @@
 import { readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 
-import {
-  type Feature,
-  type Features,
-  GeoLearnError,
-  type OnWarning,
-  type OptionNames,
-  checkOptionNames,
-  openRaster,
-  parseCrs,
-  type WorkOptions,
-  WORK_OPTIONS,
-} from "@geolearn/core";
+import { type Feature, type Features, GeoLearnError, type OnWarning, openRaster, parseCrs, type WorkOptions } from "@geolearn/core";
 import type { ModelPackage } from "@geolearn/models";
 
 import { sharedMemory } from "#platform";
 
-import { COMPUTE_OPTIONS, type ComputeOptions, computeOptions } from "../lanes/model-lanes.ts";
+import { COMPUTE_RULES, type ComputeOptions, computeOptions } from "../lanes/model-lanes.ts";
+import { checkOptions, isBoolean, type OptionRules, WORK_RULES } from "../options/check-options.ts";
 import { mapOrdered } from "../run/map-ordered.ts";
 import { sceneInfo } from "../run/scene.ts";
 import { fillRule } from "../run/setup.ts";
@@ -35,11 +25,7 @@ export interface ClassifyPhotosOptions extends WorkOptions, ComputeOptions {
   readonly esriFields?: boolean;
 }
 
-const OPTIONS: OptionNames<ClassifyPhotosOptions> = {
-  ...COMPUTE_OPTIONS,
-  esriFields: true,
-  ...WORK_OPTIONS,
-};
+const RULES: OptionRules<ClassifyPhotosOptions> = { ...COMPUTE_RULES, esriFields: isBoolean, ...WORK_RULES };
 
 /** Photos as points. */
 export interface ClassifiedPhotos extends Features {
@@ -70,7 +56,7 @@ export async function classifyPhotos(
   photos: string | readonly string[],
   options: ClassifyPhotosOptions = {},
 ): Promise<ClassifiedPhotos> {
-  checkOptionNames(options, OPTIONS, "classifyPhotos()");
+  checkOptions(options, RULES, "classifyPhotos()");
   const { signal, onProgress, onWarning, esriFields = false } = options;
   const paths = typeof photos === "string" ? await photosIn(photos) : photos;
   if (paths.length === 0) throw noPhotos(photos);

@@ -5,9 +5,10 @@ import type { RasterSource } from "@geolearn/core";
 import { WindowAccumulator } from "../blend/accumulator.ts";
 import { processViews } from "../blend/views.ts";
 import type { BlockConfiguration, InferenceFunction } from "../inference-function.ts";
+import { checkOptions } from "../options/check-options.ts";
 import { type Batch, readBatches } from "./batches.ts";
 import { mapOrdered } from "./map-ordered.ts";
-import type { InferenceOptions } from "./options.ts";
+import { INFERENCE_RULES, type InferenceOptions } from "./options.ts";
 import { ResultRows } from "./result-rows.ts";
 import { prepareInference, type SceneSetup } from "./setup.ts";
 
@@ -85,6 +86,12 @@ export async function estimateInference(
   raster: RasterSource,
   options: InferenceOptions = {},
 ): Promise<InferenceEstimate> {
+  checkOptions(options, INFERENCE_RULES, "estimateInference()");
+  return estimateFunction(fn, raster, options);
+}
+
+/** {@link estimateInference} with options that were looked at. */
+export async function estimateFunction(fn: InferenceFunction, raster: RasterSource, options: InferenceOptions): Promise<InferenceEstimate> {
   const setup = await prepareInference(fn, raster, options);
   try {
     const { plan, config, tta, merge } = setup;

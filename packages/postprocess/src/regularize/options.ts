@@ -9,6 +9,7 @@ import {
   type WorkOptions,
   checkOptionNames,
   parseLength,
+  showValue,
   WORK_OPTIONS,
 } from "@geolearn/core";
 
@@ -191,8 +192,9 @@ function alignmentOf({ alignment, method, diagonalPenalty }: RegularizeOptions, 
       `\`alignment\` is "${String(alignment)}"; expected lines or degrees.`,
       `Read the lines first: \`alignment: await readFeatures("${String(alignment)}")\`.`,
     );
-  if (typeof alignment !== "number") return new AlignmentLines(alignment, crs);
-  if (!Number.isFinite(alignment)) throw wrong(`\`alignment\` is ${alignment}; expected degrees or lines.`, "Give an angle such as 30.");
+  if (typeof alignment === "object" && alignment !== null && "features" in alignment) return new AlignmentLines(alignment, crs);
+  if (!Number.isFinite(alignment))
+    throw wrong(`\`alignment\` is ${showValue(alignment)}; expected degrees or lines.`, "Give an angle such as 30.");
   return inQuarter((alignment * Math.PI) / 180);
 }
 

@@ -408,6 +408,7 @@ describe("alignment", () => {
     refused("INVALID_ARGUMENT", features, { alignment: layer([line([1, 1], [1, 1]), feature(box(0, 0, 1, 1))]) });
     refused("INVALID_ARGUMENT", features, { alignment: Number.NaN });
     refused("INVALID_ARGUMENT", features, { alignment: "roads.gpkg" as unknown as number });
+    refused("INVALID_ARGUMENT", features, { alignment: {} as unknown as number });
     refused("INVALID_ARGUMENT", features, { alignment: 30, alignmentTolerance: 10 });
     refused("INVALID_ARGUMENT", features, { alignment: roads, method: "circle" });
     refused("INVALID_ARGUMENT", features, { alignment: roads, method: "anyAngles", diagonalPenalty: 0 });
