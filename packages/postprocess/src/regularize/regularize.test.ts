@@ -549,7 +549,6 @@ describe("rings that are hard or broken", () => {
     ]),
     "beyond all digits": feature(box(1e17, 1e17, 1e3, 1e3)),
     "too large to square": feature(box(1e200, 1e200, 1e190, 1e190)),
-    "a point": { geometry: { type: "Point", coordinates: [1, 2] }, properties: {} },
     "no geometry": { geometry: null, properties: {} },
   };
 
@@ -558,6 +557,48 @@ describe("rings that are hard or broken", () => {
       const { features } = regularizeFeatures(layer([one]), { method, tolerance: 1 });
       expect(features).toEqual([{ ...one, properties: { ...one.properties, STATUS: 1 } }]);
     }
+  });
+
+  const point: Feature = { geometry: { type: "Point", coordinates: [1, 2] }, properties: {} };
+  const path: Feature = {
+    geometry: {
+      type: "LineString",
+      coordinates: [
+        [0, 0],
+        [5, 5],
+      ],
+    },
+    properties: {},
+  };
+
+  test("a layer without a polygon is refused, and what it holds is told", async () => {
+    const [input, refusal] = [
+      layer([point, path, point, broken["no geometry"]!]),
+      {
+        code: "GEOMETRY_INVALID",
+        message: "layer holds no polygon but 2 Point, 1 LineString; only polygons have walls to be made regular.",
+        hint: "Give a layer of polygons.",
+        data: { found: { Point: 2, LineString: 1 } },
+      },
+    ];
+    expect(() => regularizeFeatures(input, { tolerance: 1 })).toThrow(expect.objectContaining(refusal));
+    await expect(regularize(input, { tolerance: 1 }).next()).rejects.toMatchObject(refusal);
+    expect(regularizeFeatures(layer([]), { tolerance: 1 }).features).toEqual([]);
+  });
+
+  test("points and lines among polygons are copied, and counted in a warning", async () => {
+    const input = layer([point, feature(box(0, 0, 10, 8)), path, broken["no geometry"]!]);
+    const warnings: Warning[] = [];
+    const options: RegularizeOptions = { tolerance: 1, onWarning: (warning) => warnings.push(warning) };
+    const { features } = regularizeFeatures(input, options);
+    const streamed: Feature[] = [];
+    for await (const one of regularize(input, options)) streamed.push(one);
+    expect(features.map(({ properties }) => properties["STATUS"])).toEqual([1, 0, 1, 1]);
+    expect(features[0]!.geometry).toEqual(point.geometry);
+    expect(streamed).toEqual(features);
+    const message = "2 of 4 features of layer are no polygons (1 Point, 1 LineString); they are copied, with STATUS 1.";
+    const warning = { code: "FEATURES_NOT_POLYGONS", message };
+    expect(warnings).toMatchObject([warning, warning]);
   });
 
   test("a ring that touches itself, and a spike, come out valid or as they were", () => {
