@@ -83,6 +83,10 @@ test("wrong usage ends with 2, bad lengths with 1 and a hint of flags", async ()
   const { status, err } = await run("--in", path, "--out", join(folder, "a.gpkg"), "--tolerance", "1", "--densification", "2");
   expect(status).toBe(1);
   expect(err).toContain("INVALID_ARGUMENT: --densification is 2");
+  const unread = await run("--in", path, "--out", join(folder, "a.gpkg"), "--tolerance", "1", "--diagonal-penalty", "2");
+  expect(unread.status).toBe(1);
+  expect(unread.err).toContain("--diagonal-penalty is not read with --method right-angles.");
+  expect(unread.err).toContain("use it with --method right-angles-and-diagonals or --method any-angles.");
 });
 
 test("a layer of points is refused, and nothing is written", async () => {

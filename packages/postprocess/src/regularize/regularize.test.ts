@@ -13,6 +13,7 @@ import {
 } from "./footprints.testing.ts";
 import type { RegularizeOptions } from "./options.ts";
 import { regularize, regularizeFeatures } from "./regularize.ts";
+import type { RegularizeMethod } from "./settings.ts";
 
 type Judged = ReturnType<typeof judgeFootprints>["footprints"][number] & { kind: string; status: unknown };
 
@@ -659,17 +660,46 @@ describe("options", () => {
     { densification: 0 },
     { precision: 0.5 },
     { precision: -0.1 },
-    { diagonalPenalty: -1 },
-    { diagonalPenalty: Number.NaN },
+    { diagonalPenalty: -1, method: "anyAngles" },
+    { diagonalPenalty: Number.NaN, method: "anyAngles" },
     { minRadius: 5, maxRadius: 2 },
     { circleCompactness: 0 },
     { circleAreaRatio: 0 },
     { circleAreaRatio: 1.5 },
-    { circleAreaRatio: 0.1, method: "anyAngles" },
     { method: "squares" as "circle" },
   ])("%o is refused with a hint", (options) => {
     expect(() => regularizeFeatures(features, { tolerance: 1, ...options })).toThrow(
       expect.objectContaining({ code: "INVALID_ARGUMENT", hint: expect.any(String) as string }),
+    );
+  });
+
+  test.each<[method: RegularizeMethod, unread: readonly (keyof RegularizeOptions)[]]>([
+    ["rightAngles", ["diagonalPenalty"]],
+    ["rightAnglesAndDiagonals", []],
+    ["anyAngles", ["precision", "minRadius", "maxRadius", "circleAreaRatio", "circleCompactness"]],
+    ["circle", ["densification", "precision", "diagonalPenalty", "alignment", "circleCompactness"]],
+  ])("%s reads all but %j, and refuses those", (method, unread) => {
+    const values: Partial<RegularizeOptions> = {
+      ...{ densification: 0.5, precision: 0.1, diagonalPenalty: 1, minRadius: 1, maxRadius: 50, circleAreaRatio: 0.15 },
+      ...{ alignment: 30, circleCompactness: 0.9 },
+    };
+    for (const [field, value] of Object.entries(values)) {
+      const work = (): Features => regularizeFeatures(features, { method, tolerance: 1, [field]: value });
+      if (unread.includes(field as keyof RegularizeOptions)) {
+        const refusal = { code: "INVALID_ARGUMENT", message: `\`${field}\` is not read with \`method: "${method}"\`.`, data: { field } };
+        expect(work).toThrow(expect.objectContaining(refusal));
+      } else expect(work().features[0]!.properties["STATUS"]).toBeTypeOf("number");
+    }
+  });
+
+  test("who refuses an option tells where it is read", () => {
+    expect(() => regularizeFeatures(features, { tolerance: 1, diagonalPenalty: 1.5 })).toThrow(
+      expect.objectContaining({
+        hint: 'Leave it out, or use it with `method: "rightAnglesAndDiagonals"` or `method: "anyAngles"`.',
+      }),
+    );
+    expect(() => regularizeFeatures(features, { tolerance: 1, method: "anyAngles", diagonalPenalty: 0, alignment: 30 })).toThrow(
+      expect.objectContaining({ message: '`alignment` is not read with `method: "anyAngles"` and `diagonalPenalty: 0`.' }),
     );
   });
 
