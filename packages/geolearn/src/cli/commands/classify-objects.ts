@@ -1,7 +1,7 @@
 /** `geolearn classify-objects`: a model on the features of a layer, or on geotagged photos. */
 
 import { dirname } from "node:path";
-import { formatOfPath, makeFolder, writeFeatures } from "@geolearn/core";
+import { checkFeaturePath, formatOfPath, makeFolder, openFeatures, writeFeatures } from "@geolearn/core";
 import type { Device } from "@geolearn/engine";
 import { classifyPhotos, type ClassifyObjectsOptions, type ObjectCounts, streamClassifiedObjects } from "@geolearn/inference";
 import { Command, Option } from "commander";
@@ -58,7 +58,6 @@ export function classifyObjectsCommand(contextOf: (command: Command) => CommandC
     checkInputs(options);
     // What only shows when the work is done must not fail then.
     formatOfPath(options.out, "write");
-    await makeFolder(dirname(options.out));
     const started = performance.now();
     const { counts, skipped } =
       options.photos === undefined ? await classifyLayer(options, context) : await classifyFolder(options, context);
@@ -95,7 +94,10 @@ async function classifyLayer({ model, raster, features, out, ...options }: Optio
   const mode =
     options.cropMode === undefined ? undefined : (camelCase(options.cropMode) as NonNullable<ClassifyObjectsOptions["cropMode"]>);
   const given = { network, bands: chosen, buffer, esriFields, batchSize, workers, threads, cropMode: mode, cellSize: cell, device };
-  const stream = await streamClassifiedObjects(model, raster!.length === 1 ? raster![0]! : raster!, features!, {
+  const layer = await openFeatures(features!, { signal, onWarning });
+  checkFeaturePath(out, layer.crs);
+  await makeFolder(dirname(out));
+  const stream = await streamClassifiedObjects(model, raster!.length === 1 ? raster![0]! : raster!, layer, {
     ...(Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as ClassifyObjectsOptions),
     ...{ signal, onProgress, onWarning },
   });
@@ -111,6 +113,7 @@ async function classifyFolder({ model, photos, out, ...options }: Options, conte
   const { signal, onProgress, onWarning } = context;
   const { esriFields, workers, threads, device } = options;
   const given = Object.entries({ esriFields, workers, threads, device }).filter(([, value]) => value !== undefined);
+  await makeFolder(dirname(out));
   const found = await classifyPhotos(model, photos!, { ...Object.fromEntries(given), signal, onProgress, onWarning });
   await writeFeatures(found, out, { signal, onWarning });
   return { counts: found.counts, skipped: found.skipped.length };

@@ -1,7 +1,7 @@
 /** `geolearn regularize`: building footprints with straight walls. */
 
 import { dirname } from "node:path";
-import { type Feature, makeFolder, openFeatures, readFeatures, writeFeatures } from "@geolearn/core";
+import { type Feature, checkFeaturePath, makeFolder, openFeatures, readFeatures, writeFeatures } from "@geolearn/core";
 import { type RegularizeMethod, type RegularizeOptions, regularize } from "@geolearn/postprocess";
 import { Command, Option } from "commander";
 import type { CommandContext } from "../context.ts";
@@ -72,6 +72,7 @@ export function regularizeCommand(contextOf: (command: Command) => CommandContex
       onWarning,
     };
     const features = await openFeatures(source, { signal, onWarning, ...(layer === undefined ? {} : { layer }) });
+    checkFeaturePath(out, features.crs);
     await makeFolder(dirname(out));
     const counts = { regularized: 0, copied: 0 };
     const count = await writeFeatures(counted(regularize(features, options), counts), out, { crs: features.crs, signal, onWarning });
