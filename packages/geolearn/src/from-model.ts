@@ -24,6 +24,7 @@ import { type LearnerOf, type LearnerOptions, type TrainableTask, createLearner 
 import { ClassifiedLayer } from "./classified-layer.ts";
 import { ClassifiedMap } from "./classified-map.ts";
 import { DetectedLayer } from "./detected-layer.ts";
+import { PhotoLayer } from "./photo-layer.ts";
 
 /** A trained model. */
 export interface TrainedModel<T extends Task> {
@@ -58,8 +59,8 @@ export interface ObjectDetector<
 export interface ObjectClassifier extends TrainedModel<"objectClassification"> {
   /** Classifies features by the pixels around them; see `classifyObjects`. */
   classifyObjects(raster: RasterSource, features: FeatureSource, options?: ClassifyObjectsOptions): Promise<ClassifiedLayer>;
-  /** Classifies geotagged photos, a folder or paths, into points; see `classifyPhotos`. */
-  classifyPhotos(photos: string | readonly string[], options?: ClassifyPhotosOptions): Promise<ClassifiedLayer>;
+  /** Classifies geotagged photos, a folder or paths, into points, and names those that tell no position; see `classifyPhotos`. */
+  classifyPhotos(photos: string | readonly string[], options?: ClassifyPhotosOptions): Promise<PhotoLayer>;
 }
 
 /** Models by task. */
@@ -140,7 +141,7 @@ const OPENED: { readonly [T in keyof Models]: (modelPackage: ModelPackage) => Mo
     ...commonOf(modelPackage, "objectClassification"),
     classifyObjects: async (raster, features, options = {}) =>
       new ClassifiedLayer(await classifyObjects(modelPackage, raster, features, options)),
-    classifyPhotos: async (photos, options = {}) => new ClassifiedLayer(await classifyPhotos(modelPackage, photos, options)),
+    classifyPhotos: async (photos, options = {}) => new PhotoLayer(await classifyPhotos(modelPackage, photos, options)),
   }),
 };
 

@@ -114,6 +114,11 @@ test("photos become points, and what does not go together is wrong usage", async
   const [photo] = (await readFeatures(out)).features;
   expect(photo!.properties).toMatchObject({ path: join(photos, "a-north-east.jpg"), heading: 243.5 });
 
+  const opened = await fromModel(model, { task: "objectClassification" });
+  const survey = await opened.classifyPhotos(photos, { threads: 1, workers: 1 });
+  expect(survey.count).toBe(1);
+  expect(survey.skipped).toEqual([join(photos, "c-nowhere.jpg")]);
+
   const both = ["--model", model, "--photos", photos, "--raster", path("other.tif"), "--out", out];
   expect((await runText("classify-objects", ...both)).status).toBe(2);
   expect((await runText("classify-objects", "--model", model, "--raster", path("other.tif"), "--out", out)).status).toBe(2);

@@ -41,7 +41,8 @@ const NAMED = 10;
 /**
  * Classifies photos by what they show, and puts each on the map where it was taken. The result has a point for each in EPSG:4326 with `path`,
  * `class`, `value`, `score` (0 to 1) and `heading` (degrees clockwise from north, null when unknown), in the order of their names. A photo is
- * brought to the model's chip size as a whole, pixels as they are stored. Photos without a position are left out, and a warning names them.
+ * brought to the model's chip size as a whole, pixels as they are stored. Photos without a position are left out: a warning names them, and
+ * `skipped` lists their paths. One that cannot be read is an error that names it.
  *
  * @param photos A folder, whose JPEG, PNG and TIFF files are taken, or paths
  * @throws FILE_NOT_FOUND; FEATURES_EMPTY when there is no photo, or none with a position; MODEL_CORRUPT, MODEL_FOREIGN, TASK_MISMATCH for the
