@@ -9,6 +9,7 @@ import {
   type DetectChangeOptions,
   type DetectOptions,
   type InferenceEstimate,
+  type ObjectsEstimate,
   classifyObjects,
   classifyPhotos,
   classifyPixels,
@@ -16,6 +17,7 @@ import {
   detectObjects,
   estimateClassification,
   estimateDetection,
+  estimateObjects,
 } from "@geolearn/inference";
 import { GeoLearnError } from "@geolearn/core";
 import { startEngine } from "@geolearn/engine";
@@ -61,6 +63,8 @@ export interface ObjectClassifier extends TrainedModel<"objectClassification"> {
   classifyObjects(raster: RasterSource, features: FeatureSource, options?: ClassifyObjectsOptions): Promise<ClassifiedLayer>;
   /** Classifies geotagged photos, a folder or paths, into points, and names those that tell no position; see `classifyPhotos`. */
   classifyPhotos(photos: string | readonly string[], options?: ClassifyPhotosOptions): Promise<PhotoLayer>;
+  /** Time, memory and disk `classifyObjects` would need; see `estimateObjects`. */
+  estimate(raster: RasterSource, features: FeatureSource, options?: ClassifyObjectsOptions): Promise<ObjectsEstimate>;
 }
 
 /** Models by task. */
@@ -142,6 +146,7 @@ const OPENED: { readonly [T in keyof Models]: (modelPackage: ModelPackage) => Mo
     classifyObjects: async (raster, features, options = {}) =>
       new ClassifiedLayer(await classifyObjects(modelPackage, raster, features, options)),
     classifyPhotos: async (photos, options = {}) => new PhotoLayer(await classifyPhotos(modelPackage, photos, options)),
+    estimate: (raster, features, options = {}) => estimateObjects(modelPackage, raster, features, options),
   }),
 };
 

@@ -113,6 +113,25 @@ export async function streamClassifiedObjects(
   features: FeatureSource,
   options: ClassifyObjectsOptions = {},
 ): Promise<ClassifiedStream> {
+  const { stream, run, close } = await openClassification(model, source, features, options);
+  return { name: stream.name, crs: stream.crs, [Symbol.asyncIterator]: () => run.features(close), counts: () => run.counts(), close };
+}
+
+/** A layer, a raster and a model that were opened and found to go together. */
+export interface OpenedClassification {
+  readonly stream: FeatureStream;
+  readonly run: Classification;
+  /** Ends the model's threads and closes the raster. */
+  close(): Promise<void>;
+}
+
+/** @throws as {@link streamClassifiedObjects} before it is read */
+export async function openClassification(
+  model: ModelPackage | string,
+  source: RasterSource,
+  features: FeatureSource,
+  options: ClassifyObjectsOptions,
+): Promise<OpenedClassification> {
   checkOptions(options, RULES, "classifyObjects()");
   const { signal, onWarning } = options;
   const scorer = new TileScorer(model, computeOptions(options));
@@ -124,8 +143,7 @@ export async function streamClassifiedObjects(
       await setup.close();
     };
     try {
-      const run = new Classification(stream, scorer, setup, options);
-      return { name: stream.name, crs: stream.crs, [Symbol.asyncIterator]: () => run.features(close), counts: () => run.counts(), close };
+      return { stream, run: new Classification(stream, scorer, setup, options), close };
     } catch (error) {
       await setup.close();
       throw error;
@@ -136,6 +154,7 @@ export async function streamClassifiedObjects(
   }
 }
 
+/** A batch of features. */
 interface Chunk {
   readonly features: readonly Feature[];
   /** Place of each feature in the block; -1 for none. */
@@ -145,6 +164,7 @@ interface Chunk {
   readonly mask: Uint8Array;
 }
 
+/** Work that goes from features to classes. */
 class Classification {
   readonly #stream: FeatureStream;
   readonly #scorer: TileScorer;
@@ -185,21 +205,17 @@ class Classification {
 
   async *features(close: () => Promise<void>): AsyncGenerator<Feature> {
     const { signal, onWarning, onProgress, esriFields = false } = this.#options;
-    const { classes, thresholds, concurrency = 1, statistics, bandNames = [], tileWidth, tileHeight } = this.#config;
+    const { classes, thresholds, statistics, bandNames = [], tileWidth, tileHeight } = this.#config;
     const watch = statistics === undefined ? null : new RangeWatch(statistics, bandNames);
-    const [height, width, bands] = [tileHeight, tileWidth, this.#chip.bands.length];
+    const area = tileWidth * tileHeight;
     const report = (): void => {
       const { features: done } = this.#counts;
       onProgress?.({ stage: "classify-objects", done, total: 0, unit: "features" });
     };
     try {
       onProgress?.({ stage: "classify-objects", done: 0, total: 0, unit: "features" });
-      const scored = mapOrdered(this.#chunks(), Math.max(1, concurrency), async ({ pixels, mask, size }) => {
-        if (size === 0) return new Float32Array(0);
-        return this.#scorer.score({ pixels, mask, size, height, width, bands }, signal);
-      });
-      for await (const [{ features, slots, size, pixels, mask }, scores] of scored) {
-        watch?.look(pixels, mask, 0, size * width * height);
+      for await (const [{ features, slots, size, pixels, mask }, scores] of this.batches()) {
+        watch?.look(pixels, mask, 0, size * area);
         for (const [i, feature] of features.entries()) {
           const slot = slots[i]!;
           const own = slot < 0 ? null : scores.subarray(slot * classes.length, (slot + 1) * classes.length);
@@ -227,6 +243,16 @@ class Classification {
     } finally {
       await close();
     }
+  }
+
+  /** Features by the batch, with the scores of those that have pixels. */
+  batches(): AsyncGenerator<readonly [Chunk, Float32Array]> {
+    const { concurrency = 1, tileWidth: width, tileHeight: height } = this.#config;
+    const bands = this.#chip.bands.length;
+    return mapOrdered(this.#chunks(), Math.max(1, concurrency), async ({ pixels, mask, size }) => {
+      if (size === 0) return new Float32Array(0);
+      return this.#scorer.score({ pixels, mask, size, height, width, bands }, this.#options.signal);
+    });
   }
 
   /** Features by the batch, with the pixels of those that have any. */

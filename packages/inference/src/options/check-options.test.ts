@@ -10,6 +10,7 @@ import { classifyPixels, estimateClassification } from "../classify/classify-pix
 import { detectChange, estimateChange } from "../classify/detect-change.ts";
 import { pixelClassifier } from "../classify/pixel-classifier.ts";
 import { classifyObjects, streamClassifiedObjects } from "../classify-objects/classify-objects.ts";
+import { estimateObjects } from "../classify-objects/estimate-objects.ts";
 import { classifyPhotos } from "../classify-objects/classify-photos.ts";
 import { detectObjects } from "../detect/detect-objects.ts";
 import { estimateDetection } from "../detect/estimate-detection.ts";
@@ -40,6 +41,7 @@ const SCENE_WORK: readonly [string, Work][] = [
 const MODEL_WORK: readonly [string, Work][] = [
   ["classifyObjects()", (options) => classifyObjects(MODEL, SCENE, FEATURES, options)],
   ["classifyObjects()", (options) => streamClassifiedObjects(MODEL, SCENE, FEATURES, options)],
+  ["classifyObjects()", (options) => estimateObjects(MODEL, SCENE, FEATURES, options)],
   ["classifyPhotos()", (options) => classifyPhotos(MODEL, ["none.jpg"], options)],
   ["pixelClassifier()", (options) => pixelClassifier(MODEL, options)],
   ["objectDetector()", (options) => objectDetector(MODEL, options)],
