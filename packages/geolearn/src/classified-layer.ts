@@ -4,7 +4,7 @@ import type { ClassifiedObjects, ObjectCounts } from "@geolearn/inference";
 import { FeatureLayer } from "./feature-layer.ts";
 
 /**
- * The result of `classifyObjects` and `classifyPhotos`: features with classes, to be saved or filtered.
+ * The result of `classifyObjects`: features with classes, to be saved or filtered.
  *
  * @example
  * const roofs = await model.classifyObjects("city.tif", "buildings.gpkg");

@@ -78,7 +78,7 @@ export class FeatureLayer implements Features {
    * Building footprints with straight walls at right angles (or by another `method`), within the tolerance of the former outlines.
    * Each gets `STATUS`: 0 done, 1 without a solution and left as it was.
    *
-   * @throws INVALID_ARGUMENT
+   * @throws INVALID_ARGUMENT; GEOMETRY_INVALID for a layer of points or lines
    * @example
    * await footprints.regularize({ method: "rightAngles", tolerance: 1 }).save("footprints.gpkg");
    */

@@ -9,6 +9,7 @@ import {
   type DetectChangeOptions,
   type DetectOptions,
   type InferenceEstimate,
+  type ObjectsEstimate,
   classifyObjects,
   classifyPhotos,
   classifyPixels,
@@ -16,6 +17,7 @@ import {
   detectObjects,
   estimateClassification,
   estimateDetection,
+  estimateObjects,
 } from "@geolearn/inference";
 import { GeoLearnError } from "@geolearn/core";
 import { startEngine } from "@geolearn/engine";
@@ -24,6 +26,7 @@ import { type LearnerOf, type LearnerOptions, type TrainableTask, createLearner 
 import { ClassifiedLayer } from "./classified-layer.ts";
 import { ClassifiedMap } from "./classified-map.ts";
 import { DetectedLayer } from "./detected-layer.ts";
+import { PhotoLayer } from "./photo-layer.ts";
 
 /** A trained model. */
 export interface TrainedModel<T extends Task> {
@@ -58,8 +61,10 @@ export interface ObjectDetector<
 export interface ObjectClassifier extends TrainedModel<"objectClassification"> {
   /** Classifies features by the pixels around them; see `classifyObjects`. */
   classifyObjects(raster: RasterSource, features: FeatureSource, options?: ClassifyObjectsOptions): Promise<ClassifiedLayer>;
-  /** Classifies geotagged photos, a folder or paths, into points; see `classifyPhotos`. */
-  classifyPhotos(photos: string | readonly string[], options?: ClassifyPhotosOptions): Promise<ClassifiedLayer>;
+  /** Classifies geotagged photos, a folder or paths, into points, and names those that tell no position; see `classifyPhotos`. */
+  classifyPhotos(photos: string | readonly string[], options?: ClassifyPhotosOptions): Promise<PhotoLayer>;
+  /** Time, memory and disk `classifyObjects` would need; see `estimateObjects`. */
+  estimate(raster: RasterSource, features: FeatureSource, options?: ClassifyObjectsOptions): Promise<ObjectsEstimate>;
 }
 
 /** Models by task. */
@@ -140,7 +145,8 @@ const OPENED: { readonly [T in keyof Models]: (modelPackage: ModelPackage) => Mo
     ...commonOf(modelPackage, "objectClassification"),
     classifyObjects: async (raster, features, options = {}) =>
       new ClassifiedLayer(await classifyObjects(modelPackage, raster, features, options)),
-    classifyPhotos: async (photos, options = {}) => new ClassifiedLayer(await classifyPhotos(modelPackage, photos, options)),
+    classifyPhotos: async (photos, options = {}) => new PhotoLayer(await classifyPhotos(modelPackage, photos, options)),
+    estimate: (raster, features, options = {}) => estimateObjects(modelPackage, raster, features, options),
   }),
 };
 

@@ -73,6 +73,7 @@ export { ClassifiedLayer } from "./classified-layer.ts";
 export { ClassifiedMap } from "./classified-map.ts";
 export { DetectedLayer } from "./detected-layer.ts";
 export { FeatureLayer } from "./feature-layer.ts";
+export { PhotoLayer } from "./photo-layer.ts";
 
 // the verbs on their own
 export {

@@ -23,6 +23,7 @@ export {
   type ObjectCounts,
   streamClassifiedObjects,
 } from "./classify-objects/classify-objects.ts";
+export { estimateObjects, type ObjectsEstimate } from "./classify-objects/estimate-objects.ts";
 export { type ClassifiedPhotos, classifyPhotos, type ClassifyPhotosOptions } from "./classify-objects/classify-photos.ts";
 
 // networks of others

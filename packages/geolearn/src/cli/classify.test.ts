@@ -1,6 +1,6 @@
 /** Classifying objects on the command line: from polygons to chips around them, to a classifier, to classes of another layer and of photos. */
 
-import { cpSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -65,7 +65,13 @@ test("chips around features, a classifier, its figures, and the classes of anoth
   expect(right).toBeGreaterThan(22);
   expect(features.filter(({ properties }) => properties["class"] === "hut")).toHaveLength(classes["hut"]!);
 
+  const never = ["--raster", path("other.tif"), "--features", path("other.geojsonl"), "--out", path("never/a.gpkg"), "--estimate"];
+  const estimate = await runText("classify-objects", "--model", model, ...never);
+  expect(estimate.out).toMatch(/features +25\ntime +\d+ s\nmemory +\d+ MiB\ndisk +\d+ MiB\n/);
+  expect(existsSync(path("never"))).toBe(false);
+
   const opened = await fromModel(model, { task: "objectClassification" });
+  expect((await opened.estimate(path("other.tif"), path("other.geojsonl"))).features).toBe(25);
   const again = await opened.classifyObjects(path("other.tif"), path("other.geojsonl"), { esriFields: true });
   expect(again.features.map(({ properties }) => properties["Class"])).toEqual(features.map(({ properties }) => properties["class"]));
   expect(again.counts.classes).toEqual(classes);
@@ -114,12 +120,18 @@ test("photos become points, and what does not go together is wrong usage", async
   const [photo] = (await readFeatures(out)).features;
   expect(photo!.properties).toMatchObject({ path: join(photos, "a-north-east.jpg"), heading: 243.5 });
 
+  const opened = await fromModel(model, { task: "objectClassification" });
+  const survey = await opened.classifyPhotos(photos, { threads: 1, workers: 1 });
+  expect(survey.count).toBe(1);
+  expect(survey.skipped).toEqual([join(photos, "c-nowhere.jpg")]);
+
   const both = ["--model", model, "--photos", photos, "--raster", path("other.tif"), "--out", out];
   expect((await runText("classify-objects", ...both)).status).toBe(2);
   expect((await runText("classify-objects", "--model", model, "--raster", path("other.tif"), "--out", out)).status).toBe(2);
   expect((await runText("classify-objects", "--model", model, "--photos", photos, "--buffer", "3", "--out", out)).err).toContain(
     "--buffer",
   );
+  expect((await runText("classify-objects", "--model", model, "--photos", photos, "--estimate", "--out", out)).status).toBe(2);
   const smooth = ["--data", path("chips"), "--out", path("x.dlpk"), "--loss", "binary-cross-entropy", "--label-smoothing", "0.1"];
   expect((await runText("train", ...smooth)).status).toBe(2);
 }, 120_000);

@@ -3,7 +3,7 @@
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createRaster, readFeatures } from "@geolearn/core";
+import { createRaster, readFeatures, writeFeatures } from "@geolearn/core";
 import { readModelPackage } from "@geolearn/models";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { fromModel } from "../from-model.ts";
@@ -142,6 +142,19 @@ test("what cannot be written is refused before anything is computed", async () =
   const writer = await createRaster(path("nowhere.tif"), profile);
   await writer.appendRows(new Uint8Array(64), 8);
   await writer.close();
-  const nowhere = ["detect-objects", "--model", path("none.dlpk"), "--raster", path("nowhere.tif"), "--out", path("found.geojson")];
-  expect(await runText(...nowhere)).toMatchObject({ status: 1, err: expect.stringMatching(/CRS_MISSING[^]*\.gpkg/) as string });
+  await writeFeatures([{ geometry: { type: "Point", coordinates: [1, 1] }, properties: {} }], path("nowhere.gpkg"), { crs: null });
+  const [model, scene, out] = [
+    ["--model", path("none.dlpk")],
+    ["--raster", path("nowhere.tif")],
+    ["--out", path("deep/found.geojson")],
+  ];
+  for (const nowhere of [
+    ["detect-objects", ...model, ...scene, ...out],
+    ["classify-objects", ...model, ...scene, "--features", path("nowhere.gpkg"), ...out],
+    ["to-polygons", ...scene, ...out],
+    ["regularize", "--in", path("nowhere.gpkg"), "--tolerance", "1", ...out],
+  ]) {
+    expect(await runText(...nowhere)).toMatchObject({ status: 1, err: expect.stringMatching(/CRS_MISSING[^]*\.gpkg/) as string });
+  }
+  expect(existsSync(path("deep"))).toBe(false);
 });

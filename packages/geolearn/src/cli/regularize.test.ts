@@ -1,6 +1,6 @@
 /** `geolearn regularize` and the method on a layer. */
 
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -83,6 +83,20 @@ test("wrong usage ends with 2, bad lengths with 1 and a hint of flags", async ()
   const { status, err } = await run("--in", path, "--out", join(folder, "a.gpkg"), "--tolerance", "1", "--densification", "2");
   expect(status).toBe(1);
   expect(err).toContain("INVALID_ARGUMENT: --densification is 2");
+  const unread = await run("--in", path, "--out", join(folder, "a.gpkg"), "--tolerance", "1", "--diagonal-penalty", "2");
+  expect(unread.status).toBe(1);
+  expect(unread.err).toContain("--diagonal-penalty is not read with --method right-angles.");
+  expect(unread.err).toContain("use it with --method right-angles-and-diagonals or --method any-angles.");
+});
+
+test("a layer of points is refused, and nothing is written", async () => {
+  const source = join(folder, "points.geojson");
+  writeFileSync(source, JSON.stringify({ type: "Feature", geometry: { type: "Point", coordinates: [15, 0] }, properties: {} }));
+  const target = join(folder, "points.gpkg");
+  const { status, err } = await run("--in", source, "--out", target, "--tolerance", "1");
+  expect(status).toBe(1);
+  expect(err).toContain("GEOMETRY_INVALID: points.geojson holds no polygon but 1 Point");
+  expect(existsSync(target)).toBe(false);
 });
 
 test("circles by area: a round tank of which a quarter is missing", async () => {

@@ -1,19 +1,19 @@
-/** What `--estimate` tells of work on a scene. */
+/** What `--estimate` tells of work on a scene, or on the features of a layer. */
 
-import type { InferenceEstimate } from "@geolearn/inference";
+import type { InferenceEstimate, ObjectsEstimate } from "@geolearn/inference";
 import type { CommandContext } from "./context.ts";
 import { list } from "./table.ts";
 
 /** Tells what the work would take. */
 export function printEstimate(
-  cost: InferenceEstimate,
+  cost: InferenceEstimate | ObjectsEstimate,
   print: CommandContext["print"],
   disk: "disk" | "disk, at most" = "disk, at most",
 ): void {
   print(
     cost,
     list([
-      ["windows", cost.windows],
+      "windows" in cost ? ["windows", cost.windows] : ["features", cost.features],
       ["time", `${Math.ceil(cost.seconds)} s`],
       ["memory", `${Math.ceil(cost.memoryMb)} MiB`],
       [disk, `${Math.ceil(cost.diskMb)} MiB`],

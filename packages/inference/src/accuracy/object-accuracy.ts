@@ -15,6 +15,7 @@ import {
   surfaceOverlaps,
 } from "@geolearn/core";
 
+import { checkOptions, isEither, isObject, isPolygons, isText, type OptionRules, WORK_RULES } from "../options/check-options.ts";
 import { type Candidate, type MatchObjectsInput, type Matching, matchObjects } from "./match-objects.ts";
 import { type PlacedObjects, type PlacedScene, placeScene } from "./place-objects.ts";
 
@@ -35,6 +36,20 @@ export interface ObjectAccuracyOptions extends WorkOptions {
   /** IoU from which on a detection is right, above 0 to 1. @defaultValue 0.5 */
   readonly minIou?: number;
 }
+
+const RULES: OptionRules<ObjectAccuracyOptions> = {
+  mask: isPolygons,
+  classField: isEither(isText, {
+    expected: "or { predicted, truth } with a text each",
+    accepts: (value) => isObject(value) && "predicted" in value && "truth" in value && [value.predicted, value.truth].every(isText.accepts),
+  }),
+  scoreField: isText,
+  minIou: {
+    expected: "a number above 0 and at most 1",
+    accepts: (value) => typeof value === "number" && value > 0 && value <= 1,
+  },
+  ...WORK_RULES,
+};
 
 /** Counts and figures of one class. */
 export interface ObjectClassAccuracy extends DetectionCounts {
@@ -85,10 +100,8 @@ export async function objectAccuracy(
   truth: string | Features,
   options: ObjectAccuracyOptions = {},
 ): Promise<ObjectAccuracy> {
+  checkOptions(options, RULES, "objectAccuracy()");
   const { minIou = 0.5, signal, onProgress } = options;
-  if (!(minIou > 0 && minIou <= 1)) {
-    throw new GeoLearnError("INVALID_ARGUMENT", `\`minIou\` is ${minIou}; expected a number above 0 and at most 1.`);
-  }
   const scene = await placeScene({ predicted, truth, mask: options.mask }, options);
   const total = scene.predicted.features.length;
   onProgress?.({ stage: "accuracy", done: 0, total, unit: "objects" });

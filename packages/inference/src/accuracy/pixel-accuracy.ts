@@ -21,6 +21,16 @@ import {
   warpRaster,
 } from "@geolearn/core";
 
+import {
+  checkOptions,
+  isListOf,
+  isObject,
+  isPolygons,
+  isText,
+  NETWORK_RULES,
+  type OptionRules,
+  WORK_RULES,
+} from "../options/check-options.ts";
 import { readRegionMask } from "../run/region-mask.ts";
 import { cutScene } from "../run/scene.ts";
 import { type TruthRows, polygonTruth } from "./polygon-truth.ts";
@@ -34,6 +44,17 @@ export interface PixelAccuracyOptions extends WorkOptions, NetworkOptions {
   /** Classes, to name values and to list those that do not occur. @defaultValue the names the rasters carry */
   readonly classes?: readonly Pick<ClassDefinition, "value" | "name">[];
 }
+
+const RULES: OptionRules<PixelAccuracyOptions> = {
+  mask: isPolygons,
+  classField: isText,
+  classes: isListOf(
+    "classes with value and name",
+    (one) => isObject(one) && "value" in one && Number.isInteger(one.value) && "name" in one && typeof one.name === "string",
+  ),
+  ...NETWORK_RULES,
+  ...WORK_RULES,
+};
 
 /** Metrics and the counts they come from. */
 export interface PixelAccuracy extends PixelMetrics {
@@ -53,12 +74,13 @@ const ONE_BAND = "Give a raster whose single band holds class values.";
  *
  * Warns of polygons with fields that look like classes when no `classField` is given (`CLASS_FIELD_MISSING`).
  *
- * @throws INVALID_ARGUMENT for a raster of several bands, LABELS_OUTSIDE for polygons none of which touches the map, RASTER_MISMATCH when
+ * @throws INVALID_ARGUMENT for options and for a raster of several bands, LABELS_OUTSIDE for polygons none of which touches the map, RASTER_MISMATCH when
  *   the two do not meet, ALL_NODATA when no pixel can be compared; what reading throws
  * @example
  * const { meanIou } = await pixelAccuracy("map.tif", "buildings.geojson", { mask: "surveyed.gpkg" });
  */
 export async function pixelAccuracy(predicted: RasterSource, truth: Truth, options: PixelAccuracyOptions = {}): Promise<PixelAccuracy> {
+  checkOptions(options, RULES, "pixelAccuracy()");
   const { network = false } = options;
   const map = await openRaster(predicted, { network });
   try {

@@ -30,6 +30,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { memoryRaster, type MemoryRasterOptions } from "../testing/rasters.ts";
 import { verdictOf } from "./class-fields.ts";
 import { classifyObjects, type ClassifyObjectsOptions, streamClassifiedObjects } from "./classify-objects.ts";
+import { estimateObjects } from "./estimate-objects.ts";
 import { classifyPhotos } from "./classify-photos.ts";
 import { featureWindow } from "./feature-window.ts";
 import { photoPosition } from "./photo-position.ts";
@@ -128,6 +129,26 @@ function expectClass({ properties }: Feature, scores: readonly number[]): void {
   expect(properties).toMatchObject({ class: CLASSES[best]!.name, value: CLASSES[best]!.value });
   expect(properties["score"]).toBeCloseTo(scores[best]!, 4);
 }
+
+describe("the cost of a layer", () => {
+  test("is that of its first batches, for all its features", async () => {
+    const features = layer(Array.from({ length: 30 }, (_, i) => box(4 * i, 3 * i, 10, 8, { note: "x".repeat(1000) })));
+    const warnings: Warning[] = [];
+    const options = { ...ONE_THREAD, batchSize: 2, onWarning: (warning: Warning) => warnings.push(warning) };
+    const cost = await estimateObjects(model, scene(), features, options);
+    expect(cost).toMatchObject({ features: 30, measuredBatches: 3 });
+    expect(cost.seconds).toBeGreaterThan(0);
+    expect(cost.memoryMb).toBeGreaterThan(1);
+    // a thousand letters each, and some
+    expect((cost.diskMb * 1024 * 1024) / 30).toBeGreaterThan(1000);
+    expect((cost.diskMb * 1024 * 1024) / 30).toBeLessThan(1500);
+    expect(warnings).toEqual([]);
+    expect(await estimateObjects(model, scene(), layer([]), ONE_THREAD)).toMatchObject({ features: 0, seconds: 0, diskMb: 0 });
+    await expect(estimateObjects(model, scene(), layer([box(0, 0, 5, 5)], null), ONE_THREAD)).rejects.toMatchObject({
+      code: "CRS_MISSING",
+    });
+  });
+});
 
 describe("features of a layer", () => {
   test("get the class of the chip around their middle, in their order, with their own fields", async () => {

@@ -1,7 +1,6 @@
 /** Classifying the features of a layer by the pixels around them. */
 
 import {
-  checkOptionNames,
   type Crs,
   type Feature,
   type Features,
@@ -10,20 +9,19 @@ import {
   GeoLearnError,
   metresPerUnit,
   openFeatures,
-  type OptionNames,
   parseLength,
   placeFeatures,
   type Raster,
   type RasterSource,
-  WORK_OPTIONS,
 } from "@geolearn/core";
 import type { ModelPackage } from "@geolearn/models";
 
 import { sharedMemory } from "#platform";
 
-import { COMPUTE_OPTIONS, type ComputeOptions, computeOptions } from "../lanes/model-lanes.ts";
+import { COMPUTE_RULES, type ComputeOptions, computeOptions } from "../lanes/model-lanes.ts";
+import { checkOptions, isBoolean, isLength, isOneOf, NETWORK_RULES, type OptionRules, WORK_RULES } from "../options/check-options.ts";
 import { mapOrdered } from "../run/map-ordered.ts";
-import type { SceneOptions } from "../run/options.ts";
+import { SCENE_RULES, type SceneOptions } from "../run/options.ts";
 import { RangeWatch } from "../run/range-watch.ts";
 import { fillRule, prepareScene } from "../run/setup.ts";
 import { type ChipRule, readChip } from "./chip-pixels.ts";
@@ -42,15 +40,15 @@ export interface ClassifyObjectsOptions
   readonly esriFields?: boolean;
 }
 
-const OPTIONS: OptionNames<ClassifyObjectsOptions> = {
-  ...COMPUTE_OPTIONS,
-  cropMode: true,
-  buffer: true,
-  esriFields: true,
-  network: true,
-  cellSize: true,
-  bands: true,
-  ...WORK_OPTIONS,
+const RULES: OptionRules<ClassifyObjectsOptions> = {
+  ...COMPUTE_RULES,
+  cropMode: isOneOf("fixedSize", "boundingBox"),
+  buffer: isLength,
+  esriFields: isBoolean,
+  cellSize: SCENE_RULES.cellSize,
+  bands: SCENE_RULES.bands,
+  ...NETWORK_RULES,
+  ...WORK_RULES,
 };
 
 /** How many features got what; complete when all were read. */
@@ -115,7 +113,26 @@ export async function streamClassifiedObjects(
   features: FeatureSource,
   options: ClassifyObjectsOptions = {},
 ): Promise<ClassifiedStream> {
-  checkOptionNames(options, OPTIONS, "classifyObjects()");
+  const { stream, run, close } = await openClassification(model, source, features, options);
+  return { name: stream.name, crs: stream.crs, [Symbol.asyncIterator]: () => run.features(close), counts: () => run.counts(), close };
+}
+
+/** A layer, a raster and a model that were opened and found to go together. */
+export interface OpenedClassification {
+  readonly stream: FeatureStream;
+  readonly run: Classification;
+  /** Ends the model's threads and closes the raster. */
+  close(): Promise<void>;
+}
+
+/** @throws as {@link streamClassifiedObjects} before it is read */
+export async function openClassification(
+  model: ModelPackage | string,
+  source: RasterSource,
+  features: FeatureSource,
+  options: ClassifyObjectsOptions,
+): Promise<OpenedClassification> {
+  checkOptions(options, RULES, "classifyObjects()");
   const { signal, onWarning } = options;
   const scorer = new TileScorer(model, computeOptions(options));
   try {
@@ -126,8 +143,7 @@ export async function streamClassifiedObjects(
       await setup.close();
     };
     try {
-      const run = new Classification(stream, scorer, setup, options);
-      return { name: stream.name, crs: stream.crs, [Symbol.asyncIterator]: () => run.features(close), counts: () => run.counts(), close };
+      return { stream, run: new Classification(stream, scorer, setup, options), close };
     } catch (error) {
       await setup.close();
       throw error;
@@ -138,6 +154,7 @@ export async function streamClassifiedObjects(
   }
 }
 
+/** A batch of features. */
 interface Chunk {
   readonly features: readonly Feature[];
   /** Place of each feature in the block; -1 for none. */
@@ -147,6 +164,7 @@ interface Chunk {
   readonly mask: Uint8Array;
 }
 
+/** Work that goes from features to classes. */
 class Classification {
   readonly #stream: FeatureStream;
   readonly #scorer: TileScorer;
@@ -187,21 +205,17 @@ class Classification {
 
   async *features(close: () => Promise<void>): AsyncGenerator<Feature> {
     const { signal, onWarning, onProgress, esriFields = false } = this.#options;
-    const { classes, thresholds, concurrency = 1, statistics, bandNames = [], tileWidth, tileHeight } = this.#config;
+    const { classes, thresholds, statistics, bandNames = [], tileWidth, tileHeight } = this.#config;
     const watch = statistics === undefined ? null : new RangeWatch(statistics, bandNames);
-    const [height, width, bands] = [tileHeight, tileWidth, this.#chip.bands.length];
+    const area = tileWidth * tileHeight;
     const report = (): void => {
       const { features: done } = this.#counts;
       onProgress?.({ stage: "classify-objects", done, total: 0, unit: "features" });
     };
     try {
       onProgress?.({ stage: "classify-objects", done: 0, total: 0, unit: "features" });
-      const scored = mapOrdered(this.#chunks(), Math.max(1, concurrency), async ({ pixels, mask, size }) => {
-        if (size === 0) return new Float32Array(0);
-        return this.#scorer.score({ pixels, mask, size, height, width, bands }, signal);
-      });
-      for await (const [{ features, slots, size, pixels, mask }, scores] of scored) {
-        watch?.look(pixels, mask, 0, size * width * height);
+      for await (const [{ features, slots, size, pixels, mask }, scores] of this.batches()) {
+        watch?.look(pixels, mask, 0, size * area);
         for (const [i, feature] of features.entries()) {
           const slot = slots[i]!;
           const own = slot < 0 ? null : scores.subarray(slot * classes.length, (slot + 1) * classes.length);
@@ -229,6 +243,16 @@ class Classification {
     } finally {
       await close();
     }
+  }
+
+  /** Features by the batch, with the scores of those that have pixels. */
+  batches(): AsyncGenerator<readonly [Chunk, Float32Array]> {
+    const { concurrency = 1, tileWidth: width, tileHeight: height } = this.#config;
+    const bands = this.#chip.bands.length;
+    return mapOrdered(this.#chunks(), Math.max(1, concurrency), async ({ pixels, mask, size }) => {
+      if (size === 0) return new Float32Array(0);
+      return this.#scorer.score({ pixels, mask, size, height, width, bands }, this.#options.signal);
+    });
   }
 
   /** Features by the batch, with the pixels of those that have any. */
@@ -296,17 +320,14 @@ function cutRule(
   chip: Pick<CutRule, "chipWidth" | "chipHeight">,
   buffer: number | string | undefined,
 ): CutRule {
-  if (mode !== "fixedSize" && mode !== "boundingBox") {
-    throw new GeoLearnError("INVALID_ARGUMENT", `\`cropMode\` is "${String(mode)}"; expected "fixedSize" or "boundingBox".`);
-  }
   if (transform === null) {
     throw new GeoLearnError("RASTER_NO_TRANSFORM", `${name} is not georeferenced, so features have no place on it.`, {
       hint: "Give the raster a transform, for example by a world file.",
     });
   }
   const length = buffer === undefined ? null : parseLength(buffer);
-  if (length !== null && (mode === "fixedSize" || length.value < 0)) {
-    throw new GeoLearnError("INVALID_ARGUMENT", `\`buffer\` is ${String(buffer)}; it widens the boxes of features and is not negative.`, {
+  if (length !== null && mode === "fixedSize") {
+    throw new GeoLearnError("INVALID_ARGUMENT", `\`buffer\` is ${String(buffer)}; it widens the boxes of features.`, {
       hint: 'The model sees chips of one size: leave `buffer` out, or use `cropMode: "boundingBox"`.',
       data: { option: "buffer" },
     });

@@ -3,23 +3,13 @@
 import { readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 
-import {
-  type Feature,
-  type Features,
-  GeoLearnError,
-  type OnWarning,
-  type OptionNames,
-  checkOptionNames,
-  openRaster,
-  parseCrs,
-  type WorkOptions,
-  WORK_OPTIONS,
-} from "@geolearn/core";
+import { type Feature, type Features, GeoLearnError, type OnWarning, openRaster, parseCrs, type WorkOptions } from "@geolearn/core";
 import type { ModelPackage } from "@geolearn/models";
 
 import { sharedMemory } from "#platform";
 
-import { COMPUTE_OPTIONS, type ComputeOptions, computeOptions } from "../lanes/model-lanes.ts";
+import { COMPUTE_RULES, type ComputeOptions, computeOptions } from "../lanes/model-lanes.ts";
+import { checkOptions, isBoolean, type OptionRules, WORK_RULES } from "../options/check-options.ts";
 import { mapOrdered } from "../run/map-ordered.ts";
 import { sceneInfo } from "../run/scene.ts";
 import { fillRule } from "../run/setup.ts";
@@ -35,11 +25,7 @@ export interface ClassifyPhotosOptions extends WorkOptions, ComputeOptions {
   readonly esriFields?: boolean;
 }
 
-const OPTIONS: OptionNames<ClassifyPhotosOptions> = {
-  ...COMPUTE_OPTIONS,
-  esriFields: true,
-  ...WORK_OPTIONS,
-};
+const RULES: OptionRules<ClassifyPhotosOptions> = { ...COMPUTE_RULES, esriFields: isBoolean, ...WORK_RULES };
 
 /** Photos as points. */
 export interface ClassifiedPhotos extends Features {
@@ -55,7 +41,8 @@ const NAMED = 10;
 /**
  * Classifies photos by what they show, and puts each on the map where it was taken. The result has a point for each in EPSG:4326 with `path`,
  * `class`, `value`, `score` (0 to 1) and `heading` (degrees clockwise from north, null when unknown), in the order of their names. A photo is
- * brought to the model's chip size as a whole, pixels as they are stored. Photos without a position are left out, and a warning names them.
+ * brought to the model's chip size as a whole, pixels as they are stored. Photos without a position are left out: a warning names them, and
+ * `skipped` lists their paths. One that cannot be read is an error that names it.
  *
  * @param photos A folder, whose JPEG, PNG and TIFF files are taken, or paths
  * @throws FILE_NOT_FOUND; FEATURES_EMPTY when there is no photo, or none with a position; MODEL_CORRUPT, MODEL_FOREIGN, TASK_MISMATCH for the
@@ -70,7 +57,7 @@ export async function classifyPhotos(
   photos: string | readonly string[],
   options: ClassifyPhotosOptions = {},
 ): Promise<ClassifiedPhotos> {
-  checkOptionNames(options, OPTIONS, "classifyPhotos()");
+  checkOptions(options, RULES, "classifyPhotos()");
   const { signal, onProgress, onWarning, esriFields = false } = options;
   const paths = typeof photos === "string" ? await photosIn(photos) : photos;
   if (paths.length === 0) throw noPhotos(photos);

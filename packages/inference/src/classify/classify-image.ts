@@ -4,9 +4,10 @@ import { type Affine, type ClassDefinition, type Crs, GeoLearnError, type Raster
 import type { ModelPackage } from "@geolearn/models";
 
 import type { InferenceFunction } from "../inference-function.ts";
-import { type ComputeOptions, computeOptions } from "../lanes/model-lanes.ts";
+import { COMPUTE_RULES, type ComputeOptions, computeOptions } from "../lanes/model-lanes.ts";
+import { checkOptions, type OptionRules } from "../options/check-options.ts";
 import { fillRows } from "../run/fill-rows.ts";
-import type { InferenceOptions } from "../run/options.ts";
+import { INFERENCE_RULES, type InferenceOptions } from "../run/options.ts";
 import { PixelCounts } from "../run/pixel-counts.ts";
 import { ResultRows } from "../run/result-rows.ts";
 import { prepareInference } from "../run/setup.ts";
@@ -14,6 +15,9 @@ import { pixelClassifier } from "./pixel-classifier.ts";
 
 /** Options of {@link classifyImage}. */
 export type ClassifyImageOptions = Omit<InferenceOptions, "out" | "resume" | "scores" | "outOfRange"> & Omit<ComputeOptions, "batchSize">;
+
+const { out: _out, resume: _resume, scores: _scores, outOfRange: _outOfRange, ...IMAGE_RULES } = INFERENCE_RULES;
+const RULES: OptionRules<ClassifyImageOptions> = { ...IMAGE_RULES, ...COMPUTE_RULES };
 
 /** A classified scene in memory. */
 export interface ClassifiedImage {
@@ -43,7 +47,7 @@ const MOST_PIXELS = 2 ** 29;
  * Classifies the pixels of a scene, the same values as `classifyPixels` gives. The result is held in memory (a byte a pixel, more for class
  * values above 255); the scene is not.
  *
- * @throws what `classifyPixels` throws for model and scene; LIMIT_EXCEEDED for more than 2^29 pixels; INVALID_ARGUMENT for a function without classes
+ * @throws what `classifyPixels` throws for model and scene; LIMIT_EXCEEDED for more than 2^29 pixels; INVALID_ARGUMENT for options, as there, and for a function without classes
  * @example
  * const map = await classifyImage(await readModelPackage(bytes), file);
  * const tiff = await map.toGeoTiff();
@@ -53,6 +57,7 @@ export async function classifyImage(
   raster: RasterSource,
   options: ClassifyImageOptions = {},
 ): Promise<ClassifiedImage> {
+  checkOptions(options, RULES, "classifyImage()");
   if ("process" in model) return classify(model, raster, options);
   const fn = pixelClassifier(model, computeOptions(options));
   try {

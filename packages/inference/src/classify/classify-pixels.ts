@@ -1,21 +1,22 @@
 /** Classifying a scene with a trained model. */
 
-import { checkOptionNames, type OptionNames, type RasterSource } from "@geolearn/core";
+import type { RasterSource } from "@geolearn/core";
 import type { ModelPackage } from "@geolearn/models";
 
 import type { InferenceFunction } from "../inference-function.ts";
-import { COMPUTE_OPTIONS, type ComputeOptions, computeOptions } from "../lanes/model-lanes.ts";
+import { COMPUTE_RULES, type ComputeOptions, computeOptions } from "../lanes/model-lanes.ts";
+import { checkOptions, type OptionRules } from "../options/check-options.ts";
 import type { ClassifiedRaster } from "../output/classified-raster.ts";
-import { type InferenceEstimate, estimateInference } from "../run/estimate.ts";
-import { INFERENCE_OPTIONS, type InferenceOptions } from "../run/options.ts";
-import { runInference } from "../run/run-inference.ts";
+import { type InferenceEstimate, estimateFunction } from "../run/estimate.ts";
+import { INFERENCE_RULES, type InferenceOptions } from "../run/options.ts";
+import { runFunction } from "../run/run-inference.ts";
 import { pixelClassifier } from "./pixel-classifier.ts";
 
 /** Options of {@link classifyPixels}; `device`, `threads` and `workers` are for models, a function has chosen its own. */
 export type ClassifyOptions = InferenceOptions & Omit<ComputeOptions, "batchSize">;
 
-/** Names of {@link ClassifyOptions}. */
-export const CLASSIFY_OPTIONS: OptionNames<ClassifyOptions> = { ...INFERENCE_OPTIONS, ...COMPUTE_OPTIONS };
+/** Rules for {@link ClassifyOptions}. */
+export const CLASSIFY_RULES: OptionRules<ClassifyOptions> = { ...INFERENCE_RULES, ...COMPUTE_RULES };
 
 /** A model: the path of a package, a package, or anything that turns blocks into scores. */
 export type ClassifyModel = string | ModelPackage | InferenceFunction;
@@ -26,12 +27,12 @@ export type ClassifyModel = string | ModelPackage | InferenceFunction;
  * `batchSize` and number of `workers`.
  *
  * @throws MODEL_CORRUPT, MODEL_FOREIGN, TASK_MISMATCH for the model; BANDS_MISMATCH, RESOLUTION_MISMATCH when it does not fit the
- * scene; ALL_NODATA; OUTPUT_LOCKED, DISK_FULL, WRITE_FAILED
+ * scene; ALL_NODATA; OUTPUT_LOCKED, DISK_FULL, WRITE_FAILED; INVALID_ARGUMENT for an option that there is not, or a wrong value, before anything is read
  * @example
  * const map = await classifyPixels("buildings.dlpk", "city.tif", { overlap: 64, out: "classes.tif" });
  */
 export async function classifyPixels(model: ClassifyModel, raster: RasterSource, options: ClassifyOptions = {}): Promise<ClassifiedRaster> {
-  return withFunction(model, options, (fn) => runInference(fn, raster, options));
+  return withFunction(model, options, (fn) => runFunction(fn, raster, options));
 }
 
 /** Time, memory and disk that {@link classifyPixels} will need, from three measured batches. Nothing is written. */
@@ -40,11 +41,11 @@ export async function estimateClassification(
   raster: RasterSource,
   options: ClassifyOptions = {},
 ): Promise<InferenceEstimate> {
-  return withFunction(model, options, (fn) => estimateInference(fn, raster, options));
+  return withFunction(model, options, (fn) => estimateFunction(fn, raster, options));
 }
 
 async function withFunction<T>(model: ClassifyModel, options: ClassifyOptions, work: (fn: InferenceFunction) => Promise<T>): Promise<T> {
-  checkOptionNames(options, CLASSIFY_OPTIONS, "classifyPixels()");
+  checkOptions(options, CLASSIFY_RULES, "classifyPixels()");
   if (typeof model === "object" && "process" in model) return work(model);
   const fn = pixelClassifier(model, computeOptions(options));
   try {

@@ -1,13 +1,14 @@
 /** What changed between two dates: a change detector on the bands of both. */
 
-import { type Raster, type RasterSource, GeoLearnError, checkOptionNames, imageBands, stackDates } from "@geolearn/core";
+import { type Raster, type RasterSource, GeoLearnError, imageBands, stackDates } from "@geolearn/core";
 import { readModelPackage } from "@geolearn/models";
 
+import { checkOptions } from "../options/check-options.ts";
 import type { ClassifiedRaster } from "../output/classified-raster.ts";
 import { checkOutPath } from "../output/out-path.ts";
 import type { InferenceEstimate } from "../run/estimate.ts";
 import { openScene } from "../run/scene.ts";
-import { CLASSIFY_OPTIONS, type ClassifyModel, type ClassifyOptions, classifyPixels, estimateClassification } from "./classify-pixels.ts";
+import { CLASSIFY_RULES, type ClassifyModel, type ClassifyOptions, classifyPixels, estimateClassification } from "./classify-pixels.ts";
 
 /** Options of {@link detectChange}. */
 export interface DetectChangeOptions extends Omit<ClassifyOptions, "bands"> {
@@ -56,7 +57,7 @@ async function onBothDates<T>(
   options: DetectChangeOptions,
   work: (model: ClassifyModel, raster: Raster, options: ClassifyOptions) => Promise<T>,
 ): Promise<T> {
-  checkOptionNames<DetectChangeOptions>(options, CLASSIFY_OPTIONS, "detectChange()");
+  checkOptions<DetectChangeOptions>(options, CLASSIFY_RULES, "detectChange()");
   const { bands, out } = options;
   if (out !== undefined) for (const source of [earlier, later]) checkOutPath(out, source);
   const detector = await requireDetector(model);

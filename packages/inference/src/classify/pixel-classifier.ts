@@ -3,7 +3,8 @@
 import type { ModelPackage } from "@geolearn/models";
 
 import type { InferenceConfiguration, InferenceFunction, ParameterInfo, PixelBlock, SceneInfo } from "../inference-function.ts";
-import { type ComputeOptions, ModelLanes } from "../lanes/model-lanes.ts";
+import { COMPUTE_RULES, type ComputeOptions, ModelLanes } from "../lanes/model-lanes.ts";
+import { checkOptions } from "../options/check-options.ts";
 
 /**
  * A model package, or the path of one, as an inference function: softmax scores, a band per class. The network runs on
@@ -11,12 +12,14 @@ import { type ComputeOptions, ModelLanes } from "../lanes/model-lanes.ts";
  *
  * On the CPU a run of the network always has one block, so results do not depend on batch size, workers or threads.
  *
+ * @throws INVALID_ARGUMENT for an option that there is not, or a wrong value
  * @example
  * const fn = pixelClassifier("buildings.dlpk", { device: "cpu" });
  * const map = await runInference(fn, "scene.tif");
  * await fn.dispose();
  */
 export function pixelClassifier(model: ModelPackage | string, options: ComputeOptions = {}): InferenceFunction {
+  checkOptions(options, COMPUTE_RULES, "pixelClassifier()");
   return new PixelClassifier(new ModelLanes(model, options, { tasks: ["pixelClassification"], doing: "classifying pixels" }));
 }
 

@@ -1,21 +1,14 @@
 /** Finding objects on a scene of any size. */
 
-import {
-  type Affine,
-  type Feature,
-  type Features,
-  GeoLearnError,
-  type OptionNames,
-  type RasterSource,
-  checkOptionNames,
-} from "@geolearn/core";
+import { type Affine, type Feature, type Features, GeoLearnError, type RasterSource } from "@geolearn/core";
 import type { ModelPackage } from "@geolearn/models";
 
 import type { Detection, DetectionConfiguration, DetectionFunction } from "../inference-function.ts";
-import { COMPUTE_OPTIONS, type ComputeOptions, computeOptions } from "../lanes/model-lanes.ts";
+import { COMPUTE_RULES, type ComputeOptions, computeOptions } from "../lanes/model-lanes.ts";
+import { checkOptions, isBoolean, isCount, isLength, isShare, type OptionRules } from "../options/check-options.ts";
 import { type Batch, type BatchEntry, readBatches } from "../run/batches.ts";
 import { mapOrdered } from "../run/map-ordered.ts";
-import { SCENE_OPTIONS, type SceneOptions } from "../run/options.ts";
+import { SCENE_RULES, type SceneOptions } from "../run/options.ts";
 import { RangeWatch } from "../run/range-watch.ts";
 import { prepareScene, type SceneSetup } from "../run/setup.ts";
 import { detectViews } from "./detect-views.ts";
@@ -41,15 +34,15 @@ export interface DetectOptions extends SceneOptions, Omit<ComputeOptions, "batch
   readonly esriFields?: boolean;
 }
 
-const OPTIONS: OptionNames<DetectOptions> = {
-  ...SCENE_OPTIONS,
-  ...COMPUTE_OPTIONS,
-  minScore: true,
-  nmsOverlap: true,
-  maxDetections: true,
-  excludeEdge: true,
-  simplify: true,
-  esriFields: true,
+const RULES: OptionRules<DetectOptions> = {
+  ...SCENE_RULES,
+  ...COMPUTE_RULES,
+  minScore: isShare,
+  nmsOverlap: isShare,
+  maxDetections: isCount,
+  excludeEdge: isBoolean,
+  simplify: isLength,
+  esriFields: isBoolean,
 };
 
 /** A model: the path of a package, a package, or anything that finds objects in blocks. */
@@ -82,7 +75,7 @@ export async function detectObjects(model: DetectModel, raster: RasterSource, op
 
 /** Does something with the function a model is, which is disposed afterwards, or with a function, which is not. */
 export async function withDetector<T>(model: DetectModel, options: DetectOptions, work: (fn: DetectionFunction) => Promise<T>): Promise<T> {
-  checkOptionNames(options, OPTIONS, "detectObjects()");
+  checkOptions(options, RULES, "detectObjects()");
   if (typeof model === "object" && "detect" in model) return work(model);
   const { minScore, nmsOverlap } = rulesOf(options);
   const maxDetections = options.maxDetections ?? MOST_DETECTIONS;
@@ -104,7 +97,7 @@ interface Rules {
 }
 
 function rulesOf({ minScore = 0.5, nmsOverlap = 0.5, excludeEdge = false }: DetectOptions): Rules {
-  return { minScore: share("minScore", minScore), nmsOverlap: share("nmsOverlap", nmsOverlap), excludeEdge };
+  return { minScore, nmsOverlap, excludeEdge };
 }
 
 /** A scene on which objects are to be found. */
@@ -227,9 +220,4 @@ function unknownClass(name: string, classes: number): GeoLearnError {
   return new GeoLearnError("CLASS_UNKNOWN", `The function ${name} found an object of a class beyond its ${classes}.`, {
     hint: "Let `classIndex` be a position in the classes of its configuration.",
   });
-}
-
-function share(name: string, value: number): number {
-  if (value >= 0 && value <= 1) return value;
-  throw new GeoLearnError("INVALID_ARGUMENT", `\`${name}\` is ${value}; expected a number from 0 to 1.`);
 }

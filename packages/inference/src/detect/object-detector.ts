@@ -5,23 +5,33 @@ import type { DecodeOptions, ModelPackage } from "@geolearn/models";
 
 import type { Detection, DetectionConfiguration, DetectionFunction, ParameterInfo, PixelBlock, SceneInfo } from "../inference-function.ts";
 import type { Outputs } from "../lanes/lane-messages.ts";
-import { type ComputeOptions, ModelLanes } from "../lanes/model-lanes.ts";
+import { COMPUTE_RULES, type ComputeOptions, ModelLanes } from "../lanes/model-lanes.ts";
+import { checkOptions, isCount, isShare, type OptionRules } from "../options/check-options.ts";
 import { openOnnxFunction } from "../onnx/onnx-function.ts";
 
 /** Options of {@link objectDetector}. */
 export interface ObjectDetectorOptions extends ComputeOptions, DecodeOptions {}
+
+const RULES: OptionRules<ObjectDetectorOptions> = {
+  ...COMPUTE_RULES,
+  minScore: isShare,
+  nmsOverlap: isShare,
+  maxDetections: isCount,
+};
 
 /**
  * A model package, or the path of one, as a function that finds objects: boxes, and masks where the network outlines them. The network
  * runs on threads of its own with the weights written into its graph; it is loaded when the function is configured first. A package
  * around an ONNX file runs in the caller's thread and decides itself what it leaves out.
  *
+ * @throws INVALID_ARGUMENT for an option that there is not, or a wrong value
  * @example
  * const fn = objectDetector("trees.dlpk", { minScore: 0.3 });
  * const trees = await detectObjects(fn, "forest.tif", { minScore: 0.3 });
  * await fn.dispose();
  */
 export function objectDetector(model: ModelPackage | string, options: ObjectDetectorOptions = {}): DetectionFunction {
+  checkOptions(options, RULES, "objectDetector()");
   const { minScore, nmsOverlap, maxDetections, ...compute } = options;
   const given = Object.entries({ minScore, nmsOverlap, maxDetections }).filter(([, value]) => value !== undefined);
   const tasks = ["objectDetection", "instanceSegmentation"] as const;

@@ -2,11 +2,12 @@
 
 import { ComputeLanes } from "#compute-lanes";
 import { checksum, cores, defaultDevice } from "#platform";
-import { GeoLearnError, type OptionNames, type SampleType, type Task, type Warning } from "@geolearn/core";
+import { GeoLearnError, type SampleType, type Task, type Warning } from "@geolearn/core";
 import type { Device } from "@geolearn/engine";
 import { type DecodeOptions, type ModelManifest, type ModelPackage, readModelPackage } from "@geolearn/models";
 
 import type { BlockConfiguration, PixelBlock, SceneInfo } from "../inference-function.ts";
+import { isCount, isOneOf, type OptionRules } from "../options/check-options.ts";
 import { modelBands } from "../run/model-bands.ts";
 import type { LaneSetup, NetworkFrame, Outputs } from "./lane-messages.ts";
 import { laneModel } from "./lane-model.ts";
@@ -23,8 +24,15 @@ export interface ComputeOptions {
   readonly batchSize?: number;
 }
 
-/** Names of {@link ComputeOptions}. */
-export const COMPUTE_OPTIONS: OptionNames<ComputeOptions> = { device: true, threads: true, workers: true, batchSize: true };
+const DEVICES = ["cpu", "webgpu", "cuda", "coreml", "dml", "tensorflow", "auto"] as const satisfies readonly Device[];
+
+/** Rules for {@link ComputeOptions}. */
+export const COMPUTE_RULES: OptionRules<ComputeOptions> = {
+  device: isOneOf(...DEVICES),
+  threads: isCount,
+  workers: isCount,
+  batchSize: isCount,
+};
 
 /** Those of some options that say where a model runs. */
 export function computeOptions(options: ComputeOptions): ComputeOptions {
@@ -66,8 +74,7 @@ export class ModelLanes {
     this.#options = options;
     this.#use = use;
     this.#device = options.device ?? defaultDevice();
-    this.#workers = checkCount("workers", options.workers ?? defaultWorkers(this.#device));
-    if (options.threads !== undefined) checkCount("threads", options.threads);
+    this.#workers = options.workers ?? defaultWorkers(this.#device);
   }
 
   /** The path it was given as, or the model's name. */
@@ -180,11 +187,6 @@ export class ModelLanes {
 
 function defaultWorkers(device: Device): number {
   return device === "cpu" ? Math.min(MOST_WORKERS, cores()) : 1;
-}
-
-function checkCount(name: string, value: number): number {
-  if (Number.isInteger(value) && value >= 1) return value;
-  throw new GeoLearnError("INVALID_ARGUMENT", `\`${name}\` is ${value}; expected a whole number of at least 1.`);
 }
 
 /** Where normalization has its zero: what missing samples become when no statistics are known. */

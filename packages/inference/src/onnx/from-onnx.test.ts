@@ -188,10 +188,43 @@ describe("what does not fit is refused", () => {
     ["statistics for other bands", { task: "pixelClassification", normalization: { mean: [1, 2] } }, "normalization.mean"],
     ["a divisor of 0", { task: "pixelClassification", normalization: { std: 0 } }, "normalization.std"],
     ["too many classes", { ...general, classes: ["a", "b", "c", "d"] }, "classes"],
+    ["too few classes", { ...general, classes: ["a", "b"] }, "classes"],
     ["a margin the result does not have", { ...general, margin: 3 }, "margin"],
     ["a field nobody knows", { colour: "red" } as OnnxSpec, ""],
   ])("%s", async (_, spec, field) => {
     await expect(open(spec)).rejects.toMatchObject({ code: "INVALID_ARGUMENT", data: { field } });
+  });
+
+  test.each<[name: string, classes: string[], what: string, hint: string]>([
+    ["softmax", ["forest"], "1 class is given for 3 channels", "a background among them"],
+    ["logits, free sizes", ["a", "b", "c", "d"], "4 classes are given for 3 channels", "one for each channel"],
+    ["one channel, sigmoid", ["forest"], "1 class is given for 1 channel", "a single channel tells two apart"],
+    ["one channel, logits", ["a", "b", "c"], "3 classes are given for 1 channel", "its score is that of the second"],
+  ])("%s with the classes %j: both counts are told", async (name, classes, what, hint) => {
+    await expect(open({ ...general, classes }, name)).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: expect.stringContaining(`${what} of its output`) as string,
+      hint: expect.stringContaining(hint) as string,
+    });
+  });
+
+  test("one channel and two classes go together", async () => {
+    await expect(open({ ...general, classes: ["other", "forest"] }, "one channel, sigmoid")).resolves.toMatchObject({
+      manifest: { classes: [{ name: "other" }, { name: "forest" }] },
+    });
+  });
+
+  test("a package that lists other classes than its graph tells apart, when it is opened and when it was changed in memory", async () => {
+    const pkg = await openOnnx(fileOf("softmax"), general);
+    const changed = { ...pkg.manifest, classes: pkg.manifest.classes.slice(0, 2) };
+    const what = expect.stringContaining("2 classes are given for 3 channels of its output") as string;
+    const path = join(folder, "changed.dlpk");
+    await writeModelPackage(path, { manifest: changed, weights: new Map(), onnx: pkg.onnx! });
+    await expect(readModelPackage(path)).rejects.toMatchObject({ code: "MODEL_CORRUPT", message: what, data: { classes: 2, channels: 3 } });
+    await expect(classifyPixels({ ...pkg, manifest: changed }, scene(32, 32))).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: what,
+    });
   });
 
   test("names that are not there, with those that are", async () => {

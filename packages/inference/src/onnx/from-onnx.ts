@@ -5,7 +5,11 @@ import { type OnnxSpec, openOnnx } from "@geolearn/models";
 
 import { pixelClassifier } from "../classify/pixel-classifier.ts";
 import type { InferenceFunction } from "../inference-function.ts";
-import type { ComputeOptions } from "../lanes/model-lanes.ts";
+import { COMPUTE_RULES, type ComputeOptions } from "../lanes/model-lanes.ts";
+import { checkOptions, type OptionRules } from "../options/check-options.ts";
+import { READ_ONNX_RULES } from "./onnx-function.ts";
+
+const RULES: OptionRules<ComputeOptions & ReadOnnxOptions> = { ...COMPUTE_RULES, ...READ_ONNX_RULES };
 
 /**
  * A segmentation network from PyTorch, TensorFlow or anything else that writes ONNX, ready for `classifyPixels`. What the spec leaves out is taken
@@ -20,7 +24,9 @@ import type { ComputeOptions } from "../lanes/model-lanes.ts";
 export async function fromOnnx(
   source: string | Uint8Array,
   spec: OnnxSpec = {},
-  { externalData, ...options }: ComputeOptions & ReadOnnxOptions = {},
+  options: ComputeOptions & ReadOnnxOptions = {},
 ): Promise<InferenceFunction> {
-  return pixelClassifier(await openOnnx(source, spec, externalData === undefined ? {} : { externalData }), options);
+  checkOptions(options, RULES, "fromOnnx()");
+  const { externalData, ...compute } = options;
+  return pixelClassifier(await openOnnx(source, spec, externalData === undefined ? {} : { externalData }), compute);
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 
 import { startEngine } from "@geolearn/engine";
-import type { OnnxSpec } from "@geolearn/models";
+import { openOnnx, type OnnxSpec } from "@geolearn/models";
 import { beforeAll, describe, expect, test } from "vitest";
 
 import type { PixelBlock } from "../inference-function.ts";
@@ -112,6 +112,33 @@ describe("classifiers of PyTorch", () => {
     const found = await fn.classify(block);
     expect(found.length).toBe(scores.length);
     scores.forEach((score, i) => expect(found[i]).toBeCloseTo(score, 5));
+    await fn.dispose();
+  });
+});
+
+describe("classes of classifiers", () => {
+  const tiles: OnnxSpec = { ...scaled, task: "objectClassification" };
+
+  test("more or fewer than channels are refused, with both counts; one is enough where an image may have none", async () => {
+    const channels = fixtures["logits"]!.scores.length / IMAGES;
+    const names = (count: number): string[] => Array.from({ length: count }, (_, i) => `class ${i}`);
+    for (const count of [channels - 1, channels + 1]) {
+      await expect(openOnnxFunction(fileOf("logits"), { ...tiles, classes: names(count) })).rejects.toMatchObject({
+        code: "INVALID_ARGUMENT",
+        message: expect.stringContaining(`${count} classes are given for ${channels} channels of its output`) as string,
+      });
+    }
+    await expect(openOnnxFunction(fileOf("single"), { ...tiles, classes: ["roof"] })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    const fn = await openOnnxFunction(fileOf("single"), { ...tiles, classes: ["roof"], multiLabel: true });
+    const second = fixtures["single"]!.scores.filter((_, i) => i % 2 === 1);
+    (await fn.classify(block)).forEach((score, i) => expect(score).toBeCloseTo(second[i]!, 5));
+    await fn.dispose();
+  });
+
+  test("a package changed in memory is refused, not read askew", async () => {
+    const pkg = await openOnnx(fileOf("logits"), tiles);
+    const fn = await openOnnxFunction({ ...pkg, manifest: { ...pkg.manifest, classes: pkg.manifest.classes.slice(1) } });
+    await expect(fn.classify(block)).rejects.toMatchObject({ code: "INVALID_ARGUMENT", data: { field: "classes" } });
     await fn.dispose();
   });
 });

@@ -7,8 +7,12 @@ import { GeoLearnError } from "@geolearn/core";
 import { type HostTensor, type ReadOnnxOptions, startEngine } from "@geolearn/engine";
 import { GraphRunner, type ModelManifest, type ModelPackage, type OnnxConfig, type OnnxSpec, openOnnx } from "@geolearn/models";
 
+import { checkOptions, isBoolean, type OptionRules } from "../options/check-options.ts";
 import { modelBands } from "../run/model-bands.ts";
 import type { Detection, DetectionConfiguration, DetectionFunction, ParameterInfo, PixelBlock, SceneInfo } from "../inference-function.ts";
+
+/** Rules for {@link ReadOnnxOptions}. */
+export const READ_ONNX_RULES: OptionRules<ReadOnnxOptions> = { externalData: isBoolean };
 
 /** An ONNX network that finds or classifies objects. */
 export interface OnnxFunction extends DetectionFunction {
@@ -43,6 +47,7 @@ export async function openOnnxFunction(
   spec: OnnxSpec = {},
   options: ReadOnnxOptions = {},
 ): Promise<OnnxFunction> {
+  checkOptions(options, READ_ONNX_RULES, "openOnnxFunction()");
   const pkg = typeof source === "string" || source instanceof Uint8Array ? await openOnnx(source, spec, options) : source;
   const { manifest, onnx } = pkg;
   if (onnx === null || manifest.graph === undefined || manifest.task === "pixelClassification") {

@@ -5,9 +5,10 @@ import type { RasterSource } from "@geolearn/core";
 import { WindowAccumulator } from "../blend/accumulator.ts";
 import { processViews } from "../blend/views.ts";
 import type { BlockConfiguration, InferenceFunction } from "../inference-function.ts";
+import { checkOptions } from "../options/check-options.ts";
 import { type Batch, readBatches } from "./batches.ts";
 import { mapOrdered } from "./map-ordered.ts";
-import type { InferenceOptions } from "./options.ts";
+import { INFERENCE_RULES, type InferenceOptions } from "./options.ts";
 import { ResultRows } from "./result-rows.ts";
 import { prepareInference, type SceneSetup } from "./setup.ts";
 
@@ -35,6 +36,30 @@ const MEASURED = 3;
 const OVERVIEWS = 4 / 3;
 const MEBIBYTE = 1024 * 1024;
 
+/** How fast batches are done, after one to warm up. */
+export class Pace {
+  readonly #times: { readonly at: number; readonly done: number }[] = [];
+  readonly #started = performance.now();
+
+  /** Notes how much is done in all when a batch is finished; true when enough was measured. */
+  mark(done: number): boolean {
+    this.#times.push({ at: performance.now(), done });
+    return this.#times.length > MEASURED;
+  }
+
+  /** Time for so much, in seconds. */
+  seconds(total: number): number {
+    const first = this.#times.length > 1 ? this.#times[0]! : { at: this.#started, done: 0 };
+    const last = this.#times.at(-1) ?? first;
+    return last.done > first.done ? ((last.at - first.at) / 1000 / (last.done - first.done)) * total : 0;
+  }
+
+  /** Batches that were measured. */
+  get batches(): number {
+    return Math.max(0, this.#times.length - 1) || this.#times.length;
+  }
+}
+
 /** The part of a setup that is measured. */
 type MeasuredSetup = Pick<SceneSetup<BlockConfiguration>, "plan" | "config" | "bands" | "batchSize" | "region" | "createReader">;
 
@@ -57,25 +82,21 @@ export async function measureWindows<R>(
 ): Promise<MeasuredCost> {
   const reader = createReader();
   const source = { plan, reader, bands: bands.length, outputBands, batchSize, firstRow: 0, region, watch: null, flags: false, signal };
-  const times: { readonly at: number; readonly windows: number }[] = [];
+  const pace = new Pace();
   let computed = 0;
-  const started = performance.now();
   for await (const [batch, result] of mapOrdered(readBatches(source), Math.max(1, config.concurrency ?? 1), compute)) {
     computed += batch.entries.length;
-    times.push({ at: performance.now(), windows: computed });
+    const enough = pace.mark(computed);
     look?.(batch, result);
-    if (times.length > MEASURED) break;
+    if (enough) break;
   }
   const windows = plan.rows.length * plan.columns.length;
-  const first = times.length > 1 ? times[0]! : { at: started, windows: 0 };
-  const last = times.at(-1) ?? first;
-  const perWindow = last.windows > first.windows ? (last.at - first.at) / 1000 / (last.windows - first.windows) : 0;
   return {
     windows,
     pixels: plan.width * plan.height,
-    seconds: perWindow * windows,
+    seconds: pace.seconds(windows),
     memoryMb: (process.memoryUsage().rss + reader.bytes) / MEBIBYTE,
-    measuredBatches: Math.max(0, times.length - 1) || times.length,
+    measuredBatches: pace.batches,
   };
 }
 
@@ -85,6 +106,12 @@ export async function estimateInference(
   raster: RasterSource,
   options: InferenceOptions = {},
 ): Promise<InferenceEstimate> {
+  checkOptions(options, INFERENCE_RULES, "estimateInference()");
+  return estimateFunction(fn, raster, options);
+}
+
+/** {@link estimateInference} with options that were looked at. */
+export async function estimateFunction(fn: InferenceFunction, raster: RasterSource, options: InferenceOptions): Promise<InferenceEstimate> {
   const setup = await prepareInference(fn, raster, options);
   try {
     const { plan, config, tta, merge } = setup;

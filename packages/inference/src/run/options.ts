@@ -1,9 +1,25 @@
 /** Options of inference on a scene. */
 
-import { type Bounds, type Features, type NetworkOptions, type OptionNames, type WorkOptions, WORK_OPTIONS } from "@geolearn/core";
+import type { Bounds, Features, NetworkOptions, WorkOptions } from "@geolearn/core";
 
 import type { Merge } from "../blend/accumulator.ts";
 import type { Blend } from "../blend/weights.ts";
+import {
+  isAboveZero,
+  isBoolean,
+  isCount,
+  isEither,
+  isFromZero,
+  isListOf,
+  isObject,
+  isOneOf,
+  isPath,
+  isPolygons,
+  NETWORK_RULES,
+  type OptionRule,
+  type OptionRules,
+  WORK_RULES,
+} from "../options/check-options.ts";
 
 /** Which part of a scene is worked on, and how it is cut into windows. */
 export interface SceneOptions extends WorkOptions, NetworkOptions {
@@ -35,20 +51,42 @@ export interface SceneOptions extends WorkOptions, NetworkOptions {
   readonly inputMemoryMb?: number;
 }
 
-/** Names of {@link SceneOptions}. */
-export const SCENE_OPTIONS: OptionNames<SceneOptions> = {
-  mask: true,
-  extent: true,
-  cellSize: true,
-  bands: true,
-  overlap: true,
-  padding: true,
-  tta: true,
-  batchSize: true,
-  parameters: true,
-  inputMemoryMb: true,
-  network: true,
-  ...WORK_OPTIONS,
+/** Bands are found by number or name, which are looked at where the raster is known. */
+const isBands = isListOf("bands, by number from 0 or by name", (band) => typeof band === "number" || typeof band === "string");
+const isExtent: OptionRule = {
+  expected: "[xmin, ymin, xmax, ymax], the smaller ones first",
+  accepts: (value) =>
+    Array.isArray(value) && value.length === 4 && value.every(Number.isFinite) && value[0] < value[2] && value[1] < value[3],
+};
+const isPixels: OptionRule = {
+  expected: "a whole number of pixels from 0",
+  accepts: (value) => Number.isInteger(value) && (value as number) >= 0,
+};
+/** Half a pixel of padding is one of overlap. */
+const isPadding: OptionRule = {
+  expected: "pixels from 0, whole or half ones",
+  accepts: (value) => typeof value === "number" && isPixels.accepts(2 * value),
+};
+/** Names and types of parameters are looked at where the function is known. */
+const isParameters: OptionRule = {
+  expected: "an object with a value for each name",
+  accepts: (value) => isObject(value) && !Array.isArray(value),
+};
+
+/** Rules for {@link SceneOptions}. */
+export const SCENE_RULES: OptionRules<SceneOptions> = {
+  mask: isPolygons,
+  extent: isExtent,
+  cellSize: isEither({ ...isAboveZero, expected: "metres above 0" }, isOneOf("model", "scene")),
+  bands: isBands,
+  overlap: isPixels,
+  padding: isPadding,
+  tta: isBoolean,
+  batchSize: isCount,
+  parameters: isParameters,
+  inputMemoryMb: isFromZero,
+  ...NETWORK_RULES,
+  ...WORK_RULES,
 };
 
 /** Options of {@link runInference}. */
@@ -75,14 +113,14 @@ export interface InferenceOptions extends SceneOptions {
   readonly resume?: boolean;
 }
 
-/** Names of {@link InferenceOptions}. */
-export const INFERENCE_OPTIONS: OptionNames<InferenceOptions> = {
-  ...SCENE_OPTIONS,
-  blend: true,
-  merge: true,
-  scores: true,
-  outOfRange: true,
-  predictBackground: true,
-  out: true,
-  resume: true,
+/** Rules for {@link InferenceOptions}. */
+export const INFERENCE_RULES: OptionRules<InferenceOptions> = {
+  ...SCENE_RULES,
+  blend: isOneOf("hann", "crop", "none"),
+  merge: isOneOf("mean", "max", "min"),
+  scores: isEither(isBoolean, isOneOf("float32", "uint8")),
+  outOfRange: isBoolean,
+  predictBackground: isBoolean,
+  out: isPath,
+  resume: isBoolean,
 };

@@ -10,12 +10,13 @@
 import type { RasterSource } from "@geolearn/core";
 
 import type { InferenceFunction } from "../inference-function.ts";
+import { checkOptions } from "../options/check-options.ts";
 import { ClassifiedRaster } from "../output/classified-raster.ts";
 import { checkOutPath } from "../output/out-path.ts";
 import { OutputSet } from "../output/output-set.ts";
 import { fillRows } from "./fill-rows.ts";
 import { jobOf } from "./job.ts";
-import type { InferenceOptions } from "./options.ts";
+import { INFERENCE_RULES, type InferenceOptions } from "./options.ts";
 import { PixelCounts } from "./pixel-counts.ts";
 import { ResultRows } from "./result-rows.ts";
 import { type Setup, prepareInference } from "./setup.ts";
@@ -24,11 +25,17 @@ import { type Setup, prepareInference } from "./setup.ts";
  * Runs a function over a scene, window by window, and gives the result as a raster. The function is not disposed.
  *
  * @throws what reading throws; BANDS_MISMATCH, RESOLUTION_MISMATCH when scene and function do not fit; ALL_NODATA when nothing is left to do;
- * UNSUPPORTED_FORMAT, INVALID_ARGUMENT for `out`; OUTPUT_LOCKED, DISK_FULL, WRITE_FAILED. When it throws or is cancelled, nothing is left behind.
+ * UNSUPPORTED_FORMAT, INVALID_ARGUMENT for options and `out`; OUTPUT_LOCKED, DISK_FULL, WRITE_FAILED. When it throws or is cancelled, nothing is left behind.
  * @example
  * const map = await runInference(fn, "scene.tif", { overlap: 64, out: "map.tif" });
  */
 export async function runInference(fn: InferenceFunction, raster: RasterSource, options: InferenceOptions = {}): Promise<ClassifiedRaster> {
+  checkOptions(options, INFERENCE_RULES, "runInference()");
+  return runFunction(fn, raster, options);
+}
+
+/** {@link runInference} with options that were looked at. */
+export async function runFunction(fn: InferenceFunction, raster: RasterSource, options: InferenceOptions): Promise<ClassifiedRaster> {
   options.signal?.throwIfAborted();
   if (options.out !== undefined) checkOutPath(options.out, raster);
   const setup = await prepareInference(fn, raster, options);

@@ -65,9 +65,6 @@ export function sceneInfo(raster: Raster): SceneInfo {
 /** The raster at another pixel size, in metres on the ground. @throws CRS_MISSING when its present size is unknown */
 export function resampleScene(raster: Raster, cellSize: number): Raster {
   const resolution = resolutionOf(raster);
-  if (!(cellSize > 0) || !Number.isFinite(cellSize)) {
-    throw new GeoLearnError("INVALID_ARGUMENT", `\`cellSize\` is ${cellSize}; expected metres above 0, "model" or "scene".`);
-  }
   if (resolution === null || raster.transform === null || raster.crs === null) {
     throw new GeoLearnError("CRS_MISSING", `${raster.name} has no reference system, so its pixels have no size in metres to change.`, {
       hint: "Give the raster a reference system, or leave out `cellSize`.",
@@ -96,9 +93,6 @@ export function cutScene(raster: Raster, extent: Bounds | undefined): Scene {
 
 function extentWindow(raster: Raster, extent: Bounds): Window {
   const [xmin, ymin, xmax, ymax] = extent;
-  if (!extent.every(Number.isFinite) || xmin >= xmax || ymin >= ymax) {
-    throw new GeoLearnError("INVALID_ARGUMENT", `The extent [${extent.join(", ")}] has no area; expected [xmin, ymin, xmax, ymax].`);
-  }
   if (raster.transform === null) {
     throw new GeoLearnError("RASTER_NO_TRANSFORM", `${raster.name} is not georeferenced, so an extent means nothing on it.`, {
       hint: "Leave out `extent`, or georeference the raster.",

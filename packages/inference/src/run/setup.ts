@@ -54,9 +54,9 @@ export async function prepareScene<Config extends BlockConfiguration, Fn extends
   options: SceneOptions,
   check: (config: Config, name: string) => void,
 ): Promise<SceneSetup<Config, Fn>> {
+  const parameters = parameterValues(fn, options.parameters);
   const { raster, close } = await openScene(source, options);
   try {
-    const parameters = parameterValues(fn, options.parameters);
     const config = await fn.configure({ ...sceneInfo(raster), bandsChosen: options.bands !== undefined }, parameters);
     checkBlocks(config, fn.name);
     check(config, fn.name);

@@ -17,6 +17,7 @@ import {
 import type { ModelManifest } from "../manifest.ts";
 import { FORMAT_VERSION, checkManifest } from "../package/manifest-schema.ts";
 import type { ModelPackage } from "../package/read.ts";
+import { countsApart, tellsApart } from "./class-count.ts";
 import { classesFrom } from "./classes.ts";
 import { type ResolvedSpec, resolveSpec } from "./resolve-spec.ts";
 import { type OnnxConfig, type OnnxSpec, checkOnnxSpec } from "./spec.ts";
@@ -89,13 +90,14 @@ function configOf(model: OnnxModel, { several }: ResolvedSpec, classes: number):
   throw unfit(model, `${thresholds.length} thresholds are given for ${classes} classes`, "thresholds");
 }
 
-/** One channel tells two classes apart. */
-function classesFor(model: OnnxModel, { classes }: ResolvedSpec, channels: number): readonly ClassDefinition[] {
+function classesFor(model: OnnxModel, { classes, several }: ResolvedSpec, channels: number): readonly ClassDefinition[] {
   const count = channels === 1 ? 2 : channels;
   if (classes === null) return classesFrom(Array.from({ length: count }, (_, i) => (i === 0 ? "background" : `class ${i}`)));
-  if (classes.length !== channels && !(channels === 1 && classes.length === 2))
-    throw unfit(model, `${classes.length} classes are given for ${channels} channels of its output`, "classes");
-  return classes;
+  // One class of one channel would be everywhere, whatever the score, unless an image may have none.
+  const alone = classes.length === 1 && several === null;
+  if (tellsApart(channels, classes.length) && !alone) return classes;
+  const { what, hint } = countsApart(channels, classes.length);
+  throw unfit(model, what, "classes", hint);
 }
 
 /** How the result lies on the chip: all of it, its middle, or smaller by a whole factor. */
@@ -118,9 +120,9 @@ function fit(
   );
 }
 
-function unfit({ source }: OnnxModel, what: string, field: string): GeoLearnError {
+function unfit({ source }: OnnxModel, what: string, field: string, hint = `Give or correct \`${field}\`.`): GeoLearnError {
   return new GeoLearnError("INVALID_ARGUMENT", `${source} does not fit its description: ${what}.`, {
-    hint: `Give or correct \`${field}\`.`,
+    hint,
     data: { field },
   });
 }

@@ -4,6 +4,7 @@ import { GeoLearnError } from "@geolearn/core";
 import { frameOnnxModel, type OnnxModel, parseOnnxModel } from "@geolearn/engine";
 
 import type { ModelPackage } from "../package/read.ts";
+import { refuseOtherClasses } from "./class-count.ts";
 import type { OnnxConfig } from "./spec.ts";
 
 /** What {@link scoreGraph} is to take. */
@@ -21,7 +22,7 @@ export interface BlockShape {
  * scores `[batch, height - 2 margin, width - 2 margin, classes]`; of other tasks the outputs stay what they are: scores or logits `[batch, classes]`
  * of whole images, the arrays of a detector.
  *
- * @throws INVALID_ARGUMENT for a package without a graph; CHIPS_MISMATCH where the file is fixed to another size
+ * @throws INVALID_ARGUMENT for a package without a graph, or with more or fewer classes than the graph tells apart; CHIPS_MISMATCH where the file is fixed to another size
  *
  * @example
  * const session = await openOnnxSession(scoreGraph(await readModelPackage("roads.dlpk"), { batch: 4 }));
@@ -38,6 +39,7 @@ export function scoreGraph(
   const shape = [batch, height, width, bandIndices.length] as const;
   const model = parseOnnxModel(onnx, source);
   refuseOtherSize(model, graph, height, width);
+  refuseOtherClasses(manifest, model, "INVALID_ARGUMENT");
   const frame = { name, layout, shape, offset: offset ?? undefined, divisor: divisor ?? undefined };
   if (output.kind !== "pixels") return frameOnnxModel(model, frame, null);
   return frameOnnxModel(model, frame, { ...output, classes: classes.length });

@@ -6,6 +6,7 @@ import { type HostTensor, parseOnnxModel } from "@geolearn/engine";
 import type { ModelManifest } from "../manifest.ts";
 import { checkWeights } from "../network/check-weights.ts";
 import { createBlueprint } from "../network/architectures.ts";
+import { refuseOtherClasses } from "../onnx/class-count.ts";
 import { ONNX_MODEL_TYPE } from "../onnx/spec.ts";
 import { parseSafetensors } from "../weights/safetensors.ts";
 import { entryNamed, openPackage, type OpenedPackage } from "./archive.ts";
@@ -50,7 +51,7 @@ export async function readModelPackage(source: string | Uint8Array): Promise<Mod
   if (manifest.graph === undefined) {
     checkNetworkOf(manifest, opened.name, "MODEL_CORRUPT");
     checkWeights(createBlueprint(manifest.modelType, manifest.config).parameters, weights, opened.name);
-  } else onnx = await readOnnxFile(opened, foreign ? "ModelFile" : GRAPH_KEY);
+  } else onnx = await readOnnxFile(opened, manifest, foreign ? "ModelFile" : GRAPH_KEY);
   return { source: opened.name, formatVersion, manifest, weights, onnx, preview: await readPreview(opened) };
 }
 
@@ -100,10 +101,10 @@ export function checkNetworkOf(manifest: ModelManifest, what: string, code: Erro
   }
 }
 
-async function readOnnxFile(opened: OpenedPackage, key: string): Promise<Uint8Array> {
+async function readOnnxFile(opened: OpenedPackage, manifest: ModelManifest, key: string): Promise<Uint8Array> {
   const entry = fileOf(opened, key, "onnx");
   const bytes = await opened.archive.read(entry);
-  parseOnnxModel(bytes, `${entry} in ${opened.name}`);
+  refuseOtherClasses(manifest, parseOnnxModel(bytes, `${entry} in ${opened.name}`), "MODEL_CORRUPT");
   return bytes;
 }
 

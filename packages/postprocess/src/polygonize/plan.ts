@@ -10,6 +10,7 @@ import {
   parseLength,
   pixelArea,
   requireClassRaster,
+  showValue,
   WORK_OPTIONS,
 } from "@geolearn/core";
 
@@ -74,6 +75,18 @@ export function makePlan(raster: Raster, options: PolygonizeOptions): Plan {
   }
   if (!Number.isInteger(band) || band < 0 || band >= raster.bands) {
     throw wrong(`${raster.name} has ${raster.bands} bands; band ${band} is none of them.`, `Use 0 to ${raster.bands - 1}.`);
+  }
+  if (options.classes !== undefined && !Array.isArray(options.classes)) {
+    throw wrong(
+      `\`classes\` is ${showValue(options.classes)}; expected a list of names or values.`,
+      'Give `classes: ["building"]`, for example.',
+    );
+  }
+  if (options.classNames !== undefined && !((options.classNames as unknown) instanceof Map)) {
+    throw wrong(
+      `\`classNames\` is ${showValue(options.classNames)}; expected a Map of names by value.`,
+      'Give `new Map([[1, "building"]])`, for example.',
+    );
   }
   if (connectivity !== 4 && connectivity !== 8) throw wrong(`Connectivity ${String(connectivity)} is unknown.`, "Use 4 or 8.");
   if (stripRows !== undefined && !(Number.isInteger(stripRows) && stripRows > 0)) {

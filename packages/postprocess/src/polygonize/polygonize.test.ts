@@ -146,6 +146,18 @@ describe("toPolygons on small maps", () => {
     expect([...keys[0]!].filter((point) => keys[1]!.has(point)).length).toBeGreaterThanOrEqual(2);
   });
 
+  it("refuses classes that are no list, and names that are no Map", async () => {
+    const outlined = (options: object): Promise<unknown> => toPolygons(asRaster(fromRows("11")), options);
+    await expect(outlined({ classes: "building" })).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: '`classes` is "building"; expected a list of names or values.',
+    });
+    await expect(outlined({ classNames: { 1: "building" } })).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: '`classNames` is {"1":"building"}; expected a Map of names by value.',
+    });
+  });
+
   it("refuses what makes no sense", async () => {
     const raster = asRaster(fromRows("1"));
     await expect(toPolygons({ ...raster, transform: null })).rejects.toMatchObject({ code: "RASTER_NO_TRANSFORM" });

@@ -9,14 +9,19 @@ import {
   type WorkOptions,
   checkOptionNames,
   parseLength,
+  showValue,
   WORK_OPTIONS,
 } from "@geolearn/core";
 
 import { AlignmentLines, inQuarter } from "./alignment-lines.ts";
 import type { Frame } from "./frame.ts";
+import { METHODS, refuseUnread } from "./method-options.ts";
 import type { RegularizeMethod, Settings } from "./settings.ts";
 
-/** Options of {@link regularize} and {@link regularizeFeatures}. Lengths are metres on the ground, or text such as `"20 crs"` in units of the reference system. */
+/**
+ * Options of {@link regularize} and {@link regularizeFeatures}. Lengths are metres on the ground, or text such as `"20 crs"` in units of the reference system.
+ * An option that the method does not read is refused.
+ */
 export interface RegularizeOptions extends WorkOptions {
   /**
    * `"rightAngles"`: all walls at right angles. `"rightAnglesAndDiagonals"`: also at 45 degrees to them. `"anyAngles"`: straight walls
@@ -25,16 +30,16 @@ export interface RegularizeOptions extends WorkOptions {
   readonly method?: RegularizeMethod;
   /** Farthest that the result may lie from the outline it came from; no wall is shorter than this. */
   readonly tolerance: number | string;
-  /** Length of the pieces the outline is cut into, at most the tolerance. @defaultValue the tolerance */
+  /** Length of the pieces the outline is cut into, at most the tolerance. Not for the method `circle`. @defaultValue the tolerance */
   readonly densification?: number | string;
-  /** Walls lie on a grid of this spacing in the building's own directions, at most a quarter of the tolerance; 0 for none. @defaultValue 0 */
+  /** Walls lie on a grid of this spacing in the building's own directions, at most a quarter of the tolerance; 0 for none. Only for the two right-angle methods. @defaultValue 0 */
   readonly precision?: number | string;
   /**
    * How much dearer a diagonal wall (with `anyAngles` one that runs neither along nor across the building) is than another: with 0 it costs
-   * the same, with 1.5 as much as 2.5 others. With `anyAngles` and 0 there are no such directions at all. @defaultValue 1.5
+   * the same, with 1.5 as much as 2.5 others. With `anyAngles` and 0 there are no such directions at all. Only for `rightAnglesAndDiagonals` and `anyAngles`. @defaultValue 1.5
    */
   readonly diagonalPenalty?: number;
-  /** Least radius of a circle. @defaultValue 0.1 */
+  /** Least radius of a circle. Not for `anyAngles`, as all that is said of circles. @defaultValue 0.1 */
   readonly minRadius?: number | string;
   /** Greatest radius of a circle. @defaultValue 1,000,000 */
   readonly maxRadius?: number | string;
@@ -92,8 +97,6 @@ export interface RegularizePlan {
   readonly circleCompactness: number;
 }
 
-const METHODS: readonly string[] = ["rightAngles", "rightAnglesAndDiagonals", "anyAngles", "circle"] satisfies RegularizeMethod[];
-
 /** @param crs - of the footprints @throws INVALID_ARGUMENT; CRS_MISSING when footprints and lines cannot be brought together */
 export function makeRegularizePlan(options: RegularizeOptions, crs: Crs | null): RegularizePlan {
   checkOptionNames(
@@ -105,6 +108,7 @@ export function makeRegularizePlan(options: RegularizeOptions, crs: Crs | null):
   const { method = "rightAngles", diagonalPenalty = 1.5, circleCompactness = 0.92, circleAreaRatio = null } = options;
   if (!METHODS.includes(method))
     throw wrong(`\`method\` is "${String(method)}"; no such method is known.`, `Use one of ${METHODS.join(", ")}.`);
+  refuseUnread(method, options);
   const tolerance = lengthOf("tolerance", options.tolerance);
   if (!(tolerance.value > 0))
     throw wrong(
@@ -135,8 +139,6 @@ export function makeRegularizePlan(options: RegularizeOptions, crs: Crs | null):
       `\`circleAreaRatio\` is ${circleAreaRatio}; expected a number above 0, at most 1.`,
       "Leave it out for circles within the tolerance, or use 0.15.",
     );
-  if (circleAreaRatio !== null && method === "anyAngles")
-    throw wrong('`circleAreaRatio` has no meaning for the method "anyAngles".', 'Use it with `method: "circle"` or a right-angle method.');
   const minRadius = lengthOf("minRadius", options.minRadius ?? 0.1);
   const maxRadius = lengthOf("maxRadius", options.maxRadius ?? 1_000_000);
   if (exceeds(minRadius, maxRadius))
@@ -179,20 +181,16 @@ export function settingsIn({ size }: Frame, plan: RegularizePlan): Settings {
   };
 }
 
-function alignmentOf({ alignment, method, diagonalPenalty }: RegularizeOptions, crs: Crs | null): AlignmentLines | number | null {
+function alignmentOf({ alignment }: RegularizeOptions, crs: Crs | null): AlignmentLines | number | null {
   if (alignment === undefined) return null;
-  if (method === "circle" || (method === "anyAngles" && diagonalPenalty === 0))
-    throw wrong(
-      `\`alignment\` has no meaning for the method "${method}"${method === "circle" ? "" : " without a diagonal penalty"}.`,
-      'Use it with `method: "rightAngles"` or `method: "rightAnglesAndDiagonals"`.',
-    );
   if (typeof alignment === "string")
     throw wrong(
       `\`alignment\` is "${String(alignment)}"; expected lines or degrees.`,
       `Read the lines first: \`alignment: await readFeatures("${String(alignment)}")\`.`,
     );
-  if (typeof alignment !== "number") return new AlignmentLines(alignment, crs);
-  if (!Number.isFinite(alignment)) throw wrong(`\`alignment\` is ${alignment}; expected degrees or lines.`, "Give an angle such as 30.");
+  if (typeof alignment === "object" && alignment !== null && "features" in alignment) return new AlignmentLines(alignment, crs);
+  if (!Number.isFinite(alignment))
+    throw wrong(`\`alignment\` is ${showValue(alignment)}; expected degrees or lines.`, "Give an angle such as 30.");
   return inQuarter((alignment * Math.PI) / 180);
 }
 

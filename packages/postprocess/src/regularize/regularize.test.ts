@@ -13,6 +13,7 @@ import {
 } from "./footprints.testing.ts";
 import type { RegularizeOptions } from "./options.ts";
 import { regularize, regularizeFeatures } from "./regularize.ts";
+import type { RegularizeMethod } from "./settings.ts";
 
 type Judged = ReturnType<typeof judgeFootprints>["footprints"][number] & { kind: string; status: unknown };
 
@@ -408,6 +409,7 @@ describe("alignment", () => {
     refused("INVALID_ARGUMENT", features, { alignment: layer([line([1, 1], [1, 1]), feature(box(0, 0, 1, 1))]) });
     refused("INVALID_ARGUMENT", features, { alignment: Number.NaN });
     refused("INVALID_ARGUMENT", features, { alignment: "roads.gpkg" as unknown as number });
+    refused("INVALID_ARGUMENT", features, { alignment: {} as unknown as number });
     refused("INVALID_ARGUMENT", features, { alignment: 30, alignmentTolerance: 10 });
     refused("INVALID_ARGUMENT", features, { alignment: roads, method: "circle" });
     refused("INVALID_ARGUMENT", features, { alignment: roads, method: "anyAngles", diagonalPenalty: 0 });
@@ -548,7 +550,6 @@ describe("rings that are hard or broken", () => {
     ]),
     "beyond all digits": feature(box(1e17, 1e17, 1e3, 1e3)),
     "too large to square": feature(box(1e200, 1e200, 1e190, 1e190)),
-    "a point": { geometry: { type: "Point", coordinates: [1, 2] }, properties: {} },
     "no geometry": { geometry: null, properties: {} },
   };
 
@@ -557,6 +558,48 @@ describe("rings that are hard or broken", () => {
       const { features } = regularizeFeatures(layer([one]), { method, tolerance: 1 });
       expect(features).toEqual([{ ...one, properties: { ...one.properties, STATUS: 1 } }]);
     }
+  });
+
+  const point: Feature = { geometry: { type: "Point", coordinates: [1, 2] }, properties: {} };
+  const path: Feature = {
+    geometry: {
+      type: "LineString",
+      coordinates: [
+        [0, 0],
+        [5, 5],
+      ],
+    },
+    properties: {},
+  };
+
+  test("a layer without a polygon is refused, and what it holds is told", async () => {
+    const [input, refusal] = [
+      layer([point, path, point, broken["no geometry"]!]),
+      {
+        code: "GEOMETRY_INVALID",
+        message: "layer holds no polygon but 2 Point, 1 LineString; only polygons have walls to be made regular.",
+        hint: "Give a layer of polygons.",
+        data: { found: { Point: 2, LineString: 1 } },
+      },
+    ];
+    expect(() => regularizeFeatures(input, { tolerance: 1 })).toThrow(expect.objectContaining(refusal));
+    await expect(regularize(input, { tolerance: 1 }).next()).rejects.toMatchObject(refusal);
+    expect(regularizeFeatures(layer([]), { tolerance: 1 }).features).toEqual([]);
+  });
+
+  test("points and lines among polygons are copied, and counted in a warning", async () => {
+    const input = layer([point, feature(box(0, 0, 10, 8)), path, broken["no geometry"]!]);
+    const warnings: Warning[] = [];
+    const options: RegularizeOptions = { tolerance: 1, onWarning: (warning) => warnings.push(warning) };
+    const { features } = regularizeFeatures(input, options);
+    const streamed: Feature[] = [];
+    for await (const one of regularize(input, options)) streamed.push(one);
+    expect(features.map(({ properties }) => properties["STATUS"])).toEqual([1, 0, 1, 1]);
+    expect(features[0]!.geometry).toEqual(point.geometry);
+    expect(streamed).toEqual(features);
+    const message = "2 of 4 features of layer are no polygons (1 Point, 1 LineString); they are copied, with STATUS 1.";
+    const warning = { code: "FEATURES_NOT_POLYGONS", message };
+    expect(warnings).toMatchObject([warning, warning]);
   });
 
   test("a ring that touches itself, and a spike, come out valid or as they were", () => {
@@ -617,17 +660,46 @@ describe("options", () => {
     { densification: 0 },
     { precision: 0.5 },
     { precision: -0.1 },
-    { diagonalPenalty: -1 },
-    { diagonalPenalty: Number.NaN },
+    { diagonalPenalty: -1, method: "anyAngles" },
+    { diagonalPenalty: Number.NaN, method: "anyAngles" },
     { minRadius: 5, maxRadius: 2 },
     { circleCompactness: 0 },
     { circleAreaRatio: 0 },
     { circleAreaRatio: 1.5 },
-    { circleAreaRatio: 0.1, method: "anyAngles" },
     { method: "squares" as "circle" },
   ])("%o is refused with a hint", (options) => {
     expect(() => regularizeFeatures(features, { tolerance: 1, ...options })).toThrow(
       expect.objectContaining({ code: "INVALID_ARGUMENT", hint: expect.any(String) as string }),
+    );
+  });
+
+  test.each<[method: RegularizeMethod, unread: readonly (keyof RegularizeOptions)[]]>([
+    ["rightAngles", ["diagonalPenalty"]],
+    ["rightAnglesAndDiagonals", []],
+    ["anyAngles", ["precision", "minRadius", "maxRadius", "circleAreaRatio", "circleCompactness"]],
+    ["circle", ["densification", "precision", "diagonalPenalty", "alignment", "circleCompactness"]],
+  ])("%s reads all but %j, and refuses those", (method, unread) => {
+    const values: Partial<RegularizeOptions> = {
+      ...{ densification: 0.5, precision: 0.1, diagonalPenalty: 1, minRadius: 1, maxRadius: 50, circleAreaRatio: 0.15 },
+      ...{ alignment: 30, circleCompactness: 0.9 },
+    };
+    for (const [field, value] of Object.entries(values)) {
+      const work = (): Features => regularizeFeatures(features, { method, tolerance: 1, [field]: value });
+      if (unread.includes(field as keyof RegularizeOptions)) {
+        const refusal = { code: "INVALID_ARGUMENT", message: `\`${field}\` is not read with \`method: "${method}"\`.`, data: { field } };
+        expect(work).toThrow(expect.objectContaining(refusal));
+      } else expect(work().features[0]!.properties["STATUS"]).toBeTypeOf("number");
+    }
+  });
+
+  test("who refuses an option tells where it is read", () => {
+    expect(() => regularizeFeatures(features, { tolerance: 1, diagonalPenalty: 1.5 })).toThrow(
+      expect.objectContaining({
+        hint: 'Leave it out, or use it with `method: "rightAnglesAndDiagonals"` or `method: "anyAngles"`.',
+      }),
+    );
+    expect(() => regularizeFeatures(features, { tolerance: 1, method: "anyAngles", diagonalPenalty: 0, alignment: 30 })).toThrow(
+      expect.objectContaining({ message: '`alignment` is not read with `method: "anyAngles"` and `diagonalPenalty: 0`.' }),
     );
   });
 

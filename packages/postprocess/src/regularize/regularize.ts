@@ -8,6 +8,7 @@ import { type Bounds, type Feature, type FeatureStream, type Features, geometryB
 import { regularizeCluster } from "./cluster.ts";
 import { Clusters } from "./clusters.ts";
 import { Frames } from "./frame.ts";
+import { GeometryKinds } from "./geometry-kinds.ts";
 import { type RegularizeOptions, type RegularizePlan, makeRegularizePlan } from "./options.ts";
 
 /** Positions of features that wait for their neighbours: about 200 MB. */
@@ -23,9 +24,10 @@ const BREATH = 64;
  * nearby that would overlap otherwise: nothing overlaps more than it did. Heights are dropped.
  *
  * The features are read twice: for their boxes, and for the work. Memory holds the boxes (40 bytes a feature) and features that wait
- * for a neighbour further on, at most two million positions; beyond, they go on without it, with a warning `NEIGHBOURS_APART`.
+ * for a neighbour further on, at most two million positions; beyond, they go on without it, with a warning `NEIGHBOURS_APART`. Points and
+ * lines among polygons are copied, with `STATUS` 1 and a warning `FEATURES_NOT_POLYGONS`.
  *
- * @throws INVALID_ARGUMENT, and what reading the features throws
+ * @throws INVALID_ARGUMENT; GEOMETRY_INVALID for a layer of points or lines; what reading the features throws
  * @example
  * const footprints = await openFeatures("buildings.gpkg");
  * await writeFeatures(regularize(footprints, { tolerance: 1 }), "regular.gpkg", { crs: footprints.crs });
@@ -34,11 +36,14 @@ export async function* regularize(features: Features | FeatureStream, options: R
   const plan = makeRegularizePlan(options, features.crs);
   const { signal, onProgress, onWarning } = options;
   const boxes: (Bounds | null)[] = [];
+  const kinds = new GeometryKinds();
   const frames = new Frames(features.crs);
   for await (const feature of each(features)) {
     signal?.throwIfAborted();
+    kinds.add(feature);
     boxes.push(boxOf(feature, frames, plan));
   }
+  kinds.tell(features.name, onWarning);
   const total = boxes.length;
   onProgress?.({ stage: "regularize", done: 0, total, unit: "footprints" });
   const clusters = new Clusters(boxes);
@@ -88,13 +93,16 @@ export async function* regularize(features: Features | FeatureStream, options: R
 /**
  * {@link regularize} for features in memory, in one go.
  *
- * @throws INVALID_ARGUMENT
+ * @throws INVALID_ARGUMENT; GEOMETRY_INVALID for a layer of points or lines
  * @example
  * const regular = regularizeFeatures(await readFeatures("buildings.gpkg"), { method: "rightAnglesAndDiagonals", tolerance: 1 });
  */
 export function regularizeFeatures(features: Features, options: RegularizeOptions): Features {
   const plan = makeRegularizePlan(options, features.crs);
-  const { signal, onProgress } = options;
+  const { signal, onProgress, onWarning } = options;
+  const kinds = new GeometryKinds();
+  for (const feature of features.features) kinds.add(feature);
+  kinds.tell(features.name, onWarning);
   const frames = new Frames(features.crs);
   const clusters = new Clusters(features.features.map((feature) => boxOf(feature, frames, plan)));
   const total = features.features.length;

@@ -1,12 +1,19 @@
 /** `geolearn classify-objects`: a model on the features of a layer, or on geotagged photos. */
 
 import { dirname } from "node:path";
-import { formatOfPath, makeFolder, writeFeatures } from "@geolearn/core";
+import { checkFeaturePath, formatOfPath, makeFolder, openFeatures, writeFeatures } from "@geolearn/core";
 import type { Device } from "@geolearn/engine";
-import { classifyPhotos, type ClassifyObjectsOptions, type ObjectCounts, streamClassifiedObjects } from "@geolearn/inference";
+import {
+  classifyPhotos,
+  type ClassifyObjectsOptions,
+  estimateObjects,
+  type ObjectCounts,
+  streamClassifiedObjects,
+} from "@geolearn/inference";
 import { Command, Option } from "commander";
 import { type CommandContext, UsageError } from "../context.ts";
 import { bands, camelCase, cellSize, integer, length, several, withCompute, withNetwork } from "../options.ts";
+import { printEstimate } from "../scene-estimate.ts";
 import { table } from "../table.ts";
 
 interface Options extends Pick<
@@ -21,6 +28,7 @@ interface Options extends Pick<
   readonly cropMode?: "fixed-size" | "bounding-box";
   readonly cellSize?: number | "model" | "scene";
   readonly device?: Device;
+  readonly estimate?: boolean;
   readonly json?: boolean;
 }
 
@@ -31,6 +39,8 @@ const OF_FEATURES = {
   buffer: "--buffer",
   cropMode: "--crop-mode",
   cellSize: "--cell-size",
+  batchSize: "--batch-size",
+  estimate: "--estimate",
 } as const;
 
 export function classifyObjectsCommand(contextOf: (command: Command) => CommandContext): Command {
@@ -51,14 +61,18 @@ export function classifyObjectsCommand(contextOf: (command: Command) => CommandC
     .option("--cell-size <metres|model|scene>", "ground size of a pixel to work at", cellSize)
     .option("--bands <band,...>", "bands of the raster to feed, in the model's order, by number from 0 or by name", bands)
     .option("--esri-fields", "name the fields Class and Confidence, as Esri's tools do")
-    .option("--batch-size <features>", "features per call of the network", integer(1));
+    .option("--batch-size <features>", "features per call of the network", integer(1))
+    .option("--estimate", "say what the features of a layer would take, and write nothing");
   return withCompute(withNetwork(command)).action(async () => {
     const options = command.opts<Options>();
     const context = contextOf(command);
     checkInputs(options);
     // What only shows when the work is done must not fail then.
     formatOfPath(options.out, "write");
-    await makeFolder(dirname(options.out));
+    if (options.estimate) {
+      const cost = await estimateObjects(options.model, sceneOf(options), options.features!, layerOptions(options, context));
+      return printEstimate(cost, context.print, "disk");
+    }
     const started = performance.now();
     const { counts, skipped } =
       options.photos === undefined ? await classifyLayer(options, context) : await classifyFolder(options, context);
@@ -89,16 +103,28 @@ interface Outcome {
   readonly skipped: number;
 }
 
-async function classifyLayer({ model, raster, features, out, ...options }: Options, context: CommandContext): Promise<Outcome> {
-  const { signal, onProgress, onWarning } = context;
+function sceneOf({ raster }: Options): string | string[] {
+  return raster!.length === 1 ? raster![0]! : raster!;
+}
+
+function layerOptions(options: Options, { signal, onProgress, onWarning }: CommandContext): ClassifyObjectsOptions {
   const { network, bands: chosen, buffer, esriFields, batchSize, workers, threads, cellSize: cell, device } = options;
   const mode =
     options.cropMode === undefined ? undefined : (camelCase(options.cropMode) as NonNullable<ClassifyObjectsOptions["cropMode"]>);
   const given = { network, bands: chosen, buffer, esriFields, batchSize, workers, threads, cropMode: mode, cellSize: cell, device };
-  const stream = await streamClassifiedObjects(model, raster!.length === 1 ? raster![0]! : raster!, features!, {
+  return {
     ...(Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as ClassifyObjectsOptions),
     ...{ signal, onProgress, onWarning },
-  });
+  };
+}
+
+async function classifyLayer(options: Options, context: CommandContext): Promise<Outcome> {
+  const { signal, onWarning } = context;
+  const { model, features, out } = options;
+  const layer = await openFeatures(features!, { signal, onWarning });
+  checkFeaturePath(out, layer.crs);
+  await makeFolder(dirname(out));
+  const stream = await streamClassifiedObjects(model, sceneOf(options), layer, layerOptions(options, context));
   try {
     await writeFeatures(stream, out, { signal, onWarning });
   } finally {
@@ -111,6 +137,7 @@ async function classifyFolder({ model, photos, out, ...options }: Options, conte
   const { signal, onProgress, onWarning } = context;
   const { esriFields, workers, threads, device } = options;
   const given = Object.entries({ esriFields, workers, threads, device }).filter(([, value]) => value !== undefined);
+  await makeFolder(dirname(out));
   const found = await classifyPhotos(model, photos!, { ...Object.fromEntries(given), signal, onProgress, onWarning });
   await writeFeatures(found, out, { signal, onWarning });
   return { counts: found.counts, skipped: found.skipped.length };

@@ -63,11 +63,13 @@ export function detectObjectsCommand(contextOf: (command: Command) => CommandCon
     const work: DetectOptions = { ...options, signal, onProgress, onWarning };
     if (estimate) return printEstimate(await estimateDetection(model, scene, work), print, "disk");
     const opened = await openRaster(scene, { network: options.network ?? false, signal });
-    await opened.close();
-    checkFeaturePath(out, opened.crs);
-    await makeFolder(dirname(out));
-    const found = await detectObjects(model, scene, work);
-    const count = await writeFeatures(found.features, out, { crs: found.crs, signal, onWarning });
+    const find = async (): Promise<DetectedObjects> => {
+      checkFeaturePath(out, opened.crs);
+      await makeFolder(dirname(out));
+      return detectObjects(model, opened, work);
+    };
+    const found = await find().finally(() => opened.close());
+    const count = await writeFeatures(found, out, { signal, onWarning });
     const { windows, seconds, megapixelsPerSecond } = found;
     const peakMemoryMb = process.resourceUsage().maxRSS / 1024;
     print({ out, windows, seconds, megapixelsPerSecond, peakMemoryMb, count }, resultText(found, out, options.esriFields ?? false));

@@ -1,7 +1,7 @@
 /** `geolearn regularize`: building footprints with straight walls. */
 
 import { dirname } from "node:path";
-import { type Feature, makeFolder, openFeatures, readFeatures, writeFeatures } from "@geolearn/core";
+import { type Feature, checkFeaturePath, makeFolder, openFeatures, readFeatures, writeFeatures } from "@geolearn/core";
 import { type RegularizeMethod, type RegularizeOptions, regularize } from "@geolearn/postprocess";
 import { Command, Option } from "commander";
 import type { CommandContext } from "../context.ts";
@@ -36,11 +36,15 @@ export function regularizeCommand(contextOf: (command: Command) => CommandContex
         .default("right-angles"),
     )
     .requiredOption("--tolerance <metres>", 'farthest from the former outline; metres on the ground, or e.g. "20 crs"', length)
-    .option("--densification <metres>", "pieces the outline is cut into, at most the tolerance (default: the tolerance)", length)
-    .option("--precision <metres>", "grid that walls lie on, at most a quarter of the tolerance (default: none)", length)
-    .option("--diagonal-penalty <number>", "how much dearer diagonal walls are (default: 1.5)", number)
-    .option("--min-radius <metres>", "least radius of a circle (default: 0.1)", length)
-    .option("--max-radius <metres>", "greatest radius of a circle (default: 1000000)", length)
+    .option(
+      "--densification <metres>",
+      "pieces the outline is cut into, at most the tolerance; not for circle (default: the tolerance)",
+      length,
+    )
+    .option("--precision <metres>", "grid that walls lie on, at most a quarter of the tolerance; for right angles (default: none)", length)
+    .option("--diagonal-penalty <number>", "how much dearer diagonal walls are; for diagonals and any angles (default: 1.5)", number)
+    .option("--min-radius <metres>", "least radius of a circle; not for any angles (default: 0.1)", length)
+    .option("--max-radius <metres>", "greatest radius of a circle; not for any angles (default: 1000000)", length)
     .option(
       "--circle-area-ratio <number>",
       "circles may differ from the outline by this share of their area (default: by the tolerance)",
@@ -68,6 +72,7 @@ export function regularizeCommand(contextOf: (command: Command) => CommandContex
       onWarning,
     };
     const features = await openFeatures(source, { signal, onWarning, ...(layer === undefined ? {} : { layer }) });
+    checkFeaturePath(out, features.crs);
     await makeFolder(dirname(out));
     const counts = { regularized: 0, copied: 0 };
     const count = await writeFeatures(counted(regularize(features, options), counts), out, { crs: features.crs, signal, onWarning });

@@ -1,7 +1,7 @@
 /** `geolearn to-polygons`: outlines of the classes of a map. */
 
 import { dirname } from "node:path";
-import { makeFolder, openRaster, writeFeatures, type Feature, type NetworkOptions } from "@geolearn/core";
+import { checkFeaturePath, makeFolder, openRaster, writeFeatures, type Feature, type NetworkOptions } from "@geolearn/core";
 import { type PolygonizeOptions, polygonize } from "@geolearn/postprocess";
 import { Command, Option } from "commander";
 import type { CommandContext } from "../context.ts";
@@ -65,8 +65,9 @@ export function toPolygonsCommand(contextOf: (command: Command) => CommandContex
       onWarning,
     };
     const raster = await openRaster(path, { network });
-    await makeFolder(dirname(out));
     try {
+      checkFeaturePath(out, raster.crs);
+      await makeFolder(dirname(out));
       const counts: Record<string, number> = {};
       const count = await writeFeatures(counted(polygonize(raster, options), counts), out, { crs: raster.crs, signal, onWarning });
       print({ out, count, classes: counts }, `${count} polygons in ${out}\n\n${table(["class", "polygons"], Object.entries(counts))}`);
