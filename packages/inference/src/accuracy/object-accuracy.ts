@@ -13,9 +13,11 @@ import {
   precisionRecallCurve,
   sharedArea,
   surfaceOverlaps,
+  checkOptions,
+  type OptionRules,
+  rules,
 } from "@geolearn/core";
 
-import { checkOptions, isEither, isObject, isPolygons, isText, type OptionRules, WORK_RULES } from "../options/check-options.ts";
 import { type Candidate, type MatchObjectsInput, type Matching, matchObjects } from "./match-objects.ts";
 import { type PlacedObjects, type PlacedScene, placeScene } from "./place-objects.ts";
 
@@ -38,17 +40,17 @@ export interface ObjectAccuracyOptions extends WorkOptions {
 }
 
 const RULES: OptionRules<ObjectAccuracyOptions> = {
-  mask: isPolygons,
-  classField: isEither(isText, {
-    expected: "or { predicted, truth } with a text each",
-    accepts: (value) => isObject(value) && "predicted" in value && "truth" in value && [value.predicted, value.truth].every(isText.accepts),
-  }),
-  scoreField: isText,
+  mask: rules.polygons,
+  classField: rules.either(
+    rules.text,
+    rules.fields("or { predicted, truth } with a text each", { predicted: rules.text, truth: rules.text }),
+  ),
+  scoreField: rules.text,
   minIou: {
     expected: "a number above 0 and at most 1",
     accepts: (value) => typeof value === "number" && value > 0 && value <= 1,
   },
-  ...WORK_RULES,
+  ...rules.work,
 };
 
 /** Counts and figures of one class. */

@@ -19,18 +19,11 @@ import {
   requireClassRaster,
   sameCrs,
   warpRaster,
+  checkOptions,
+  type OptionRules,
+  rules,
 } from "@geolearn/core";
 
-import {
-  checkOptions,
-  isListOf,
-  isObject,
-  isPolygons,
-  isText,
-  NETWORK_RULES,
-  type OptionRules,
-  WORK_RULES,
-} from "../options/check-options.ts";
 import { readRegionMask } from "../run/region-mask.ts";
 import { cutScene } from "../run/scene.ts";
 import { type TruthRows, polygonTruth } from "./polygon-truth.ts";
@@ -46,14 +39,11 @@ export interface PixelAccuracyOptions extends WorkOptions, NetworkOptions {
 }
 
 const RULES: OptionRules<PixelAccuracyOptions> = {
-  mask: isPolygons,
-  classField: isText,
-  classes: isListOf(
-    "classes with value and name",
-    (one) => isObject(one) && "value" in one && Number.isInteger(one.value) && "name" in one && typeof one.name === "string",
-  ),
-  ...NETWORK_RULES,
-  ...WORK_RULES,
+  mask: rules.polygons,
+  classField: rules.text,
+  classes: rules.listOf("classes with value and name", rules.fields("a class", { value: rules.whole(0), name: rules.text })),
+  ...rules.network,
+  ...rules.work,
 };
 
 /** Metrics and the counts they come from. */

@@ -13,13 +13,15 @@ import {
   placeFeatures,
   type Raster,
   type RasterSource,
+  checkOptions,
+  type OptionRules,
+  rules,
 } from "@geolearn/core";
 import type { ModelPackage } from "@geolearn/models";
 
 import { sharedMemory } from "#platform";
 
 import { COMPUTE_RULES, type ComputeOptions, computeOptions } from "../lanes/model-lanes.ts";
-import { checkOptions, isBoolean, isLength, isOneOf, NETWORK_RULES, type OptionRules, WORK_RULES } from "../options/check-options.ts";
 import { mapOrdered } from "../run/map-ordered.ts";
 import { SCENE_RULES, type SceneOptions } from "../run/options.ts";
 import { RangeWatch } from "../run/range-watch.ts";
@@ -42,13 +44,13 @@ export interface ClassifyObjectsOptions
 
 const RULES: OptionRules<ClassifyObjectsOptions> = {
   ...COMPUTE_RULES,
-  cropMode: isOneOf("fixedSize", "boundingBox"),
-  buffer: isLength,
-  esriFields: isBoolean,
+  cropMode: rules.oneOf("fixedSize", "boundingBox"),
+  buffer: rules.length,
+  esriFields: rules.boolean,
   cellSize: SCENE_RULES.cellSize,
   bands: SCENE_RULES.bands,
-  ...NETWORK_RULES,
-  ...WORK_RULES,
+  ...rules.network,
+  ...rules.work,
 };
 
 /** How many features got what; complete when all were read. */

@@ -3,13 +3,23 @@
 import { readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 
-import { type Feature, type Features, GeoLearnError, type OnWarning, openRaster, parseCrs, type WorkOptions } from "@geolearn/core";
+import {
+  type Feature,
+  type Features,
+  GeoLearnError,
+  type OnWarning,
+  openRaster,
+  parseCrs,
+  type WorkOptions,
+  checkOptions,
+  type OptionRules,
+  rules,
+} from "@geolearn/core";
 import type { ModelPackage } from "@geolearn/models";
 
 import { sharedMemory } from "#platform";
 
 import { COMPUTE_RULES, type ComputeOptions, computeOptions } from "../lanes/model-lanes.ts";
-import { checkOptions, isBoolean, type OptionRules, WORK_RULES } from "../options/check-options.ts";
 import { mapOrdered } from "../run/map-ordered.ts";
 import { sceneInfo } from "../run/scene.ts";
 import { fillRule } from "../run/setup.ts";
@@ -25,7 +35,7 @@ export interface ClassifyPhotosOptions extends WorkOptions, ComputeOptions {
   readonly esriFields?: boolean;
 }
 
-const RULES: OptionRules<ClassifyPhotosOptions> = { ...COMPUTE_RULES, esriFields: isBoolean, ...WORK_RULES };
+const RULES: OptionRules<ClassifyPhotosOptions> = { ...COMPUTE_RULES, esriFields: rules.boolean, ...rules.work };
 
 /** Photos as points. */
 export interface ClassifiedPhotos extends Features {

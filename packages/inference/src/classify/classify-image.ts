@@ -1,11 +1,20 @@
 /** Classifying a scene into memory: for pages, and for programs that want an array rather than a file. */
 
-import { type Affine, type ClassDefinition, type Crs, GeoLearnError, type RasterSource, type Samples, encodeGeoTiff } from "@geolearn/core";
+import {
+  type Affine,
+  type ClassDefinition,
+  type Crs,
+  GeoLearnError,
+  type RasterSource,
+  type Samples,
+  encodeGeoTiff,
+  checkOptions,
+  type OptionRules,
+} from "@geolearn/core";
 import type { ModelPackage } from "@geolearn/models";
 
 import type { InferenceFunction } from "../inference-function.ts";
 import { COMPUTE_RULES, type ComputeOptions, computeOptions } from "../lanes/model-lanes.ts";
-import { checkOptions, type OptionRules } from "../options/check-options.ts";
 import { fillRows } from "../run/fill-rows.ts";
 import { INFERENCE_RULES, type InferenceOptions } from "../run/options.ts";
 import { PixelCounts } from "../run/pixel-counts.ts";

@@ -1,11 +1,10 @@
 /** Classifying a scene with a trained model. */
 
-import type { RasterSource } from "@geolearn/core";
+import { type RasterSource, checkOptions, type OptionRules } from "@geolearn/core";
 import type { ModelPackage } from "@geolearn/models";
 
 import type { InferenceFunction } from "../inference-function.ts";
 import { COMPUTE_RULES, type ComputeOptions, computeOptions } from "../lanes/model-lanes.ts";
-import { checkOptions, type OptionRules } from "../options/check-options.ts";
 import type { ClassifiedRaster } from "../output/classified-raster.ts";
 import { type InferenceEstimate, estimateFunction } from "../run/estimate.ts";
 import { INFERENCE_RULES, type InferenceOptions } from "../run/options.ts";

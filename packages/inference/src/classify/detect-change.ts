@@ -1,9 +1,8 @@
 /** What changed between two dates: a change detector on the bands of both. */
 
-import { type Raster, type RasterSource, GeoLearnError, imageBands, stackDates } from "@geolearn/core";
+import { type Raster, type RasterSource, GeoLearnError, imageBands, stackDates, checkOptions } from "@geolearn/core";
 import { readModelPackage } from "@geolearn/models";
 
-import { checkOptions } from "../options/check-options.ts";
 import type { ClassifiedRaster } from "../output/classified-raster.ts";
 import { checkOutPath } from "../output/out-path.ts";
 import type { InferenceEstimate } from "../run/estimate.ts";

@@ -1,10 +1,10 @@
 /** A trained network as an inference function. */
 
+import { checkOptions } from "@geolearn/core";
 import type { ModelPackage } from "@geolearn/models";
 
 import type { InferenceConfiguration, InferenceFunction, ParameterInfo, PixelBlock, SceneInfo } from "../inference-function.ts";
 import { COMPUTE_RULES, type ComputeOptions, ModelLanes } from "../lanes/model-lanes.ts";
-import { checkOptions } from "../options/check-options.ts";
 
 /**
  * A model package, or the path of one, as an inference function: softmax scores, a band per class. The network runs on

@@ -1,11 +1,19 @@
 /** Finding objects on a scene of any size. */
 
-import { type Affine, type Feature, type Features, GeoLearnError, type RasterSource } from "@geolearn/core";
+import {
+  type Affine,
+  type Feature,
+  type Features,
+  GeoLearnError,
+  type RasterSource,
+  checkOptions,
+  type OptionRules,
+  rules,
+} from "@geolearn/core";
 import type { ModelPackage } from "@geolearn/models";
 
 import type { Detection, DetectionConfiguration, DetectionFunction } from "../inference-function.ts";
 import { COMPUTE_RULES, type ComputeOptions, computeOptions } from "../lanes/model-lanes.ts";
-import { checkOptions, isBoolean, isCount, isLength, isShare, type OptionRules } from "../options/check-options.ts";
 import { type Batch, type BatchEntry, readBatches } from "../run/batches.ts";
 import { mapOrdered } from "../run/map-ordered.ts";
 import { SCENE_RULES, type SceneOptions } from "../run/options.ts";
@@ -37,12 +45,12 @@ export interface DetectOptions extends SceneOptions, Omit<ComputeOptions, "batch
 const RULES: OptionRules<DetectOptions> = {
   ...SCENE_RULES,
   ...COMPUTE_RULES,
-  minScore: isShare,
-  nmsOverlap: isShare,
-  maxDetections: isCount,
-  excludeEdge: isBoolean,
-  simplify: isLength,
-  esriFields: isBoolean,
+  minScore: rules.share,
+  nmsOverlap: rules.share,
+  maxDetections: rules.whole(),
+  excludeEdge: rules.boolean,
+  simplify: rules.length,
+  esriFields: rules.boolean,
 };
 
 /** A model: the path of a package, a package, or anything that finds objects in blocks. */

@@ -1,12 +1,11 @@
 /** A trained network as a function that finds objects. */
 
-import { GeoLearnError } from "@geolearn/core";
+import { GeoLearnError, checkOptions, type OptionRules, rules } from "@geolearn/core";
 import type { DecodeOptions, ModelPackage } from "@geolearn/models";
 
 import type { Detection, DetectionConfiguration, DetectionFunction, ParameterInfo, PixelBlock, SceneInfo } from "../inference-function.ts";
 import type { Outputs } from "../lanes/lane-messages.ts";
 import { COMPUTE_RULES, type ComputeOptions, ModelLanes } from "../lanes/model-lanes.ts";
-import { checkOptions, isCount, isShare, type OptionRules } from "../options/check-options.ts";
 import { openOnnxFunction } from "../onnx/onnx-function.ts";
 
 /** Options of {@link objectDetector}. */
@@ -14,9 +13,9 @@ export interface ObjectDetectorOptions extends ComputeOptions, DecodeOptions {}
 
 const RULES: OptionRules<ObjectDetectorOptions> = {
   ...COMPUTE_RULES,
-  minScore: isShare,
-  nmsOverlap: isShare,
-  maxDetections: isCount,
+  minScore: rules.share,
+  nmsOverlap: rules.share,
+  maxDetections: rules.whole(),
 };
 
 /**

@@ -2,12 +2,11 @@
 
 import { ComputeLanes } from "#compute-lanes";
 import { checksum, cores, defaultDevice } from "#platform";
-import { GeoLearnError, type SampleType, type Task, type Warning } from "@geolearn/core";
+import { GeoLearnError, type SampleType, type Task, type Warning, type OptionRules, rules } from "@geolearn/core";
 import type { Device } from "@geolearn/engine";
 import { type DecodeOptions, type ModelManifest, type ModelPackage, readModelPackage } from "@geolearn/models";
 
 import type { BlockConfiguration, PixelBlock, SceneInfo } from "../inference-function.ts";
-import { isCount, isOneOf, type OptionRules } from "../options/check-options.ts";
 import { modelBands } from "../run/model-bands.ts";
 import type { LaneSetup, NetworkFrame, Outputs } from "./lane-messages.ts";
 import { laneModel } from "./lane-model.ts";
@@ -28,10 +27,10 @@ const DEVICES = ["cpu", "webgpu", "cuda", "coreml", "dml", "tensorflow", "auto"]
 
 /** Rules for {@link ComputeOptions}. */
 export const COMPUTE_RULES: OptionRules<ComputeOptions> = {
-  device: isOneOf(...DEVICES),
-  threads: isCount,
-  workers: isCount,
-  batchSize: isCount,
+  device: rules.oneOf(...DEVICES),
+  threads: rules.whole(),
+  workers: rules.whole(),
+  batchSize: rules.whole(),
 };
 
 /** Those of some options that say where a model runs. */

@@ -1,12 +1,12 @@
 /** An ONNX file of anyone as an inference function. */
 
+import { checkOptions, type OptionRules } from "@geolearn/core";
 import type { ReadOnnxOptions } from "@geolearn/engine";
 import { type OnnxSpec, openOnnx } from "@geolearn/models";
 
 import { pixelClassifier } from "../classify/pixel-classifier.ts";
 import type { InferenceFunction } from "../inference-function.ts";
 import { COMPUTE_RULES, type ComputeOptions } from "../lanes/model-lanes.ts";
-import { checkOptions, type OptionRules } from "../options/check-options.ts";
 import { READ_ONNX_RULES } from "./onnx-function.ts";
 
 const RULES: OptionRules<ComputeOptions & ReadOnnxOptions> = { ...COMPUTE_RULES, ...READ_ONNX_RULES };

@@ -3,16 +3,15 @@
  * write. What turns them into features on a map builds on this.
  */
 
-import { GeoLearnError } from "@geolearn/core";
+import { GeoLearnError, checkOptions, type OptionRules, rules } from "@geolearn/core";
 import { type HostTensor, type ReadOnnxOptions, startEngine } from "@geolearn/engine";
 import { GraphRunner, type ModelManifest, type ModelPackage, type OnnxConfig, type OnnxSpec, openOnnx } from "@geolearn/models";
 
-import { checkOptions, isBoolean, type OptionRules } from "../options/check-options.ts";
 import { modelBands } from "../run/model-bands.ts";
 import type { Detection, DetectionConfiguration, DetectionFunction, ParameterInfo, PixelBlock, SceneInfo } from "../inference-function.ts";
 
 /** Rules for {@link ReadOnnxOptions}. */
-export const READ_ONNX_RULES: OptionRules<ReadOnnxOptions> = { externalData: isBoolean };
+export const READ_ONNX_RULES: OptionRules<ReadOnnxOptions> = { externalData: rules.boolean };
 
 /** An ONNX network that finds or classifies objects. */
 export interface OnnxFunction extends DetectionFunction {

@@ -1,11 +1,10 @@
 /** What a piece of work will cost, before it is done. */
 
-import type { RasterSource } from "@geolearn/core";
+import { type RasterSource, checkOptions } from "@geolearn/core";
 
 import { WindowAccumulator } from "../blend/accumulator.ts";
 import { processViews } from "../blend/views.ts";
 import type { BlockConfiguration, InferenceFunction } from "../inference-function.ts";
-import { checkOptions } from "../options/check-options.ts";
 import { type Batch, readBatches } from "./batches.ts";
 import { mapOrdered } from "./map-ordered.ts";
 import { INFERENCE_RULES, type InferenceOptions } from "./options.ts";

@@ -1,25 +1,17 @@
 /** Options of inference on a scene. */
 
-import type { Bounds, Features, NetworkOptions, WorkOptions } from "@geolearn/core";
+import {
+  type Bounds,
+  type Features,
+  type NetworkOptions,
+  type WorkOptions,
+  type OptionRule,
+  type OptionRules,
+  rules,
+} from "@geolearn/core";
 
 import type { Merge } from "../blend/accumulator.ts";
 import type { Blend } from "../blend/weights.ts";
-import {
-  isAboveZero,
-  isBoolean,
-  isCount,
-  isEither,
-  isFromZero,
-  isListOf,
-  isObject,
-  isOneOf,
-  isPath,
-  isPolygons,
-  NETWORK_RULES,
-  type OptionRule,
-  type OptionRules,
-  WORK_RULES,
-} from "../options/check-options.ts";
 
 /** Which part of a scene is worked on, and how it is cut into windows. */
 export interface SceneOptions extends WorkOptions, NetworkOptions {
@@ -52,41 +44,35 @@ export interface SceneOptions extends WorkOptions, NetworkOptions {
 }
 
 /** Bands are found by number or name, which are looked at where the raster is known. */
-const isBands = isListOf("bands, by number from 0 or by name", (band) => typeof band === "number" || typeof band === "string");
-const isExtent: OptionRule = {
+const BANDS = rules.listOf("bands, by number from 0 or by name", rules.either(rules.whole(0), rules.text));
+const EXTENT: OptionRule = {
   expected: "[xmin, ymin, xmax, ymax], the smaller ones first",
   accepts: (value) =>
     Array.isArray(value) && value.length === 4 && value.every(Number.isFinite) && value[0] < value[2] && value[1] < value[3],
 };
-const isPixels: OptionRule = {
-  expected: "a whole number of pixels from 0",
-  accepts: (value) => Number.isInteger(value) && (value as number) >= 0,
-};
+const PIXELS: OptionRule = { ...rules.whole(0), expected: "a whole number of pixels from 0" };
 /** Half a pixel of padding is one of overlap. */
-const isPadding: OptionRule = {
+const PADDING: OptionRule = {
   expected: "pixels from 0, whole or half ones",
-  accepts: (value) => typeof value === "number" && isPixels.accepts(2 * value),
+  accepts: (value) => typeof value === "number" && PIXELS.accepts(2 * value),
 };
 /** Names and types of parameters are looked at where the function is known. */
-const isParameters: OptionRule = {
-  expected: "an object with a value for each name",
-  accepts: (value) => isObject(value) && !Array.isArray(value),
-};
+const PARAMETERS: OptionRule = { ...rules.object, expected: "an object with a value for each name" };
 
 /** Rules for {@link SceneOptions}. */
 export const SCENE_RULES: OptionRules<SceneOptions> = {
-  mask: isPolygons,
-  extent: isExtent,
-  cellSize: isEither({ ...isAboveZero, expected: "metres above 0" }, isOneOf("model", "scene")),
-  bands: isBands,
-  overlap: isPixels,
-  padding: isPadding,
-  tta: isBoolean,
-  batchSize: isCount,
-  parameters: isParameters,
-  inputMemoryMb: isFromZero,
-  ...NETWORK_RULES,
-  ...WORK_RULES,
+  mask: rules.polygons,
+  extent: EXTENT,
+  cellSize: rules.either({ ...rules.aboveZero, expected: "metres above 0" }, rules.oneOf("model", "scene")),
+  bands: BANDS,
+  overlap: PIXELS,
+  padding: PADDING,
+  tta: rules.boolean,
+  batchSize: rules.whole(),
+  parameters: PARAMETERS,
+  inputMemoryMb: rules.number(0),
+  ...rules.network,
+  ...rules.work,
 };
 
 /** Options of {@link runInference}. */
@@ -116,11 +102,11 @@ export interface InferenceOptions extends SceneOptions {
 /** Rules for {@link InferenceOptions}. */
 export const INFERENCE_RULES: OptionRules<InferenceOptions> = {
   ...SCENE_RULES,
-  blend: isOneOf("hann", "crop", "none"),
-  merge: isOneOf("mean", "max", "min"),
-  scores: isEither(isBoolean, isOneOf("float32", "uint8")),
-  outOfRange: isBoolean,
-  predictBackground: isBoolean,
-  out: isPath,
-  resume: isBoolean,
+  blend: rules.oneOf("hann", "crop", "none"),
+  merge: rules.oneOf("mean", "max", "min"),
+  scores: rules.either(rules.boolean, rules.oneOf("float32", "uint8")),
+  outOfRange: rules.boolean,
+  predictBackground: rules.boolean,
+  out: rules.path,
+  resume: rules.boolean,
 };

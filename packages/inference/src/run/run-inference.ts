@@ -7,10 +7,9 @@
  * computed in any order but added in one, so the result does not depend on the batch size or the number of workers.
  */
 
-import type { RasterSource } from "@geolearn/core";
+import { type RasterSource, checkOptions } from "@geolearn/core";
 
 import type { InferenceFunction } from "../inference-function.ts";
-import { checkOptions } from "../options/check-options.ts";
 import { ClassifiedRaster } from "../output/classified-raster.ts";
 import { checkOutPath } from "../output/out-path.ts";
 import { OutputSet } from "../output/output-set.ts";

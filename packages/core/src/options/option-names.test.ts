@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 
-import type { GeoLearnError } from "./errors.ts";
+import type { GeoLearnError } from "../errors.ts";
 import { checkOptionNames } from "./option-names.ts";
 
 interface Options {

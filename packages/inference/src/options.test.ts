@@ -3,23 +3,23 @@
 import { showValue } from "@geolearn/core";
 import { expect, test } from "vitest";
 
-import { objectAccuracy } from "../accuracy/object-accuracy.ts";
-import { pixelAccuracy } from "../accuracy/pixel-accuracy.ts";
-import { classifyImage } from "../classify/classify-image.ts";
-import { classifyPixels, estimateClassification } from "../classify/classify-pixels.ts";
-import { detectChange, estimateChange } from "../classify/detect-change.ts";
-import { pixelClassifier } from "../classify/pixel-classifier.ts";
-import { classifyObjects, streamClassifiedObjects } from "../classify-objects/classify-objects.ts";
-import { estimateObjects } from "../classify-objects/estimate-objects.ts";
-import { classifyPhotos } from "../classify-objects/classify-photos.ts";
-import { detectObjects } from "../detect/detect-objects.ts";
-import { estimateDetection } from "../detect/estimate-detection.ts";
-import { objectDetector } from "../detect/object-detector.ts";
-import type { InferenceFunction } from "../inference-function.ts";
-import { fromOnnx } from "../onnx/from-onnx.ts";
-import { openOnnxFunction } from "../onnx/onnx-function.ts";
-import { estimateInference } from "../run/estimate.ts";
-import { runInference } from "../run/run-inference.ts";
+import { objectAccuracy } from "./accuracy/object-accuracy.ts";
+import { pixelAccuracy } from "./accuracy/pixel-accuracy.ts";
+import { classifyImage } from "./classify/classify-image.ts";
+import { classifyPixels, estimateClassification } from "./classify/classify-pixels.ts";
+import { detectChange, estimateChange } from "./classify/detect-change.ts";
+import { pixelClassifier } from "./classify/pixel-classifier.ts";
+import { classifyObjects, streamClassifiedObjects } from "./classify-objects/classify-objects.ts";
+import { estimateObjects } from "./classify-objects/estimate-objects.ts";
+import { classifyPhotos } from "./classify-objects/classify-photos.ts";
+import { detectObjects } from "./detect/detect-objects.ts";
+import { estimateDetection } from "./detect/estimate-detection.ts";
+import { objectDetector } from "./detect/object-detector.ts";
+import type { InferenceFunction } from "./inference-function.ts";
+import { fromOnnx } from "./onnx/from-onnx.ts";
+import { openOnnxFunction } from "./onnx/onnx-function.ts";
+import { estimateInference } from "./run/estimate.ts";
+import { runInference } from "./run/run-inference.ts";
 
 const [MODEL, SCENE, FEATURES, ONNX] = ["none.dlpk", "none.tif", "none.gpkg", "none.onnx"];
 const FN = { process: () => Promise.reject(new Error("not to be called")) } as unknown as InferenceFunction;
@@ -83,15 +83,15 @@ const ON_SCENE: readonly [string, unknown, string][] = [
   ["padding", 0.25, "pixels from 0, whole or half ones"],
   ["tta", "yes", "true or false"],
   ["parameters", [1], "an object with a value for each name"],
-  ["inputMemoryMb", Number.NaN, "a number of at least 0"],
+  ["inputMemoryMb", Number.NaN, "a number from 0"],
   ["network", "any", "true, false or a policy"],
-  ["signal", {}, "an AbortSignal"],
+  ["signal", {}, "the signal of an AbortController"],
   ["onProgress", true, "a function"],
 ];
 const ON_MODEL: readonly [string, unknown, string][] = [
-  ["batchSize", 1.5, "a whole number of at least 1"],
-  ["workers", 0, "a whole number of at least 1"],
-  ["threads", "2", "a whole number of at least 1"],
+  ["batchSize", 1.5, "a whole number from 1"],
+  ["workers", 0, "a whole number from 1"],
+  ["threads", "2", "a whole number from 1"],
   ["device", "gpu", '"cpu", "webgpu", "cuda", "coreml", "dml", "tensorflow" or "auto"'],
 ];
 const pixels: Work = (options) => classifyPixels(MODEL, SCENE, options);
@@ -109,7 +109,7 @@ test.each<[field: string, value: unknown, expected: string, works: readonly Work
   ["resume", 1, "true or false", [pixels]],
   ["minScore", 2, "a number from 0 to 1", [objects, (options) => objectDetector(MODEL, options)]],
   ["nmsOverlap", Number.NaN, "a number from 0 to 1", [objects]],
-  ["maxDetections", 0, "a whole number of at least 1", [objects, (options) => objectDetector(MODEL, options)]],
+  ["maxDetections", 0, "a whole number from 1", [objects, (options) => objectDetector(MODEL, options)]],
   ["simplify", "two", 'a length of at least 0, metres on the ground or such as "2 crs"', [objects]],
   ["esriFields", "true", "true or false", [objects, features, (options) => classifyPhotos(MODEL, ["none.jpg"], options)]],
   ["cropMode", "fixed", '"fixedSize" or "boundingBox"', [features]],
@@ -123,7 +123,7 @@ test.each<[field: string, value: unknown, expected: string, works: readonly Work
   for (const work of works) {
     await expect(refused(work, { [field]: value })).resolves.toMatchObject({
       code: "INVALID_ARGUMENT",
-      message: `\`${field}\` is ${showValue(value)}; expected ${expected}.`,
+      message: expect.stringContaining(`(): \`${field}\` is ${showValue(value)}; expected ${expected}.`) as string,
       hint: `Change \`${field}\`, or leave it out.`,
       data: { field, value },
     });

@@ -1,8 +1,8 @@
 /** Names of options, checked while a program runs: tsx and JavaScript check no types, and a misspelt option would be ignored. */
 
-import { GeoLearnError } from "./errors.ts";
-import type { WorkOptions } from "./progress.ts";
-import { showValue } from "./show-value.ts";
+import { GeoLearnError } from "../errors.ts";
+import type { WorkOptions } from "../progress.ts";
+import { showValue } from "../show-value.ts";
 
 /** Every name of some options. The compiler keeps it complete: an option that is added must be listed. */
 export type OptionNames<T extends object> = Readonly<Record<keyof T, true>>;
@@ -47,7 +47,7 @@ function quoted(names: readonly string[]): string {
 }
 
 /** The name with the fewest other letters, whatever the case, `_` and `-`; null when none is like it. */
-function nearestName(name: string, known: readonly string[]): string | null {
+export function nearestName(name: string, known: readonly string[]): string | null {
   const plain = (text: string): string => text.replace(/[_-]/g, "").toLowerCase();
   const given = plain(name);
   let least = Math.min(MOST_EDITS, Math.floor(given.length / 3)) + 1;

@@ -1,0 +1,42 @@
+/** Options are looked at before any work: their names, and what each of them is. tsx and JavaScript check no types. */
+
+import { GeoLearnError } from "../errors.ts";
+import { showValue } from "../show-value.ts";
+import { checkOptionNames } from "./option-names.ts";
+
+/** What an option may be. */
+export interface OptionRule {
+  /** For the message, after "expected": `"a number from 0 to 1"`. */
+  readonly expected: string;
+  /** What to do instead, a sentence. @defaultValue to change it, or leave it out */
+  readonly hint?: string;
+  accepts(value: unknown): boolean;
+}
+
+/** A rule for each of some options. The compiler keeps it complete: an option that is added must be listed. */
+export type OptionRules<T extends object> = Readonly<Record<keyof T, OptionRule>>;
+
+/**
+ * Refuses options that nothing reads, and values that an option cannot have; `undefined` is as good as left out.
+ *
+ * @param where whose options they are, for the message: `"classifyPixels()"`
+ * @param missing what is to be given when there are no options, a sentence
+ * @throws INVALID_ARGUMENT that shows the value and says what was expected
+ * @example
+ * checkOptions(options, { minScore: rules.share }, "detectObjects()"); // { minScore: 2 }: detectObjects(): `minScore` is 2; expected a number from 0 to 1.
+ */
+export function checkOptions<T extends object>(given: T, known: OptionRules<T>, where: string, missing?: string): void {
+  checkOptionNames<object>(given, known, where, missing);
+  for (const [field, value] of Object.entries(given)) {
+    const rule = known[field as keyof T];
+    if (value !== undefined && !rule.accepts(value)) throw wrongOption(where, field, value, rule);
+  }
+}
+
+/** The error for an option's value, for what a rule alone cannot tell. */
+export function wrongOption(where: string, field: string, value: unknown, rule: Omit<OptionRule, "accepts">): GeoLearnError {
+  return new GeoLearnError("INVALID_ARGUMENT", `${where}: \`${field}\` is ${showValue(value)}; expected ${rule.expected}.`, {
+    hint: rule.hint ?? `Change \`${field}\`, or leave it out.`,
+    data: { field, value },
+  });
+}
