@@ -8,7 +8,10 @@ import {
   type Crs,
   GeoLearnError,
   type NetworkOptions,
+  type OptionNames,
+  WORK_OPTIONS,
   type WorkOptions,
+  checkOptionNames,
   geometryBounds,
   gridBounds,
   groundResolution,
@@ -80,6 +83,8 @@ export interface ModelInfo extends ModelDescription {
 /** What {@link describe} tells. */
 export type Info = RasterInfo | FeaturesInfo | ChipsInfo | ModelInfo;
 
+const OPTIONS: OptionNames<WorkOptions & NetworkOptions> = { ...WORK_OPTIONS, network: true };
+
 const mostValuesListed = 20;
 /** Larger rasters are described from about this many pixels, evenly spread. */
 const mostPixelsRead = 64_000_000;
@@ -93,6 +98,7 @@ const mostPixelsRead = 64_000_000;
  * if (info.kind === "raster") info.resolution;
  */
 export async function describe(path: string, options: WorkOptions & NetworkOptions = {}): Promise<Info> {
+  checkOptionNames(options, OPTIONS, "describe()");
   const found = await stat(path).catch(() => null);
   if (found === null && !/^https?:/.test(path)) {
     throw new GeoLearnError("FILE_NOT_FOUND", `There is no file or folder "${path}".`, {

@@ -1,6 +1,5 @@
 /** What is asked of an export to ONNX, and what comes of it. */
 
-import { GeoLearnError } from "@geolearn/core";
 import type { ExportedOnnx } from "@geolearn/engine";
 
 import type { DecodeOptions } from "../network.ts";
@@ -62,9 +61,3 @@ export function shapesOf({
 export const ONNX_INPUT = "input";
 /** Name of the only output of a network of pixel classification, or of one that classifies whole images. */
 export const ONNX_OUTPUT = "output";
-
-/** @throws INVALID_ARGUMENT for what is no number of images */
-export function checkBatch(batch: number): void {
-  if (Number.isInteger(batch) && batch >= 1 && batch <= 65536) return;
-  throw new GeoLearnError("INVALID_ARGUMENT", `\`batch\` is ${batch}; expected "free" or a whole number from 1.`);
-}

@@ -170,6 +170,8 @@ describe("a RetinaNet as an ONNX file", () => {
     [{ size: "free" }, "size"],
     [{ batch: "free" }, "batch"],
     [{ output: "logits" }, "output"],
+    [{ minScore: 2 }, "minScore"],
+    [{ maxDetections: 0.5 }, "maxDetections"],
   ] as const)("cannot have %j", (options, field) => {
     expect(() => toOnnx(network, manifestOf(), options)).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT", data: { field } }));
   });

@@ -67,9 +67,15 @@ describe("a RetinaNet", () => {
     for (const refused of [learner.averagePrecisionScore(wrong), learner.perClassMetrics(wrong)]) {
       await expect(refused).rejects.toMatchObject({
         code: "INVALID_ARGUMENT",
-        message: 'Objects were to be compared by iou "box", expected "boxes" or "masks".',
+        message: expect.stringContaining('got iou "box", expected "boxes" or "masks".') as string,
       });
     }
+    const misspelt = { iuo: "boxes" } as never;
+    const works = [learner.averagePrecisionScore(misspelt), learner.perClassMetrics(misspelt)];
+    works.push(learner.plotPrecisionRecall(undefined, misspelt) as never, learner.plotConfusionMatrix(undefined, misspelt) as never);
+    for (const refused of works)
+      await expect(refused).rejects.toMatchObject({ code: "INVALID_ARGUMENT", hint: "Did you mean `iou`?", data: { field: "iuo" } });
+    await expect(learner.plotPrecisionRecall("curve.pdf")).rejects.toMatchObject({ code: "UNSUPPORTED_FORMAT" });
     const { epochs } = await learner.fit({ epochs: 1, lr: 1e-3 });
     expect(Number.isFinite(epochs[0]!.trainLoss) && Number.isFinite(epochs[0]!.validLoss)).toBe(true);
     await learner.dispose();
