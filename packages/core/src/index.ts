@@ -5,7 +5,7 @@
 
 // errors, progress, random numbers
 export { GeoLearnError, type ErrorCode, type ErrorDetails } from "./errors.ts";
-export { type OptionNames, WORK_OPTIONS, checkOptionNames } from "./option-names.ts";
+export { type OptionNames, WORK_OPTIONS, checkOptionNames, nearestName } from "./option-names.ts";
 export type { OnProgress, OnWarning, Progress, Warning, WorkOptions } from "./progress.ts";
 export { type ProgressStream, type TerminalProgress, type TerminalProgressOptions, terminalProgress } from "./terminal-progress.ts";
 export { showValue } from "./show-value.ts";

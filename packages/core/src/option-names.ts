@@ -47,7 +47,7 @@ function quoted(names: readonly string[]): string {
 }
 
 /** The name with the fewest other letters, whatever the case, `_` and `-`; null when none is like it. */
-function nearestName(name: string, known: readonly string[]): string | null {
+export function nearestName(name: string, known: readonly string[]): string | null {
   const plain = (text: string): string => text.replace(/[_-]/g, "").toLowerCase();
   const given = plain(name);
   let least = Math.min(MOST_EDITS, Math.floor(given.length / 3)) + 1;
