@@ -4,7 +4,7 @@ import { checkOptionNames, GeoLearnError, type OptionNames, showValue } from "@g
 
 import type { ModelManifest } from "../manifest.ts";
 import type { AnyNetwork, DecodeOptions } from "../network.ts";
-import { checkChipSize, type ChipSizeRule } from "../network/chip-size.ts";
+import { checkChipSize, type ChipSizeRule, nearestSides } from "../network/chip-size.ts";
 import type { ToOnnxOptions } from "./exported.ts";
 
 /** The network an export is of. */
@@ -17,15 +17,16 @@ const DECODING: OptionNames<DecodeOptions> = { minScore: true, nmsOverlap: true,
 export const TO_ONNX_OPTIONS: OptionNames<ToOnnxOptions> = { size: true, batch: true, output: true, ...DECODING };
 
 /** @throws INVALID_ARGUMENT for values that there are not, and for those that the network cannot be written with */
-export function checkToOnnx(network: Exported, { chipWidth, chipHeight }: Chips, options: ToOnnxOptions): void {
+export function checkToOnnx(network: Exported, chips: Chips, options: ToOnnxOptions): void {
   const { size, batch, output } = options;
-  if (size !== undefined && size !== "free" && size !== "chip") throw wrong("size", size, '"free" or "chip"');
+  if (size !== undefined && size !== "free" && size !== "chip")
+    throw wrong("size", size, '"free" or "chip"', sizeHint(network, chips, size));
   if (batch !== undefined && batch !== "free" && !isCount(batch)) throw wrong("batch", batch, '"free" or a whole number from 1 to 65536');
   if (output !== undefined && output !== "scores" && output !== "logits") throw wrong("output", output, '"scores" or "logits"');
-  const objects = network.task === "objectDetection" || network.task === "instanceSegmentation";
+  const objects = findsObjects(network);
   if (objects) checkObjects(options);
   else refuseDecoding(options);
-  if (objects || size === "chip") checkChipSize(network, chipWidth, chipHeight);
+  if (objects || size === "chip") checkChipSize(network, chips.chipWidth, chips.chipHeight);
 }
 
 /** Anchors are constants of the graph, and boxes are suppressed image by image. */
@@ -53,13 +54,28 @@ export function checkToOnnxNames(options: ToOnnxOptions): void {
   checkOptionNames(options, TO_ONNX_OPTIONS, "toOnnx()");
 }
 
+function findsObjects({ task }: Exported): boolean {
+  return task === "objectDetection" || task === "instanceSegmentation";
+}
+
+/** Which sizes there are, where somebody asked for one in pixels. */
+function sizeHint(network: Exported, { chipWidth, chipHeight }: Chips, size: unknown): string {
+  const chip = `\`size: "chip"\` fixes it to ${chipWidth} x ${chipHeight} pixels, the size of its chips`;
+  if (findsObjects(network)) return `${chip}; a network that finds objects is written for no other.`;
+  const { stride } = network;
+  const near = typeof size === "number" && size >= 1 ? nearestSides(network, size).filter((side) => side !== null) : [];
+  const such = near.length === 0 ? "" : `, such as ${near.join(" or ")}`;
+  const sides = stride === 1 ? "sides of any length" : `sides that are multiples of ${stride}${such}`;
+  return `With \`size: "free"\` the file takes images of ${sides}; ${chip}.`;
+}
+
 function isCount(value: unknown): boolean {
   return typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= 65536;
 }
 
-function wrong(field: string, value: unknown, expected: string): GeoLearnError {
+function wrong(field: string, value: unknown, expected: string, hint = `Change \`${field}\`, or leave it out.`): GeoLearnError {
   return new GeoLearnError("INVALID_ARGUMENT", `toOnnx got ${field} ${showValue(value)}, expected ${expected}.`, {
-    hint: `Change \`${field}\`, or leave it out.`,
+    hint,
     data: { field },
   });
 }

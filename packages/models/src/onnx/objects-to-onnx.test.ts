@@ -176,6 +176,12 @@ describe("a RetinaNet as an ONNX file", () => {
     expect(() => toOnnx(network, manifestOf(), options)).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT", data: { field } }));
   });
 
+  it("tells the one size there is", () => {
+    expect(() => toOnnx(network, manifestOf(), { size: 100 as never })).toThrow(
+      expect.objectContaining({ hint: expect.stringContaining("a network that finds objects is written for no other.") as string }),
+    );
+  });
+
   it("is refused for chips it cannot take and for no images", () => {
     expect(() => toOnnx(network, manifestOf({ chipWidth: 90 }))).toThrow(expect.objectContaining({ code: "CHIP_SIZE_NOT_DIVISIBLE" }));
     expect(() => toOnnx(network, manifestOf(), { batch: 0 })).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT" }));

@@ -251,6 +251,23 @@ describe("the file", () => {
     network.dispose();
   });
 
+  it.each([
+    [100, 32, 0, "multiples of 32, such as 96 or 128;"],
+    [128, 32, 0, "multiples of 32, such as 128 or 160;"],
+    [5, 32, 20, "multiples of 32, such as 64;"],
+    ["large", 32, 0, "multiples of 32;"],
+    [100, 1, 0, "sides of any length;"],
+  ])("tells the sizes there are instead of %j: stride %d, margin %d", (size, stride, margin, sides) => {
+    const network = createUNet({ bands: 3, classes: 2, base: 4, depth: 2 });
+    const told = { ...network, stride, margin };
+    const hint = expect.stringContaining(`the file takes images of ${stride === 1 ? "" : "sides that are "}${sides}`) as string;
+    expect(() => toOnnx(told, manifestOf(network), { size: size as "chip" })).toThrow(expect.objectContaining({ hint }) as Error);
+    expect(() => toOnnx(told, manifestOf(network), { size: size as "chip" })).toThrow(
+      expect.objectContaining({ hint: expect.stringContaining("fixes it to 64 x 64 pixels") as string }) as Error,
+    );
+    network.dispose();
+  });
+
   it("is the same bytes each time", () => {
     const network = createUNet({ bands: 3, classes: 2, base: 4, depth: 2 });
     const [a, b] = [toOnnx(network, manifestOf(network)).bytes, toOnnx(network, manifestOf(network)).bytes];
