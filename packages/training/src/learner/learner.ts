@@ -167,7 +167,12 @@ export abstract class Learner<T extends Task = Task, E extends TaskEvaluation = 
     return evaluation;
   }
 
-  /** Validation chips, or training chips where there are none, beside truth and prediction; saved when a path is given, shown in a notebook. */
+  /**
+   * Some validation chips, or training chips where there are none, beside truth and prediction; saved (`.svg` or `.png`) when a path is given, shown in a notebook.
+   * Chips with objects, or with more than background, come first, evenly spread over all; the same data always show the same chips.
+   *
+   * @throws INVALID_ARGUMENT; UNSUPPORTED_FORMAT for another extension; DISK_FULL, WRITE_FAILED
+   */
   async showResults(path?: string, options: ShowResultsOptions = {}): Promise<Figure> {
     checkFigurePath("showResults", path);
     checkOptionNames(options, RESULTS_OPTIONS, "showResults()");

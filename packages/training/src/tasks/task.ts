@@ -73,7 +73,7 @@ export interface LearnerTask<E extends TaskEvaluation = TaskEvaluation> extends 
   epochMetrics(evaluation: E): Record<string, number | null>;
   /** What a model package keeps. */
   packageMetrics(evaluation: E): Record<string, unknown>;
-  /** Some chips of a side, evenly spread over it, with what the network makes of them. */
+  /** Some chips of a side, those that show something to be found first and evenly spread, with what the network makes of them. */
   results(side: Side, count: number, signal?: AbortSignal): Promise<Results>;
   /** What a report says of an evaluation. */
   reportSections(evaluation: E): Promise<readonly ReportSection[]>;
