@@ -28,6 +28,7 @@ export {
   type TileData,
 } from "./learning-data.ts";
 export { bandsByDate, type BandsByDate } from "./bands-by-date.ts";
+export { type ShownPicture, shownPictures } from "./pictures/display.ts";
 export type { WindowSourceOptions } from "./chips/window-source.ts";
 export type { ClassMapping } from "./chips/class-table.ts";
 export type { Augmentation } from "./augment/options.ts";

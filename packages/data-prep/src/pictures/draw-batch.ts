@@ -6,7 +6,6 @@
 import { dirname } from "node:path";
 
 import {
-  bandRanges,
   type ClassDefinition,
   createImage,
   encodePng,
@@ -23,7 +22,8 @@ import {
 } from "@geolearn/core";
 
 import { bandsByDate } from "../bands-by-date.ts";
-import type { BatchFrame, LearningData, PreparedData } from "../learning-data.ts";
+import type { BatchFrame, PreparedData } from "../learning-data.ts";
+import { shownPictures } from "./display.ts";
 import { drawText, fillRectangle, fitText, GLYPH_HEIGHT, textWidth } from "./pixel-font.ts";
 
 const GAP = 8;
@@ -80,22 +80,15 @@ function drawChips<B extends Drawable>(batch: B, data: PreparedData<Task, B>, ov
   const legend = layoutLegend(classes, overlay.ignored(batch, shown), columns * (cellWidth + GAP) - GAP);
   const note = bandsByDate(data.dates) === null ? 0 : CAPTION;
   const canvas = createImage(columns * (cellWidth + GAP) + GAP, GAP + rows * rowHeight + note + legend.height + GAP, PAPER);
-  const [above, below] = picturesOf(data).map((bands): Picture => ({ bands, ranges: commonRanges(batch, data, bands) })) as [
-    Picture,
-    Picture,
-  ];
+  const area = width * height * data.bands;
+  const images = Array.from({ length: shown }, (_, slot) => batch.images.subarray(slot * area, (slot + 1) * area));
+  const pictures = shownPictures(data, images);
+  const [above, below] = [pictures[0]!, pictures.at(-1)!];
 
   for (let slot = 0; slot < shown; slot++) {
     const left = GAP + (slot % columns) * (cellWidth + GAP);
     const top = GAP + Math.floor(slot / columns) * rowHeight;
-    const area = width * height;
-    const pixels = {
-      data: batch.images.subarray(slot * area * data.bands, (slot + 1) * area * data.bands),
-      bands: data.bands,
-      width,
-      height,
-      layout: "pixels" as const,
-    };
+    const pixels = { data: images[slot]!, bands: data.bands, width, height, layout: "pixels" as const };
     const labelled = overlay.draw(renderBands(pixels, below), batch, slot, { width: cellWidth, height: cellHeight });
     pasteImage(canvas, scaleNearest(renderBands(pixels, above), cellWidth, cellHeight), left, top);
     pasteImage(canvas, labelled, left, top + cellHeight + GAP / 2);
@@ -109,35 +102,6 @@ function drawChips<B extends Drawable>(batch: B, data: PreparedData<Task, B>, ov
 function scaleFor(side: number): number {
   if (side < SMALLEST) return Math.ceil(SMALLEST / side);
   return side > LARGEST ? LARGEST / side : 1;
-}
-
-interface Picture {
-  readonly bands: readonly number[];
-  readonly ranges: readonly (readonly [number, number])[];
-}
-
-type Banded = Pick<LearningData, "bandNames" | "bands" | "dates">;
-
-/** Bands of the picture above and of that below: of two dates, else the same twice. */
-function picturesOf({ bandNames, bands, dates }: Banded): readonly (readonly number[])[] {
-  const all = Array.from({ length: bands }, (_, band) => band);
-  const { earlier, later } = bandsByDate(dates) ?? { earlier: all, later: all };
-  return [earlier, later].map((own) => shownBands(own, bandNames));
-}
-
-/** Red, green and blue by name where bands bear names, else the first three, else the first. Names of two dates end in "before" and "after". */
-function shownBands(own: readonly number[], bandNames: readonly string[]): readonly number[] {
-  const nameOf = (band: number): string => (bandNames[band] ?? "").toLowerCase().replace(/ (before|after)$/, "");
-  const named = ["red", "green", "blue"].map((color) => own.find((band) => nameOf(band) === color));
-  if (named.every((band) => band !== undefined)) return named;
-  return own.length >= 3 ? own.slice(0, 3) : own.slice(0, 1);
-}
-
-/** One stretch for all chips, so that they can be compared. */
-function commonRanges<B extends Drawable>(batch: B, data: PreparedData<Task, B>, bands: readonly number[]): [number, number][] {
-  const height = data.chipHeight * batch.real;
-  const images = batch.images.subarray(0, data.chipWidth * height * data.bands);
-  return bandRanges({ data: images, bands: data.bands, width: data.chipWidth, height, layout: "pixels" }, { bands });
 }
 
 interface LegendEntry {

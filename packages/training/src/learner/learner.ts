@@ -170,6 +170,7 @@ export abstract class Learner<T extends Task = Task, E extends TaskEvaluation = 
   /**
    * Some validation chips, or training chips where there are none, beside truth and prediction; saved (`.svg` or `.png`) when a path is given, shown in a notebook.
    * Chips with objects, or with more than background, come first, evenly spread over all; the same data always show the same chips.
+   * All are stretched alike, at least over what is usual in the training chips.
    *
    * @throws INVALID_ARGUMENT; UNSUPPORTED_FORMAT for another extension; DISK_FULL, WRITE_FAILED
    */

@@ -1,7 +1,7 @@
 /** Finding objects, as the Learner sees it. */
 
 import type { CocoMetrics, MaskWindow } from "@geolearn/core";
-import type { BatchesOptions, ObjectBatch, ObjectData } from "@geolearn/data-prep";
+import { type BatchesOptions, type ObjectBatch, type ObjectData, type ShownPicture, shownPictures } from "@geolearn/data-prep";
 import type { ObjectNetwork } from "@geolearn/models";
 
 import type { ObjectMonitor } from "../../learner/options.ts";
@@ -57,9 +57,15 @@ export function createObjectTask(data: ObjectData, network: ObjectNetwork): Lear
     }),
     async results(side, count, signal): Promise<Results> {
       const examples = await predictExamples(data, step(), side, count, signal);
+      const shown = (rgb?: readonly number[]): ShownPicture =>
+        shownPictures(
+          data,
+          examples.map(({ image }) => image),
+          rgb,
+        ).at(-1)!;
       return {
-        figure: (drawing) => objectFigure(examples, classes, { ...drawing, side }),
-        picture: () => objectPicture(examples, classes),
+        figure: ({ rgb } = {}) => objectFigure(examples, classes, shown(rgb), side),
+        picture: () => objectPicture(examples, classes, shown()),
       };
     },
     reportSections: (evaluation) => objectSections(evaluation, classes),

@@ -72,7 +72,6 @@ export async function predictExamples(context: EvaluationContext, chips: ChipSet
         width,
         height,
         bands,
-        dates: data.dates,
         image: cutImage(batch.images.subarray(i * chipHeight * chipWidth * bands), chipWidth, bands, margin, width, height),
         truth: truth.slice(i * height * width, (i + 1) * height * width),
         predicted: predicted.slice(i * height * width, (i + 1) * height * width),

@@ -1,6 +1,6 @@
 /** Classifying whole chips, as the Learner sees it. */
 
-import type { BatchesOptions, TileData } from "@geolearn/data-prep";
+import { type BatchesOptions, type ShownPicture, shownPictures, type TileData } from "@geolearn/data-prep";
 import { tileLoss, type TileLossSpec, type TileNetwork } from "@geolearn/models";
 
 import { readAhead } from "../../learner/read-ahead.ts";
@@ -56,7 +56,16 @@ export function createTileTask(data: TileData, network: TileNetwork, spec: TileL
     }),
     async results(side, count, signal): Promise<Results> {
       const examples = await predictExamples(context(), data[side], count, signal);
-      return { figure: (drawing) => tileFigure(examples, classes, { ...drawing, side }), picture: () => tilePicture(examples, classes) };
+      const shown = (rgb?: readonly number[]): ShownPicture =>
+        shownPictures(
+          data,
+          examples.map(({ image }) => image),
+          rgb,
+        ).at(-1)!;
+      return {
+        figure: ({ rgb } = {}) => tileFigure(examples, classes, shown(rgb), side),
+        picture: () => tilePicture(examples, classes, shown()),
+      };
     },
     reportSections: async (evaluation) => tileSections(evaluation, classes),
     labelFacts: () => [
