@@ -25,6 +25,7 @@ export type {
   ObjectChip,
   ObjectData,
   PrepareDataOptions,
+  ShowBatchOptions,
   TileBatch,
   TileData,
 } from "@geolearn/data-prep";

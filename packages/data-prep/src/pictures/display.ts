@@ -2,20 +2,16 @@
 
 import { bandRanges, type BandStatistics } from "@geolearn/core";
 
-import { bandsByDate } from "../bands-by-date.ts";
 import type { PreparedData } from "../learning-data.ts";
+import { type Banded, type ShownBands, shownBands } from "./shown-bands.ts";
 
 /** One picture of a chip. */
-export interface ShownPicture {
-  /** Which date it is of, where chips are pairs. */
-  readonly title: "image" | "earlier" | "later";
-  /** Bands drawn as red, green and blue, or one band. */
-  readonly bands: readonly number[];
-  /** The values of each that become black and white. */
+export interface ShownPicture extends ShownBands {
+  /** The values of each band that become black and white. */
   readonly ranges: readonly (readonly [low: number, high: number])[];
 }
 
-type Shown = Pick<PreparedData<never, never>, "bands" | "bandNames" | "dates" | "statistics">;
+type Measured = Banded & Pick<PreparedData<never, never>, "statistics">;
 
 /** Values that are looked at of each band. */
 const SAMPLES = 100_000;
@@ -27,25 +23,18 @@ const SAMPLES = 100_000;
  * standard deviation about the mean): a calm sea looks calm and is not stretched to its noise.
  *
  * @param images pixels of the chips, `[height, width, bands]` each
- * @param rgb bands to draw instead of the usual ones, one or three; of two dates among those of each
+ * @param rgb bands to draw: see {@link shownBands}
+ * @throws what {@link shownBands} throws
  */
-export function shownPictures(data: Shown, images: readonly Float32Array[], rgb?: readonly number[]): readonly ShownPicture[] {
-  const byDate = bandsByDate(data.dates) ?? { image: Array.from({ length: data.bands }, (_, band) => band) };
-  return Object.entries(byDate).map(([title, own]: [string, readonly number[]]) => {
-    const bands = rgb?.map((band) => own[band % own.length]!) ?? usualBands(own, data.bandNames);
-    return { title: title as ShownPicture["title"], bands, ranges: bands.map((band) => rangeOf(band, data, images)) };
-  });
+export function shownPictures(
+  data: Measured,
+  images: readonly Float32Array[],
+  rgb?: readonly (number | string)[],
+): readonly ShownPicture[] {
+  return shownBands(data, rgb).map(({ title, bands }) => ({ title, bands, ranges: bands.map((band) => rangeOf(band, data, images)) }));
 }
 
-/** Red, green and blue by name where bands bear names, else the first three, else the first. Names of two dates end in "before" and "after". */
-function usualBands(own: readonly number[], bandNames: readonly string[]): readonly number[] {
-  const nameOf = (band: number): string => (bandNames[band] ?? "").toLowerCase().replace(/ (before|after)$/, "");
-  const named = ["red", "green", "blue"].map((color) => own.find((band) => nameOf(band) === color));
-  if (named.every((band) => band !== undefined)) return named;
-  return own.length >= 3 ? own.slice(0, 3) : own.slice(0, 1);
-}
-
-function rangeOf(band: number, { bands, statistics }: Shown, images: readonly Float32Array[]): [low: number, high: number] {
+function rangeOf(band: number, { bands, statistics }: Measured, images: readonly Float32Array[]): [low: number, high: number] {
   const pixels = images.reduce((sum, { length }) => sum + length / bands, 0);
   const every = Math.max(1, Math.floor(pixels / SAMPLES));
   const values = images.flatMap((image) => {

@@ -11,6 +11,7 @@ import {
   WORK_OPTIONS,
   type WorkOptions,
 } from "@geolearn/core";
+import { shownBands } from "@geolearn/data-prep";
 import {
   type AnyNetwork,
   type ModelManifest,
@@ -172,18 +173,14 @@ export abstract class Learner<T extends Task = Task, E extends TaskEvaluation = 
    * Chips with objects, or with more than background, come first, evenly spread over all; the same data always show the same chips.
    * All are stretched alike, at least over what is usual in the training chips.
    *
-   * @throws INVALID_ARGUMENT; UNSUPPORTED_FORMAT for another extension; DISK_FULL, WRITE_FAILED
+   * @throws INVALID_ARGUMENT; BANDS_MISMATCH for bands that are not there; UNSUPPORTED_FORMAT for another extension; DISK_FULL, WRITE_FAILED
    */
   async showResults(path?: string, options: ShowResultsOptions = {}): Promise<Figure> {
     checkFigurePath("showResults", path);
     checkOptionNames(options, RESULTS_OPTIONS, "showResults()");
     const { rows = 4, rgb } = options;
-    const { bands } = this.data;
-    const check = checks("showResults");
-    check("rows", rows, isWhole, "a whole number from 1");
-    const isBand = (band: unknown): boolean => Number.isInteger(band) && (band as number) >= 0 && (band as number) < bands;
-    const isRgb = (value: unknown): boolean => Array.isArray(value) && (value.length === 1 || value.length === 3) && value.every(isBand);
-    check("rgb", rgb, isRgb, `one or three bands from 0 to ${bands - 1}`);
+    checks("showResults")("rows", rows, isWhole, "a whole number from 1");
+    shownBands(this.data, rgb);
     const results = await this.core.task.results(this.exampleSide(), rows);
     return finished(await results.figure(rgb && { rgb }), path);
   }

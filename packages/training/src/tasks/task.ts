@@ -30,8 +30,11 @@ export interface TaskGraph {
 
 /** Options of a picture of results. */
 export interface ResultsFigureOptions {
-  /** Bands drawn as red, green and blue, from 0; of two dates among those of each. @defaultValue the first three, or the first */
-  readonly rgb?: readonly number[];
+  /**
+   * Bands drawn as red, green and blue, or one, by position from 0 or by name; of two dates among those of each.
+   * @defaultValue by their names ("red", "B4 (red)", or "B4", "B3", "B2"), else the first three, or the first
+   */
+  readonly rgb?: readonly (number | string)[];
 }
 
 /** Some chips with truth and prediction, ready to be drawn. */

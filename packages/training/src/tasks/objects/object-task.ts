@@ -7,7 +7,7 @@ import type { ObjectNetwork } from "@geolearn/models";
 import type { ObjectMonitor } from "../../learner/options.ts";
 import { readAhead } from "../../learner/read-ahead.ts";
 import { exampleBatches } from "../example-batches.ts";
-import type { FedBatch, LearnerTask, Results, Side } from "../task.ts";
+import type { FedBatch, LearnerTask, Results, ResultsFigureOptions, Side } from "../task.ts";
 import {
   evaluateObjects,
   foundMasks,
@@ -57,7 +57,7 @@ export function createObjectTask(data: ObjectData, network: ObjectNetwork): Lear
     }),
     async results(side, count, signal): Promise<Results> {
       const examples = await predictExamples(data, step(), side, count, signal);
-      const shown = (rgb?: readonly number[]): ShownPicture =>
+      const shown = (rgb?: ResultsFigureOptions["rgb"]): ShownPicture =>
         shownPictures(
           data,
           examples.map(({ image }) => image),

@@ -6,7 +6,7 @@ import { type Network, type PixelLoss, pixelLoss } from "@geolearn/models";
 
 import { readAhead } from "../../learner/read-ahead.ts";
 import { percent } from "../../report/html.ts";
-import type { FedBatch, LearnerTask, Results, Side } from "../task.ts";
+import type { FedBatch, LearnerTask, Results, ResultsFigureOptions, Side } from "../task.ts";
 import { type EvaluationContext, evaluateChips, type PixelEvaluation, predictExamples } from "./evaluate.ts";
 import { createEvaluationStep, type EvaluationStep, pixelGraph } from "./graph.ts";
 import type { ChosenLoss } from "./loss-spec.ts";
@@ -60,7 +60,7 @@ export function createPixelTask(data: LearningData, network: Network, { spec, ch
     packageMetrics: ({ pixelAccuracy, meanIou, kappa, classes: each }) => ({ pixelAccuracy, meanIou, kappa, classes: each }),
     async results(side, count, signal): Promise<Results> {
       const examples = await predictExamples(context(), data[side], count, signal);
-      const shown = (rgb?: readonly number[]): readonly ShownPicture[] =>
+      const shown = (rgb?: ResultsFigureOptions["rgb"]): readonly ShownPicture[] =>
         shownPictures(
           data,
           examples.map(({ image }) => image),

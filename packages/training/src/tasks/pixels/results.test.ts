@@ -3,6 +3,8 @@
 import { type ShownPicture, shownPictures } from "@geolearn/data-prep";
 import { describe, expect, test } from "vitest";
 
+import { createLearner } from "../../learner/create-learner.ts";
+import { discData } from "../../testing/memory-data.ts";
 import { type Example, resultsFigure, resultsPicture } from "./results.ts";
 
 const SIDE = 4;
@@ -51,4 +53,15 @@ describe("results of two dates", () => {
       resultsFigure([example()], CLASSES, shown([example()], DATES, rgb)).then(({ svg }) => svg!);
     expect(await picture([0, 1, 2])).toBe(await picture([3, 4, 5]));
   });
+});
+
+test("a Learner's results show red, green and blue where bands bear these names", async () => {
+  const learner = await createLearner({ ...discData(), bandNames: ["blue", "green", "red"] }, { base: 4, depth: 2, threads: 1 });
+  const picture = (rgb?: readonly (number | string)[]): Promise<string> =>
+    learner.showResults(undefined, { rows: 1, ...(rgb && { rgb }) }).then(({ svg }) => svg!);
+  const usual = await picture();
+  expect(usual).toBe(await picture([2, 1, 0]));
+  expect(usual).toBe(await picture(["red", "green", "blue"]));
+  expect(usual).not.toBe(await picture(["red"]));
+  await learner.dispose();
 });

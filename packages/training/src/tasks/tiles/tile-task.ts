@@ -4,7 +4,7 @@ import { type BatchesOptions, type ShownPicture, shownPictures, type TileData } 
 import { tileLoss, type TileLossSpec, type TileNetwork } from "@geolearn/models";
 
 import { readAhead } from "../../learner/read-ahead.ts";
-import type { FedBatch, LearnerTask, Results, Side } from "../task.ts";
+import type { FedBatch, LearnerTask, Results, ResultsFigureOptions, Side } from "../task.ts";
 import { evaluateTiles, predictExamples, type TileContext, type TileEvaluation } from "./evaluate.ts";
 import { createTileEvaluation, feedsOf, type TileEvaluationStep, tileGraph } from "./graph.ts";
 import { tileSections } from "./report.ts";
@@ -56,7 +56,7 @@ export function createTileTask(data: TileData, network: TileNetwork, spec: TileL
     }),
     async results(side, count, signal): Promise<Results> {
       const examples = await predictExamples(context(), data[side], count, signal);
-      const shown = (rgb?: readonly number[]): ShownPicture =>
+      const shown = (rgb?: ResultsFigureOptions["rgb"]): ShownPicture =>
         shownPictures(
           data,
           examples.map(({ image }) => image),
