@@ -1,4 +1,4 @@
-/** What a file is: raster, features, model package or chip folder, told in words and numbers. */
+/** What a file is: raster, features, model package, ONNX file or chip folder, told in words and numbers. */
 
 import { stat } from "node:fs/promises";
 import { extname } from "node:path";
@@ -22,7 +22,7 @@ import {
   unionBounds,
 } from "@geolearn/core";
 import { type ChipsDescription, describeChips, isChipFolder } from "@geolearn/data-prep";
-import { type ModelDescription, describeModelPackage } from "@geolearn/models";
+import { type ModelDescription, type OnnxDescription, describeModelPackage, describeOnnx } from "@geolearn/models";
 
 /** A reference system, in short. */
 export interface CrsSummary {
@@ -80,8 +80,14 @@ export interface ModelInfo extends ModelDescription {
   readonly path: string;
 }
 
+/** An ONNX file, described. */
+export interface OnnxInfo extends OnnxDescription {
+  readonly kind: "onnx";
+  readonly path: string;
+}
+
 /** What {@link describe} tells. */
-export type Info = RasterInfo | FeaturesInfo | ChipsInfo | ModelInfo;
+export type Info = RasterInfo | FeaturesInfo | ChipsInfo | ModelInfo | OnnxInfo;
 
 const OPTIONS: OptionNames<WorkOptions & NetworkOptions> = { ...WORK_OPTIONS, network: true };
 
@@ -90,7 +96,7 @@ const mostValuesListed = 20;
 const mostPixelsRead = 64_000_000;
 
 /**
- * Describes a raster, features, a chip folder or a model package.
+ * Describes a raster, features, a chip folder, a model package or an ONNX file.
  *
  * @throws FILE_NOT_FOUND, and what opening such a file throws
  * @example
@@ -110,6 +116,7 @@ export async function describe(path: string, options: WorkOptions & NetworkOptio
   }
   const extension = extname(path).toLowerCase();
   if (extension === ".dlpk") return { kind: "model", path, ...(await describeModelPackage(path)) };
+  if (extension === ".onnx") return { kind: "onnx", path, ...(await describeOnnx(path)) };
   if (isFeaturePath(path)) return describeFeatures(path, options);
   return describeRaster(path, options);
 }

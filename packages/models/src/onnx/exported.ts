@@ -1,6 +1,6 @@
 /** What is asked of an export to ONNX, and what comes of it. */
 
-import type { ExportedOnnx } from "@geolearn/engine";
+import type { ExportedOnnx, OnnxValueInfo } from "@geolearn/engine";
 
 import type { DecodeOptions } from "../network.ts";
 import type { StacItem } from "./stac.ts";
@@ -55,6 +55,11 @@ export function shapesOf({
     outputShape: outputs[0]!.dims,
     outputs: outputs.map(({ name, type, dims }) => ({ name, type, shape: dims })),
   };
+}
+
+/** An input or output as a file tells it; "?" stands for what it does not say. */
+export function portOf({ name, type, dims }: OnnxValueInfo): OnnxOutput {
+  return { name, type: type ?? "?", shape: (dims ?? []).map((side) => side ?? "?") };
 }
 
 /** Name of the file's only input. */

@@ -11,7 +11,7 @@ import type { AnyNetwork } from "../network.ts";
 import { loadNetwork } from "../package/load.ts";
 import type { ModelPackage } from "../package/read.ts";
 import { checkToOnnx, TO_ONNX_OPTIONS } from "./check-options.ts";
-import type { OnnxOutput, ToOnnxOptions } from "./exported.ts";
+import { type OnnxOutput, portOf, type ToOnnxOptions } from "./exported.ts";
 import { ONNX_MODEL_TYPE } from "./spec.ts";
 import { toOnnx } from "./to-onnx.ts";
 
@@ -109,10 +109,9 @@ async function saveAsItIs(
   }
   const { graph, opsets } = parseOnnxModel(onnx, source);
   await writeAtomic(path, onnx);
-  const shape = (dims: readonly (number | string | null)[] | null | undefined): (number | string)[] =>
-    (dims ?? []).map((side) => side ?? "?");
-  const outputs = graph.outputs.map(({ name, type, dims }) => ({ name, type: type ?? "?", shape: shape(dims) }));
-  const shapes = { inputShape: shape(graph.inputs[0]?.dims), outputShape: outputs[0]?.shape ?? [], outputs };
+  const outputs = graph.outputs.map(portOf);
+  const inputShape = graph.inputs[0] === undefined ? [] : portOf(graph.inputs[0]).shape;
+  const shapes = { inputShape, outputShape: outputs[0]?.shape ?? [], outputs };
   return { out: path, stac: null, bytes: onnx.length, opset: opsets.get("") ?? 0, ...shapes };
 }
 
