@@ -19,6 +19,7 @@ export {
   type DataOf,
   IGNORE_INDEX,
   type LearningData,
+  type ShowBatchOptions,
   type ObjectBatch,
   type ObjectData,
   type ObjectTask,
@@ -29,6 +30,8 @@ export {
   type TileData,
 } from "./learning-data.ts";
 export { bandsByDate, type BandsByDate } from "./bands-by-date.ts";
+export { type ShownPicture, shownPictures } from "./pictures/display.ts";
+export { type ShownBands, shownBands } from "./pictures/shown-bands.ts";
 export type { WindowSourceOptions } from "./chips/window-source.ts";
 export type { ClassMapping } from "./chips/class-table.ts";
 export type { Augmentation } from "./augment/options.ts";

@@ -72,6 +72,15 @@ export interface ChipSet<B = PixelBatch> {
   read(options?: BatchesOptions): AsyncIterable<B>;
 }
 
+/** Options of `showBatch`. */
+export interface ShowBatchOptions {
+  /**
+   * Bands drawn as red, green and blue, or one, by position from 0 or by name; of two dates among those of each.
+   * @defaultValue by their names ("red", "B4 (red)", or "B4", "B3", "B2"), else the first three, or the first
+   */
+  readonly rgb?: readonly (number | string)[];
+}
+
 /** Chips of one task, split into a training and a validation side: what all kinds of labels have in common. */
 export interface PreparedData<T extends Task, B> {
   readonly task: T;
@@ -100,8 +109,12 @@ export interface PreparedData<T extends Task, B> {
   readonly cachedBytes: number;
   readonly train: ChipSet<B>;
   readonly valid: ChipSet<B>;
-  /** Draws a batch with its labels as a PNG; in a notebook it also shows inline. */
-  showBatch(path?: string): Promise<Uint8Array>;
+  /**
+   * Draws the first training batch with its labels as a PNG, written where a path is given; in a notebook it also shows inline.
+   *
+   * @throws INVALID_ARGUMENT, UNSUPPORTED_FORMAT for a path that does not end in .png; BANDS_MISMATCH
+   */
+  showBatch(path?: string, options?: ShowBatchOptions): Promise<Uint8Array>;
   /** Releases workers and files. */
   close(): Promise<void>;
 }

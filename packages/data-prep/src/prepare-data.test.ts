@@ -384,6 +384,18 @@ describe("folders of ArcGIS", () => {
     }
   });
 
+  it.each([
+    ["objectdetection", 'Did you mean `task: "objectDetection"`?'],
+    ["instance_segmentation", 'Did you mean `task: "instanceSegmentation"`?'],
+    ["detection", 'Say what the chips are for: `task: "pixelClassification"`, `task: "objectDetection"`, '],
+    [undefined, 'Say what the chips are for: `task: "pixelClassification"`, `task: "objectDetection"`, '],
+  ])("are not prepared for the task %j", async (given, hint) => {
+    await expect(prepareData("chips", { task: given as typeof task })).rejects.toMatchObject({
+      code: "TASK_MISMATCH",
+      hint: expect.stringContaining(hint) as string,
+    });
+  });
+
   it.skipIf(!withData)("of boxes are told from those of pixels", async () => {
     await expect(prepareData(join(sharedData, "palms-kolovai-arcgis-export"), { task })).rejects.toMatchObject({ code: "TASK_MISMATCH" });
   });

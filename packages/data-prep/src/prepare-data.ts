@@ -1,6 +1,6 @@
 /** `prepareData`: chips split into training and validation, measured, and read batch by batch. */
 
-import { checkOptionNames, GeoLearnError, showValue, type Task } from "@geolearn/core";
+import { checkOptionNames, GeoLearnError, nearestName, showValue, type Task } from "@geolearn/core";
 
 import type { DataOf } from "./learning-data.ts";
 import { prepareObjects } from "./prepare/object-data.ts";
@@ -27,12 +27,7 @@ import { prepareTiles } from "./prepare/tile-data.ts";
  * await data.close();
  */
 export async function prepareData<const T extends Task>(source: DataSource, options: PrepareDataOptions<T>): Promise<DataOf<T>> {
-  checkOptionNames<PrepareDataOptions>(
-    options,
-    PREPARE_OPTIONS,
-    "prepareData()",
-    'Say what the chips are for: `task: "pixelClassification"`.',
-  );
+  checkOptionNames<PrepareDataOptions>(options, PREPARE_OPTIONS, "prepareData()", taskHint(undefined));
   if (Object.hasOwn(KINDS, options.task)) {
     checkTaskOptions(options);
     return KINDS[options.task](source, options);
@@ -42,7 +37,7 @@ export async function prepareData<const T extends Task>(source: DataSource, opti
     "TASK_MISMATCH",
     `The task ${showValue(options.task)} is not prepared by this version; expected ${known.join(", ")}.`,
     {
-      hint: 'Use `task: "pixelClassification"`.',
+      hint: taskHint(options.task),
       data: { task: options.task },
     },
   );
@@ -78,3 +73,11 @@ const KINDS: {
   instanceSegmentation: prepareObjects,
   objectClassification: prepareTiles,
 };
+
+/** What to write instead of a task that there is not. */
+function taskHint(given: unknown): string {
+  const tasks = Object.keys(KINDS);
+  const meant = typeof given === "string" ? nearestName(given, tasks) : null;
+  const known = tasks.map((task) => `\`task: "${task}"\``);
+  return meant === null ? `Say what the chips are for: ${known.join(", ")}.` : `Did you mean \`task: "${meant}"\`?`;
+}

@@ -5,6 +5,8 @@ import {
   type Feature,
   type Features,
   type FeatureWriteOptions,
+  type OptionNames,
+  checkOptionNames,
   cutAtAntimeridian,
   parseCrs,
   readFeatures,
@@ -13,6 +15,20 @@ import {
 } from "@geolearn/core";
 import { type RegularizeOptions, regularizeFeatures } from "@geolearn/postprocess";
 import type { FeatureCollection, Geometry, Polygon } from "geojson";
+
+/** How a layer is written; it knows its own system. */
+type SaveOptions = Omit<FeatureWriteOptions, "crs">;
+
+const SAVE_OPTIONS: OptionNames<SaveOptions> = {
+  layer: true,
+  keepCrs: true,
+  decimals: true,
+  spatialIndex: true,
+  format: true,
+  overwrite: true,
+  signal: true,
+  onWarning: true,
+};
 
 /**
  * Features in memory: what `toPolygons` gives. Each method returns a new layer; the old one stays as it was.
@@ -101,6 +117,7 @@ export class FeatureLayer implements Features {
 
   /** Writes the layer; the ending chooses the format: .geojson (in EPSG:4326), .geojsonl, .gpkg, .fgb, .parquet, .shp, .zip. */
   async save(path: string, options: Omit<FeatureWriteOptions, "crs"> = {}): Promise<void> {
+    checkOptionNames<SaveOptions>(options, SAVE_OPTIONS, "save()");
     await writeFeatures(this.features, path, { ...options, crs: this.crs });
   }
 }

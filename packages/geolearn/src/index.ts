@@ -25,6 +25,7 @@ export type {
   ObjectChip,
   ObjectData,
   PrepareDataOptions,
+  ShowBatchOptions,
   TileBatch,
   TileData,
 } from "@geolearn/data-prep";
@@ -112,7 +113,7 @@ export { polygonize, regularize, regularizeFeatures, toPolygons } from "@geolear
 export type { PolygonizeOptions, RegularizeMethod, RegularizeOptions } from "@geolearn/postprocess";
 export { type ModelDescription, type ModelManifest, describeModelPackage } from "@geolearn/models";
 export { type SaveOnnxOptions, type SavedOnnx, openOnnx, saveOnnx, toOnnx } from "@geolearn/models";
-export type { OnnxExport, OnnxNormalization, OnnxSpec, StacItem, ToOnnxOptions } from "@geolearn/models";
+export type { OnnxDescription, OnnxExport, OnnxNormalization, OnnxSpec, StacItem, ToOnnxOptions } from "@geolearn/models";
 export { type Device, type EngineInfo, startEngine } from "@geolearn/engine";
 
 // networks of one's own
@@ -120,7 +121,16 @@ export { defineModel, normalizeBands } from "@geolearn/models";
 export type { BuildOptions, DefineModelOptions, ExtensionNetwork, LossContext, ModelExtension, ModelShape } from "@geolearn/models";
 
 // looking at files
-export { type ChipsInfo, type CrsSummary, type FeaturesInfo, type Info, type ModelInfo, type RasterInfo, describe } from "./info.ts";
+export {
+  type ChipsInfo,
+  type CrsSummary,
+  type FeaturesInfo,
+  type Info,
+  type ModelInfo,
+  type OnnxInfo,
+  type RasterInfo,
+  describe,
+} from "./info.ts";
 
 // rasters, features, errors
 export { GeoLearnError, Figure, createRaster, openRaster, parseCrs, readFeatures, terminalProgress, writeFeatures } from "@geolearn/core";

@@ -1,4 +1,4 @@
-/** What a file is: raster, features, model package or chip folder, told in words and numbers. */
+/** What a file is: raster, features, model package, ONNX file or chip folder, told in words and numbers. */
 
 import { stat } from "node:fs/promises";
 import { extname } from "node:path";
@@ -8,7 +8,10 @@ import {
   type Crs,
   GeoLearnError,
   type NetworkOptions,
+  type OptionNames,
+  WORK_OPTIONS,
   type WorkOptions,
+  checkOptionNames,
   geometryBounds,
   gridBounds,
   groundResolution,
@@ -19,7 +22,7 @@ import {
   unionBounds,
 } from "@geolearn/core";
 import { type ChipsDescription, describeChips, isChipFolder } from "@geolearn/data-prep";
-import { type ModelDescription, describeModelPackage } from "@geolearn/models";
+import { type ModelDescription, type OnnxDescription, describeModelPackage, describeOnnx } from "@geolearn/models";
 
 /** A reference system, in short. */
 export interface CrsSummary {
@@ -77,15 +80,23 @@ export interface ModelInfo extends ModelDescription {
   readonly path: string;
 }
 
+/** An ONNX file, described. */
+export interface OnnxInfo extends OnnxDescription {
+  readonly kind: "onnx";
+  readonly path: string;
+}
+
 /** What {@link describe} tells. */
-export type Info = RasterInfo | FeaturesInfo | ChipsInfo | ModelInfo;
+export type Info = RasterInfo | FeaturesInfo | ChipsInfo | ModelInfo | OnnxInfo;
+
+const OPTIONS: OptionNames<WorkOptions & NetworkOptions> = { ...WORK_OPTIONS, network: true };
 
 const mostValuesListed = 20;
 /** Larger rasters are described from about this many pixels, evenly spread. */
 const mostPixelsRead = 64_000_000;
 
 /**
- * Describes a raster, features, a chip folder or a model package.
+ * Describes a raster, features, a chip folder, a model package or an ONNX file.
  *
  * @throws FILE_NOT_FOUND, and what opening such a file throws
  * @example
@@ -93,6 +104,7 @@ const mostPixelsRead = 64_000_000;
  * if (info.kind === "raster") info.resolution;
  */
 export async function describe(path: string, options: WorkOptions & NetworkOptions = {}): Promise<Info> {
+  checkOptionNames(options, OPTIONS, "describe()");
   const found = await stat(path).catch(() => null);
   if (found === null && !/^https?:/.test(path)) {
     throw new GeoLearnError("FILE_NOT_FOUND", `There is no file or folder "${path}".`, {
@@ -104,6 +116,7 @@ export async function describe(path: string, options: WorkOptions & NetworkOptio
   }
   const extension = extname(path).toLowerCase();
   if (extension === ".dlpk") return { kind: "model", path, ...(await describeModelPackage(path)) };
+  if (extension === ".onnx") return { kind: "onnx", path, ...(await describeOnnx(path)) };
   if (isFeaturePath(path)) return describeFeatures(path, options);
   return describeRaster(path, options);
 }

@@ -166,6 +166,31 @@ describe("import", () => {
     await expect(imported.toOnnx(again, { size: "chip" })).rejects.toMatchObject({ code: "INVALID_ARGUMENT", data: { field: "size" } });
   });
 
+  test("info tells what is in the file", async () => {
+    const { status, out: text, err } = await run("info", onnx);
+    expect([status, err]).toEqual([0, ""]);
+    for (const line of [
+      /model "buildings"/,
+      /described by +geolearn/,
+      /task +pixelClassification/,
+      /chip +64 x 64 pixels/,
+      /7 +building +255 0 0/,
+    ])
+      expect(text).toMatch(line);
+    expect(text).toMatch(/input +input: float32 \[batch, 3, height, width\]/);
+    expect(text).toMatch(/output +output: float32 \[batch, 2, height, width\]/);
+    expect(text).toMatch(/0 +red +0 +255 +127.5/);
+    const info: unknown = JSON.parse((await run("info", onnx, "--json")).out);
+    expect(info).toMatchObject({ kind: "onnx", origin: "geolearn", opset: 18, metadata: {}, manifest: { name: "buildings" } });
+    const broken = join(folder, "broken.onnx");
+    writeFileSync(broken, readFileSync(onnx).subarray(0, 1000));
+    expect(await run("info", broken)).toMatchObject({ status: 1, out: "", err: expect.stringContaining("MODEL_CORRUPT") as string });
+    expect(await run("info", join(folder, "nowhere.onnx"))).toMatchObject({
+      status: 1,
+      err: expect.stringContaining("FILE_NOT_FOUND") as string,
+    });
+  });
+
   test("a spec says otherwise, and is told where it is wrong", async () => {
     writeFileSync(
       spec,

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 
-import { FeatureLayer, RetinaNet, fromModel } from "./index.ts";
+import { FeatureLayer, RetinaNet, describe as describeFile, fromModel } from "./index.ts";
 
 const layer = new FeatureLayer({ name: "none", crs: null, features: [] });
 const open = (options: unknown): Promise<unknown> => fromModel("none.dlpk", options as { task: "pixelClassification" });
@@ -16,6 +16,14 @@ test.each<[string, () => unknown, string, string]>([
   ["RetinaNet.create of a path", () => RetinaNet.create("chips" as never), 'it got "chips"', "prepareData("],
   ["layer.regularize()", () => layer.regularize(undefined as never), "regularize() got undefined", "`tolerance: 1`"],
   ["layer.regularize", () => layer.regularize({ tolerance: 1, metod: "circle" } as never), "no option `metod`", "Did you mean `method`?"],
+  ["layer.save", () => layer.save("none.gpkg", { layr: "trees" } as never), "save() has no option `layr`.", "Did you mean `layer`?"],
+  ["layer.save with a crs", () => layer.save("none.gpkg", { crs: 4326 } as never), "save() has no option `crs`.", "`keepCrs`"],
+  [
+    "describe",
+    () => describeFile("none.tif", { netwrok: true } as never),
+    "describe() has no option `netwrok`.",
+    "Did you mean `network`?",
+  ],
 ])("%s is refused", async (_, work, message, hint) => {
   await expect((async () => work())()).rejects.toMatchObject({
     code: "INVALID_ARGUMENT",

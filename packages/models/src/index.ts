@@ -101,8 +101,9 @@ export { labelledClasses } from "./onnx/labelled-classes.ts";
 // ONNX
 export type { OnnxExport, OnnxOutput, ToOnnxOptions } from "./onnx/exported.ts";
 export { toOnnx } from "./onnx/to-onnx.ts";
-export { type SaveOnnxOptions, type SavedOnnx, saveOnnx } from "./onnx/save-onnx.ts";
+export { type SaveOnnxOptions, type SavedOnnx, checkSaveOnnx, saveOnnx } from "./onnx/save-onnx.ts";
 export { openOnnx } from "./onnx/open-onnx.ts";
+export { type OnnxDescription, describeOnnx } from "./onnx/describe-onnx.ts";
 export type { ClassSpec } from "./onnx/classes.ts";
 export { type BoxOrder, type OnnxConfig, type OnnxNormalization, type OnnxSpec, ONNX_MODEL_TYPE } from "./onnx/spec.ts";
 export type { StacItem } from "./onnx/stac.ts";

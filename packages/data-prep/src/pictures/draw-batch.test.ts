@@ -145,6 +145,36 @@ describe("showBatch", () => {
     expect(differences(picture, textImage("earlier above, later below", 2 * CELL), GAP, GAP + ROW + 4)).toBe(0);
   });
 
+  it("draws the bands that were chosen", async () => {
+    const data = await open(false);
+    const [usual, turned, named] = [scratch.path("usual.png"), scratch.path("turned.png"), scratch.path("named.png")];
+    await data.showBatch(usual);
+    await data.showBatch(turned, { rgb: [2, 1, 0] });
+    await data.showBatch(named, { rgb: data.bandNames.toReversed() });
+    const [first, second] = [await decode(usual), await decode(turned)];
+    expect(second.at(GAP + 2, GAP + 2).slice(0, 3)).toEqual(
+      first
+        .at(GAP + 2, GAP + 2)
+        .slice(0, 3)
+        .toReversed(),
+    );
+    expect(Buffer.compare(readFileSync(named), readFileSync(turned))).toBe(0);
+    await data.close();
+  });
+
+  it("refuses options, bands and paths that there are not", async () => {
+    const data = await open(false);
+    const show = (path: unknown, options?: unknown): Promise<unknown> => data.showBatch(path as string, options as object);
+    await expect(show(undefined, { bands: [0] })).rejects.toMatchObject({ message: "showBatch() has no option `bands`." });
+    await expect(show(undefined, { rgb: [3] })).rejects.toMatchObject({ code: "BANDS_MISMATCH" });
+    await expect(show({ rgb: [0] })).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: expect.stringContaining("for the path") as string,
+    });
+    await expect(show("batch.jpg")).rejects.toMatchObject({ code: "UNSUPPORTED_FORMAT" });
+    await data.close();
+  });
+
   it.each([true, false])("has a legend of what is drawn (ignored pixels: %s)", async (masked) => {
     const data = await open(masked);
     const path = scratch.path("legend.png");

@@ -6,24 +6,28 @@
 import { dirname } from "node:path";
 
 import {
-  bandRanges,
+  checkOptionNames,
   type ClassDefinition,
   createImage,
   encodePng,
   Figure,
   GeoLearnError,
+  type OptionNames,
   pasteImage,
   renderBands,
   type Rgb,
   type RgbaImage,
   scaleNearest,
+  showValue,
   type Task,
   writeAtomic,
   makeFolder,
 } from "@geolearn/core";
 
 import { bandsByDate } from "../bands-by-date.ts";
-import type { BatchFrame, LearningData, PreparedData } from "../learning-data.ts";
+import type { BatchFrame, PreparedData, ShowBatchOptions } from "../learning-data.ts";
+import { shownPictures } from "./display.ts";
+import { shownBands } from "./shown-bands.ts";
 import { drawText, fillRectangle, fitText, GLYPH_HEIGHT, textWidth } from "./pixel-font.ts";
 
 const GAP = 8;
@@ -46,14 +50,24 @@ export interface Overlay<B> {
 
 type Drawable = BatchFrame & { readonly images: Float32Array };
 
+const OPTIONS: OptionNames<ShowBatchOptions> = { rgb: true };
+
 /**
  * Draws the first training batch.
  *
  * @param path where to write the PNG; without one it is only returned, and shown inline in a notebook
  */
-export async function drawBatch<B extends Drawable>(data: PreparedData<Task, B>, overlay: Overlay<B>, path?: string): Promise<Uint8Array> {
+export async function drawBatch<B extends Drawable>(
+  data: PreparedData<Task, B>,
+  overlay: Overlay<B>,
+  path?: string,
+  options: ShowBatchOptions = {},
+): Promise<Uint8Array> {
+  checkPath(path);
+  checkOptionNames(options, OPTIONS, "showBatch()");
+  shownBands(data, options.rgb);
   const batch = await firstBatch(data);
-  const picture = drawChips(batch, data, overlay);
+  const picture = drawChips(batch, data, overlay, options);
   const png = encodePng(picture);
   if (path !== undefined) {
     await makeFolder(dirname(path));
@@ -63,12 +77,26 @@ export async function drawBatch<B extends Drawable>(data: PreparedData<Task, B>,
   return png;
 }
 
+/** @throws INVALID_ARGUMENT for what is no path; UNSUPPORTED_FORMAT for another extension than .png */
+function checkPath(path: unknown): void {
+  if (path === undefined) return;
+  if (typeof path !== "string") {
+    throw new GeoLearnError("INVALID_ARGUMENT", `showBatch() got ${showValue(path)} for the path, expected text.`, {
+      hint: 'The path comes first: `showBatch("batch.png")`, or undefined to write no file.',
+    });
+  }
+  if (/\.png$/i.test(path)) return;
+  throw new GeoLearnError("UNSUPPORTED_FORMAT", `A batch is drawn as PNG; "${path}" does not end in .png.`, {
+    hint: 'Use a path such as "batch.png".',
+  });
+}
+
 async function firstBatch<B>(data: PreparedData<Task, B>): Promise<B> {
   for await (const batch of data.train.read({ epoch: 0 })) return batch;
   throw new GeoLearnError("INVALID_ARGUMENT", "There is no training batch to show.", { hint: "Use a smaller `valSplit`." });
 }
 
-function drawChips<B extends Drawable>(batch: B, data: PreparedData<Task, B>, overlay: Overlay<B>): RgbaImage {
+function drawChips<B extends Drawable>(batch: B, data: PreparedData<Task, B>, overlay: Overlay<B>, { rgb }: ShowBatchOptions): RgbaImage {
   const { chipWidth: width, chipHeight: height, classes } = data;
   const shown = Math.min(batch.real, 8);
   const columns = Math.min(4, shown);
@@ -80,22 +108,15 @@ function drawChips<B extends Drawable>(batch: B, data: PreparedData<Task, B>, ov
   const legend = layoutLegend(classes, overlay.ignored(batch, shown), columns * (cellWidth + GAP) - GAP);
   const note = bandsByDate(data.dates) === null ? 0 : CAPTION;
   const canvas = createImage(columns * (cellWidth + GAP) + GAP, GAP + rows * rowHeight + note + legend.height + GAP, PAPER);
-  const [above, below] = picturesOf(data).map((bands): Picture => ({ bands, ranges: commonRanges(batch, data, bands) })) as [
-    Picture,
-    Picture,
-  ];
+  const area = width * height * data.bands;
+  const images = Array.from({ length: shown }, (_, slot) => batch.images.subarray(slot * area, (slot + 1) * area));
+  const pictures = shownPictures(data, images, rgb);
+  const [above, below] = [pictures[0]!, pictures.at(-1)!];
 
   for (let slot = 0; slot < shown; slot++) {
     const left = GAP + (slot % columns) * (cellWidth + GAP);
     const top = GAP + Math.floor(slot / columns) * rowHeight;
-    const area = width * height;
-    const pixels = {
-      data: batch.images.subarray(slot * area * data.bands, (slot + 1) * area * data.bands),
-      bands: data.bands,
-      width,
-      height,
-      layout: "pixels" as const,
-    };
+    const pixels = { data: images[slot]!, bands: data.bands, width, height, layout: "pixels" as const };
     const labelled = overlay.draw(renderBands(pixels, below), batch, slot, { width: cellWidth, height: cellHeight });
     pasteImage(canvas, scaleNearest(renderBands(pixels, above), cellWidth, cellHeight), left, top);
     pasteImage(canvas, labelled, left, top + cellHeight + GAP / 2);
@@ -109,35 +130,6 @@ function drawChips<B extends Drawable>(batch: B, data: PreparedData<Task, B>, ov
 function scaleFor(side: number): number {
   if (side < SMALLEST) return Math.ceil(SMALLEST / side);
   return side > LARGEST ? LARGEST / side : 1;
-}
-
-interface Picture {
-  readonly bands: readonly number[];
-  readonly ranges: readonly (readonly [number, number])[];
-}
-
-type Banded = Pick<LearningData, "bandNames" | "bands" | "dates">;
-
-/** Bands of the picture above and of that below: of two dates, else the same twice. */
-function picturesOf({ bandNames, bands, dates }: Banded): readonly (readonly number[])[] {
-  const all = Array.from({ length: bands }, (_, band) => band);
-  const { earlier, later } = bandsByDate(dates) ?? { earlier: all, later: all };
-  return [earlier, later].map((own) => shownBands(own, bandNames));
-}
-
-/** Red, green and blue by name where bands bear names, else the first three, else the first. Names of two dates end in "before" and "after". */
-function shownBands(own: readonly number[], bandNames: readonly string[]): readonly number[] {
-  const nameOf = (band: number): string => (bandNames[band] ?? "").toLowerCase().replace(/ (before|after)$/, "");
-  const named = ["red", "green", "blue"].map((color) => own.find((band) => nameOf(band) === color));
-  if (named.every((band) => band !== undefined)) return named;
-  return own.length >= 3 ? own.slice(0, 3) : own.slice(0, 1);
-}
-
-/** One stretch for all chips, so that they can be compared. */
-function commonRanges<B extends Drawable>(batch: B, data: PreparedData<Task, B>, bands: readonly number[]): [number, number][] {
-  const height = data.chipHeight * batch.real;
-  const images = batch.images.subarray(0, data.chipWidth * height * data.bands);
-  return bandRanges({ data: images, bands: data.bands, width: data.chipWidth, height, layout: "pixels" }, { bands });
 }
 
 interface LegendEntry {

@@ -2,12 +2,12 @@
 
 import { overlayClasses, type Rgb, type RgbaImage, scaleNearest } from "@geolearn/core";
 
-import { IGNORE_INDEX, type ObjectBatch, type ObjectData } from "../learning-data.ts";
+import { IGNORE_INDEX, type ObjectBatch, type ObjectData, type ShowBatchOptions } from "../learning-data.ts";
 import { drawBatch } from "./draw-batch.ts";
 import { fillRectangle } from "./pixel-font.ts";
 
 /** Draws the first training batch of chips with objects. */
-export async function drawObjects(data: ObjectData, path?: string): Promise<Uint8Array> {
+export async function drawObjects(data: ObjectData, path?: string, options?: ShowBatchOptions): Promise<Uint8Array> {
   const { classes, chipWidth, chipHeight } = data;
   return drawBatch(
     data,
@@ -28,6 +28,7 @@ export async function drawObjects(data: ObjectData, path?: string): Promise<Uint
       ignored: () => false,
     },
     path,
+    options,
   );
 }
 

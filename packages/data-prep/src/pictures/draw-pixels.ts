@@ -2,11 +2,11 @@
 
 import { overlayClasses, scaleNearest } from "@geolearn/core";
 
-import { IGNORE_INDEX, type LearningData } from "../learning-data.ts";
+import { IGNORE_INDEX, type LearningData, type ShowBatchOptions } from "../learning-data.ts";
 import { drawBatch, IGNORED } from "./draw-batch.ts";
 
 /** Draws the first training batch of chips with a class per pixel. */
-export async function drawPixels(data: LearningData, path?: string): Promise<Uint8Array> {
+export async function drawPixels(data: LearningData, path?: string, options?: ShowBatchOptions): Promise<Uint8Array> {
   const { classes, chipWidth, chipHeight } = data;
   const area = chipWidth * chipHeight;
   const background = classes[0]?.value === 0 ? { skip: 0 } : {};
@@ -21,5 +21,6 @@ export async function drawPixels(data: LearningData, path?: string): Promise<Uin
       ignored: ({ targets }, shown) => targets.subarray(0, shown * area).includes(IGNORE_INDEX),
     },
     path,
+    options,
   );
 }

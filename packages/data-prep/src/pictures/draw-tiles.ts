@@ -2,7 +2,7 @@
 
 import { scaleNearest } from "@geolearn/core";
 
-import type { TileData } from "../learning-data.ts";
+import type { ShowBatchOptions, TileData } from "../learning-data.ts";
 import { drawBatch } from "./draw-batch.ts";
 import { fillRectangle } from "./pixel-font.ts";
 
@@ -10,7 +10,7 @@ import { fillRectangle } from "./pixel-font.ts";
 const FRAME = 6;
 
 /** Draws the first training batch; a chip of several classes has a frame for each, one inside the other. */
-export async function drawTiles(data: TileData, path?: string): Promise<Uint8Array> {
+export async function drawTiles(data: TileData, path?: string, options?: ShowBatchOptions): Promise<Uint8Array> {
   const { classes, multiLabel } = data;
   return drawBatch(
     data,
@@ -30,5 +30,6 @@ export async function drawTiles(data: TileData, path?: string): Promise<Uint8Arr
       ignored: () => false,
     },
     path,
+    options,
   );
 }

@@ -40,7 +40,12 @@ export async function prepareObjects<T extends ObjectTask>(source: DataSource, o
     );
   }
   const { common, amounts, greatest } = await openData(source, options, objectKind(masks, minOverlap));
-  const data: ObjectData<T> = { ...common, classObjects: amounts, mostObjects: greatest, showBatch: (path) => drawObjects(data, path) };
+  const data: ObjectData<T> = {
+    ...common,
+    classObjects: amounts,
+    mostObjects: greatest,
+    showBatch: (path, options) => drawObjects(data, path, options),
+  };
   return data;
 }
 

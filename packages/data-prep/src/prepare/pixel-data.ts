@@ -27,7 +27,7 @@ export async function preparePixels(
     ...common,
     classPixels: amounts,
     classWeights: () => inverseFrequencyWeights(amounts),
-    showBatch: (path) => drawPixels(data, path),
+    showBatch: (path, options) => drawPixels(data, path, options),
   };
   return data;
 }

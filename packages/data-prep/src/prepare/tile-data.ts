@@ -29,7 +29,7 @@ export async function prepareTiles(source: DataSource, options: PrepareDataOptio
     crop: kind.crop(),
     classChips: amounts,
     classWeights: () => inverseFrequencyWeights(amounts),
-    showBatch: (path) => drawTiles(data, path),
+    showBatch: (path, options) => drawTiles(data, path, options),
   };
   return data;
 }

@@ -70,10 +70,10 @@ function whole({ modelType }: AnyModelExtension, field: string, value: unknown):
 
 function normalizationOf({ modelType }: AnyModelExtension, given: unknown, bands: number): BandNormalization | null {
   if (given === null) return null;
-  const { mean, std } = given as Partial<BandNormalization>;
+  const { mean, std, ...others } = given as Partial<BandNormalization>;
   const sound = (values: unknown, least: number): values is number[] =>
     Array.isArray(values) && values.length === bands && values.every((v) => Number.isFinite(v) && v >= least);
-  if (sound(mean, -Infinity) && sound(std, 0)) return { mean: [...mean], std: [...std] };
+  if (sound(mean, -Infinity) && sound(std, 0) && Object.keys(others).length === 0) return { mean: [...mean], std: [...std] };
   throw wrong(modelType, "normalization", given, `mean and std with ${bands} finite numbers each, no std negative`);
 }
 

@@ -107,6 +107,9 @@ describe("pixelLoss", () => {
     ["base", { type: "mix", base: "dice" }],
     ["average", { type: "dice", average: "weighted" }],
     ["classWeights", { type: "crossEntropy", classWeights: [1, -1] }],
+    ["classWeights", { type: "focal", classWeights: "balanced" }],
+    ["gama", { type: "focal", gama: 1 }],
+    ["gamma", { type: "crossEntropy", gamma: 1 }],
     ["ignoreIndex", { type: "crossEntropy", ignoreIndex: 0.5 }],
     ["ignoredClasses", { type: "crossEntropy", ignoredClasses: [-2] }],
   ])("refuses a wrong %s", (field, spec) => {

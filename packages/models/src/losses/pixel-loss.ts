@@ -3,7 +3,7 @@
  * Each brings its own gradient, so that a step needs few passes over the logits.
  */
 
-import { GeoLearnError, showValue } from "@geolearn/core";
+import { checkOptionNames, GeoLearnError, type OptionNames, showValue } from "@geolearn/core";
 import type * as tf from "@tensorflow/tfjs";
 
 import { crossEntropy } from "./cross-entropy.ts";
@@ -48,6 +48,19 @@ export type PixelLossSpec =
   | ({ readonly type: "dice" } & DiceOptions)
   | ({ readonly type: "mix" } & MixOptions);
 
+const EVERY: OptionNames<PixelLossOptions & Pick<PixelLossSpec, "type">> = {
+  ...{ type: true, classWeights: true, ignoreIndex: true, ignoredClasses: true },
+};
+const FOCAL: OptionNames<FocalOptions> = { ...EVERY, gamma: true };
+const DICE: OptionNames<DiceOptions> = { ...EVERY, average: true };
+/** Names of the settings of each loss. */
+const SETTINGS: Readonly<Record<PixelLossSpec["type"], Readonly<Record<string, true>>>> = {
+  crossEntropy: EVERY,
+  focal: FOCAL,
+  dice: DICE,
+  mix: { ...FOCAL, ...DICE, base: true, diceFraction: true } satisfies OptionNames<MixOptions>,
+};
+
 /** Logits `[N, H, W, classes]` and int32 targets `[N, H, W]` (positions of classes) to a scalar. */
 export type PixelLoss = (logits: tf.Tensor4D, targets: tf.Tensor3D) => tf.Scalar;
 
@@ -64,13 +77,15 @@ export type PixelLoss = (logits: tf.Tensor4D, targets: tf.Tensor3D) => tf.Scalar
  * Pixels whose target is `ignoreIndex`, an ignored class, or no position of a class do not count; a batch without any
  * pixel that counts has loss 0 and gradient 0.
  *
- * @throws INVALID_ARGUMENT for an unknown type or a number out of range
+ * @throws INVALID_ARGUMENT for an unknown type, a setting it does not have, or a number out of range
  *
  * @example
  * const loss = pixelLoss({ type: "mix", diceFraction: 0.3, classWeights: [1, 4] });
  * loss(network.forward(images, { training: true }), targets);
  */
 export function pixelLoss(spec: PixelLossSpec): PixelLoss {
+  if (!Object.hasOwn(SETTINGS, spec.type)) throw wrong("type", spec.type, '"crossEntropy", "focal", "dice" or "mix"');
+  checkOptionNames<object>(spec, SETTINGS[spec.type], `The loss "${spec.type}"`);
   const rule = targetRule(spec);
   switch (spec.type) {
     case "crossEntropy":
@@ -85,8 +100,6 @@ export function pixelLoss(spec: PixelLossSpec): PixelLoss {
     }
     case "mix":
       return mixed(spec, rule);
-    default:
-      throw wrong("type", (spec as { type?: unknown }).type, '"crossEntropy", "focal", "dice" or "mix"');
   }
 }
 
@@ -104,10 +117,11 @@ function mixed(spec: MixOptions, rule: TargetRule): PixelLoss {
 }
 
 function targetRule({ classWeights = null, ignoreIndex = -1, ignoredClasses = [] }: PixelLossOptions): TargetRule {
-  if (classWeights !== null && !classWeights.every((w) => Number.isFinite(w) && w >= 0))
+  if (classWeights !== null && !(Array.isArray(classWeights) && classWeights.every((w) => Number.isFinite(w) && w >= 0)))
     throw wrong("classWeights", classWeights, "numbers of at least 0");
   if (!Number.isInteger(ignoreIndex)) throw wrong("ignoreIndex", ignoreIndex, "a whole number");
-  if (!ignoredClasses.every((c) => Number.isInteger(c) && c >= 0)) throw wrong("ignoredClasses", ignoredClasses, "positions of classes");
+  if (!Array.isArray(ignoredClasses) || !ignoredClasses.every((c) => Number.isInteger(c) && c >= 0))
+    throw wrong("ignoredClasses", ignoredClasses, "positions of classes");
   return { classWeights, ignored: new Set([ignoreIndex, ...ignoredClasses]) };
 }
 

@@ -11,6 +11,13 @@ export interface ChipSizeRule {
   readonly margin?: number;
 }
 
+/** The sides a network takes that are next to one: the greatest that is no greater, null where there is none, and the smallest that is greater. */
+export function nearestSides({ stride, margin = 0 }: ChipSizeRule, side: number): readonly [below: number | null, above: number] {
+  const smallest = Math.max(stride, Math.ceil((2 * margin + 1) / stride) * stride);
+  const below = Math.floor(side / stride) * stride;
+  return below < smallest ? [null, smallest] : [below, below + stride];
+}
+
 /**
  * Checks the sides of a chip: multiples of the network's stride, and larger than what its margin cuts away.
  *
@@ -18,17 +25,20 @@ export interface ChipSizeRule {
  * @throws CHIP_SIZE_NOT_DIVISIBLE whose hint and `data` name the next good size
  */
 export function checkChipSize(
-  { modelType, stride, margin = 0 }: ChipSizeRule,
+  rule: ChipSizeRule,
   width: number,
   height: number,
   { canBeCut = false }: { readonly canBeCut?: boolean } = {},
 ): void {
-  const smallest = Math.max(stride, Math.ceil((2 * margin + 1) / stride) * stride);
-  const next = (side: number): number => Math.max(smallest, Math.ceil(side / stride) * stride);
+  const { modelType, stride, margin = 0 } = rule;
+  const next = (side: number): number => {
+    const [below, above] = nearestSides(rule, side);
+    return below === side ? side : above;
+  };
   if (next(width) === width && next(height) === height) return;
   const inside = margin > 0 ? ` and larger than twice the margin of ${margin}` : "";
-  const side = Math.floor(Math.min(width, height) / stride) * stride;
-  const cut = canBeCut && side >= smallest ? `, or cut these smaller when training: \`chipSize: ${side}\`` : "";
+  const [side] = nearestSides(rule, Math.min(width, height));
+  const cut = canBeCut && side !== null ? `, or cut these smaller when training: \`chipSize: ${side}\`` : "";
   throw new GeoLearnError(
     "CHIP_SIZE_NOT_DIVISIBLE",
     `The ${modelType} network got chips of ${width} x ${height} pixels; sides must be multiples of ${stride}${inside}.`,

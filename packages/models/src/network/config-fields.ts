@@ -1,6 +1,6 @@
 /** Checks of the fields networks are made from. */
 
-import { GeoLearnError, showValue } from "@geolearn/core";
+import { checkOptionNames, GeoLearnError, type OptionNames, showValue } from "@geolearn/core";
 
 import type { BandNormalization } from "./normalization.ts";
 
@@ -8,12 +8,16 @@ import type { BandNormalization } from "./normalization.ts";
 const MAX_BANDS = 4096;
 const MAX_CLASSES = 4096;
 
+const NORMALIZATION: OptionNames<BandNormalization> = { mean: true, std: true };
+
 /** Checks of fields of one architecture. Each gives the value back, or throws INVALID_ARGUMENT that names the field, what was given and what is expected. */
 export interface Fields {
   readonly whole: (field: string, value: unknown, from: number, to: number) => number;
   readonly oneOf: <T extends string>(field: string, value: T, known: readonly T[]) => T;
   /** A list of `count` numbers above 0, at most `most`. */
   readonly positives: (field: string, value: unknown, count: readonly [from: number, to: number], most: number) => readonly number[];
+  /** Refuses what is no object, and names in it that nothing reads. */
+  readonly named: <T extends object>(field: string, value: T, known: OptionNames<T>) => void;
   readonly bandsOf: (value: unknown) => number;
   readonly classesOf: (value: unknown) => number;
   /** A share of values dropped in training: from 0 to below 1. */
@@ -36,6 +40,11 @@ export function fieldsOf(architecture: string): Fields {
       throw wrong(field, value, `a whole number from ${from} to ${to}`);
     return value;
   };
+  const named = <T extends object>(field: string, value: T, known: OptionNames<T>): void => {
+    if (typeof value !== "object" || value === null || Array.isArray(value))
+      throw wrong(field, value, `an object with some of ${Object.keys(known).join(", ")}`);
+    checkOptionNames(value, known, `\`${field}\` of ${architecture}`);
+  };
   return {
     wrong,
     whole,
@@ -49,6 +58,7 @@ export function fieldsOf(architecture: string): Fields {
         throw wrong(field, value, `${from === to ? from : `${from} to ${to}`} numbers above 0, at most ${most}`);
       return [...value] as number[];
     },
+    named,
     bandsOf: (value) => whole("bands", value, 1, MAX_BANDS),
     classesOf: (value) => whole("classes", value, 1, MAX_CLASSES),
     dropoutOf(value) {
@@ -57,6 +67,7 @@ export function fieldsOf(architecture: string): Fields {
     },
     normalizationOf(given, bands) {
       if (given === null || given === undefined) return null;
+      named<BandNormalization>("normalization", given, NORMALIZATION);
       for (const [field, values] of Object.entries({ mean: given.mean, std: given.std })) {
         if (!Array.isArray(values) || values.length !== bands || !values.every((v) => Number.isFinite(v) && (field === "mean" || v >= 0))) {
           throw wrong(`normalization.${field}`, values, `${bands} finite numbers, one per band${field === "std" ? ", none negative" : ""}`);

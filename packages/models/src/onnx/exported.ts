@@ -1,7 +1,6 @@
 /** What is asked of an export to ONNX, and what comes of it. */
 
-import { GeoLearnError } from "@geolearn/core";
-import type { ExportedOnnx } from "@geolearn/engine";
+import type { ExportedOnnx, OnnxValueInfo } from "@geolearn/engine";
 
 import type { DecodeOptions } from "../network.ts";
 import type { StacItem } from "./stac.ts";
@@ -58,13 +57,12 @@ export function shapesOf({
   };
 }
 
+/** An input or output as a file tells it; "?" stands for what it does not say. */
+export function portOf({ name, type, dims }: OnnxValueInfo): OnnxOutput {
+  return { name, type: type ?? "?", shape: (dims ?? []).map((side) => side ?? "?") };
+}
+
 /** Name of the file's only input. */
 export const ONNX_INPUT = "input";
 /** Name of the only output of a network of pixel classification, or of one that classifies whole images. */
 export const ONNX_OUTPUT = "output";
-
-/** @throws INVALID_ARGUMENT for what is no number of images */
-export function checkBatch(batch: number): void {
-  if (Number.isInteger(batch) && batch >= 1 && batch <= 65536) return;
-  throw new GeoLearnError("INVALID_ARGUMENT", `\`batch\` is ${batch}; expected "free" or a whole number from 1.`);
-}

@@ -170,8 +170,16 @@ describe("a RetinaNet as an ONNX file", () => {
     [{ size: "free" }, "size"],
     [{ batch: "free" }, "batch"],
     [{ output: "logits" }, "output"],
+    [{ minScore: 2 }, "minScore"],
+    [{ maxDetections: 0.5 }, "maxDetections"],
   ] as const)("cannot have %j", (options, field) => {
     expect(() => toOnnx(network, manifestOf(), options)).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT", data: { field } }));
+  });
+
+  it("tells the one size there is", () => {
+    expect(() => toOnnx(network, manifestOf(), { size: 100 as never })).toThrow(
+      expect.objectContaining({ hint: expect.stringContaining("a network that finds objects is written for no other.") as string }),
+    );
   });
 
   it("is refused for chips it cannot take and for no images", () => {

@@ -1,31 +1,25 @@
 /** A network that finds objects as an ONNX file, with the outputs of torchvision's detectors; masks stay grids over the boxes. */
 
-import { GeoLearnError } from "@geolearn/core";
 import { exportOnnx } from "@geolearn/engine";
 import * as tf from "@tensorflow/tfjs";
 
 import type { ModelManifest } from "../manifest.ts";
 import type { ObjectNetwork } from "../network.ts";
-import { checkChipSize } from "../network/chip-size.ts";
-import { checkBatch, ONNX_INPUT, type OnnxExport, shapesOf, type ToOnnxOptions } from "./exported.ts";
+import { ONNX_INPUT, type OnnxExport, shapesOf, type ToOnnxOptions } from "./exported.ts";
 import { OWN_METADATA_KEY, ownMetadata } from "./own-metadata.ts";
 import { stacItem } from "./stac.ts";
 
 /**
- * Writes a network with its decoder for chips of the manifest's size; see `toOnnx`. Anchors are constants of the graph, and boxes are suppressed image
+ * Writes a network with its decoder for chips of the manifest's size; see `toOnnx`, which checks the options. Anchors are constants of the graph, and boxes are suppressed image
  * by image, so neither size nor batch can be free.
  */
 export function objectsToOnnx(
   network: ObjectNetwork,
   manifest: ModelManifest,
-  { size = "chip", batch = 1, output = "scores", minScore, nmsOverlap, maxDetections }: ToOnnxOptions,
+  { batch: images, minScore, nmsOverlap, maxDetections }: ToOnnxOptions,
 ): OnnxExport {
-  if (size !== "chip") throw refused("size", "one size", '"chip"');
-  if (batch === "free") throw refused("batch", "a fixed number of images", "a number");
-  if (output !== "scores") throw refused("output", "the objects it finds, with their scores", '"scores"');
-  checkBatch(batch);
+  const batch = typeof images === "number" ? images : 1;
   const { chipHeight, chipWidth, bandIndices } = manifest;
-  checkChipSize(network, chipWidth, chipHeight);
   const chosen = { minScore, nmsOverlap, maxDetections };
   const options = Object.fromEntries(Object.entries(chosen).filter(([, value]) => value !== undefined));
   const { bytes, opset, inputs, outputs } = exportOnnx(
@@ -47,15 +41,4 @@ export function objectsToOnnx(
   const shapes = shapesOf({ inputs, outputs });
   const count = [...network.weights().values()].reduce((sum, { data }) => sum + data.length, 0);
   return { bytes, opset, ...shapes, stac: (href) => stacItem(manifest, { href, parameters: count, ...shapes }) };
-}
-
-function refused(field: string, what: string, way: string): GeoLearnError {
-  return new GeoLearnError(
-    "INVALID_ARGUMENT",
-    `A network that finds objects is written for ${what}; \`${field}\` asks for something else.`,
-    {
-      hint: `Leave out \`${field}\`, or give ${way}.`,
-      data: { field },
-    },
-  );
 }

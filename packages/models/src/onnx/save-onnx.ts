@@ -2,7 +2,7 @@
 
 import { dirname, relative, sep } from "node:path";
 
-import { GeoLearnError, writeAtomic } from "@geolearn/core";
+import { checkOptionNames, GeoLearnError, type OptionNames, writeAtomic } from "@geolearn/core";
 import { parseOnnxModel } from "@geolearn/engine";
 
 import { definedModel } from "../extension/defined.ts";
@@ -10,7 +10,8 @@ import type { ModelManifest } from "../manifest.ts";
 import type { AnyNetwork } from "../network.ts";
 import { loadNetwork } from "../package/load.ts";
 import type { ModelPackage } from "../package/read.ts";
-import type { OnnxOutput, ToOnnxOptions } from "./exported.ts";
+import { checkToOnnx, TO_ONNX_OPTIONS } from "./check-options.ts";
+import { type OnnxOutput, portOf, type ToOnnxOptions } from "./exported.ts";
 import { ONNX_MODEL_TYPE } from "./spec.ts";
 import { toOnnx } from "./to-onnx.ts";
 
@@ -19,6 +20,8 @@ export interface SaveOnnxOptions extends ToOnnxOptions {
   /** Where a STAC item that describes the file goes (`.json`). @defaultValue none is written */
   readonly stac?: string;
 }
+
+const SAVE_OPTIONS: OptionNames<SaveOnnxOptions> = { ...TO_ONNX_OPTIONS, stac: true };
 
 /** A written ONNX file. */
 export interface SavedOnnx {
@@ -46,12 +49,12 @@ export interface SavedOnnx {
 export async function saveOnnx(
   path: string,
   model: ModelPackage | { readonly network: AnyNetwork; readonly manifest: ModelManifest },
-  { stac, ...options }: SaveOnnxOptions = {},
+  given: SaveOnnxOptions = {},
 ): Promise<SavedOnnx> {
-  checkExtension(path, "onnx", "An ONNX model");
+  checkNames(path, given);
+  const { stac, ...options } = given;
   if (!("network" in model) && model.onnx !== null && definedModel(model.manifest.modelType) === null)
-    return saveAsItIs(path, model, model.onnx, { ...options, ...(stac === undefined ? {} : { stac }) });
-  if (stac !== undefined) checkExtension(stac, "json", "A STAC item");
+    return saveAsItIs(path, model, model.onnx, given);
   const network = "network" in model ? model.network : loadNetwork(model);
   try {
     const exported = toOnnx(network, model.manifest, options);
@@ -62,6 +65,27 @@ export async function saveOnnx(
   } finally {
     if (!("network" in model)) network.dispose();
   }
+}
+
+/**
+ * Looks at what {@link saveOnnx} is told, which does so first, for those who have something to prepare before it.
+ *
+ * @throws UNSUPPORTED_FORMAT for another extension; INVALID_ARGUMENT; CHIP_SIZE_NOT_DIVISIBLE
+ */
+export function checkSaveOnnx(
+  path: string,
+  network: AnyNetwork,
+  chips: Pick<ModelManifest, "chipWidth" | "chipHeight">,
+  options: SaveOnnxOptions,
+): void {
+  checkNames(path, options);
+  checkToOnnx(network, chips, options);
+}
+
+function checkNames(path: string, options: SaveOnnxOptions): void {
+  checkExtension(path, "onnx", "An ONNX model");
+  checkOptionNames(options, SAVE_OPTIONS, "toOnnx()");
+  if (options.stac !== undefined) checkExtension(options.stac, "json", "A STAC item");
 }
 
 /** The file inside a package around one, where the code of its network is not there. */
@@ -85,15 +109,14 @@ async function saveAsItIs(
   }
   const { graph, opsets } = parseOnnxModel(onnx, source);
   await writeAtomic(path, onnx);
-  const shape = (dims: readonly (number | string | null)[] | null | undefined): (number | string)[] =>
-    (dims ?? []).map((side) => side ?? "?");
-  const outputs = graph.outputs.map(({ name, type, dims }) => ({ name, type: type ?? "?", shape: shape(dims) }));
-  const shapes = { inputShape: shape(graph.inputs[0]?.dims), outputShape: outputs[0]?.shape ?? [], outputs };
+  const outputs = graph.outputs.map(portOf);
+  const inputShape = graph.inputs[0] === undefined ? [] : portOf(graph.inputs[0]).shape;
+  const shapes = { inputShape, outputShape: outputs[0]?.shape ?? [], outputs };
   return { out: path, stac: null, bytes: onnx.length, opset: opsets.get("") ?? 0, ...shapes };
 }
 
 function checkExtension(path: string, extension: string, what: string): void {
-  if (path.toLowerCase().endsWith(`.${extension}`)) return;
+  if (String(path).toLowerCase().endsWith(`.${extension}`)) return;
   throw new GeoLearnError("UNSUPPORTED_FORMAT", `${what} is saved as a .${extension} file, not as "${path}".`, {
     hint: `Use a path such as "buildings.${extension}".`,
   });

@@ -237,6 +237,37 @@ describe("the file", () => {
     network.dispose();
   });
 
+  it.each<[object, string, string]>([
+    [{ sise: "chip" }, "sise", "toOnnx() has no option `sise`."],
+    [{ size: 64 }, "size", 'toOnnx got size 64, expected "free" or "chip".'],
+    [{ batch: "1" }, "batch", 'toOnnx got batch "1", expected "free" or a whole number from 1 to 65536.'],
+    [{ output: "softmax" }, "output", 'toOnnx got output "softmax", expected "scores" or "logits".'],
+    [{ minScore: 0.5 }, "minScore", "`minScore` is a setting of networks that find objects."],
+  ])("refuses %j", (options, field, message) => {
+    const network = createUNet({ bands: 3, classes: 2, base: 4, depth: 2 });
+    expect(() => toOnnx(network, manifestOf(network), options)).toThrow(
+      expect.objectContaining({ code: "INVALID_ARGUMENT", message, data: { field } }) as Error,
+    );
+    network.dispose();
+  });
+
+  it.each([
+    [100, 32, 0, "multiples of 32, such as 96 or 128;"],
+    [128, 32, 0, "multiples of 32, such as 128 or 160;"],
+    [5, 32, 20, "multiples of 32, such as 64;"],
+    ["large", 32, 0, "multiples of 32;"],
+    [100, 1, 0, "sides of any length;"],
+  ])("tells the sizes there are instead of %j: stride %d, margin %d", (size, stride, margin, sides) => {
+    const network = createUNet({ bands: 3, classes: 2, base: 4, depth: 2 });
+    const told = { ...network, stride, margin };
+    const hint = expect.stringContaining(`the file takes images of ${stride === 1 ? "" : "sides that are "}${sides}`) as string;
+    expect(() => toOnnx(told, manifestOf(network), { size: size as "chip" })).toThrow(expect.objectContaining({ hint }) as Error);
+    expect(() => toOnnx(told, manifestOf(network), { size: size as "chip" })).toThrow(
+      expect.objectContaining({ hint: expect.stringContaining("fixes it to 64 x 64 pixels") as string }) as Error,
+    );
+    network.dispose();
+  });
+
   it("is the same bytes each time", () => {
     const network = createUNet({ bands: 3, classes: 2, base: 4, depth: 2 });
     const [a, b] = [toOnnx(network, manifestOf(network)).bytes, toOnnx(network, manifestOf(network)).bytes];

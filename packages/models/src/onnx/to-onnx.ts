@@ -6,6 +6,7 @@ import type * as tf from "@tensorflow/tfjs";
 
 import type { ModelManifest } from "../manifest.ts";
 import type { AnyNetwork, Network } from "../network.ts";
+import { checkToOnnx, checkToOnnxNames } from "./check-options.ts";
 import { deepnessMetadata } from "./deepness.ts";
 import { ONNX_INPUT, ONNX_OUTPUT, type OnnxExport, shapesOf, type ToOnnxOptions } from "./exported.ts";
 import { inputShape } from "./input-shape.ts";
@@ -26,11 +27,14 @@ import { tilesToOnnx } from "./tiles-to-onnx.ts";
  *
  * A network that classifies whole images gives one score per class and image: `output` is float32 `[batch, classes]`.
  *
- * @throws INVALID_ARGUMENT for a batch that is no whole number, for logits of a network that has none, or when the network is another one at other sizes: then `size: "chip"`
+ * @throws INVALID_ARGUMENT for options that there are not, for those the network cannot be written with, or when the network is another one at other sizes: then `size: "chip"`;
+ * CHIP_SIZE_NOT_DIVISIBLE for a chip size the network does not take
  * @example
  * const { bytes } = toOnnx(loadNetwork(pkg), pkg.manifest);
  */
 export function toOnnx(network: AnyNetwork, manifest: ModelManifest, options: ToOnnxOptions = {}): OnnxExport {
+  checkToOnnxNames(options);
+  checkToOnnx(network, manifest, options);
   if (network.task === "pixelClassification") return pixelsToOnnx(network, manifest, options);
   return network.task === "objectClassification" ? tilesToOnnx(network, manifest, options) : objectsToOnnx(network, manifest, options);
 }

@@ -1,5 +1,7 @@
 /** What a Faster R-CNN or Mask R-CNN is made from, as a user writes it and as a model package keeps it. */
 
+import type { OptionNames } from "@geolearn/core";
+
 import { type DetectorConfig, PYRAMID_LEVELS, type ResolvedDetectorConfig, resolveDetectorConfig } from "../detection/detector-config.ts";
 import { type Fields, fieldsOf } from "../network/config-fields.ts";
 
@@ -75,6 +77,7 @@ const PRESETS = {
   },
 } as const;
 const RATIOS = [0.5, 1, 2];
+const ANCHORS: OptionNames<RcnnAnchors> = { sizes: true, ratios: true };
 
 /**
  * Fills in the defaults and checks every field.
@@ -116,9 +119,8 @@ function resolved(config: FasterRCNNConfig, fields: Fields): ResolvedFasterRCNNC
   };
 }
 
-function anchorsOf(given: RcnnAnchors, usual: readonly number[], { positives, wrong }: Fields): ResolvedFasterRCNNConfig["anchors"] {
-  const fields = typeof given === "object" && given !== null ? Object.keys(given) : ["none"];
-  if (fields.some((key) => key !== "sizes" && key !== "ratios")) throw wrong("anchors", given, "sizes and ratios");
+function anchorsOf(given: RcnnAnchors, usual: readonly number[], { positives, named, wrong }: Fields): ResolvedFasterRCNNConfig["anchors"] {
+  named("anchors", given, ANCHORS);
   const anchors = {
     sizes: positives("anchors.sizes", given.sizes ?? usual, [PYRAMID_LEVELS, PYRAMID_LEVELS], 65536),
     ratios: positives("anchors.ratios", given.ratios ?? RATIOS, [1, 16], 64),

@@ -334,6 +334,7 @@ describe("what cannot be built or run", () => {
     [{ maskHeadWidth: -3 }, "maskHeadWidth"],
     [{ maskHeadDepth: 99 }, "maskHeadDepth"],
     [{ anchors: { sizes: [8, 16] } }, "anchors.sizes"],
+    [{ anchors: { scales: [1] } }, "scales"],
     [{ anchors: { sizes: [1, 2, 3, 4, 5] } }, "anchors"],
     [{ candidates: [100] }, "candidates"],
     [{ proposals: [100, 0.5] }, "proposals"],

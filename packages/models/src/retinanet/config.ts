@@ -1,5 +1,7 @@
 /** What a RetinaNet is made from, as a user writes it and as a model package keeps it. */
 
+import type { OptionNames } from "@geolearn/core";
+
 import { type DetectorConfig, PYRAMID_LEVELS, type ResolvedDetectorConfig, resolveDetectorConfig } from "../detection/detector-config.ts";
 import { fieldsOf } from "../network/config-fields.ts";
 
@@ -32,9 +34,10 @@ export interface ResolvedRetinaNetConfig extends ResolvedDetectorConfig {
 const SIZES = [32, 64, 128, 256, 512];
 const SCALES = [1, 2 ** (1 / 3), 2 ** (2 / 3)];
 const RATIOS = [0.5, 1, 2];
+const ANCHORS: OptionNames<RetinaNetAnchors> = { sizes: true, scales: true, ratios: true };
 
 const fields = fieldsOf("RetinaNet");
-const { whole, positives, wrong } = fields;
+const { whole, positives, named, wrong } = fields;
 
 /**
  * Fills in the defaults and checks every field.
@@ -56,7 +59,7 @@ export function anchorsPerCell({ scales, ratios }: ResolvedRetinaNetConfig["anch
 }
 
 function anchorsOf(given: RetinaNetAnchors): ResolvedRetinaNetConfig["anchors"] {
-  if (typeof given !== "object" || given === null) throw wrong("anchors", given, "sizes, scales and ratios");
+  named("anchors", given, ANCHORS);
   const anchors = {
     sizes: positives("anchors.sizes", given.sizes ?? SIZES, [PYRAMID_LEVELS, PYRAMID_LEVELS], 65536),
     scales: positives("anchors.scales", given.scales ?? SCALES, [1, 16], 64),

@@ -470,11 +470,20 @@ describe("what cannot be built or run", () => {
     [{ anchors: { ratios: [0] } }, "anchors.ratios"],
     [{ anchors: { scales: [] } }, "anchors.scales"],
     [{ anchors: { sizes: [1, 2, 3, 4, 5], scales: [0.5] } }, "anchors"],
+    [{ anchors: { size: [8, 16, 32, 64, 128] } }, "size"],
+    [{ anchors: [8, 16, 32, 64, 128] }, "anchors"],
     [{ normalization: { mean: [1], std: [1] } }, "normalization.mean"],
+    [{ normalization: { mean: [1, 1, 1], std: [1, 1, 1], means: [1, 1, 1] } }, "means"],
   ])("%j", (change, field) => {
     const make = (): unknown => createBlueprint("retinanet", { bands: 3, classes: 2, ...change });
     if (field === null) expect(make()).toMatchObject({ config: { backbone: "resnet18" } });
     else expect(make).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT", data: { field } }));
+  });
+
+  it("anchors of another name: the message tells which was meant", () => {
+    expect(() => createBlueprint("retinanet", { bands: 3, classes: 2, anchors: { ratio: [1] } })).toThrow(
+      expect.objectContaining({ message: "`anchors` of RetinaNet has no option `ratio`.", hint: "Did you mean `ratios`?" }),
+    );
   });
 
   it("chips of other bands and sides, another task, a disposed network", () => {

@@ -1,5 +1,7 @@
 /** What a SingleShotDetector is made from, as a user writes it and as a model package keeps it. */
 
+import type { OptionNames } from "@geolearn/core";
+
 import type { BackboneAlias, BackboneName } from "../backbones/backbone.ts";
 import { type DetectorConfig, type ResolvedDetectorConfig, resolveDetectorConfig } from "../detection/detector-config.ts";
 import { fieldsOf } from "../network/config-fields.ts";
@@ -74,7 +76,8 @@ const COARSEST = 2 ** 14;
 const MOST_CELLS = 4096;
 
 const fields = fieldsOf("SingleShotDetector");
-const { oneOf, positives, wrong } = fields;
+const { oneOf, positives, named, wrong } = fields;
+const ANCHORS: OptionNames<Record<keyof (SSDAnchors & SSDGrids), unknown>> = { scales: true, ratios: true, grids: true, zooms: true };
 
 /**
  * Fills in the defaults and checks every field.
@@ -85,6 +88,7 @@ export function resolveSSDConfig(config: SSDConfig): ResolvedSSDConfig {
   const variant = oneOf("variant", config.variant ?? "standard", ["standard", "lite"]);
   const common = resolveDetectorConfig({ ...config, backbone: config.backbone ?? usualBackbone(variant) }, fields);
   const given = config.anchors ?? {};
+  named<Partial<Record<keyof typeof ANCHORS, unknown>>>("anchors", given, ANCHORS);
   const grids = isGrids(given) ? gridsOf(given) : null;
   const maps = mapsOf(config.maps ?? usualMaps(variant, grids?.grids ?? null));
   if (grids !== null && grids.grids.length !== maps.length)
@@ -161,8 +165,7 @@ function gridsOf(given: SSDGrids): Readonly<Required<SSDGrids>> {
 }
 
 function onlyFields(given: object, known: readonly string[], expected: string): void {
-  const keys = typeof given === "object" && given !== null ? Object.keys(given) : ["none"];
-  if (keys.some((key) => !known.includes(key))) throw wrong("anchors", given, expected);
+  if (Object.keys(given).some((key) => !known.includes(key))) throw wrong("anchors", given, expected);
 }
 
 function tailOf(given: boolean | undefined, variant: ResolvedSSDConfig["variant"], backbone: BackboneName): boolean {

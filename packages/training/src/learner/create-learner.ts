@@ -1,6 +1,6 @@
 /** From data to a Learner. */
 
-import { checkOptionNames, GeoLearnError } from "@geolearn/core";
+import { GeoLearnError } from "@geolearn/core";
 import type { DataOf, ObjectTask } from "@geolearn/data-prep";
 import { startEngine } from "@geolearn/engine";
 import type { AnyNetwork } from "@geolearn/models";
@@ -14,10 +14,10 @@ import type { AnyData } from "../tasks/task.ts";
 import { chooseTileLoss } from "../tasks/tiles/loss-spec.ts";
 import { TileLearner } from "../tasks/tiles/tile-learner.ts";
 import { createTileTask } from "../tasks/tiles/tile-task.ts";
+import { checkLearnerOptions } from "./check-options.ts";
 import { LearnerCore } from "./core.ts";
 import { createNetworkFor } from "./create-network.ts";
 import { compareDates } from "./dates.ts";
-import { LEARNER_OPTIONS } from "./option-names.ts";
 import type { LearnerOptions } from "./options.ts";
 
 /** Learners by task. */
@@ -61,7 +61,7 @@ export async function createLearner(
   options: LearnerOptions = {},
 ): Promise<PixelLearner | ObjectLearner<ObjectTask> | TileLearner> {
   requireData(data);
-  checkOptionNames(options, LEARNER_OPTIONS, "createLearner()");
+  checkLearnerOptions(options);
   if (!TASKS.has(data.task)) {
     throw new GeoLearnError(
       "TASK_MISMATCH",

@@ -1,6 +1,17 @@
 /** The Learner: a network, its data, and the verbs of training. */
 
-import { checkOptionNames, type Figure, GeoLearnError, inNotebook, type Task, type WorkOptions } from "@geolearn/core";
+import {
+  checkOptionNames,
+  type Figure,
+  GeoLearnError,
+  inNotebook,
+  type OptionNames,
+  requireReportPath,
+  type Task,
+  WORK_OPTIONS,
+  type WorkOptions,
+} from "@geolearn/core";
+import { shownBands } from "@geolearn/data-prep";
 import {
   type AnyNetwork,
   type ModelManifest,
@@ -8,6 +19,7 @@ import {
   type ModelPackageContent,
   type SaveOnnxOptions,
   type SavedOnnx,
+  checkSaveOnnx,
   packageContent,
   readModelPackage,
   saveOnnx,
@@ -18,14 +30,14 @@ import { lossesFigure } from "../figures/losses.ts";
 import { lrCurveFigure } from "../figures/lr-curve.ts";
 import { writeReport } from "../report/report.ts";
 import type { AnyData, ResultsFigureOptions, Side, TaskEvaluation } from "../tasks/task.ts";
-import { checkFitOptions } from "./check-options.ts";
+import { checkFitOptions, checkLrFindOptions } from "./check-options.ts";
+import { checkFigurePath, checks, checkWork, isWhole } from "./check-value.ts";
 import type { LearnerCore } from "./core.ts";
 import { fitDisplay } from "./display.ts";
 import { estimateFit, type FitEstimate } from "./estimate.ts";
 import { runFit } from "./fit.ts";
 import { type LrFindResult, sweepLearningRates } from "./lr-find.ts";
 import { learnerPackage } from "./model-package.ts";
-import { LR_FIND_OPTIONS } from "./option-names.ts";
 import type { FitOptions, FitResult, LrFindOptions } from "./options.ts";
 import type { EpochRecord } from "./records.ts";
 import { type Held, holdNetwork } from "./state.ts";
@@ -35,6 +47,8 @@ export interface ShowResultsOptions extends ResultsFigureOptions {
   /** Chips shown. @defaultValue 4 */
   readonly rows?: number;
 }
+
+const RESULTS_OPTIONS: OptionNames<ShowResultsOptions> = { rows: true, rgb: true };
 
 /** Trains, measures and saves a network, whatever its task. Made by `createLearner`. */
 export abstract class Learner<T extends Task = Task, E extends TaskEvaluation = TaskEvaluation, D extends AnyData = AnyData> {
@@ -88,7 +102,7 @@ export abstract class Learner<T extends Task = Task, E extends TaskEvaluation = 
    * curve is shown.
    */
   async lrFind(options: LrFindOptions = {}): Promise<LrFindResult> {
-    checkOptionNames(options, LR_FIND_OPTIONS, "lrFind()");
+    checkLrFindOptions(options);
     const display = options.onProgress ? null : fitDisplay([]);
     let sweep: LrFindResult;
     try {
@@ -138,6 +152,8 @@ export abstract class Learner<T extends Task = Task, E extends TaskEvaluation = 
 
   /** Loss and metrics on the validation side. */
   async evaluate(options: WorkOptions = {}): Promise<E> {
+    checkOptionNames(options, WORK_OPTIONS, "evaluate()");
+    checkWork("evaluate", options);
     const { valid } = this.data;
     if (valid.count === 0) {
       throw new GeoLearnError("SPLIT_IMPOSSIBLE", "There are no validation chips to evaluate on.", {
@@ -152,27 +168,41 @@ export abstract class Learner<T extends Task = Task, E extends TaskEvaluation = 
     return evaluation;
   }
 
-  /** Validation chips, or training chips where there are none, beside truth and prediction; saved when a path is given, shown in a notebook. */
-  async showResults(path?: string, { rows = 4, ...options }: ShowResultsOptions = {}): Promise<Figure> {
+  /**
+   * Some validation chips, or training chips where there are none, beside truth and prediction; saved (`.svg` or `.png`) when a path is given, shown in a notebook.
+   * Chips with objects, or with more than background, come first, evenly spread over all; the same data always show the same chips.
+   * All are stretched alike, at least over what is usual in the training chips.
+   *
+   * @throws INVALID_ARGUMENT; BANDS_MISMATCH for bands that are not there; UNSUPPORTED_FORMAT for another extension; DISK_FULL, WRITE_FAILED
+   */
+  async showResults(path?: string, options: ShowResultsOptions = {}): Promise<Figure> {
+    checkFigurePath("showResults", path);
+    checkOptionNames(options, RESULTS_OPTIONS, "showResults()");
+    const { rows = 4, rgb } = options;
+    checks("showResults")("rows", rows, isWhole, "a whole number from 1");
+    shownBands(this.data, rgb);
     const results = await this.core.task.results(this.exampleSide(), rows);
-    return finished(await results.figure(options), path);
+    return finished(await results.figure(rgb && { rgb }), path);
   }
 
   /** Losses and metrics over the epochs; saved (`.svg` or `.png`) when a path is given, shown in a notebook. */
   async plotLosses(path?: string): Promise<Figure> {
+    checkFigurePath("plotLosses", path);
     return finished(await lossesFigure(this.core.records), path);
   }
 
   /** The last learning-rate sweep, by `lrFind` or by `fit` without `lr`. @throws INVALID_ARGUMENT before one */
   async plotLr(path?: string): Promise<Figure> {
+    checkFigurePath("plotLr", path);
     const { lastSweep } = this.core;
     if (lastSweep === null)
       throw new GeoLearnError("INVALID_ARGUMENT", "There is no learning-rate sweep to plot.", { hint: "Call lrFind() first." });
     return finished(await lrCurveFigure(lastSweep.curve, lastSweep.lr), path);
   }
 
-  /** Writes one self-contained HTML page about model, data, training and results. */
+  /** Writes one self-contained HTML page about model, data, training and results. @throws UNSUPPORTED_FORMAT for a path that does not end in .html */
   async report(path: string): Promise<void> {
+    requireReportPath(path);
     const { core, data, name } = this;
     const evaluation = data.valid.count > 0 ? await core.task.reportSections(await this.evaluate()) : [];
     const examples = await (await core.task.results(this.exampleSide(), 4)).figure();
@@ -206,6 +236,7 @@ export abstract class Learner<T extends Task = Task, E extends TaskEvaluation = 
    * @throws UNSUPPORTED_FORMAT for another extension; INVALID_ARGUMENT; DISK_FULL, WRITE_FAILED
    */
   async toOnnx(path: string, options: SaveOnnxOptions = {}): Promise<SavedOnnx> {
+    checkSaveOnnx(path, this.core.network, this.data, options);
     return saveOnnx(path, { network: this.core.network, manifest: await this.manifest() }, options);
   }
 

@@ -27,8 +27,8 @@ const DIVERGED = 4;
 
 /** Runs the sweep, puts weights, running statistics and optimizer back as they were, and keeps the result as the core's last sweep. */
 export async function sweepLearningRates(core: LearnerCore, options: LrFindOptions): Promise<LrFindResult> {
-  const { from = 1e-6, to = 1, steps = SWEEP_STEPS, signal, onProgress } = options;
   checkLrFindOptions(options);
+  const { from = 1e-6, to = 1, steps = SWEEP_STEPS, signal, onProgress } = options;
   const started = performance.now();
   const step = await core.trainingStep(options);
   const held = holdNetwork(core.network);

@@ -1,11 +1,10 @@
 /** Names of the options of a Learner and its methods. */
 
-import { checkOptionNames, type OptionNames, WORK_OPTIONS } from "@geolearn/core";
+import { checkOptionNames, type NetworkPolicy, type OptionNames, WORK_OPTIONS } from "@geolearn/core";
 
 import type { EarlyStopping, FitOptions, LearnerOptions, LrFindOptions, OptimizationOptions } from "./options.ts";
 
-/** Names of {@link LearnerOptions}. */
-export const LEARNER_OPTIONS: OptionNames<LearnerOptions> = {
+const LEARNER_OPTIONS: OptionNames<LearnerOptions> = {
   modelType: true,
   model: true,
   config: true,
@@ -59,6 +58,15 @@ export const LEARNER_OPTIONS: OptionNames<LearnerOptions> = {
   ...WORK_OPTIONS,
 };
 
+const NETWORK_POLICY: OptionNames<NetworkPolicy> = {
+  hosts: true,
+  allowPrivate: true,
+  timeout: true,
+  retries: true,
+  maxRedirects: true,
+  headers: true,
+};
+
 const OPTIMIZATION: OptionNames<OptimizationOptions> = { optimizer: true, weightDecay: true, momentum: true, clipNorm: true };
 
 const FIT_OPTIONS: OptionNames<FitOptions> = {
@@ -80,8 +88,7 @@ const FIT_OPTIONS: OptionNames<FitOptions> = {
 
 const EARLY_STOPPING: OptionNames<EarlyStopping> = { patience: true, minDelta: true };
 
-/** Names of {@link LrFindOptions}. */
-export const LR_FIND_OPTIONS: OptionNames<LrFindOptions> = {
+const LR_FIND_OPTIONS: OptionNames<LrFindOptions> = {
   from: true,
   to: true,
   steps: true,
@@ -94,4 +101,15 @@ export function checkFitNames(options: FitOptions): void {
   checkOptionNames(options, FIT_OPTIONS, "fit()");
   const { earlyStopping } = options;
   if (typeof earlyStopping === "object") checkOptionNames(earlyStopping, EARLY_STOPPING, "`earlyStopping`");
+}
+
+/** Refuses options that `lrFind` does not have. @throws INVALID_ARGUMENT */
+export function checkLrFindNames(options: LrFindOptions): void {
+  checkOptionNames(options, LR_FIND_OPTIONS, "lrFind()");
+}
+
+/** Refuses options that a Learner does not have. @throws INVALID_ARGUMENT */
+export function checkLearnerNames(options: LearnerOptions): void {
+  checkOptionNames(options, LEARNER_OPTIONS, "createLearner()");
+  if (options.network !== undefined) checkOptionNames(options.network, NETWORK_POLICY, "`network`");
 }

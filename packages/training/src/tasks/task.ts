@@ -30,8 +30,11 @@ export interface TaskGraph {
 
 /** Options of a picture of results. */
 export interface ResultsFigureOptions {
-  /** Bands drawn as red, green and blue, from 0; of two dates among those of each. @defaultValue the first three, or the first */
-  readonly rgb?: readonly number[];
+  /**
+   * Bands drawn as red, green and blue, or one, by position from 0 or by name; of two dates among those of each.
+   * @defaultValue by their names ("red", "B4 (red)", or "B4", "B3", "B2"), else the first three, or the first
+   */
+  readonly rgb?: readonly (number | string)[];
 }
 
 /** Some chips with truth and prediction, ready to be drawn. */
@@ -73,7 +76,7 @@ export interface LearnerTask<E extends TaskEvaluation = TaskEvaluation> extends 
   epochMetrics(evaluation: E): Record<string, number | null>;
   /** What a model package keeps. */
   packageMetrics(evaluation: E): Record<string, unknown>;
-  /** Some chips of a side, evenly spread over it, with what the network makes of them. */
+  /** Some chips of a side, those that show something to be found first and evenly spread, with what the network makes of them. */
   results(side: Side, count: number, signal?: AbortSignal): Promise<Results>;
   /** What a report says of an evaluation. */
   reportSections(evaluation: E): Promise<readonly ReportSection[]>;

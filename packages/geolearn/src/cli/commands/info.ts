@@ -2,14 +2,14 @@
 
 import type { NetworkOptions } from "@geolearn/core";
 import { Command } from "commander";
-import { type ChipsInfo, type FeaturesInfo, type Info, type ModelInfo, type RasterInfo, describe } from "../../info.ts";
+import { type ChipsInfo, type FeaturesInfo, type Info, type ModelInfo, type OnnxInfo, type RasterInfo, describe } from "../../info.ts";
 import type { CommandContext } from "../context.ts";
 import { withNetwork } from "../options.ts";
 import { list, share, table } from "../table.ts";
 
 export function infoCommand(contextOf: (command: Command) => CommandContext): Command {
   const command = new Command("info")
-    .description("Describe a raster, labels, a chip folder or a model package.")
+    .description("Describe a raster, labels, a chip folder, a model package or an ONNX file.")
     .argument("<path>", "the file or folder");
   return withNetwork(command).action(async (path: string) => {
     const { signal, onProgress, print } = contextOf(command);
@@ -22,6 +22,7 @@ export function infoCommand(contextOf: (command: Command) => CommandContext): Co
 function textOf(info: Info): string {
   if (info.kind === "raster") return rasterText(info);
   if (info.kind === "features") return featuresText(info);
+  if (info.kind === "onnx") return onnxText(info);
   return info.kind === "chips" ? chipsText(info) : modelText(info);
 }
 
@@ -134,15 +135,51 @@ function modelText(info: ModelInfo): string {
       ["inference code", info.inferenceFunction && `${info.inferenceFunction} (Python; never run here)`],
       ["files", info.files.map(({ name, bytes }) => `${name} (${fileSize(bytes)})`).join(", ")],
     ]),
-    table(
-      ["value", "class", "colour"],
-      info.classes.map(({ value, name, color }) => [value, name, color && color.join(" ")]),
-    ),
+    classText(info),
     ...(info.bandIndices === null ? [] : [bandText(info, info.bandIndices)]),
   ].join("\n\n");
 }
 
-function bandText({ bandNames, manifest }: ModelInfo, positions: readonly number[]): string {
+/** Longest text of a stranger that is shown. */
+const LONGEST = 200;
+
+function onnxText(info: OnnxInfo): string {
+  const written = info.origin === "geolearn" ? "geolearn" : info.origin === "deepness" ? "the keys of QGIS Deepness" : null;
+  const port = ({ type, shape }: OnnxInfo["inputs"][number]): string => `${type} [${shape.join(", ")}]`;
+  return [
+    `${info.path}: ONNX model "${info.name}"`,
+    list([
+      ["described by", written ?? "nobody; import-onnx needs a spec"],
+      ["written by", info.producer],
+      ["opset", info.opset],
+      ["parameters", info.parameters],
+      ["size", fileSize(info.bytes)],
+      ["task", info.task],
+      ["chip", info.chipWidth && `${info.chipWidth} x ${info.chipHeight} pixels`],
+      ["resolution", info.resolution === null ? null : `${Number(info.resolution.toPrecision(4))} m on the ground`],
+      ...info.inputs.map((input) => ["input", `${input.name}: ${port(input)}`] as const),
+      ...info.outputs.map((output) => ["output", `${output.name}: ${port(output)}`] as const),
+      ...Object.entries(info.metadata).map(([key, value]) => [oneLine(key), oneLine(value)] as const),
+    ]),
+    ...(info.classes.length === 0 ? [] : [classText(info)]),
+    ...(info.bandIndices === null ? [] : [bandText(info, info.bandIndices)]),
+  ].join("\n\n");
+}
+
+/** Text of a stranger's file without line breaks and control characters. */
+function oneLine(text: string): string {
+  const plain = text.replace(/[\s\p{Cc}]+/gu, " ").trim();
+  return plain.length > LONGEST ? `${plain.slice(0, LONGEST - 3)}...` : plain;
+}
+
+function classText({ classes }: Pick<ModelInfo, "classes">): string {
+  return table(
+    ["value", "class", "colour"],
+    classes.map(({ value, name, color }) => [value, name, color && color.join(" ")]),
+  );
+}
+
+function bandText({ bandNames, manifest }: Pick<ModelInfo, "bandNames" | "manifest">, positions: readonly number[]): string {
   return table(
     ["band", "name", "min", "max", "mean", "std"],
     positions.map((position, i) => {

@@ -62,14 +62,27 @@ describe("a RetinaNet", () => {
   }, 300_000);
 
   test("12 bands, chips without objects, settings that are not for it", async () => {
-    const learner = await createLearner(squareData({ bands: 12, train: 4, valid: 4, seed: 2 }), SMALL);
+    const learner = await createLearner(squareData({ bands: 12, train: 4, valid: 12, seed: 5 }), SMALL);
     const wrong = { iou: "box" } as never;
     for (const refused of [learner.averagePrecisionScore(wrong), learner.perClassMetrics(wrong)]) {
       await expect(refused).rejects.toMatchObject({
         code: "INVALID_ARGUMENT",
-        message: 'Objects were to be compared by iou "box", expected "boxes" or "masks".',
+        message: expect.stringContaining('got iou "box", expected "boxes" or "masks".') as string,
       });
     }
+    // Of the validation chips those with objects come first, each with a box of its truth on the left.
+    const { svg } = await learner.showResults(undefined, { rows: 12 });
+    const rows = [...svg!.matchAll(/<svg x="8".*?<\/svg>/g)].map(([panel]) => panel.includes("<rect"));
+    let objects = 0;
+    for await (const { counts } of learner.data.valid.read()) objects += counts.filter((count) => count > 0).length;
+    expect([objects > 0 && objects < 12, rows]).toEqual([true, rows.map((_, row) => row < objects)]);
+    expect(rows).toHaveLength(12);
+    const misspelt = { iuo: "boxes" } as never;
+    const works = [learner.averagePrecisionScore(misspelt), learner.perClassMetrics(misspelt)];
+    works.push(learner.plotPrecisionRecall(undefined, misspelt) as never, learner.plotConfusionMatrix(undefined, misspelt) as never);
+    for (const refused of works)
+      await expect(refused).rejects.toMatchObject({ code: "INVALID_ARGUMENT", hint: "Did you mean `iou`?", data: { field: "iuo" } });
+    await expect(learner.plotPrecisionRecall("curve.pdf")).rejects.toMatchObject({ code: "UNSUPPORTED_FORMAT" });
     const { epochs } = await learner.fit({ epochs: 1, lr: 1e-3 });
     expect(Number.isFinite(epochs[0]!.trainLoss) && Number.isFinite(epochs[0]!.validLoss)).toBe(true);
     await learner.dispose();

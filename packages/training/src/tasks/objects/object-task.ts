@@ -1,13 +1,13 @@
 /** Finding objects, as the Learner sees it. */
 
 import type { CocoMetrics, MaskWindow } from "@geolearn/core";
-import type { BatchesOptions, ObjectData } from "@geolearn/data-prep";
+import { type BatchesOptions, type ObjectBatch, type ObjectData, type ShownPicture, shownPictures } from "@geolearn/data-prep";
 import type { ObjectNetwork } from "@geolearn/models";
 
 import type { ObjectMonitor } from "../../learner/options.ts";
 import { readAhead } from "../../learner/read-ahead.ts";
-import { spreadBatches } from "../spread-batches.ts";
-import type { FedBatch, LearnerTask, Results, Side } from "../task.ts";
+import { exampleBatches } from "../example-batches.ts";
+import type { FedBatch, LearnerTask, Results, ResultsFigureOptions, Side } from "../task.ts";
 import {
   evaluateObjects,
   foundMasks,
@@ -57,9 +57,15 @@ export function createObjectTask(data: ObjectData, network: ObjectNetwork): Lear
     }),
     async results(side, count, signal): Promise<Results> {
       const examples = await predictExamples(data, step(), side, count, signal);
+      const shown = (rgb?: ResultsFigureOptions["rgb"]): ShownPicture =>
+        shownPictures(
+          data,
+          examples.map(({ image }) => image),
+          rgb,
+        ).at(-1)!;
       return {
-        figure: (drawing) => objectFigure(examples, classes, { ...drawing, side }),
-        picture: () => objectPicture(examples, classes),
+        figure: ({ rgb } = {}) => objectFigure(examples, classes, shown(rgb), side),
+        picture: () => objectPicture(examples, classes, shown()),
       };
     },
     reportSections: (evaluation) => objectSections(evaluation, classes),
@@ -83,7 +89,7 @@ function figuresOf(of: "" | "mask ", metrics: CocoMetrics): Record<string, numbe
   ]);
 }
 
-/** Some chips of a side, evenly spread over it, with what the network finds on them. */
+/** Some chips of a side, those with objects first, with what the network finds on them. */
 async function predictExamples(
   data: ObjectData,
   step: ObjectEvaluationStep,
@@ -93,7 +99,8 @@ async function predictExamples(
 ): Promise<ObjectExample[]> {
   const { batchSize, chipWidth: width, chipHeight: height, bands } = data;
   const examples: ObjectExample[] = [];
-  for await (const [batch, places] of spreadBatches(data[side], { batchSize, count, signal })) {
+  const telling = ({ counts }: ObjectBatch, place: number): boolean => counts[place]! > 0;
+  for await (const [batch, places] of exampleBatches(data[side], { batchSize, count, telling, signal })) {
     const found = await step.run(batch);
     for (const i of places) {
       const area = width * height * bands;

@@ -12,10 +12,11 @@ import {
   scaleNearest,
   tileImages,
 } from "@geolearn/core";
+import type { ShownPicture } from "@geolearn/data-prep";
 
 import { SIDE_TITLE } from "../../figures/side-title.ts";
 import { dataUrl, escapeMarkup, FONT, INK, QUIET_INK, svgFigure } from "../../figures/svg.ts";
-import type { ResultsFigureOptions, Side } from "../task.ts";
+import type { Side } from "../task.ts";
 
 /** An object of a chip; what was found has a score. */
 export interface DrawnObject {
@@ -46,7 +47,8 @@ const HEADER = 48;
 export async function objectFigure(
   examples: readonly ObjectExample[],
   classes: readonly ClassDefinition[],
-  { rgb, side = "valid" }: ResultsFigureOptions & { readonly side?: Side } = {},
+  shown: ShownPicture,
+  side: Side = "valid",
 ): Promise<Figure> {
   const first = examples[0];
   const rowHeight = first ? Math.round((SIDE * first.height) / first.width) : SIDE;
@@ -55,7 +57,7 @@ export async function objectFigure(
   const panels = examples.flatMap((example, row) =>
     [example.truth, example.found].map((objects, col) => {
       const [x, y] = [GAP + col * (SIDE + GAP), HEADER + row * (rowHeight + GAP)];
-      const picture = masked(pictureOf(example, rgb), objects, classes);
+      const picture = masked(pictureOf(example, shown), objects, classes);
       const factor = Math.max(1, Math.floor((2 * SIDE) / picture.width));
       const png = encodePng(scaleNearest(picture, picture.width * factor, picture.height * factor));
       const scale = SIDE / example.width;
@@ -102,10 +104,10 @@ function legend(classes: readonly ClassDefinition[]): string {
 }
 
 /** The same without words and legend, for viewers that want pixels. */
-export function objectPicture(examples: readonly ObjectExample[], classes: readonly ClassDefinition[]): RgbaImage {
+export function objectPicture(examples: readonly ObjectExample[], classes: readonly ClassDefinition[], shown: ShownPicture): RgbaImage {
   const pictures = examples.flatMap((example) =>
     [example.truth, example.found].map((objects) => {
-      const picture = masked(pictureOf(example, undefined), objects, classes);
+      const picture = masked(pictureOf(example, shown), objects, classes);
       for (const { box, label } of objects) drawBox(picture, box, classes[label]?.color ?? [255, 255, 255]);
       return picture;
     }),
@@ -113,8 +115,8 @@ export function objectPicture(examples: readonly ObjectExample[], classes: reado
   return tileImages(pictures, 2);
 }
 
-function pictureOf({ image, bands, width, height }: ObjectExample, rgb: readonly number[] | undefined): RgbaImage {
-  return renderBands({ data: image, bands, width, height, layout: "pixels" }, rgb === undefined ? {} : { bands: rgb });
+function pictureOf({ image, bands, width, height }: ObjectExample, shown: ShownPicture): RgbaImage {
+  return renderBands({ data: image, bands, width, height, layout: "pixels" }, shown);
 }
 
 /** The picture with the masks of its objects laid over it; of several the likeliest is on top. */

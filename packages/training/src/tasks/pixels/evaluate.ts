@@ -1,10 +1,10 @@
 /** How well a network does on the validation side. */
 
 import { type ConfusionMatrix, countPixels, createConfusionMatrix, GeoLearnError, type PixelMetrics, pixelMetrics } from "@geolearn/core";
-import type { ChipSet, LearningData } from "@geolearn/data-prep";
+import type { ChipSet, LearningData, PixelBatch } from "@geolearn/data-prep";
 
 import { readAhead } from "../../learner/read-ahead.ts";
-import { spreadBatches } from "../spread-batches.ts";
+import { exampleBatches } from "../example-batches.ts";
 import type { TaskEvaluation } from "../task.ts";
 import { cutHostTargets, type EvaluationStep } from "./graph.ts";
 import type { Example } from "./results.ts";
@@ -52,13 +52,18 @@ export async function evaluateChips(context: EvaluationContext, chips: ChipSet, 
   return { ...pixelMetrics(confusion, data.classes), loss: pixels === 0 ? null : lossSum / pixels, confusion };
 }
 
-/** Some chips of a set, evenly spread over it, with what the network makes of them. */
+/** Some chips of a set, those with more than background first, with what the network makes of them. */
 export async function predictExamples(context: EvaluationContext, chips: ChipSet, count: number, signal?: AbortSignal): Promise<Example[]> {
   const { data, step, margin, ignored } = context;
   const { batchSize, chipHeight, chipWidth, bands } = data;
   const [height, width] = [chipHeight - 2 * margin, chipWidth - 2 * margin];
   const examples: Example[] = [];
-  for await (const [batch, places] of spreadBatches(chips, { batchSize, count, signal })) {
+  const background = data.classes[0]?.value === 0 ? 0 : -1;
+  const telling = ({ targets }: PixelBatch, place: number): boolean =>
+    targets
+      .subarray(place * chipHeight * chipWidth, (place + 1) * chipHeight * chipWidth)
+      .some((index) => index > background && !ignored.has(index));
+  for await (const [batch, places] of exampleBatches(chips, { batchSize, count, telling, signal })) {
     const { predicted } = await step.run(batch);
     const truth = withoutIgnored(cutHostTargets(batch.targets, [batchSize, chipHeight, chipWidth, bands], margin), ignored);
     for (const i of places) {
@@ -67,7 +72,6 @@ export async function predictExamples(context: EvaluationContext, chips: ChipSet
         width,
         height,
         bands,
-        dates: data.dates,
         image: cutImage(batch.images.subarray(i * chipHeight * chipWidth * bands), chipWidth, bands, margin, width, height),
         truth: truth.slice(i * height * width, (i + 1) * height * width),
         predicted: predicted.slice(i * height * width, (i + 1) * height * width),

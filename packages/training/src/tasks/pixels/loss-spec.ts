@@ -26,7 +26,8 @@ export function chooseLoss(data: LearningData, options: LearnerOptions): ChosenL
   return { spec: complete, chosen: options.loss !== undefined || options.classWeights !== undefined };
 }
 
-function ignoredPositions(classes: readonly ClassDefinition[], ignore: readonly (string | number)[]): number[] {
+/** Positions of classes that are named, or told by value. @throws CLASS_UNKNOWN */
+export function ignoredPositions(classes: readonly ClassDefinition[], ignore: readonly (string | number)[]): number[] {
   return ignore.map((wanted) => {
     const at = classes.findIndex(({ name, value }) =>
       typeof wanted === "number" ? value === wanted : name === wanted || String(value) === wanted,

@@ -1,18 +1,20 @@
 /** A Learner of pixel classification, with the figures of this task. */
 
-import type { ClassMetrics, Figure } from "@geolearn/core";
+import { checkOptionNames, type ClassMetrics, type Figure } from "@geolearn/core";
 import type { LearningData } from "@geolearn/data-prep";
 
 import { confusionFigure } from "../../figures/confusion.ts";
+import { checkFigurePath, checks, isBoolean } from "../../learner/check-value.ts";
 import type { LearnerCore } from "../../learner/core.ts";
 import { finished, Learner } from "../../learner/learner.ts";
 import { type ChipPrediction, type PixelEvaluation, predictChips } from "./evaluate.ts";
+import { ignoredPositions } from "./loss-spec.ts";
 import type { PixelTask } from "./pixel-task.ts";
 
 /** Options of `perClassMetrics`. */
 export interface PerClassOptions {
-  /** Names of classes that are left out of the table. @defaultValue none */
-  readonly ignoreClasses?: readonly string[];
+  /** Classes, by name or value, that are left out of the table. @defaultValue none */
+  readonly ignoreClasses?: readonly (string | number)[];
 }
 
 /** Trains, measures and saves a network that gives every pixel a class. Made by `createLearner`. */
@@ -43,18 +45,26 @@ export class PixelLearner extends Learner<"pixelClassification", PixelEvaluation
   /** Mean intersection over union on the validation side; with `mean: false` the value of each class by name. */
   async mIOU(options: { readonly mean: false }): Promise<Record<string, number | null>>;
   async mIOU(options?: { readonly mean?: true }): Promise<number | null>;
-  async mIOU({ mean = true }: { readonly mean?: boolean } = {}): Promise<number | null | Record<string, number | null>> {
+  async mIOU(options: { readonly mean?: boolean } = {}): Promise<number | null | Record<string, number | null>> {
+    checkOptionNames(options, { mean: true }, "mIOU()");
+    const { mean = true } = options;
+    checks("mIOU")("mean", mean, isBoolean, "true or false");
     const { meanIou, classes } = await this.evaluate();
     return mean ? meanIou : Object.fromEntries(classes.map(({ name, iou }) => [name, iou]));
   }
 
-  /** Precision, recall, F1 and IoU of each class on the validation side. */
-  async perClassMetrics({ ignoreClasses = [] }: PerClassOptions = {}): Promise<readonly ClassMetrics[]> {
-    return (await this.evaluate()).classes.filter(({ name }) => !ignoreClasses.includes(name));
+  /** Precision, recall, F1 and IoU of each class on the validation side. @throws CLASS_UNKNOWN for a class to leave out that there is not */
+  async perClassMetrics(options: PerClassOptions = {}): Promise<readonly ClassMetrics[]> {
+    checkOptionNames(options, { ignoreClasses: true }, "perClassMetrics()");
+    const { ignoreClasses = [] } = options;
+    checks("perClassMetrics")("ignoreClasses", ignoreClasses, Array.isArray, "a list of classes");
+    const left = ignoredPositions(this.data.classes, ignoreClasses);
+    return (await this.evaluate()).classes.filter((_, position) => !left.includes(position));
   }
 
   /** The confusion matrix of the validation side. */
   async plotConfusionMatrix(path?: string): Promise<Figure> {
+    checkFigurePath("plotConfusionMatrix", path);
     const { confusion } = await this.evaluate();
     return finished(await confusionFigure(confusion, this.data.classes), path);
   }

@@ -11,11 +11,11 @@ import {
   scaleNearest,
   tileImages,
 } from "@geolearn/core";
-import { bandsByDate } from "@geolearn/data-prep";
+import type { ShownPicture } from "@geolearn/data-prep";
 
 import { SIDE_TITLE } from "../../figures/side-title.ts";
 import { dataUrl, escapeMarkup, FONT, INK, QUIET_INK, svgFigure } from "../../figures/svg.ts";
-import type { ResultsFigureOptions, Side } from "../task.ts";
+import type { Side } from "../task.ts";
 
 /** One chip with its truth and its prediction, both as class indices; negative truth is ignored. */
 export interface Example {
@@ -23,8 +23,6 @@ export interface Example {
   readonly width: number;
   readonly height: number;
   readonly bands: number;
-  /** The date of each band, of chips of two dates. */
-  readonly dates?: readonly ("earlier" | "later")[] | undefined;
   /** `[height, width, bands]`. */
   readonly image: Float32Array;
   readonly truth: Int32Array;
@@ -39,16 +37,17 @@ const HEADER = 48;
 export async function resultsFigure(
   examples: readonly Example[],
   classes: readonly ClassDefinition[],
-  { rgb, side = "valid" }: ResultsFigureOptions & { readonly side?: Side } = {},
+  shown: readonly ShownPicture[],
+  side: Side = "valid",
 ): Promise<Figure> {
   const first = examples[0];
-  const titles = [...(first === undefined ? ["image"] : datesOf(first).map(({ title }) => title)), "truth", "prediction", "errors"];
+  const titles = [...shown.map(({ title }) => title), "truth", "prediction", "errors"];
   const legend = legendRows(classes, titles.length * (SIDE + GAP));
   const rowHeight = first ? Math.round((SIDE * first.height) / first.width) : SIDE;
   const width = titles.length * (SIDE + GAP) + GAP;
   const height = HEADER + examples.length * (rowHeight + GAP) + legend.height + GAP;
   const pictures = examples.flatMap((example, row) =>
-    panels(example, classes, rgb).map((panel, col) => {
+    panels(example, classes, shown).map((panel, col) => {
       const x = GAP + col * (SIDE + GAP);
       const y = HEADER + row * (rowHeight + GAP);
       // Enlarged here by a whole factor, so that viewers have no pixels to blur.
@@ -69,18 +68,19 @@ ${pictures.join("\n")}
 }
 
 /** The same without words and legend, for viewers that want pixels. */
-export function resultsPicture(examples: readonly Example[], classes: readonly ClassDefinition[]): RgbaImage {
-  const pictures = examples.flatMap((example) => panels(example, classes, undefined));
+export function resultsPicture(
+  examples: readonly Example[],
+  classes: readonly ClassDefinition[],
+  shown: readonly ShownPicture[],
+): RgbaImage {
+  const pictures = examples.flatMap((example) => panels(example, classes, shown));
   return tileImages(pictures, pictures.length / examples.length);
 }
 
-function panels(example: Example, classes: readonly ClassDefinition[], rgb: readonly number[] | undefined): RgbaImage[] {
+function panels(example: Example, classes: readonly ClassDefinition[], shown: readonly ShownPicture[]): RgbaImage[] {
   const { width, height, bands, image, truth, predicted } = example;
   const array = { data: image, bands, width, height, layout: "pixels" as const };
-  const pictures = datesOf(example).map(({ own }) => {
-    const shown = rgb?.map((band) => (band < bands ? own[band % own.length]! : band)) ?? own.slice(0, own.length >= 3 ? 3 : 1);
-    return renderBands(array, { bands: shown });
-  });
+  const pictures = shown.map((picture) => renderBands(array, picture));
   const judged = truth.map((index, p) => (index < 0 ? IGNORED : index === predicted[p] ? RIGHT : WRONG));
   return [
     ...pictures,
@@ -88,12 +88,6 @@ function panels(example: Example, classes: readonly ClassDefinition[], rgb: read
     renderClasses(predicted, width, height, classes, { ignoredColor: GRAY }),
     overlayClasses(pictures.at(-1)!, judged, JUDGEMENTS, 0.8, { skip: RIGHT }),
   ];
-}
-
-/** The pictures of a chip: their titles and bands. */
-function datesOf({ bands, dates }: Example): readonly { readonly title: string; readonly own: readonly number[] }[] {
-  const byDate = bandsByDate(dates) ?? { image: Array.from({ length: bands }, (_, band) => band) };
-  return Object.entries(byDate).map(([title, own]: [string, readonly number[]]) => ({ title, own }));
 }
 
 const GRAY = [205, 210, 214] as const;

@@ -4,7 +4,7 @@ import { GeoLearnError, multiLabelMetrics, type TileMetrics, tileMetrics } from 
 import type { ChipSet, TileBatch, TileData } from "@geolearn/data-prep";
 
 import { readAhead } from "../../learner/read-ahead.ts";
-import { spreadBatches } from "../spread-batches.ts";
+import { exampleBatches } from "../example-batches.ts";
 import type { TaskEvaluation } from "../task.ts";
 import type { TileEvaluationStep, TileResult } from "./graph.ts";
 import type { TileExample } from "./results.ts";
@@ -56,7 +56,7 @@ export function classesOf(scores: ArrayLike<number>, thresholds: readonly number
   return thresholds === null ? order.slice(0, 1) : order.filter((k) => scores[k]! >= thresholds[k]!);
 }
 
-/** Some chips of a set, evenly spread over it, with what the network makes of them. */
+/** Some chips of a set, those with a class first, with what the network makes of them. */
 export async function predictExamples(
   { data, step, thresholds }: TileContext,
   chips: ChipSet<TileBatch>,
@@ -66,13 +66,14 @@ export async function predictExamples(
   const { batchSize, chipHeight: height, chipWidth: width, bands, classes, multiLabel } = data;
   const area = width * height * bands;
   const examples: TileExample[] = [];
-  for await (const [batch, places] of spreadBatches(chips, { batchSize, count, signal })) {
+  const classesAt = ({ labels }: TileBatch, place: number): readonly number[] =>
+    multiLabel ? classes.flatMap((_, k) => (labels[place * classes.length + k] === 1 ? [k] : [])) : [labels[place]!].filter((k) => k >= 0);
+  const telling = (batch: TileBatch, place: number): boolean => classesAt(batch, place).length > 0;
+  for await (const [batch, places] of exampleBatches(chips, { batchSize, count, telling, signal })) {
     const { scores } = await step.run(batch);
     for (const i of places) {
       const own = scores.slice(i * classes.length, (i + 1) * classes.length);
-      const truth = multiLabel
-        ? classes.flatMap((_, k) => (batch.labels[i * classes.length + k] === 1 ? [k] : []))
-        : [batch.labels[i]!].filter((k) => k >= 0);
+      const truth = classesAt(batch, i);
       const found = classesOf(own, thresholds).map((k) => ({ index: k, score: own[k]! }));
       examples.push({ name: batch.names[i]!, width, height, bands, image: batch.images.slice(i * area, (i + 1) * area), truth, found });
     }

@@ -1,10 +1,11 @@
 /** Chips with the classes they have and those they are given. */
 
 import { type ClassDefinition, encodePng, type Figure, renderBands, type RgbaImage, scaleNearest, tileImages } from "@geolearn/core";
+import type { ShownPicture } from "@geolearn/data-prep";
 
 import { SIDE_TITLE } from "../../figures/side-title.ts";
 import { dataUrl, escapeMarkup, FONT, INK, QUIET_INK, svgFigure } from "../../figures/svg.ts";
-import type { ResultsFigureOptions, Side } from "../task.ts";
+import type { Side } from "../task.ts";
 
 /** One chip with truth and prediction. */
 export interface TileExample {
@@ -34,7 +35,8 @@ const CHARACTERS = 30;
 export async function tileFigure(
   examples: readonly TileExample[],
   classes: readonly ClassDefinition[],
-  { rgb, side = "valid" }: ResultsFigureOptions & { readonly side?: Side } = {},
+  shown: ShownPicture,
+  side: Side = "valid",
 ): Promise<Figure> {
   const columns = Math.max(2, Math.min(COLUMNS, examples.length));
   const first = examples[0];
@@ -43,7 +45,7 @@ export async function tileFigure(
   const height = HEADER + Math.ceil(examples.length / columns) * (tall + WORDS + GAP);
   const cells = examples.map((example, i) => {
     const [x, y] = [GAP + (i % columns) * (SIDE + GAP), HEADER + Math.floor(i / columns) * (tall + WORDS + GAP)];
-    const picture = pictureOf(example, rgb);
+    const picture = pictureOf(example, shown);
     const factor = Math.max(1, Math.floor((2 * SIDE) / picture.width));
     const png = encodePng(scaleNearest(picture, picture.width * factor, picture.height * factor));
     const truth = example.truth.map((k) => classes[k]!.name).join(", ");
@@ -62,9 +64,9 @@ ${cells.join("\n")}
 }
 
 /** The same without words: each chip in a frame, its left half of the colour of its class, the right half of that it is given. */
-export function tilePicture(examples: readonly TileExample[], classes: readonly ClassDefinition[]): RgbaImage {
+export function tilePicture(examples: readonly TileExample[], classes: readonly ClassDefinition[], shown: ShownPicture): RgbaImage {
   const pictures = examples.map((example) => {
-    const picture = pictureOf(example, undefined);
+    const picture = pictureOf(example, shown);
     const colors = [example.truth[0], example.found[0]?.index].map((k) => (k === undefined ? ([0, 0, 0] as const) : classes[k]!.color));
     const { data, width, height } = picture;
     const frame = Math.min(FRAME, Math.floor(Math.min(width, height) / 4));
@@ -83,8 +85,8 @@ function isRight({ truth, found }: TileExample): boolean {
   return truth.length === found.length && found.every(({ index }) => truth.includes(index));
 }
 
-function pictureOf({ image, bands, width, height }: TileExample, rgb: readonly number[] | undefined): RgbaImage {
-  return renderBands({ data: image, bands, width, height, layout: "pixels" }, rgb === undefined ? {} : { bands: rgb });
+function pictureOf({ image, bands, width, height }: TileExample, shown: ShownPicture): RgbaImage {
+  return renderBands({ data: image, bands, width, height, layout: "pixels" }, shown);
 }
 
 function clip(text: string): string {

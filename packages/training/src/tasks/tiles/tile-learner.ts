@@ -4,6 +4,7 @@ import { type Figure, GeoLearnError, type TileClassMetrics } from "@geolearn/cor
 import type { TileData } from "@geolearn/data-prep";
 
 import { confusionFigure } from "../../figures/confusion.ts";
+import { checkFigurePath } from "../../learner/check-value.ts";
 import type { LearnerCore } from "../../learner/core.ts";
 import { finished, Learner } from "../../learner/learner.ts";
 import { predictTiles, type TileEvaluation, type TilePrediction } from "./evaluate.ts";
@@ -42,6 +43,7 @@ export class TileLearner extends Learner<"objectClassification", TileEvaluation,
 
   /** The confusion matrix of the validation side. @throws INVALID_ARGUMENT where chips may have several classes */
   async plotConfusionMatrix(path?: string): Promise<Figure> {
+    checkFigurePath("plotConfusionMatrix", path);
     const { confusion } = await this.evaluate();
     if (confusion !== null) return finished(await confusionFigure(confusion, this.data.classes), path);
     throw new GeoLearnError("INVALID_ARGUMENT", "Chips with several classes have no confusion matrix.", {
