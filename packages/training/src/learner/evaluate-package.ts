@@ -1,6 +1,6 @@
 /** How well a saved model does on chips: also one that is only known by its ONNX graph, or whose code is not there. */
 
-import { checkOptionNames, GeoLearnError, type OptionNames, type WorkOptions, WORK_OPTIONS } from "@geolearn/core";
+import { checkOptions, GeoLearnError, type OptionRules, rules, type WorkOptions } from "@geolearn/core";
 import type { DataOf } from "@geolearn/data-prep";
 import { type Device, startEngine } from "@geolearn/engine";
 import { labelledClasses, type ModelPackage, readModelPackage } from "@geolearn/models";
@@ -8,6 +8,7 @@ import { labelledClasses, type ModelPackage, readModelPackage } from "@geolearn/
 import type { AnyData } from "../tasks/task.ts";
 import { createLearner, type EvaluationOf, requireData, type TrainableTask } from "./create-learner.ts";
 import { evaluateGraph } from "./evaluate-graph.ts";
+import { LEARNER_RULES } from "./option-rules.ts";
 
 /** Options of {@link evaluatePackage}. */
 export interface EvaluatePackageOptions extends WorkOptions {
@@ -17,10 +18,10 @@ export interface EvaluatePackageOptions extends WorkOptions {
   readonly threads?: number;
 }
 
-const EVALUATE_OPTIONS: OptionNames<EvaluatePackageOptions> = {
-  device: true,
-  threads: true,
-  ...WORK_OPTIONS,
+const RULES: OptionRules<EvaluatePackageOptions> = {
+  device: LEARNER_RULES.device,
+  threads: LEARNER_RULES.threads,
+  ...rules.work,
 };
 
 /**
@@ -40,7 +41,7 @@ export async function evaluatePackage<T extends TrainableTask>(
   data: DataOf<T> & { readonly task: T },
   options: EvaluatePackageOptions = {},
 ): Promise<EvaluationOf<T>> {
-  checkOptionNames(options, EVALUATE_OPTIONS, "evaluatePackage()");
+  checkOptions(options, RULES, "evaluatePackage()");
   requireData(data);
   const { device, threads, ...work } = options;
   const model = typeof source === "string" || source instanceof Uint8Array ? await readModelPackage(source) : source;

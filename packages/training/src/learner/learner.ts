@@ -1,14 +1,14 @@
 /** The Learner: a network, its data, and the verbs of training. */
 
 import {
-  checkOptionNames,
+  checkOptions,
   type Figure,
   GeoLearnError,
   inNotebook,
-  type OptionNames,
+  type OptionRules,
   requireReportPath,
   type Task,
-  WORK_OPTIONS,
+  rules,
   type WorkOptions,
 } from "@geolearn/core";
 import { shownBands } from "@geolearn/data-prep";
@@ -26,12 +26,12 @@ import {
   writeModelPackage,
 } from "@geolearn/models";
 
+import { checkFigurePath } from "../figures/figure-path.ts";
 import { lossesFigure } from "../figures/losses.ts";
 import { lrCurveFigure } from "../figures/lr-curve.ts";
 import { writeReport } from "../report/report.ts";
 import type { AnyData, ResultsFigureOptions, Side, TaskEvaluation } from "../tasks/task.ts";
 import { checkFitOptions, checkLrFindOptions } from "./check-options.ts";
-import { checkFigurePath, checks, checkWork, isWhole } from "./check-value.ts";
 import type { LearnerCore } from "./core.ts";
 import { fitDisplay } from "./display.ts";
 import { estimateFit, type FitEstimate } from "./estimate.ts";
@@ -48,7 +48,8 @@ export interface ShowResultsOptions extends ResultsFigureOptions {
   readonly rows?: number;
 }
 
-const RESULTS_OPTIONS: OptionNames<ShowResultsOptions> = { rows: true, rgb: true };
+/** What bands there are is known to the data. */
+const RESULTS_RULES: OptionRules<ShowResultsOptions> = { rows: rules.whole(), rgb: rules.any };
 
 /** Trains, measures and saves a network, whatever its task. Made by `createLearner`. */
 export abstract class Learner<T extends Task = Task, E extends TaskEvaluation = TaskEvaluation, D extends AnyData = AnyData> {
@@ -152,8 +153,7 @@ export abstract class Learner<T extends Task = Task, E extends TaskEvaluation = 
 
   /** Loss and metrics on the validation side. */
   async evaluate(options: WorkOptions = {}): Promise<E> {
-    checkOptionNames(options, WORK_OPTIONS, "evaluate()");
-    checkWork("evaluate", options);
+    checkOptions(options, rules.work, "evaluate()");
     const { valid } = this.data;
     if (valid.count === 0) {
       throw new GeoLearnError("SPLIT_IMPOSSIBLE", "There are no validation chips to evaluate on.", {
@@ -177,9 +177,8 @@ export abstract class Learner<T extends Task = Task, E extends TaskEvaluation = 
    */
   async showResults(path?: string, options: ShowResultsOptions = {}): Promise<Figure> {
     checkFigurePath("showResults", path);
-    checkOptionNames(options, RESULTS_OPTIONS, "showResults()");
+    checkOptions(options, RESULTS_RULES, "showResults()");
     const { rows = 4, rgb } = options;
-    checks("showResults")("rows", rows, isWhole, "a whole number from 1");
     shownBands(this.data, rgb);
     const results = await this.core.task.results(this.exampleSide(), rows);
     return finished(await results.figure(rgb && { rgb }), path);

@@ -1,10 +1,10 @@
 /** A Learner of object detection and instance segmentation, with the figures of these tasks. */
 
-import { checkOptionNames, type CocoClassMetrics, type Figure, GeoLearnError, type OptionNames } from "@geolearn/core";
+import { checkOptions, type CocoClassMetrics, type Figure, GeoLearnError, type OptionRules, rules } from "@geolearn/core";
 import type { ObjectData, ObjectTask } from "@geolearn/data-prep";
 
+import { checkFigurePath } from "../../figures/figure-path.ts";
 import { precisionRecallFigure } from "../../figures/precision-recall.ts";
-import { checkFigurePath, checks, isBoolean, oneOf } from "../../learner/check-value.ts";
 import { finished, Learner } from "../../learner/learner.ts";
 import type { ObjectEvaluation, ObjectMetrics } from "./evaluate.ts";
 import { objectConfusionFigure } from "./report.ts";
@@ -15,7 +15,7 @@ export interface CompareObjects {
   readonly iou?: "boxes" | "masks";
 }
 
-const COMPARE: OptionNames<CompareObjects> = { iou: true };
+const COMPARE: OptionRules<CompareObjects> = { iou: rules.oneOf("boxes", "masks") };
 
 /** Trains, measures and saves a network that finds objects. Made by `createLearner`. */
 export class ObjectLearner<T extends ObjectTask = "objectDetection"> extends Learner<T, ObjectEvaluation, ObjectData<T>> {
@@ -25,9 +25,8 @@ export class ObjectLearner<T extends ObjectTask = "objectDetection"> extends Lea
   async averagePrecisionScore(
     options: CompareObjects & { readonly mean?: boolean } = {},
   ): Promise<number | null | Record<string, number | null>> {
-    checkOptionNames(options, { mean: true, ...COMPARE }, "averagePrecisionScore()");
+    checkOptions(options, { mean: rules.boolean, ...COMPARE }, "averagePrecisionScore()");
     const { mean = true, iou } = options;
-    checks("averagePrecisionScore")("mean", mean, isBoolean, "true or false");
     const { AP50, classes } = await this.compared("averagePrecisionScore", iou === undefined ? {} : { iou });
     return mean ? AP50 : Object.fromEntries(classes.map(({ name, AP50: own }) => [name, own]));
   }
@@ -53,9 +52,8 @@ export class ObjectLearner<T extends ObjectTask = "objectDetection"> extends Lea
   }
 
   private async compared(verb: string, options: CompareObjects): Promise<ObjectMetrics> {
-    checkOptionNames(options, COMPARE, `${verb}()`);
+    checkOptions(options, COMPARE, `${verb}()`);
     const { iou } = options;
-    checks(verb)("iou", iou, oneOf("boxes", "masks"), '"boxes" or "masks"');
     if (iou === "masks" && this.data.task !== "instanceSegmentation") {
       throw new GeoLearnError("INVALID_ARGUMENT", "Objects cannot be compared by masks: the network finds boxes only.", {
         hint: 'Leave out `iou`, or train with `task: "instanceSegmentation"`.',

@@ -1,12 +1,13 @@
 /** A Learner of pixel classification, with the figures of this task. */
 
-import { checkOptionNames, type ClassMetrics, type Figure } from "@geolearn/core";
+import { checkOptions, type ClassMetrics, type Figure, rules } from "@geolearn/core";
 import type { LearningData } from "@geolearn/data-prep";
 
 import { confusionFigure } from "../../figures/confusion.ts";
-import { checkFigurePath, checks, isBoolean } from "../../learner/check-value.ts";
+import { checkFigurePath } from "../../figures/figure-path.ts";
 import type { LearnerCore } from "../../learner/core.ts";
 import { finished, Learner } from "../../learner/learner.ts";
+import { LEARNER_RULES } from "../../learner/option-rules.ts";
 import { type ChipPrediction, type PixelEvaluation, predictChips } from "./evaluate.ts";
 import { ignoredPositions } from "./loss-spec.ts";
 import type { PixelTask } from "./pixel-task.ts";
@@ -46,18 +47,16 @@ export class PixelLearner extends Learner<"pixelClassification", PixelEvaluation
   async mIOU(options: { readonly mean: false }): Promise<Record<string, number | null>>;
   async mIOU(options?: { readonly mean?: true }): Promise<number | null>;
   async mIOU(options: { readonly mean?: boolean } = {}): Promise<number | null | Record<string, number | null>> {
-    checkOptionNames(options, { mean: true }, "mIOU()");
+    checkOptions(options, { mean: rules.boolean }, "mIOU()");
     const { mean = true } = options;
-    checks("mIOU")("mean", mean, isBoolean, "true or false");
     const { meanIou, classes } = await this.evaluate();
     return mean ? meanIou : Object.fromEntries(classes.map(({ name, iou }) => [name, iou]));
   }
 
   /** Precision, recall, F1 and IoU of each class on the validation side. @throws CLASS_UNKNOWN for a class to leave out that there is not */
   async perClassMetrics(options: PerClassOptions = {}): Promise<readonly ClassMetrics[]> {
-    checkOptionNames(options, { ignoreClasses: true }, "perClassMetrics()");
+    checkOptions(options, { ignoreClasses: LEARNER_RULES.ignoreClasses }, "perClassMetrics()");
     const { ignoreClasses = [] } = options;
-    checks("perClassMetrics")("ignoreClasses", ignoreClasses, Array.isArray, "a list of classes");
     const left = ignoredPositions(this.data.classes, ignoreClasses);
     return (await this.evaluate()).classes.filter((_, position) => !left.includes(position));
   }

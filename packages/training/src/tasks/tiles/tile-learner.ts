@@ -4,7 +4,7 @@ import { type Figure, GeoLearnError, type TileClassMetrics } from "@geolearn/cor
 import type { TileData } from "@geolearn/data-prep";
 
 import { confusionFigure } from "../../figures/confusion.ts";
-import { checkFigurePath } from "../../learner/check-value.ts";
+import { checkFigurePath } from "../../figures/figure-path.ts";
 import type { LearnerCore } from "../../learner/core.ts";
 import { finished, Learner } from "../../learner/learner.ts";
 import { predictTiles, type TileEvaluation, type TilePrediction } from "./evaluate.ts";
