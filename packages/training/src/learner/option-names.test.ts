@@ -3,10 +3,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { discData } from "../testing/memory-data.ts";
+import { SMALL } from "../testing/small-learner.ts";
 import { createLearner, type LearnerOf } from "./create-learner.ts";
 import { evaluatePackage } from "./evaluate-package.ts";
-
-const SMALL = { base: 4, depth: 2, threads: 1 } as const;
 
 let learner: LearnerOf<"pixelClassification">;
 beforeAll(async () => {
