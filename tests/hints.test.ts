@@ -32,8 +32,8 @@ function hintsIn(path: string): Hint[] {
     } else if (!ts.isCallExpression(node)) node.forEachChild(gather);
   };
   const placeOf = (node: ts.Node): string => `${path}:${file.getLineAndCharacterOfPosition(node.getStart()).line + 1}`;
-  /** Functions of the file that take a hint, and which argument it is. */
-  const takers = new Map<string, number>();
+  /** Functions that take a hint, of the file and of the rules of options, and which argument it is. */
+  const takers = new Map<string, number>([["rules.hinted", 1]]);
   const remember = (node: ts.Node): void => {
     const made = ts.isVariableDeclaration(node) ? node.initializer : node;
     if (made && (ts.isFunctionDeclaration(made) || ts.isArrowFunction(made) || ts.isMethodDeclaration(made))) {

@@ -63,7 +63,7 @@ export { type GeoTiffImage, type GeoTiffProfile, encodeGeoTiff } from "./raster/
 export { type RasterizeOptions, type Shape, rasterize } from "./features/rasterize.ts";
 export type { Feature, FeatureStream, Features, FieldValue } from "./features/features.ts";
 export { type FeatureReadOptions, type FeatureSource, openFeatures, readFeatures } from "./features/open.ts";
-export { type FeatureWriteOptions, checkFeaturePath, writeFeatures } from "./features/write.ts";
+export { FEATURE_WRITE_RULES, type FeatureWriteOptions, checkFeaturePath, writeFeatures } from "./features/write.ts";
 export { placeFeatures, reprojectFeatures } from "./features/reproject.ts";
 export { bringAround, cutAtAntimeridian } from "./features/antimeridian.ts";
 export { classFieldWarning } from "./features/class-fields.ts";

@@ -5,8 +5,8 @@ import {
   type Feature,
   type Features,
   type FeatureWriteOptions,
-  type OptionNames,
-  checkOptionNames,
+  FEATURE_WRITE_RULES,
+  checkOptions,
   cutAtAntimeridian,
   parseCrs,
   readFeatures,
@@ -19,16 +19,7 @@ import type { FeatureCollection, Geometry, Polygon } from "geojson";
 /** How a layer is written; it knows its own system. */
 type SaveOptions = Omit<FeatureWriteOptions, "crs">;
 
-const SAVE_OPTIONS: OptionNames<SaveOptions> = {
-  layer: true,
-  keepCrs: true,
-  decimals: true,
-  spatialIndex: true,
-  format: true,
-  overwrite: true,
-  signal: true,
-  onWarning: true,
-};
+const { crs: _crs, ...SAVE_RULES } = FEATURE_WRITE_RULES;
 
 /**
  * Features in memory: what `toPolygons` gives. Each method returns a new layer; the old one stays as it was.
@@ -116,8 +107,8 @@ export class FeatureLayer implements Features {
   }
 
   /** Writes the layer; the ending chooses the format: .geojson (in EPSG:4326), .geojsonl, .gpkg, .fgb, .parquet, .shp, .zip. */
-  async save(path: string, options: Omit<FeatureWriteOptions, "crs"> = {}): Promise<void> {
-    checkOptionNames<SaveOptions>(options, SAVE_OPTIONS, "save()");
+  async save(path: string, options: SaveOptions = {}): Promise<void> {
+    checkOptions<SaveOptions>(options, SAVE_RULES, "save()");
     await writeFeatures(this.features, path, { ...options, crs: this.crs });
   }
 }

@@ -8,10 +8,10 @@ import {
   type Crs,
   GeoLearnError,
   type NetworkOptions,
-  type OptionNames,
-  WORK_OPTIONS,
+  type OptionRules,
+  rules,
   type WorkOptions,
-  checkOptionNames,
+  checkOptions,
   geometryBounds,
   gridBounds,
   groundResolution,
@@ -89,7 +89,7 @@ export interface OnnxInfo extends OnnxDescription {
 /** What {@link describe} tells. */
 export type Info = RasterInfo | FeaturesInfo | ChipsInfo | ModelInfo | OnnxInfo;
 
-const OPTIONS: OptionNames<WorkOptions & NetworkOptions> = { ...WORK_OPTIONS, network: true };
+const RULES: OptionRules<WorkOptions & NetworkOptions> = { ...rules.work, ...rules.network };
 
 const mostValuesListed = 20;
 /** Larger rasters are described from about this many pixels, evenly spread. */
@@ -104,7 +104,7 @@ const mostPixelsRead = 64_000_000;
  * if (info.kind === "raster") info.resolution;
  */
 export async function describe(path: string, options: WorkOptions & NetworkOptions = {}): Promise<Info> {
-  checkOptionNames(options, OPTIONS, "describe()");
+  checkOptions(options, RULES, "describe()");
   const found = await stat(path).catch(() => null);
   if (found === null && !/^https?:/.test(path)) {
     throw new GeoLearnError("FILE_NOT_FOUND", `There is no file or folder "${path}".`, {

@@ -3,9 +3,14 @@
 import { extname } from "node:path";
 
 import { GeoLearnError } from "../errors.ts";
+import type { OptionRule } from "../options/check-options.ts";
+import { oneOf } from "../options/rules.ts";
 
 /** Vector formats that are read and written. */
 export type FeatureFormat = "geojson" | "geojsonl" | "gpkg" | "fgb" | "parquet" | "shp" | "shp-zip";
+
+/** What the `format` of an option may be. */
+export const FORMAT_RULE: OptionRule = oneOf("geojson", "geojsonl", "gpkg", "fgb", "parquet", "shp", "shp-zip");
 
 const BY_EXTENSION: Readonly<Record<string, FeatureFormat>> = {
   ".geojson": "geojson",

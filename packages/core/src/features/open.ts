@@ -7,12 +7,14 @@ import type { Bounds } from "../affine.ts";
 import type { Crs } from "../crs/crs.ts";
 import { parseCrs } from "../crs/parse.ts";
 import { GeoLearnError } from "../errors.ts";
+import { checkOptions, type OptionRules } from "../options/check-options.ts";
+import * as rules from "../options/rules.ts";
 import type { OnWarning } from "../progress.ts";
 import { type ByteSource, fileSource, memorySource } from "./byte-source.ts";
 import { boundsMeet, geometryBounds } from "./bounds.ts";
 import { isRecord } from "./feature-value.ts";
 import type { Feature, FeatureStream, Features } from "./features.ts";
-import { type FeatureFormat, formatOfBytes, formatOfPath } from "./formats.ts";
+import { type FeatureFormat, FORMAT_RULE, formatOfBytes, formatOfPath } from "./formats.ts";
 import { openFlatGeobuf } from "./flatgeobuf/reader.ts";
 import { openGeoJsonLines } from "./geojson-lines.ts";
 import { openGeoJson } from "./geojson-reader.ts";
@@ -41,6 +43,16 @@ export interface FeatureReadOptions {
   readonly onWarning?: OnWarning;
 }
 
+/** A reference system and a box are looked at where they are read. */
+const RULES: OptionRules<FeatureReadOptions> = {
+  layer: rules.either(rules.text, rules.whole(0)),
+  crs: rules.any,
+  format: FORMAT_RULE,
+  bounds: rules.any,
+  signal: rules.work.signal,
+  onWarning: rules.work.onWarning,
+};
+
 /**
  * Opens features to be read one after another: GeoJSON, newline-delimited GeoJSON, FlatGeobuf and GeoParquet are streamed
  * from the file, GeoPackage and Shapefile are read row by row. Iterating twice reads twice.
@@ -53,6 +65,7 @@ export interface FeatureReadOptions {
  * for await (const feature of stream) console.log(feature.properties);
  */
 export async function openFeatures(source: FeatureSource, options: FeatureReadOptions = {}): Promise<FeatureStream> {
+  checkOptions(options, RULES, "openFeatures()");
   const crs = options.crs === undefined ? undefined : parseCrs(options.crs);
   if (options.bounds !== undefined) checkBounds(options.bounds);
   return within(watched(await open(source, { ...options, crs }), options.signal), options.bounds);

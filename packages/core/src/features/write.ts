@@ -6,9 +6,11 @@ import { basename, extname } from "node:path";
 import type { Crs } from "../crs/crs.ts";
 import { parseCrs } from "../crs/parse.ts";
 import { GeoLearnError } from "../errors.ts";
+import { checkOptions, type OptionRules } from "../options/check-options.ts";
+import * as rules from "../options/rules.ts";
 import type { OnWarning } from "../progress.ts";
 import type { Feature, Features, FeatureStream } from "./features.ts";
-import { type FeatureFormat, formatOfPath } from "./formats.ts";
+import { type FeatureFormat, FORMAT_RULE, formatOfPath } from "./formats.ts";
 import { writeFlatGeobuf } from "./flatgeobuf/writer.ts";
 import { geoJsonWithoutCrs, writeGeoJson } from "./geojson-writer.ts";
 import { writeGeoParquet } from "./parquet/writer.ts";
@@ -38,6 +40,19 @@ export interface FeatureWriteOptions {
   readonly onWarning?: OnWarning;
 }
 
+/** Rules for {@link FeatureWriteOptions}; a reference system is looked at where it is read. */
+export const FEATURE_WRITE_RULES: OptionRules<FeatureWriteOptions> = {
+  crs: rules.any,
+  layer: rules.text,
+  keepCrs: rules.boolean,
+  decimals: rules.whole(0, 17),
+  spatialIndex: rules.boolean,
+  format: FORMAT_RULE,
+  overwrite: rules.boolean,
+  signal: rules.work.signal,
+  onWarning: rules.work.onWarning,
+};
+
 /**
  * Refuses what {@link writeFeatures} would refuse for the file's name and the reference system alone, before long work.
  *
@@ -52,7 +67,7 @@ export function checkFeaturePath(path: string, crs: Crs | null): void {
  * Writes features in the format of the file's name (.geojson, .geojsonl, .gpkg, .fgb, .parquet, .shp, .zip for a zipped
  * Shapefile) and returns how many. The file appears under its name only when it is whole; on an error or an abort nothing is left.
  *
- * @throws CRS_MISSING, UNSUPPORTED_FORMAT, OUTPUT_EXISTS, DISK_FULL, WRITE_FAILED; the errors of the features' source
+ * @throws INVALID_ARGUMENT, CRS_MISSING, UNSUPPORTED_FORMAT, OUTPUT_EXISTS, DISK_FULL, WRITE_FAILED; the errors of the features' source
  * @example
  * await writeFeatures(footprints, "footprints.gpkg", { crs: 32633 });
  */
@@ -61,6 +76,7 @@ export async function writeFeatures(
   path: string,
   options: FeatureWriteOptions = {},
 ): Promise<number> {
+  checkOptions(options, FEATURE_WRITE_RULES, "writeFeatures()");
   const { keepCrs = false, signal } = options;
   const format = options.format ?? formatOfPath(path, "write");
   const crs = crsOf(features, options.crs);

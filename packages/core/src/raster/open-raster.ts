@@ -5,12 +5,14 @@ import { fileURLToPath } from "node:url";
 import type { Crs } from "../crs/crs.ts";
 import { parseCrs } from "../crs/parse.ts";
 import { GeoLearnError } from "../errors.ts";
+import { checkOptions } from "../options/check-options.ts";
 import { findRasters, isAddress, RASTER_ENDINGS } from "./find-rasters.ts";
 import { isRaster } from "./helpers.ts";
 import { type MosaicOptions, mosaicRasters } from "./mosaic.ts";
 import { looksLikePicture, openPicture } from "./picture-raster.ts";
 import type { Raster } from "./raster.ts";
 import { noSidecars } from "./no-sidecars.ts";
+import { OPEN_RASTER_RULES } from "./open-raster-rules.ts";
 import { notARaster } from "./not-a-raster.ts";
 import { findSidecars } from "./sidecars.ts";
 import { blobSource } from "./sources/blob-source.ts";
@@ -54,6 +56,7 @@ const OPENED_TOGETHER = 16;
  * await raster.close();
  */
 export async function openRaster(source: RasterSource, options: OpenRasterOptions = {}): Promise<Raster> {
+  checkOptions(options, OPEN_RASTER_RULES, "openRaster()");
   options.signal?.throwIfAborted();
   if (isRaster(source)) return source;
   if (source instanceof Uint8Array) return openSource(memorySource(source), options);

@@ -1,6 +1,6 @@
 /** What an export to ONNX is told is looked at before anything is made. */
 
-import { checkOptionNames, GeoLearnError, type OptionNames, showValue } from "@geolearn/core";
+import { GeoLearnError, type OptionRules, rules, wrongOption } from "@geolearn/core";
 
 import type { ModelManifest } from "../manifest.ts";
 import type { AnyNetwork, DecodeOptions } from "../network.ts";
@@ -11,18 +11,24 @@ import type { ToOnnxOptions } from "./exported.ts";
 type Exported = Pick<AnyNetwork, "task"> & ChipSizeRule;
 type Chips = Pick<ModelManifest, "chipWidth" | "chipHeight">;
 
-const DECODING: OptionNames<DecodeOptions> = { minScore: true, nmsOverlap: true, maxDetections: true };
+const COUNT = rules.whole(1, 65536);
+const DECODING: OptionRules<DecodeOptions> = { minScore: rules.share, nmsOverlap: rules.share, maxDetections: COUNT };
+const SIZE = rules.oneOf("free", "chip");
 
-/** Names of {@link ToOnnxOptions}. */
-export const TO_ONNX_OPTIONS: OptionNames<ToOnnxOptions> = { size: true, batch: true, output: true, ...DECODING };
+/** Rules for {@link ToOnnxOptions}. */
+export const TO_ONNX_RULES: OptionRules<ToOnnxOptions> = {
+  // Which sizes there are is known to the network.
+  size: rules.any,
+  batch: rules.either(rules.oneOf("free"), { ...COUNT, expected: `or ${COUNT.expected}` }),
+  output: rules.oneOf("scores", "logits"),
+  ...DECODING,
+};
 
-/** @throws INVALID_ARGUMENT for values that there are not, and for those that the network cannot be written with */
+/** @throws INVALID_ARGUMENT for values that the network cannot be written with */
 export function checkToOnnx(network: Exported, chips: Chips, options: ToOnnxOptions): void {
-  const { size, batch, output } = options;
-  if (size !== undefined && size !== "free" && size !== "chip")
-    throw wrong("size", size, '"free" or "chip"', sizeHint(network, chips, size));
-  if (batch !== undefined && batch !== "free" && !isCount(batch)) throw wrong("batch", batch, '"free" or a whole number from 1 to 65536');
-  if (output !== undefined && output !== "scores" && output !== "logits") throw wrong("output", output, '"scores" or "logits"');
+  const { size } = options;
+  if (size !== undefined && !SIZE.accepts(size))
+    throw wrongOption("toOnnx()", "size", size, { ...SIZE, hint: sizeHint(network, chips, size) });
   const objects = findsObjects(network);
   if (objects) checkObjects(options);
   else refuseDecoding(options);
@@ -30,13 +36,10 @@ export function checkToOnnx(network: Exported, chips: Chips, options: ToOnnxOpti
 }
 
 /** Anchors are constants of the graph, and boxes are suppressed image by image. */
-function checkObjects({ size, batch, output, minScore, nmsOverlap, maxDetections }: ToOnnxOptions): void {
+function checkObjects({ size, batch, output }: ToOnnxOptions): void {
   if (size === "free") throw refused("size", "one size", '"chip"');
   if (batch === "free") throw refused("batch", "a fixed number of images", "a number");
   if (output === "logits") throw refused("output", "the objects it finds, with their scores", '"scores"');
-  for (const [field, value] of Object.entries({ minScore, nmsOverlap }))
-    if (value !== undefined && !(value >= 0 && value <= 1)) throw wrong(field, value, "a number from 0 to 1");
-  if (maxDetections !== undefined && !isCount(maxDetections)) throw wrong("maxDetections", maxDetections, "a whole number from 1 to 65536");
 }
 
 /** A setting that nothing reads must not look as if it had a say. */
@@ -47,11 +50,6 @@ function refuseDecoding(options: ToOnnxOptions): void {
     hint: `Leave out \`${field}\`.`,
     data: { field },
   });
-}
-
-/** @throws INVALID_ARGUMENT for options that `toOnnx` does not have */
-export function checkToOnnxNames(options: ToOnnxOptions): void {
-  checkOptionNames(options, TO_ONNX_OPTIONS, "toOnnx()");
 }
 
 function findsObjects({ task }: Exported): boolean {
@@ -67,17 +65,6 @@ function sizeHint(network: Exported, { chipWidth, chipHeight }: Chips, size: unk
   const such = near.length === 0 ? "" : `, such as ${near.join(" or ")}`;
   const sides = stride === 1 ? "sides of any length" : `sides that are multiples of ${stride}${such}`;
   return `With \`size: "free"\` the file takes images of ${sides}; ${chip}.`;
-}
-
-function isCount(value: unknown): boolean {
-  return typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= 65536;
-}
-
-function wrong(field: string, value: unknown, expected: string, hint = `Change \`${field}\`, or leave it out.`): GeoLearnError {
-  return new GeoLearnError("INVALID_ARGUMENT", `toOnnx got ${field} ${showValue(value)}, expected ${expected}.`, {
-    hint,
-    data: { field },
-  });
 }
 
 function refused(field: string, what: string, way: string): GeoLearnError {

@@ -2,7 +2,7 @@
 
 import { dirname, relative, sep } from "node:path";
 
-import { checkOptionNames, GeoLearnError, type OptionNames, writeAtomic } from "@geolearn/core";
+import { checkOptions, GeoLearnError, type OptionRules, rules, writeAtomic } from "@geolearn/core";
 import { parseOnnxModel } from "@geolearn/engine";
 
 import { definedModel } from "../extension/defined.ts";
@@ -10,7 +10,7 @@ import type { ModelManifest } from "../manifest.ts";
 import type { AnyNetwork } from "../network.ts";
 import { loadNetwork } from "../package/load.ts";
 import type { ModelPackage } from "../package/read.ts";
-import { checkToOnnx, TO_ONNX_OPTIONS } from "./check-options.ts";
+import { checkToOnnx, TO_ONNX_RULES } from "./check-options.ts";
 import { type OnnxOutput, portOf, type ToOnnxOptions } from "./exported.ts";
 import { ONNX_MODEL_TYPE } from "./spec.ts";
 import { toOnnx } from "./to-onnx.ts";
@@ -21,7 +21,7 @@ export interface SaveOnnxOptions extends ToOnnxOptions {
   readonly stac?: string;
 }
 
-const SAVE_OPTIONS: OptionNames<SaveOnnxOptions> = { ...TO_ONNX_OPTIONS, stac: true };
+const RULES: OptionRules<SaveOnnxOptions> = { ...TO_ONNX_RULES, stac: rules.path };
 
 /** A written ONNX file. */
 export interface SavedOnnx {
@@ -51,7 +51,7 @@ export async function saveOnnx(
   model: ModelPackage | { readonly network: AnyNetwork; readonly manifest: ModelManifest },
   given: SaveOnnxOptions = {},
 ): Promise<SavedOnnx> {
-  checkNames(path, given);
+  checkGiven(path, given);
   const { stac, ...options } = given;
   if (!("network" in model) && model.onnx !== null && definedModel(model.manifest.modelType) === null)
     return saveAsItIs(path, model, model.onnx, given);
@@ -78,13 +78,13 @@ export function checkSaveOnnx(
   chips: Pick<ModelManifest, "chipWidth" | "chipHeight">,
   options: SaveOnnxOptions,
 ): void {
-  checkNames(path, options);
+  checkGiven(path, options);
   checkToOnnx(network, chips, options);
 }
 
-function checkNames(path: string, options: SaveOnnxOptions): void {
+function checkGiven(path: string, options: SaveOnnxOptions): void {
   checkExtension(path, "onnx", "An ONNX model");
-  checkOptionNames(options, SAVE_OPTIONS, "toOnnx()");
+  checkOptions(options, RULES, "toOnnx()");
   if (options.stac !== undefined) checkExtension(options.stac, "json", "A STAC item");
 }
 
@@ -95,11 +95,10 @@ async function saveAsItIs(
   onnx: Uint8Array,
   options: SaveOnnxOptions,
 ): Promise<SavedOnnx> {
-  const [changed] = Object.entries({ size: "free", batch: "free", output: "scores" }).filter(
-    ([key, usual]) => (options[key as keyof ToOnnxOptions] ?? usual) !== usual,
-  );
-  if (changed !== undefined || options.stac !== undefined) {
-    const field = changed?.[0] ?? "stac";
+  const usual: ToOnnxOptions = { size: "free", batch: "free", output: "scores" };
+  const given = (Object.keys(options) as (keyof SaveOnnxOptions)[]).filter((field) => options[field] !== undefined);
+  const field = given.find((name) => name === "stac" || options[name] !== usual[name]);
+  if (field !== undefined) {
     const own =
       manifest.modelType === ONNX_MODEL_TYPE ? "" : `, or import the module that defines "${manifest.modelType}" and save it from there`;
     throw new GeoLearnError("INVALID_ARGUMENT", `${source} is built around an ONNX file, which is written as it is.`, {

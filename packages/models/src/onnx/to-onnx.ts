@@ -1,12 +1,12 @@
 /** A trained network as an ONNX file, for QGIS, PyTorch, browsers and everything else that runs ONNX. */
 
-import { GeoLearnError } from "@geolearn/core";
+import { checkOptions, GeoLearnError } from "@geolearn/core";
 import { type ExportInput, exportOnnx } from "@geolearn/engine";
 import type * as tf from "@tensorflow/tfjs";
 
 import type { ModelManifest } from "../manifest.ts";
 import type { AnyNetwork, Network } from "../network.ts";
-import { checkToOnnx, checkToOnnxNames } from "./check-options.ts";
+import { checkToOnnx, TO_ONNX_RULES } from "./check-options.ts";
 import { deepnessMetadata } from "./deepness.ts";
 import { ONNX_INPUT, ONNX_OUTPUT, type OnnxExport, shapesOf, type ToOnnxOptions } from "./exported.ts";
 import { inputShape } from "./input-shape.ts";
@@ -33,7 +33,7 @@ import { tilesToOnnx } from "./tiles-to-onnx.ts";
  * const { bytes } = toOnnx(loadNetwork(pkg), pkg.manifest);
  */
 export function toOnnx(network: AnyNetwork, manifest: ModelManifest, options: ToOnnxOptions = {}): OnnxExport {
-  checkToOnnxNames(options);
+  checkOptions(options, TO_ONNX_RULES, "toOnnx()");
   checkToOnnx(network, manifest, options);
   if (network.task === "pixelClassification") return pixelsToOnnx(network, manifest, options);
   return network.task === "objectClassification" ? tilesToOnnx(network, manifest, options) : objectsToOnnx(network, manifest, options);

@@ -42,10 +42,10 @@ describe("lrFind", () => {
     const learner = await createLearner(discData(), SMALL);
     await expect(learner.lrFind({ from: 1, to: 0.1 })).rejects.toMatchObject({
       code: "INVALID_ARGUMENT",
-      message: "lrFind got to 0.1, expected a number above 1, the first rate.",
+      message: "lrFind(): `to` is 0.1; expected a number above 1, the first rate.",
     });
     await expect(learner.lrFind({ from: "1e-6" as never })).rejects.toMatchObject({
-      message: 'lrFind got from "1e-6", expected a number above 0.',
+      message: 'lrFind(): `from` is "1e-6"; expected a number above 0.',
     });
     await expect(learner.lrFind({ clipNorm: -1 })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
     await learner.dispose();

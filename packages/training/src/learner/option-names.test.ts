@@ -65,20 +65,20 @@ describe("options that there are not", () => {
 describe("values that are wrong are told before anything is done", () => {
   const wrong = <T>(value: unknown): T => value as T;
   test.each<[string, () => Promise<unknown>, string]>([
-    ["callbacks", () => learner.fit({ callbacks: wrong([{ onEpochend: () => undefined }]) }), "fit got callbacks [{}]"],
-    ["signal", () => learner.fit({ signal: wrong("stop") }), 'fit got signal "stop"'],
-    ["onProgress", () => learner.evaluate({ onProgress: wrong("bar") }), 'evaluate got onProgress "bar"'],
-    ["rows", () => learner.showResults(undefined, { rows: 0 }), "showResults got rows 0, expected a whole number from 1"],
-    ["rows", () => learner.showResults(undefined, { rows: wrong("all") }), 'showResults got rows "all"'],
+    ["callbacks", () => learner.fit({ callbacks: wrong([{ onEpochend: () => undefined }]) }), "fit(): `callbacks` is [{}]"],
+    ["signal", () => learner.fit({ signal: wrong("stop") }), 'fit(): `signal` is "stop"'],
+    ["onProgress", () => learner.evaluate({ onProgress: wrong("bar") }), 'evaluate(): `onProgress` is "bar"'],
+    ["rows", () => learner.showResults(undefined, { rows: 0 }), "showResults(): `rows` is 0; expected a whole number from 1"],
+    ["rows", () => learner.showResults(undefined, { rows: wrong("all") }), 'showResults(): `rows` is "all"'],
     ["rgb", () => learner.showResults(undefined, { rgb: [0, 1] }), "`rgb` is [0,1]; expected one band or three."],
-    ["mean", () => learner.mIOU({ mean: wrong("no") }), 'mIOU got mean "no"'],
-    ["ignoreClasses", () => learner.perClassMetrics({ ignoreClasses: wrong("disc") }), 'perClassMetrics got ignoreClasses "disc"'],
-    ["freeze", () => create(discData(), { ...SMALL, freeze: "yes" }), 'createLearner got freeze "yes"'],
-    ["seed", () => create(discData(), { ...SMALL, seed: 0.5 }), "createLearner got seed 0.5"],
-    ["log", () => create(discData(), { ...SMALL, log: true }), "createLearner got log true"],
-    ["normalization", () => create(discData(), { ...SMALL, normalization: "imagnet" }), 'createLearner got normalization "imagnet"'],
-    ["classWeights", () => create(discData(), { ...SMALL, classWeights: "balancd" }), 'createLearner got classWeights "balancd"'],
-    ["pretrained", () => create(discData(), { ...SMALL, pretrained: true }), "createLearner got pretrained true"],
+    ["mean", () => learner.mIOU({ mean: wrong("no") }), 'mIOU(): `mean` is "no"'],
+    ["ignoreClasses", () => learner.perClassMetrics({ ignoreClasses: wrong("disc") }), 'perClassMetrics(): `ignoreClasses` is "disc"'],
+    ["freeze", () => create(discData(), { ...SMALL, freeze: "yes" }), 'createLearner(): `freeze` is "yes"'],
+    ["seed", () => create(discData(), { ...SMALL, seed: 0.5 }), "createLearner(): `seed` is 0.5"],
+    ["log", () => create(discData(), { ...SMALL, log: true }), "createLearner(): `log` is true"],
+    ["normalization", () => create(discData(), { ...SMALL, normalization: "imagnet" }), 'createLearner(): `normalization` is "imagnet"'],
+    ["classWeights", () => create(discData(), { ...SMALL, classWeights: "balancd" }), 'createLearner(): `classWeights` is "balancd"'],
+    ["pretrained", () => create(discData(), { ...SMALL, pretrained: true }), "createLearner(): `pretrained` is true"],
   ])("%s", async (field, work, message) => {
     await expect(work()).rejects.toMatchObject({
       code: "INVALID_ARGUMENT",
