@@ -2,54 +2,23 @@
 
 import { type NetworkPolicy, type OptionRule, type OptionRules, rules } from "@geolearn/core";
 
+import { ARCHITECTURE } from "./architecture-options.ts";
 import type { EarlyStopping, FitOptions, LearnerOptions, LrFindOptions, OptimizationOptions } from "./options.ts";
 
-/** Settings of networks, which are looked at where these are made. */
-const SETTING = rules.any;
+/** Settings of networks are looked at where these are made. */
+const SETTINGS = Object.fromEntries(ARCHITECTURE.map((field) => [field, rules.any])) as Record<(typeof ARCHITECTURE)[number], OptionRule>;
 
 /** What does not depend on the data. */
 export const LEARNER_RULES: OptionRules<LearnerOptions> = {
   modelType: rules.text,
   model: { ...rules.object, expected: "what defineModel gave back" },
   config: { ...rules.object, expected: "the settings of a network of your own" },
-  backbone: SETTING,
-  convention: SETTING,
   weights: rules.text,
   sha256: rules.text,
   network: { ...rules.object, expected: "a policy" },
   normalization: rules.either(rules.oneOf("data", "imagenet"), { ...rules.object, expected: "or `mean` and `std` of each band" }),
   pretrained: rules.either({ ...rules.object, expected: "a model package" }, { ...rules.path, expected: "or its path" }),
-  base: SETTING,
-  depth: SETTING,
-  widths: SETTING,
-  decoderWidths: SETTING,
-  decoderWidth: SETTING,
-  outputStride: SETTING,
-  atrousRates: SETTING,
-  pyramidSizes: SETTING,
-  dropout: SETTING,
-  fusion: SETTING,
-  skips: SETTING,
-  margin: SETTING,
-  norm: SETTING,
-  groups: SETTING,
-  anchors: SETTING,
-  variant: SETTING,
-  maps: SETTING,
-  reducedTail: SETTING,
-  objectSizes: SETTING,
-  fpnWidth: SETTING,
-  headDepth: SETTING,
-  preset: SETTING,
-  boxHeadWidth: SETTING,
-  maskHeadWidth: SETTING,
-  maskHeadDepth: SETTING,
-  candidates: SETTING,
-  proposals: SETTING,
-  rpnSamples: SETTING,
-  rois: SETTING,
-  detections: SETTING,
-  thresholds: SETTING,
+  ...SETTINGS,
   loss: rules.either({ ...rules.text, expected: "the name of a loss" }, { ...rules.object, expected: "or its settings" }),
   classWeights: rules.either(rules.oneOf("balanced"), rules.listOf("numbers from 0, one for each class", rules.number(0))),
   ignoreClasses: rules.listOf("classes, by name or value", rules.either(rules.text, rules.number(0))),
