@@ -1,9 +1,10 @@
 /**
  * Our side of the benchmark of regularizing footprints, as a program of its own:
  *
- *     regularize-program.ts make COUNT SEED FILE   ragged outlines of L-shaped buildings of about 200 points, as newline GeoJSON in metres
- *     regularize-program.ts run FILE               regularizes them in memory and prints {seconds, count, solved, vertices}
- *     regularize-program.ts stream FILE OUT        from file to file; prints {seconds, count}
+ *     regularize-program.ts make COUNT SEED FILE PITCH   ragged outlines of L-shaped buildings of about 200 points, so many metres from one to the next, as
+ *                                                        newline GeoJSON in metres
+ *     regularize-program.ts run FILE                     regularizes them in memory and prints {seconds, count, solved, vertices}
+ *     regularize-program.ts stream FILE OUT              from file to file; prints {seconds, count}
  */
 
 import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
@@ -43,11 +44,11 @@ function makeOutline(x: number, y: number, seed: number): number[][] {
   return points.map((position) => position.map((value) => Math.round(1000 * value) / 1000));
 }
 
-function make(count: number, seed: number, file: string): void {
+function make(count: number, seed: number, file: string, pitch: number): void {
   const side = Math.ceil(Math.sqrt(count));
   const out = openSync(file, "w");
   for (let k = 0; k < count; k++) {
-    const outline = makeOutline(40 * (k % side), 40 * Math.floor(k / side), seed + k);
+    const outline = makeOutline(pitch * (k % side), pitch * Math.floor(k / side), seed + k);
     writeSync(out, `${JSON.stringify({ type: "Feature", properties: {}, geometry: { type: "Polygon", coordinates: [outline] } })}\n`);
   }
   closeSync(out);
@@ -76,6 +77,6 @@ async function stream(file: string, out: string): Promise<void> {
 }
 
 const [task, ...args] = process.argv.slice(2);
-if (task === "make") make(Number(args[0]), Number(args[1]), args[2]!);
+if (task === "make") make(Number(args[0]), Number(args[1]), args[2]!, Number(args[3]));
 else if (task === "run") run(args[0]!);
 else await stream(args[0]!, args[1]!);

@@ -30,9 +30,12 @@ async function program(name: string, ...args: readonly string[]): Promise<Proces
   return measured;
 }
 
-async function makeFootprints(count: number, scratch: string): Promise<string> {
-  const file = join(scratch, `footprints-${count}.geojsonl`);
-  await program("regularize-program", "make", String(count), String(SEED), file);
+/** Metres from one building to the next: none near another, and nearly all of them into their neighbours. */
+const [APART, CROWDED] = [40, 12];
+
+async function makeFootprints(count: number, scratch: string, pitch = APART): Promise<string> {
+  const file = join(scratch, `footprints-${count}-${pitch}.geojsonl`);
+  await program("regularize-program", "make", String(count), String(SEED), file, String(pitch));
   return file;
 }
 
@@ -50,6 +53,26 @@ async function timeRows({ quick, scratch, python, log }: BenchmarkContext): Prom
   const beside = results.peer.map(({ seconds }) => (1000 * seconds) / count);
   if (beside.length === 0) return [makeRow(row)];
   return [makeRow(row), makeRow({ ...row, name: "regularize/time-beside-peer", peer: beside, peerName: "buildingregulariser" })];
+}
+
+/** Buildings that overlap give way to each other; that must not take many times as long as buildings apart. */
+async function crowdedRows({ quick, scratch, log }: BenchmarkContext): Promise<readonly BenchmarkRow[]> {
+  const count = quick ? 200 : 2000;
+  const [crowded, apart] = [await makeFootprints(count, scratch, CROWDED), await makeFootprints(count, scratch)];
+  log(`${count} footprints that overlap`);
+  const run = async (file: string): Promise<Run> => lastJson(await program("regularize-program", "run", file)) as unknown as Run;
+  const { ours, peer } = await alternate(
+    quick ? 1 : 3,
+    () => run(crowded),
+    () => run(apart),
+  );
+  const each = ({ seconds }: Run): number => (1000 * seconds) / count;
+  return [
+    makeRow({
+      ...{ name: "regularize/time-crowded", unit: "ms a footprint", atMost: 8, ours: ours.map(each), peer: peer.map(each) },
+      ...{ peerName: "footprints apart", conditions: { count, pitch: CROWDED, solved: ours[0]!.solved ?? 0, threads: 1 } },
+    }),
+  ];
 }
 
 /** Memory must not grow with the number of footprints but by their boxes. */
@@ -100,6 +123,11 @@ async function qualityRows({ quick, scratch, python, log }: BenchmarkContext): P
 export const benchmarks: readonly Benchmark[] = [
   {
     name: "regularize",
-    run: async (context) => [...(await timeRows(context)), ...(await memoryRows(context)), ...(await qualityRows(context))],
+    run: async (context) => [
+      ...(await timeRows(context)),
+      ...(await crowdedRows(context)),
+      ...(await memoryRows(context)),
+      ...(await qualityRows(context)),
+    ],
   },
 ];

@@ -10,7 +10,7 @@ export interface OptionRule {
   readonly expected: string;
   /** What to do instead, a sentence. @defaultValue to change it, or leave it out */
   readonly hint?: string;
-  accepts(value: unknown): boolean;
+  readonly accepts: (value: unknown) => boolean;
 }
 
 /** A rule for each of some options. The compiler keeps it complete: an option that is added must be listed. */

@@ -62,54 +62,86 @@ function isApart(ax: number, ay: number, bx: number, by: number, cx: number, cy:
  */
 export function sharedArea(one: readonly Float64Array[], other: readonly Float64Array[]): number {
   const [a, b] = [ringBox(one[0]!), ringBox(other[0]!)];
+  const [left, right] = [Math.max(a[0], b[0]), Math.min(a[2], b[2])];
   const [low, high] = [Math.max(a[1], b[1]), Math.min(a[3], b[3])];
-  if (low >= high || Math.max(a[0], b[0]) >= Math.min(a[2], b[2])) return 0;
-  const heights = eventHeights(one, other, low, high);
+  if (low >= high || left >= right) return 0;
+  const [own, against] = [edgesBetween(one, low, high), edgesBetween(other, low, high)];
+  const heights = [low, high];
+  for (const { ay } of [...own, ...against]) if (ay > low && ay < high) heights.push(ay);
+  const reaching = ({ ax, bx }: Edge): boolean => Math.max(ax, bx) >= left && Math.min(ax, bx) <= right;
+  addCrossings(heights, own.filter(reaching), against.filter(reaching), low, high);
+  heights.sort((p, q) => p - q);
+  const [ownAt, againstAt] = [crossingsUpwards(own), crossingsUpwards(against)];
   let area = 0;
   for (let k = 1; k < heights.length; k++) {
     const height = heights[k]! - heights[k - 1]!;
-    if (height > 0)
-      area +=
-        height * sharedWidth(crossings(one, (heights[k]! + heights[k - 1]!) / 2), crossings(other, (heights[k]! + heights[k - 1]!) / 2));
+    if (!(height > 0)) continue;
+    const middle = (heights[k]! + heights[k - 1]!) / 2;
+    area += height * sharedWidth(ownAt(middle), againstAt(middle));
   }
   return area;
 }
 
-function eventHeights(one: readonly Float64Array[], other: readonly Float64Array[], low: number, high: number): number[] {
-  const heights = [low, high];
-  const add = (y: number): void => void (y > low && y < high && heights.push(y));
-  for (const ring of [...one, ...other]) for (let i = 1; i < ring.length; i += 2) add(ring[i]!);
-  for (const ring of one) {
-    for (let i = 0; i < ring.length; i += 2) {
-      const i2 = (i + 2) % ring.length;
-      const [ax, ay, dx, dy] = [ring[i]!, ring[i + 1]!, ring[i2]! - ring[i]!, ring[i2 + 1]! - ring[i + 1]!];
-      for (const against of other) {
-        for (let j = 0; j < against.length; j += 2) {
-          const j2 = (j + 2) % against.length;
-          const [cx, cy, ex, ey] = [against[j]!, against[j + 1]!, against[j2]! - against[j]!, against[j2 + 1]! - against[j + 1]!];
-          const cross = dx * ey - dy * ex;
-          if (cross === 0) continue;
-          const s = ((cx - ax) * ey - (cy - ay) * ex) / cross;
-          const t = ((cx - ax) * dy - (cy - ay) * dx) / cross;
-          if (s > 0 && s < 1 && t > 0 && t < 1) add(ay + s * dy);
-        }
-      }
-    }
-  }
-  return heights.sort((p, q) => p - q);
+interface Edge {
+  readonly ax: number;
+  readonly ay: number;
+  readonly bx: number;
+  readonly by: number;
 }
 
-/** Where the rings cross a height, from left to right: inside between the first and the second, and so on. */
-function crossings(rings: readonly Float64Array[], y: number): number[] {
-  const found: number[] = [];
+/** Edges that reach between two heights. */
+function edgesBetween(rings: readonly Float64Array[], low: number, high: number): Edge[] {
+  const edges: Edge[] = [];
   for (const ring of rings) {
     for (let i = 0; i < ring.length; i += 2) {
       const next = (i + 2) % ring.length;
-      if (ring[i + 1]! > y === ring[next + 1]! > y) continue;
-      found.push(ring[i]! + ((y - ring[i + 1]!) / (ring[next + 1]! - ring[i + 1]!)) * (ring[next]! - ring[i]!));
+      const [ay, by] = [ring[i + 1]!, ring[next + 1]!];
+      if ((ay >= low || by >= low) && (ay <= high || by <= high)) edges.push({ ax: ring[i]!, ay, bx: ring[next]!, by });
     }
   }
-  return found.sort((p, q) => p - q);
+  return edges;
+}
+
+/** Adds the heights at which edges of one cross edges of the other. */
+function addCrossings(heights: number[], one: readonly Edge[], other: readonly Edge[], low: number, high: number): void {
+  for (const { ax, ay, bx, by } of one) {
+    const [dx, dy] = [bx - ax, by - ay];
+    for (const edge of other) {
+      const [cx, cy] = [edge.ax, edge.ay];
+      const [ex, ey] = [edge.bx - cx, edge.by - cy];
+      const cross = dx * ey - dy * ex;
+      if (cross === 0) continue;
+      const s = ((cx - ax) * ey - (cy - ay) * ex) / cross;
+      if (!(s > 0 && s < 1)) continue;
+      const t = ((cx - ax) * dy - (cy - ay) * dx) / cross;
+      if (!(t > 0 && t < 1)) continue;
+      const y = ay + s * dy;
+      if (y > low && y < high) heights.push(y);
+    }
+  }
+}
+
+/** Where edges cross one height after another, each from left to right: inside between the first and the second, and so on. */
+function crossingsUpwards(edges: readonly Edge[]): (y: number) => readonly number[] {
+  const waiting = edges.toSorted((p, q) => Math.min(q.ay, q.by) - Math.min(p.ay, p.by));
+  let active: Edge[] = [];
+  const found: number[] = [];
+  return (y) => {
+    active = active.filter(({ ay, by }) => Math.max(ay, by) > y);
+    for (let edge = waiting.at(-1); edge !== undefined && Math.min(edge.ay, edge.by) <= y; edge = waiting.at(-1)) {
+      waiting.pop();
+      if (Math.max(edge.ay, edge.by) > y) active.push(edge);
+    }
+    found.length = 0;
+    for (const { ax, ay, bx, by } of active) {
+      const x = ax + ((y - ay) / (by - ay)) * (bx - ax);
+      let at = found.push(x) - 1;
+      // they are few
+      for (; at > 0 && found[at - 1]! > x; at--) found[at] = found[at - 1]!;
+      found[at] = x;
+    }
+    return found;
+  };
 }
 
 function sharedWidth(one: readonly number[], other: readonly number[]): number {

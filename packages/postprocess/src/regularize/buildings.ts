@@ -5,7 +5,7 @@ import { validGeometry } from "@geolearn/core";
 import { ringBox, ringsMeet, sharedArea } from "./adjoining.ts";
 import type { LineDirection } from "./alignment-lines.ts";
 import { circleRing, fitCircle, smoothCompactness } from "./circle.ts";
-import { Conflicts, overlapsMore } from "./conflicts.ts";
+import { Conflicts, Overlaps } from "./conflicts.ts";
 import { type Directed, type WallAngles, chooseLine, wallAngles } from "./directions.ts";
 import { type Footprint, alignments, planWalls, prepareFootprint } from "./footprint.ts";
 import { type Outline, ringArea } from "./outline.ts";
@@ -43,9 +43,10 @@ type Pair = readonly [number, number];
 export function regularizeBuildings(outlined: readonly Outlined[], pairs: readonly Pair[], settings: Settings): (Rings | null)[] {
   const polygons = outlined.map(({ rings }) => rings);
   const touching = new Set(pairs.filter(([a, b]) => polygonsMeet(polygons[a]!, polygons[b]!, settings.tolerance * 1e-6)));
+  const overlaps = new Overlaps(polygons, settings.tolerance);
   let buildings = outlined.map((one) => makeBuilding(one, settings));
   for (let before: Plans | undefined; ;) {
-    const { plans, results, left } = solveTogether({ polygons, pairs, touching }, buildings, settings, before);
+    const { plans, results, left } = solveTogether({ overlaps, pairs, touching }, buildings, settings, before);
     const turned = turnedIntoConflict(plans.angles, results, left, pairs);
     if (turned.size === 0) return left;
     buildings = buildings.map((building, i) => (turned.has(plans.angles[i]!.group) ? { ...building, line: null } : building));
@@ -53,9 +54,9 @@ export function regularizeBuildings(outlined: readonly Outlined[], pairs: readon
   }
 }
 
-/** Polygons, which of them are near each other, and which touch. */
+/** How much polygons overlap, which of them are near each other, and which touch. */
 interface Neighbourhood {
-  readonly polygons: readonly Rings[];
+  readonly overlaps: Overlaps;
   readonly pairs: readonly Pair[];
   readonly touching: ReadonlySet<Pair>;
 }
@@ -68,17 +69,16 @@ interface Solution {
 }
 
 function solveTogether(
-  { polygons, pairs, touching }: Neighbourhood,
+  { overlaps, pairs, touching }: Neighbourhood,
   buildings: readonly Building[],
   settings: Settings,
   before: Plans | undefined,
 ): Solution {
-  const { tolerance } = settings;
   const plans = planBuildings(buildings, [...touching], settings, before);
   const results = finishBuildings(buildings, plans, [...touching], settings);
-  const clashing = pairs.filter((pair) => !touching.has(pair) && overlapsMore(polygons, results, pair, tolerance));
+  const clashing = pairs.filter((pair) => !touching.has(pair) && overlaps.excess(pair, results[pair[0]]!, results[pair[1]]!) > 0);
   const settled = (planned: Plans, found: readonly (Rings | null)[]): Solution => {
-    const conflicts = new Conflicts(polygons, found, pairs, tolerance);
+    const conflicts = new Conflicts(overlaps, found, pairs);
     return { plans: planned, results: found, left: settle(conflicts, found, buildings, planned, settings) };
   };
   if (clashing.length === 0) return settled(plans, results);
@@ -98,7 +98,7 @@ function settle(
   conflicts.giveUp();
   for (const [i, { footprint }] of buildings.entries()) {
     if (footprint === null || results[i] === null || conflicts.results[i] !== null) continue;
-    const rings = yieldingResult(footprint, angles[i]!.own, (candidate) => conflicts.excess(i, candidate), settings);
+    const rings = yieldingResult(footprint, angles[i]!.own, (candidate, most) => conflicts.excess(i, candidate, most), settings);
     if (rings !== null) conflicts.replace(i, rings);
   }
   return [...conflicts.results];
@@ -108,7 +108,7 @@ function settle(
 function yieldingResult(
   footprint: Footprint,
   angles: readonly number[],
-  excess: (rings: Rings) => number,
+  excess: (rings: Rings, most: number) => number,
   settings: Settings,
 ): Rings | null {
   for (const thrift of THRIFT.toSorted((a, b) => a - b)) {
@@ -118,7 +118,7 @@ function yieldingResult(
       if (finished === null) continue;
       const [shell, ...holes] = finished;
       const inner = holes.map(cornersOf);
-      const yielding = { ...settings, excess: (corners: Float64Array) => excess([corners, ...inner]) };
+      const yielding = { ...settings, excess: (corners: Float64Array, most: number) => excess([corners, ...inner], most) };
       const yielded = yieldWalls(shell!, yielding);
       const rings = yielded === null ? null : verified(footprint, [yielded, ...holes], angle, settings);
       if (rings !== null) return rings;

@@ -5,32 +5,45 @@ import { sharedArea } from "./adjoining.ts";
 type Rings = readonly Float64Array[];
 type Pair = readonly [number, number];
 
-/** Area that two results, or the polygons where there is none, have in common more than the polygons had. */
-function excessArea(polygons: readonly Rings[], [a, b]: Pair, one: Rings | null, other: Rings | null, tolerance: number): number {
-  if (one === null && other === null) return 0;
-  const after = sharedArea(one ?? polygons[a]!, other ?? polygons[b]!);
-  return after > 1e-6 * tolerance ** 2 ? Math.max(0, after - sharedArea(polygons[a]!, polygons[b]!)) : 0;
-}
+/** Polygons, and what results for them overlap more than they do. */
+export class Overlaps {
+  readonly #polygons: readonly Rings[];
+  readonly #tolerance: number;
+  /** Areas that polygons have in common: they never change, and have many more corners than results. */
+  readonly #shared = new Map<Pair, number>();
 
-/** True when two results, or the polygons where there is none, have more in common than the polygons had. */
-export function overlapsMore(polygons: readonly Rings[], results: readonly (Rings | null)[], pair: Pair, tolerance: number): boolean {
-  return excessArea(polygons, pair, results[pair[0]] ?? null, results[pair[1]] ?? null, tolerance) > 0;
+  constructor(polygons: readonly Rings[], tolerance: number) {
+    this.#polygons = polygons;
+    this.#tolerance = tolerance;
+  }
+
+  /** Area that two results, or the polygons where there is none, have in common more than the polygons. */
+  excess(pair: Pair, one: Rings | null, other: Rings | null): number {
+    if (one === null && other === null) return 0;
+    const [a, b] = pair;
+    const after = sharedArea(one ?? this.#polygons[a]!, other ?? this.#polygons[b]!);
+    return after > 1e-6 * this.#tolerance ** 2 ? Math.max(0, after - this.#sharedBefore(pair)) : 0;
+  }
+
+  #sharedBefore(pair: Pair): number {
+    let area = this.#shared.get(pair);
+    if (area === undefined) this.#shared.set(pair, (area = sharedArea(this.#polygons[pair[0]]!, this.#polygons[pair[1]]!)));
+    return area;
+  }
 }
 
 /** Conflicts of results, kept up to date as results are given up or replaced. */
 export class Conflicts {
-  readonly #polygons: readonly Rings[];
+  readonly #overlaps: Overlaps;
   readonly #results: (Rings | null)[];
-  readonly #tolerance: number;
   /** Pairs of each building. */
   readonly #pairsOf: ReadonlyMap<number, readonly Pair[]>;
   /** Pairs whose results overlap more than their polygons. */
   readonly #overlapping = new Set<Pair>();
 
-  constructor(polygons: readonly Rings[], results: readonly (Rings | null)[], pairs: readonly Pair[], tolerance: number) {
-    this.#polygons = polygons;
+  constructor(overlaps: Overlaps, results: readonly (Rings | null)[], pairs: readonly Pair[]) {
+    this.#overlaps = overlaps;
     this.#results = [...results];
-    this.#tolerance = tolerance;
     const pairsOf = new Map<number, Pair[]>();
     for (const pair of pairs) {
       for (const i of pair) pairsOf.set(i, [...(pairsOf.get(i) ?? []), pair]);
@@ -53,12 +66,13 @@ export class Conflicts {
     }
   }
 
-  /** Area that a result for a building has in common with its neighbours, more than the polygons had. */
-  excess(building: number, rings: Rings): number {
+  /** Area that a result for a building has in common with its neighbours, more than the polygons had; some area above `most` when it is more than that. */
+  excess(building: number, rings: Rings, most: number): number {
     let sum = 0;
     for (const pair of this.#pairsOf.get(building) ?? []) {
+      if (sum > most) break;
       const [one, other] = pair.map((i) => (i === building ? rings : (this.#results[i] ?? null)));
-      sum += excessArea(this.#polygons, pair, one!, other!, this.#tolerance);
+      sum += this.#overlaps.excess(pair, one!, other!);
     }
     return sum;
   }
@@ -70,7 +84,8 @@ export class Conflicts {
   }
 
   #look(pair: Pair): void {
-    if (overlapsMore(this.#polygons, this.#results, pair, this.#tolerance)) this.#overlapping.add(pair);
+    const [one, other] = [this.#results[pair[0]] ?? null, this.#results[pair[1]] ?? null];
+    if (this.#overlaps.excess(pair, one, other) > 0) this.#overlapping.add(pair);
     else this.#overlapping.delete(pair);
   }
 }

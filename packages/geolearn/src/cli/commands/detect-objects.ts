@@ -63,17 +63,18 @@ export function detectObjectsCommand(contextOf: (command: Command) => CommandCon
     const work: DetectOptions = { ...options, signal, onProgress, onWarning };
     if (estimate) return printEstimate(await estimateDetection(model, scene, work), print, "disk");
     const opened = await openRaster(scene, { network: options.network ?? false, signal });
-    const find = async (): Promise<DetectedObjects> => {
+    try {
       checkFeaturePath(out, opened.crs);
       await makeFolder(dirname(out));
-      return detectObjects(model, opened, work);
-    };
-    const found = await find().finally(() => opened.close());
-    const count = await writeFeatures(found, out, { signal, onWarning });
-    const { windows, seconds, megapixelsPerSecond } = found;
-    const peakMemoryMb = process.resourceUsage().maxRSS / 1024;
-    print({ out, windows, seconds, megapixelsPerSecond, peakMemoryMb, count }, resultText(found, out, options.esriFields ?? false));
-    if (count === 0) note(`no object scored ${options.minScore ?? MIN_SCORE} or more; a lower --min-score keeps less sure ones.`);
+      const found = await detectObjects(model, opened, work);
+      const count = await writeFeatures(found, out, { signal, onWarning });
+      const { windows, seconds, megapixelsPerSecond } = found;
+      const peakMemoryMb = process.resourceUsage().maxRSS / 1024;
+      print({ out, windows, seconds, megapixelsPerSecond, peakMemoryMb, count }, resultText(found, out, options.esriFields ?? false));
+      if (count === 0) note(`no object scored ${options.minScore ?? MIN_SCORE} or more; a lower --min-score keeps less sure ones.`);
+    } finally {
+      await opened.close();
+    }
   });
 }
 
