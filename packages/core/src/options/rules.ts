@@ -1,6 +1,6 @@
 /** What options may be: rules for `checkOptions`. */
 
-import { parseLength } from "../crs/length.ts";
+import { type Length, parseLength } from "../crs/length.ts";
 import type { NetworkOptions } from "../raster/sources/network-policy.ts";
 import type { WorkOptions } from "../progress.ts";
 import type { OptionRule, OptionRules } from "./check-options.ts";
@@ -28,6 +28,9 @@ export const polygons: OptionRule = {
   expected: "a path, or features that were read",
   accepts: (value) => isFilled(value) || (isObject(value) && "features" in value && Array.isArray(value.features)),
 };
+
+/** Bands of a raster; which there are is looked at where it is open. */
+export const bands: OptionRule = listOf("bands, by number from 0 or by name", either(whole(0), text));
 
 /** A whole number, by default from 1. */
 export function whole(from = 1, to = Infinity): OptionRule {
@@ -100,9 +103,9 @@ function range(from: number, to: number): string {
 
 /** The number of a length, NaN for what is none. */
 function lengthOf(value: unknown): number {
-  if (typeof value !== "number" && typeof value !== "string") return NaN;
+  if (typeof value !== "number" && typeof value !== "string" && !object.accepts(value)) return NaN;
   try {
-    return parseLength(value).value;
+    return parseLength(value as number | string | Length).value;
   } catch {
     return NaN;
   }
