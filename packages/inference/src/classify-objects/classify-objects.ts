@@ -124,7 +124,7 @@ export interface OpenedClassification {
   readonly stream: FeatureStream;
   readonly run: Classification;
   /** Ends the model's threads and closes the raster. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** @throws as {@link streamClassifiedObjects} before it is read */

@@ -64,11 +64,15 @@ export function detectObjectsCommand(contextOf: (command: Command) => CommandCon
     if (estimate) return printEstimate(await estimateDetection(model, scene, work), print, "disk");
     const opened = await openRaster(scene, { network: options.network ?? false, signal });
     const find = async (): Promise<DetectedObjects> => {
-      checkFeaturePath(out, opened.crs);
-      await makeFolder(dirname(out));
-      return detectObjects(model, opened, work);
+      try {
+        checkFeaturePath(out, opened.crs);
+        await makeFolder(dirname(out));
+        return await detectObjects(model, opened, work);
+      } finally {
+        await opened.close();
+      }
     };
-    const found = await find().finally(() => opened.close());
+    const found = await find();
     const count = await writeFeatures(found, out, { signal, onWarning });
     const { windows, seconds, megapixelsPerSecond } = found;
     const peakMemoryMb = process.resourceUsage().maxRSS / 1024;
