@@ -72,6 +72,7 @@ function bareOption(text: string): string | null {
 test("finds hints, and options outside backticks", () => {
   expect(hints.length).toBeGreaterThan(300);
   expect(hints.filter(({ text }) => text.includes("`cellSize"))).not.toEqual([]);
+  expect(hints.map(({ text }) => text)).toContain("`valSplit: 0.2` keeps a fifth.");
   expect(bareOption("Give cellSize in metres.")).toBe("cellSize");
   expect(bareOption("Replace it with overwrite: true.")).toBe("overwrite: true");
   expect(bareOption('Or use device "cpu".')).toBe('device "');

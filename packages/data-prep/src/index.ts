@@ -7,7 +7,7 @@
 export { exportTrainingData } from "./export/export-training-data.ts";
 export { type ChipFolderFormat, chipFolderFormats } from "./formats/formats.ts";
 export type { ChipFormat, ExportEstimate, ExportOptions, ExportResult, Extent, LabelSource } from "./export/options.ts";
-export type { PixelSize } from "./option-values.ts";
+export type { PixelSize } from "./option-rules.ts";
 
 // data for a learner
 export { prepareData } from "./prepare-data.ts";

@@ -1,11 +1,13 @@
 /** `prepareData`: chips split into training and validation, measured, and read batch by batch. */
 
-import { checkOptionNames, GeoLearnError, nearestName, showValue, type Task } from "@geolearn/core";
+import { checkOptions, GeoLearnError, nearestName, showValue, type Task } from "@geolearn/core";
 
+import { checkAugmentation } from "./augment/options.ts";
 import type { DataOf } from "./learning-data.ts";
 import { prepareObjects } from "./prepare/object-data.ts";
-import { type DataSource, PREPARE_OPTIONS, type PrepareDataOptions } from "./prepare/options.ts";
+import { type DataSource, PREPARE_RULES, type PrepareDataOptions } from "./prepare/options.ts";
 import { preparePixels } from "./prepare/pixel-data.ts";
+import { checkSource } from "./prepare/sources.ts";
 import { prepareTiles } from "./prepare/tile-data.ts";
 
 /**
@@ -27,7 +29,9 @@ import { prepareTiles } from "./prepare/tile-data.ts";
  * await data.close();
  */
 export async function prepareData<const T extends Task>(source: DataSource, options: PrepareDataOptions<T>): Promise<DataOf<T>> {
-  checkOptionNames<PrepareDataOptions>(options, PREPARE_OPTIONS, "prepareData()", taskHint(undefined));
+  checkOptions<PrepareDataOptions>(options, PREPARE_RULES, "prepareData()", taskHint(undefined));
+  checkAugmentation(options.augment);
+  checkSource(source);
   if (Object.hasOwn(KINDS, options.task)) {
     checkTaskOptions(options);
     return KINDS[options.task](source, options);
@@ -51,7 +55,7 @@ function checkTaskOptions({ task, resizeTo, minOverlap }: PrepareDataOptions): v
       `\`resizeTo\` is for the task "objectClassification", whose chips have a class as wholes; the task is "${task}".`,
       {
         hint: "Export with another cell size: it resamples images and labels together. `chipSize` cuts smaller chips out of larger ones.",
-        data: { option: "resizeTo", task },
+        data: { field: "resizeTo", value: resizeTo, task },
       },
     );
   }
@@ -59,7 +63,7 @@ function checkTaskOptions({ task, resizeTo, minOverlap }: PrepareDataOptions): v
     throw new GeoLearnError(
       "INVALID_ARGUMENT",
       `\`minOverlap\` is for the tasks "objectDetection" and "instanceSegmentation", whose chips show objects; the task is "${task}".`,
-      { hint: "Leave it out, or give it when exporting.", data: { option: "minOverlap", task } },
+      { hint: "Leave it out, or give it when exporting.", data: { field: "minOverlap", value: minOverlap, task } },
     );
   }
 }

@@ -26,10 +26,9 @@ const METRES: Readonly<Record<string, number>> = {
  * Reads a length: `20` and `"20 m"` are ground metres, `"20 crs"` units of the reference system; also mm, cm, km, ft,
  * us-ft, yd, mi.
  *
- * @param option whose value it is, for the message
  * @throws INVALID_ARGUMENT when it is no finite number with a known unit
  */
-export function parseLength(input: number | string | Length, option?: string): Length {
+export function parseLength(input: number | string | Length): Length {
   if (isLength(input)) return input;
   const match = /^\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*([a-z-]*)\s*$/i.exec(String(input));
   const unit = match?.[2]?.toLowerCase() ?? "";
@@ -38,15 +37,9 @@ export function parseLength(input: number | string | Length, option?: string): L
     if (unit === "crs") return { value, unit: "crs" };
     if (Object.hasOwn(METRES, unit)) return { value: value * METRES[unit]!, unit: "m" };
   }
-  const given = showValue(input);
-  throw new GeoLearnError(
-    "INVALID_ARGUMENT",
-    option === undefined ? `${given} is no length.` : `\`${option}\` is ${given}; expected a length.`,
-    {
-      hint: 'Write metres on the ground as 20 or "20 m", units of the reference system as "20 crs".',
-      ...(option === undefined ? {} : { data: { option } }),
-    },
-  );
+  throw new GeoLearnError("INVALID_ARGUMENT", `${showValue(input)} is no length.`, {
+    hint: 'Write metres on the ground as 20 or "20 m", units of the reference system as "20 crs".',
+  });
 }
 
 function isLength(input: unknown): input is Length {

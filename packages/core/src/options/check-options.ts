@@ -10,6 +10,7 @@ export interface OptionRule {
   readonly expected: string;
   /** What to do instead, a sentence. @defaultValue to change it, or leave it out */
   readonly hint?: string;
+  /** Whether a value is what is expected. */
   readonly accepts: (value: unknown) => boolean;
 }
 

@@ -1,24 +1,32 @@
 /** What options may be: rules for `checkOptions`. */
 
-import { parseLength } from "../crs/length.ts";
+import { type Length, parseLength } from "../crs/length.ts";
 import type { NetworkOptions } from "../raster/sources/network-policy.ts";
 import type { WorkOptions } from "../progress.ts";
 import type { OptionRule, OptionRules } from "./check-options.ts";
 
 /** What is looked at elsewhere. */
 export const any: OptionRule = { expected: "anything", accepts: () => true };
+/** True or false. */
 export const boolean: OptionRule = { expected: "true or false", accepts: (value) => typeof value === "boolean" };
+/** A text that is not empty. */
 export const text: OptionRule = { expected: "a text", accepts: isFilled };
+/** The path of a file or folder. */
 export const path: OptionRule = { expected: "a path", accepts: isFilled };
+/** A function. */
 export const callback: OptionRule = { expected: "a function", accepts: (value) => typeof value === "function" };
+/** An object that is no list. */
 export const object: OptionRule = { expected: "an object", accepts: (value) => isObject(value) && !Array.isArray(value) };
+/** A finite number above 0. */
 export const aboveZero: OptionRule = { expected: "a number above 0", accepts: (value) => Number.isFinite(value) && (value as number) > 0 };
+/** A number from 0 to 1. */
 export const share: OptionRule = number(0, 1);
 /** Metres on the ground, another unit, or units of the reference system. */
 export const length: OptionRule = {
   expected: 'a length of at least 0, metres on the ground or such as "2 crs"',
   accepts: (value) => lengthOf(value) >= 0,
 };
+/** As {@link length}, but above 0. */
 export const lengthAboveZero: OptionRule = {
   expected: 'a length above 0, metres on the ground or such as "2 crs"',
   accepts: (value) => lengthOf(value) > 0,
@@ -29,15 +37,20 @@ export const polygons: OptionRule = {
   accepts: (value) => isFilled(value) || (isObject(value) && "features" in value && Array.isArray(value.features)),
 };
 
+/** Bands of a raster; which there are is looked at where it is open. */
+export const bands: OptionRule = listOf("bands, by number from 0 or by name", either(whole(0), text));
+
 /** A whole number, by default from 1. */
 export function whole(from = 1, to = Infinity): OptionRule {
   return { expected: `a whole number ${range(from, to)}`, accepts: (value) => Number.isSafeInteger(value) && within(value, from, to) };
 }
 
+/** A finite number, not less than the first and not more than the second. */
 export function number(from: number, to = Infinity): OptionRule {
   return { expected: `a number ${range(from, to)}`, accepts: (value) => Number.isFinite(value) && within(value, from, to) };
 }
 
+/** One of some words. */
 export function oneOf(...words: readonly string[]): OptionRule {
   const quoted = words.map((word) => `"${word}"`);
   return {
@@ -100,9 +113,9 @@ function range(from: number, to: number): string {
 
 /** The number of a length, NaN for what is none. */
 function lengthOf(value: unknown): number {
-  if (typeof value !== "number" && typeof value !== "string") return NaN;
+  if (typeof value !== "number" && typeof value !== "string" && !object.accepts(value)) return NaN;
   try {
-    return parseLength(value).value;
+    return parseLength(value as number | string | Length).value;
   } catch {
     return NaN;
   }

@@ -40,7 +40,7 @@ export function bandPositions(wanted: readonly (number | string)[], names: reado
   if (!Array.isArray(wanted)) {
     throw new GeoLearnError("INVALID_ARGUMENT", `\`bands\` is ${showValue(wanted)}; expected a list of positions or names.`, {
       hint: `Bands are counted from 0 or named: ${names.join(", ")}.`,
-      data: { option: "bands" },
+      data: { field: "bands", value: wanted },
     });
   }
   const positions = wanted.map((band) => (typeof band === "number" ? band : names.indexOf(band)));

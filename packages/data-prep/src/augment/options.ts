@@ -1,8 +1,6 @@
 /** Augmentations: what may happen to a training chip and its labels before the network sees them. */
 
-import { checkOptionNames, type OptionNames } from "@geolearn/core";
-
-import { numberOption, wrongValue } from "../option-values.ts";
+import { checkOptions, type OptionRule, type OptionRules, rules } from "@geolearn/core";
 
 /** Changes of training chips; image and labels change alike. Labels are resampled by nearest neighbour; what leaves the chip is ignored. */
 export interface Augmentation {
@@ -22,15 +20,34 @@ export interface Augmentation {
   readonly noise?: number;
 }
 
-const AUGMENT_OPTIONS: OptionNames<Augmentation> = {
-  flips: true,
-  quarterTurns: true,
-  rotate: true,
-  zoom: true,
-  brightness: true,
-  contrast: true,
-  noise: true,
+const FACTOR = rules.number(0.1, 10);
+const ZOOM: OptionRule = {
+  expected: `${FACTOR.expected}, or two with the smaller first`,
+  accepts: (value) =>
+    FACTOR.accepts(value) ||
+    (Array.isArray(value) && value.length === 2 && value.every((factor) => FACTOR.accepts(factor)) && value[0] <= value[1]),
 };
+
+const AUGMENT_RULES: OptionRules<Augmentation> = {
+  flips: rules.boolean,
+  quarterTurns: rules.boolean,
+  rotate: rules.number(0, 180),
+  zoom: ZOOM,
+  brightness: rules.number(0, 10),
+  contrast: rules.share,
+  noise: rules.number(0, 10),
+};
+
+/** Rule for `augment`; {@link checkAugmentation} looks at what it holds. */
+export const AUGMENT: OptionRule = rules.hinted(
+  rules.either(rules.boolean, { ...rules.object, expected: "or an object" }),
+  "Use `augment: true`, `augment: false`, or an object such as `{ brightness: 0.2 }`.",
+);
+
+/** @throws INVALID_ARGUMENT for values out of range, and for names that there are not */
+export function checkAugmentation(augment: Augmentation | boolean = true): void {
+  if (typeof augment === "object") checkOptions(augment, AUGMENT_RULES, "`augment`");
+}
 
 /** An augmentation with every field. */
 export interface ResolvedAugmentation {
@@ -43,48 +60,13 @@ export interface ResolvedAugmentation {
   readonly noise: number;
 }
 
-const HINT = "See the options of `augment`.";
-
 const NONE: ResolvedAugmentation = { flips: false, quarterTurns: false, rotate: 0, zoom: [1, 1], brightness: 0, contrast: 0, noise: 0 };
 
-/**
- * Fills in the defaults: `true` is the eight flips and quarter turns, `false` nothing.
- *
- * @throws INVALID_ARGUMENT for values out of range, and for names that there are not
- */
+/** Fills in the defaults: `true` is the eight flips and quarter turns, `false` nothing. */
 export function resolveAugmentation(augment: Augmentation | boolean = true): ResolvedAugmentation {
   if (augment === false) return NONE;
   if (augment === true) return { ...NONE, flips: true, quarterTurns: true };
-  checkOptionNames(
-    augment,
-    AUGMENT_OPTIONS,
-    "`augment`",
-    "Use `augment: true`, `augment: false`, or an object such as `{ brightness: 0.2 }`.",
-  );
-  const zoom = resolveZoom(augment.zoom ?? 1);
-  return {
-    flips: augment.flips ?? true,
-    quarterTurns: augment.quarterTurns ?? true,
-    rotate: inRange("rotate", augment.rotate ?? 0, 0, 180),
-    zoom,
-    brightness: inRange("brightness", augment.brightness ?? 0, 0, 10),
-    contrast: inRange("contrast", augment.contrast ?? 0, 0, 1),
-    noise: inRange("noise", augment.noise ?? 0, 0, 10),
-  };
-}
-
-function resolveZoom(zoom: number | readonly [number, number]): readonly [number, number] {
+  const { flips = true, quarterTurns = true, rotate = 0, zoom = 1, brightness = 0, contrast = 0, noise = 0 } = augment;
   const range = typeof zoom === "number" ? ([Math.min(zoom, 1 / zoom), Math.max(zoom, 1 / zoom)] as const) : zoom;
-  if (
-    Array.isArray(range) &&
-    range.length === 2 &&
-    range.every((factor) => Number.isFinite(factor) && factor >= 0.1 && factor <= 10) &&
-    range[0] <= range[1]
-  )
-    return range;
-  throw wrongValue("augment.zoom", zoom, "a number from 0.1 to 10, or two with the smaller first", HINT);
-}
-
-function inRange(name: string, value: number, min: number, max: number): number {
-  return numberOption(`augment.${name}`, value, [min, max], HINT);
+  return { flips, quarterTurns, rotate, zoom: range, brightness, contrast, noise };
 }

@@ -1,7 +1,7 @@
 import { createRng } from "@geolearn/core";
 import { describe, expect, it } from "vitest";
 
-import { resolveAugmentation } from "../augment/options.ts";
+import { checkAugmentation, resolveAugmentation } from "../augment/options.ts";
 import { drawRecipe, plainRecipe, type Recipe } from "../augment/recipe.ts";
 import { IGNORE_INDEX } from "../learning-data.ts";
 import { assembleBatch, type AssembleSetup, type LabelledPixels } from "./assemble.ts";
@@ -158,6 +158,6 @@ describe("missing samples", () => {
 
 describe("options", () => {
   it.each([{ rotate: 400 }, { zoom: 0 }, { zoom: [2, 1] as const }, { brightness: -1 }, { noise: Number.NaN }])("refuse %j", (augment) => {
-    expect(() => resolveAugmentation(augment)).toThrowError(expect.objectContaining({ code: "INVALID_ARGUMENT" }));
+    expect(() => checkAugmentation(augment)).toThrowError(expect.objectContaining({ code: "INVALID_ARGUMENT" }));
   });
 });

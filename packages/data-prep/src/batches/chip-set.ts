@@ -1,6 +1,6 @@
 /** One side of the split, read batch by batch. Batch `index` of `epoch` depends on the seed alone, never on what was read before. */
 
-import { createRng, GeoLearnError, showValue } from "@geolearn/core";
+import { checkOptions, createRng, type OptionRules, rules } from "@geolearn/core";
 
 import type { ResolvedAugmentation } from "../augment/options.ts";
 import { drawRecipe, plainRecipe, type Recipe, type RecipeSizes } from "../augment/recipe.ts";
@@ -33,6 +33,9 @@ interface OrderSetup {
 const ORDER_STREAM = 1;
 const RECIPE_STREAM = 2;
 
+const POSITION = rules.hinted(rules.whole(0), "Epochs and batches are counted from 0.");
+const READ_RULES: OptionRules<BatchesOptions> = { epoch: POSITION, from: POSITION, signal: rules.work.signal };
+
 /** The chip set of one side. */
 export function createChipSet<C extends ChipImage, A extends object>(setup: ChipSetSetup<C, A>): ChipSet<A & BatchFrame> {
   const { cache, members, batchSize, side } = setup;
@@ -47,9 +50,9 @@ export function createChipSet<C extends ChipImage, A extends object>(setup: Chip
     return { ...arrays, size: batchSize, real, names: plan.members.map((member) => cache.source.chips[member]!.name) };
   }
 
-  async function* read({ epoch = 0, from = 0, signal }: BatchesOptions = {}): AsyncGenerator<A & BatchFrame> {
-    checkPosition("epoch", epoch);
-    checkPosition("from", from);
+  async function* read(options: BatchesOptions = {}): AsyncGenerator<A & BatchFrame> {
+    checkOptions(options, READ_RULES, "read()");
+    const { epoch = 0, from = 0, signal } = options;
     const ahead: Promise<A & BatchFrame>[] = [];
     const order = epochOrder(setup, epoch);
     let next = from;
@@ -95,11 +98,4 @@ function planBatch(setup: OrderSetup, order: Uint32Array, epoch: number, batch: 
     augment === null ? plainRecipe(sizes) : drawRecipe(createRng([seed, RECIPE_STREAM, epoch, first + i]), augment, sizes),
   );
   return { members: slots.map((slot) => setup.members[slot]!), recipes };
-}
-
-function checkPosition(name: string, value: number): void {
-  if (Number.isSafeInteger(value) && value >= 0) return;
-  throw new GeoLearnError("INVALID_ARGUMENT", `read({ ${name}: ${showValue(value)} }): expected an integer of at least 0.`, {
-    hint: "Epochs and batches are counted from 0.",
-  });
 }

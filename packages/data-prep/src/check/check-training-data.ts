@@ -2,14 +2,14 @@
 
 import { createHash } from "node:crypto";
 
-import type { ClassDefinition, WorkOptions } from "@geolearn/core";
+import { checkOptions, type ClassDefinition, rules, type WorkOptions } from "@geolearn/core";
 
 import { ChipCache } from "../chips/chip-cache.ts";
 import { type LabelledChips, pixelChips, withChipFolder } from "../chips/any-folder.ts";
 import { type ChipImage, type ChipSource, IGNORE_VALUE } from "../chips/chip.ts";
 import type { LabelUnit } from "../chips/class-table.ts";
 import { measureChips } from "../chips/measure.ts";
-import { openWindowSource, type WindowSourceOptions } from "../chips/window-source.ts";
+import { openWindowSource, WINDOW_RULES, type WindowSourceOptions } from "../chips/window-source.ts";
 import { chipFootprints } from "../split/footprint.ts";
 import { loadStoredSides } from "../split/split-file.ts";
 import { measureOverlap, type SplitOverlap } from "../split/overlap.ts";
@@ -79,6 +79,8 @@ const SHIFT_CHIPS = 64;
  * const { findings } = await checkTrainingData({ raster: "scene.tif", labels: "buildings.geojson" });
  */
 export async function checkTrainingData(source: CheckSource, options: WorkOptions = {}): Promise<TrainingDataCheck> {
+  checkOptions(options, rules.work, "checkTrainingData()");
+  checkSource(source);
   if ("chips" in source) {
     return withChipFolder(source.chips, { onWarning: options.onWarning }, (opened) => check(opened, source.chips, options));
   }
@@ -89,6 +91,12 @@ export async function checkTrainingData(source: CheckSource, options: WorkOption
   } finally {
     await chips.close();
   }
+}
+
+function checkSource(source: CheckSource): void {
+  const where = "The source of checkTrainingData()";
+  if (rules.object.accepts(source) && "chips" in source) checkOptions(source, { chips: rules.path }, where);
+  else checkOptions(source, WINDOW_RULES, where, "Give `chips`, or `raster` and `labels`.");
 }
 
 async function check<C extends ChipImage>(

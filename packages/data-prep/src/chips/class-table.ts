@@ -1,11 +1,10 @@
 /** From the values in label files to class indices: names, merged and ignored classes, values nobody declared. */
 
-import { type ClassDefinition, GeoLearnError, type OnWarning, showValue } from "@geolearn/core";
+import { type ClassDefinition, GeoLearnError, type OnWarning, showValue, wrongOption } from "@geolearn/core";
 
 import { BACKGROUND_COLOR } from "../esri/palette.ts";
 import { defaultColor, MAX_CLASS_VALUE } from "../esri/model-definition.ts";
 import { IGNORE_INDEX } from "../learning-data.ts";
-import { wrongValue } from "../option-values.ts";
 import { IGNORE_VALUE } from "./chip.ts";
 
 /** Names for class values, `{ 1: "building", 2: "building" }`; values that share a name become one class under the lowest of them. */
@@ -101,14 +100,12 @@ export function checkClassMapping(mapping: ClassMapping, declared: readonly Clas
   if (entries.every(([key, name]) => isClassValue(key) && typeof name === "string" && name !== "")) return;
   const meant = entries.map(([key, name]) => meantName(key, name, declared));
   const known = declared.length === 0 ? "" : ` The classes are ${listClasses(new Map(declared.map((entry) => [entry.value, entry])))}.`;
-  throw wrongValue(
-    "classMapping",
-    given,
-    "a name for each class value",
-    meant.includes(null)
+  throw wrongOption("prepareData()", "classMapping", given, {
+    expected: "a name for each class value",
+    hint: meant.includes(null)
       ? `Write values and their names: \`classMapping: { 1: "building" }\`.${known}`
       : `Write \`classMapping: { ${meant.join(", ")} }\`: the value, then its name.`,
-  );
+  });
 }
 
 /** The entry as it must have been meant: a value and its name in turn, or another name for a class; null where that cannot be told. */
@@ -129,9 +126,6 @@ function resolveIgnored(
   byValue: ReadonlyMap<number, ClassDefinition>,
   present: ReadonlyMap<number, number>,
 ): Set<number> {
-  if (!Array.isArray(wanted)) {
-    throw wrongValue("ignoreClasses", wanted, "a list of class names or values", "Such as `ignoreClasses: [0]`.");
-  }
   const ignored = new Set<number>();
   for (const item of wanted) {
     const matches = [...byValue.values()].filter(({ value, name }) => name === item || value === item).map(({ value }) => value);

@@ -1,6 +1,15 @@
 /** Chips straight out of a raster with labels, without a folder in between. */
 
-import { type Affine, createRng, GeoLearnError, type OptionNames, rasterize, windowTransform, type WorkOptions } from "@geolearn/core";
+import {
+  type Affine,
+  createRng,
+  GeoLearnError,
+  type OptionRules,
+  rasterize,
+  rules,
+  windowTransform,
+  type WorkOptions,
+} from "@geolearn/core";
 
 import { chipOrigins } from "../export/chip-grid.ts";
 import { fingerprintOf, rasterIdentity } from "../export/export-state.ts";
@@ -10,11 +19,12 @@ import { type LabelGrid, withoutBurning } from "../export/label-layer.ts";
 import { type LabelSource, resolveStride } from "../export/options.ts";
 import { requireObjects } from "../export/require-objects.ts";
 import { readBlock, type RowBlock } from "../export/row-blocks.ts";
+import { INPUT_RULES, STRIDE } from "../export/rules.ts";
 import type { ChipObject } from "../objects/chip-object.ts";
 import type { CutObject } from "../objects/cut-object.ts";
 import { maskBox, maskFromPixels } from "../objects/object-mask.ts";
 import { shownObjects } from "../objects/shown-objects.ts";
-import { choiceOption, type ChipSize, integerOption, sizeOption } from "../option-values.ts";
+import { type ChipSize, chipSizeOf, sizeFrom } from "../option-rules.ts";
 import { type ChipEntry, type ChipImage, type ChipSource, IGNORE_VALUE, type ObjectChip } from "./chip.ts";
 import { drawWindows, type PartWindow } from "./draw-windows.ts";
 
@@ -36,27 +46,15 @@ export interface WindowSourceOptions extends Omit<InputOptions, "additionalRaste
   readonly allTiles?: boolean;
 }
 
-/** Names of {@link WindowSourceOptions}. */
-export const WINDOW_OPTIONS: OptionNames<WindowSourceOptions> = {
-  raster: true,
-  mask: true,
-  classField: true,
-  classNameField: true,
-  classes: true,
-  bufferRadius: true,
-  allTouched: true,
-  cellSize: true,
-  extent: true,
-  bands: true,
-  crs: true,
-  network: true,
-  labels: true,
-  chipSize: true,
-  stride: true,
-  sampling: true,
-  samples: true,
-  balanced: true,
-  allTiles: true,
+/** Rules for {@link WindowSourceOptions}. */
+export const WINDOW_RULES: OptionRules<WindowSourceOptions> = {
+  ...INPUT_RULES,
+  chipSize: rules.hinted(sizeFrom(1), "256 is a good start."),
+  stride: STRIDE,
+  sampling: rules.hinted(rules.oneOf("grid", "random"), 'With `sampling: "random"` windows lie anywhere.'),
+  samples: rules.hinted(rules.whole(1, 10_000_000), "A few thousand are plenty."),
+  balanced: rules.boolean,
+  allTiles: rules.boolean,
 };
 
 type Work = WorkOptions & { readonly seed: number };
@@ -151,17 +149,14 @@ async function openWindows<C extends ChipImage>(
   kind: WindowKind<C>,
 ): Promise<ChipSource<C>> {
   try {
-    const { sampling, samples } = options;
-    if (sampling !== undefined) choiceOption("sampling", sampling, ["grid", "random"], 'With `sampling: "random"` windows lie anywhere.');
-    if (samples !== undefined) integerOption("samples", samples, [1, 10_000_000], "A few thousand are plenty.");
-    const chip = sizeOption("chipSize", options.chipSize ?? 256, "256 is a good start.");
+    const chip = chipSizeOf(options.chipSize ?? 256);
     const { width, height } = chip;
     const grid = gridWindows(inputs.parts, chip, resolveStride(options.stride, chip));
     const windows = isRandom(options)
       ? await drawWindows(inputs.parts, {
           width,
           height,
-          count: samples ?? grid.length,
+          count: options.samples ?? grid.length,
           balanced: options.balanced ?? false,
           rng: createRng([seed, 5]),
           signal,

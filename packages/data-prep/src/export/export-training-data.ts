@@ -4,7 +4,7 @@ import { rmdir, stat } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 
-import { checkOptionNames, type ClassDefinition, lockFolder, makeFolder } from "@geolearn/core";
+import { checkOptions, type ClassDefinition, lockFolder, makeFolder } from "@geolearn/core";
 
 import { LATER_IMAGES } from "../chips/two-dates.ts";
 import { type ChipOutcome, imagePath, laterPath } from "./chip-job.ts";
@@ -13,8 +13,9 @@ import { estimateExport } from "./estimate.ts";
 import { type ExportState, readState, removeState, storeState } from "./export-state.ts";
 import { chooseLabelType, type ExistingFolder, imagesByStem, noChips, prepareFolder, readFolder, writeMetadata } from "./folder.ts";
 import { openInputs } from "./inputs.ts";
-import { EXPORT_OPTIONS, type ExportEstimate, type ExportOptions, type ExportResult, resolveExport, warnOfChipSize } from "./options.ts";
+import { type ExportEstimate, type ExportOptions, type ExportResult, resolveExport, warnOfChipSize } from "./options.ts";
 import { planRow } from "./plan-row.ts";
+import { EXPORT_RULES } from "./rules.ts";
 import { RowReader } from "./row-blocks.ts";
 import { chipProfile, type ExportRun, planRun, stemOf } from "./run.ts";
 import { addToTally, emptyTally, type Tally } from "./tally.ts";
@@ -51,7 +52,7 @@ export function exportTrainingData(options: ExportOptions & { readonly estimate:
 export function exportTrainingData(options: ExportOptions & { readonly estimate?: false }): Promise<ExportResult>;
 export function exportTrainingData(options: ExportOptions): Promise<ExportResult | ExportEstimate>;
 export async function exportTrainingData(options: ExportOptions): Promise<ExportResult | ExportEstimate> {
-  checkOptionNames(options, EXPORT_OPTIONS, "exportTrainingData()", "Give at least `raster`, `labels` and `out`.");
+  checkOptions(options, EXPORT_RULES, "exportTrainingData()", "Give at least `raster`, `labels` and `out`.");
   const resolved = resolveExport(options);
   warnOfChipSize(resolved, options.onWarning);
   options.signal?.throwIfAborted();

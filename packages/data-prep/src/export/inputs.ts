@@ -2,7 +2,7 @@
 
 import { type Affine, applyAffine, type ClassDefinition, imageBands, type Raster, stackDates } from "@geolearn/core";
 
-import { checkInputOptions, type InputOptions } from "./input-options.ts";
+import type { InputOptions } from "./input-options.ts";
 import { maskLayer, toRasterCrs } from "./label-layer.ts";
 import { asFeatures, countAreas, featureIdentity, NO_LABELS, openLabels, rasterLabels, vectorLabels } from "./open-labels.ts";
 import { chooseBands, closeAll, onWantedGrid, openParts } from "./raster-parts.ts";
@@ -45,10 +45,10 @@ export interface InputPart extends BlockSource {
 /**
  * Opens rasters, labels and mask, and lays the labels on each raster.
  *
+ * @param options as their rules say
  * @throws INVALID_ARGUMENT, LABELS_OUTSIDE with both extents, LABELS_EMPTY, CRS_MISSING, CRS_MISMATCH, BANDS_MISMATCH, RASTER_NO_TRANSFORM
  */
 export async function openInputs(options: InputOptions): Promise<Inputs> {
-  checkInputOptions(options);
   const opened: Raster[] = [];
   try {
     const originals = await openParts(options.raster, options);

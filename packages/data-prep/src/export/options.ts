@@ -9,16 +9,14 @@ import {
   type Length,
   type NetworkOptions,
   type OnWarning,
-  type OptionNames,
   type Raster,
   type RasterSource,
   showValue,
   type WorkOptions,
-  WORK_OPTIONS,
 } from "@geolearn/core";
 
 import { type ChipFolderFormat, chipFolderFormats, FORMATS } from "../formats/formats.ts";
-import { choiceOption, type ChipSize, integerOption, type PixelSize, sizeOption, wrongValue } from "../option-values.ts";
+import { type ChipSize, chipSizeOf, type PixelSize } from "../option-rules.ts";
 
 /** File format of image chips. Label rasters are always TIFF: they must stay exact and carry a nodata value. */
 export type ChipFormat = "tiff" | "png" | "jpeg";
@@ -100,44 +98,6 @@ export interface ExportOptions extends WorkOptions, NetworkOptions {
   readonly estimate?: boolean;
 }
 
-/** Names of {@link ExportOptions}. */
-export const EXPORT_OPTIONS: OptionNames<ExportOptions> = {
-  raster: true,
-  additionalRaster: true,
-  labels: true,
-  mask: true,
-  out: true,
-  format: true,
-  chipFormat: true,
-  chipSize: true,
-  stride: true,
-  classField: true,
-  classNameField: true,
-  classes: true,
-  bufferRadius: true,
-  rotation: true,
-  minOverlap: true,
-  cropMode: true,
-  blacken: true,
-  allTiles: true,
-  allTouched: true,
-  cellSize: true,
-  extent: true,
-  bands: true,
-  startIndex: true,
-  overwrite: true,
-  resume: true,
-  compression: true,
-  level: true,
-  quality: true,
-  ignoreValue: true,
-  crs: true,
-  workers: true,
-  estimate: true,
-  network: true,
-  ...WORK_OPTIONS,
-};
-
 /** What an export did. */
 export interface ExportResult {
   readonly out: string;
@@ -173,7 +133,7 @@ export interface ExportEstimate {
   readonly memoryBytes: number;
 }
 
-/** Options with defaults and checked values. */
+/** Options with defaults. */
 export interface ResolvedExport {
   readonly format: ChipFolderFormat;
   readonly chipWidth: number;
@@ -192,37 +152,33 @@ export interface ResolvedExport {
   readonly quality: number;
 }
 
-/** Fills in the defaults and checks values; those that describe the inputs are checked with them. @throws INVALID_ARGUMENT, UNSUPPORTED_FORMAT */
+/** Fills in the defaults, and checks what options say together. @throws INVALID_ARGUMENT, UNSUPPORTED_FORMAT */
 export function resolveExport(options: ExportOptions): ResolvedExport {
-  const { format = "classifiedTiles", chipFormat = "tiff", compression = "deflate" } = options;
+  const { format = "classifiedTiles", cropMode = "fixedSize" } = options;
   if (!chipFolderFormats.includes(format)) {
     throw new GeoLearnError(
       "UNSUPPORTED_FORMAT",
-      `\`format\` is ${showValue(format)}; expected ${chipFolderFormats.map((name) => `"${name}"`).join(", ")}.`,
+      `exportTrainingData(): \`format\` is ${showValue(format)}; expected ${chipFolderFormats.map((name) => `"${name}"`).join(", ")}.`,
       {
         hint: 'Use `format: "classifiedTiles"` for pixel classification, "pascalVoc" for boxes.',
+        data: { field: "format", value: format },
       },
     );
   }
-  choiceOption("chipFormat", chipFormat, ["tiff", "png", "jpeg"], "TIFF keeps every sample type and the reference system.");
-  const cropMode = choiceOption(
-    "cropMode",
-    options.cropMode ?? "fixedSize",
-    ["fixedSize", "boundingBox"],
-    "Networks want chips of one size; those of bounding boxes are resampled when data are prepared.",
-  );
   if (FORMATS[format].around !== "features" && (cropMode !== "fixedSize" || options.blacken === true)) {
     throw new GeoLearnError(
       "INVALID_ARGUMENT",
       `\`cropMode\` and \`blacken\` are for chips around features, which "${format}" does not have.`,
       {
         hint: 'Use `format: "labeledTiles"` or `"imagenet"`.',
+        data: cropMode === "fixedSize" ? { field: "blacken", value: true } : { field: "cropMode", value: cropMode },
       },
     );
   }
   if (options.labels === undefined && FORMATS[format].holds !== "nothing") {
     throw new GeoLearnError("INVALID_ARGUMENT", `\`format: "${format}"\` needs \`labels\`.`, {
       hint: 'Without labels only `format: "exportTiles"` makes sense.',
+      data: { field: "labels", value: undefined },
     });
   }
   if (options.additionalRaster !== undefined && FORMATS[format].pairs !== true) {
@@ -231,17 +187,11 @@ export function resolveExport(options: ExportOptions): ResolvedExport {
       `\`format: "${format}"\` has no chips of a later date, which \`additionalRaster\` is for.`,
       {
         hint: 'Use `format: "classifiedTiles"`, whose labels say what changed, or `"exportTiles"`.',
-        data: { format },
+        data: { field: "additionalRaster", value: options.additionalRaster, format },
       },
     );
   }
-  const { ignoreValue, startIndex, workers } = options;
-  if (ignoreValue !== undefined) integerOption("ignoreValue", ignoreValue, [0, 65_535], "255 is a usual choice.");
-  if (startIndex !== undefined && startIndex !== "next") {
-    integerOption("startIndex", startIndex, [0, LAST_INDEX], 'Use `startIndex: "next"` to go on after the last chip.');
-  }
-  if (workers !== undefined) integerOption("workers", workers, [0, 256], "With 0 no thread is started.");
-  const chip = sizeOption("chipSize", options.chipSize ?? 256, SIZE_HINT);
+  const chip = chipSizeOf(options.chipSize ?? 256);
   const stride = resolveStride(options.stride, chip);
   return {
     format,
@@ -249,42 +199,24 @@ export function resolveExport(options: ExportOptions): ResolvedExport {
     chipHeight: chip.height,
     strideX: stride.width,
     strideY: stride.height,
-    chipFormat,
-    rotation: resolveRotation(options.rotation ?? 0),
+    chipFormat: options.chipFormat ?? "tiff",
+    rotation: options.rotation ?? 0,
     minOverlap: options.minOverlap ?? 0,
     cropMode,
     blacken: options.blacken ?? false,
     allTiles: (options.allTiles ?? false) || options.labels === undefined,
     allTouched: options.allTouched ?? false,
-    compression: choiceOption("compression", compression, ["deflate", "none"], "Both are exact."),
-    level: integerOption("level", options.level ?? 6, [1, 9], "6 is a good compromise."),
-    quality: integerOption("quality", options.quality ?? 90, [1, 100], "90 is hard to tell from the original."),
+    compression: options.compression ?? "deflate",
+    level: options.level ?? 6,
+    quality: options.quality ?? 90,
   };
 }
 
-/** Chips are numbered with nine digits. */
-const LAST_INDEX = 999_999_999;
-
-const SIZE_HINT = "256 is a good start; networks want multiples of 32.";
-
-/** Pixels between chips; 0 is "no overlap", as in Esri's tool. @throws INVALID_ARGUMENT */
+/** Pixels between chips; 0 is "no overlap", as in Esri's tool. */
 export function resolveStride(stride: PixelSize | undefined, chip: ChipSize): ChipSize {
   if (stride === undefined) return { width: Math.max(1, Math.floor(chip.width / 2)), height: Math.max(1, Math.floor(chip.height / 2)) };
-  const { width, height } = sizeOption("stride", stride, "Half of `chipSize` is usual; with 0 chips lie side by side.", 0);
+  const { width, height } = chipSizeOf(stride);
   return { width: width === 0 ? chip.width : width, height: height === 0 ? chip.height : height };
-}
-
-/** Least angle between turned copies of a chip, degrees: a smaller one would make more than 360 copies of each. */
-const LEAST_ANGLE = 1;
-
-function resolveRotation(rotation: number): number {
-  if (rotation === 0 || (Number.isFinite(rotation) && rotation >= LEAST_ANGLE && rotation < 360)) return rotation;
-  throw wrongValue(
-    "rotation",
-    rotation,
-    `0 or a number from ${LEAST_ANGLE} to less than 360`,
-    "`rotation: 90` adds copies turned by 90, 180 and 270 degrees.",
-  );
 }
 
 /** Networks as they come halve chips four times (plain encoders) or five times (residual ones). */

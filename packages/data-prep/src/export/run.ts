@@ -1,10 +1,9 @@
 /** What an export works through: grids of chips, their description, and the digest that tells one export from another. */
 
-import { type ClassDefinition, sampleBytes } from "@geolearn/core";
+import { type ClassDefinition, sampleBytes, wrongOption } from "@geolearn/core";
 
 import { type FolderFormat, FORMATS } from "../formats/formats.ts";
 import { checkClassFolders } from "../formats/imagenet.ts";
-import { wrongValue } from "../option-values.ts";
 import { crsText } from "../split/footprint.ts";
 import { chipOrigins, chipPanels, copyAngles, type Panel } from "./chip-grid.ts";
 import type { ChipProfile } from "./chip-job.ts";
@@ -100,7 +99,10 @@ export async function planRun(inputs: Inputs, options: ExportOptions, resolved: 
 /** @throws INVALID_ARGUMENT for the value of a class */
 export function checkIgnoreValue(ignoreValue: number, classes: ReadonlySet<number>): void {
   if (!classes.has(ignoreValue)) return;
-  throw wrongValue("ignoreValue", ignoreValue, "a value that no class has", `The classes are ${[...classes].slice(0, 12).join(", ")}.`);
+  throw wrongOption("exportTrainingData()", "ignoreValue", ignoreValue, {
+    expected: "a value that no class has",
+    hint: `The classes are ${[...classes].slice(0, 12).join(", ")}.`,
+  });
 }
 
 /** What the chips of a part have in common. */

@@ -6,17 +6,18 @@
 import { dirname } from "node:path";
 
 import {
-  checkOptionNames,
+  checkOptions,
   type ClassDefinition,
   createImage,
   encodePng,
   Figure,
   GeoLearnError,
-  type OptionNames,
+  type OptionRules,
   pasteImage,
   renderBands,
   type Rgb,
   type RgbaImage,
+  rules,
   scaleNearest,
   showValue,
   type Task,
@@ -50,7 +51,8 @@ export interface Overlay<B> {
 
 type Drawable = BatchFrame & { readonly images: Float32Array };
 
-const OPTIONS: OptionNames<ShowBatchOptions> = { rgb: true };
+/** `shownBands` knows which bands there are. */
+const RULES: OptionRules<ShowBatchOptions> = { rgb: rules.any };
 
 /**
  * Draws the first training batch.
@@ -64,7 +66,7 @@ export async function drawBatch<B extends Drawable>(
   options: ShowBatchOptions = {},
 ): Promise<Uint8Array> {
   checkPath(path);
-  checkOptionNames(options, OPTIONS, "showBatch()");
+  checkOptions(options, RULES, "showBatch()");
   shownBands(data, options.rgb);
   const batch = await firstBatch(data);
   const picture = drawChips(batch, data, overlay, options);

@@ -39,7 +39,7 @@ function chosen(rgb: readonly (number | string)[], names: readonly string[], ban
   if (!Array.isArray(rgb) || (rgb.length !== 1 && rgb.length !== 3)) {
     throw new GeoLearnError("INVALID_ARGUMENT", `\`rgb\` is ${showValue(rgb)}; expected one band or three.`, {
       hint: `Give positions from 0 or names: ${names.join(", ")}.`,
-      data: { field: "rgb" },
+      data: { field: "rgb", value: rgb },
     });
   }
   const own = rgb.map((band: number | string) => {

@@ -10,7 +10,6 @@ import { openObjectChips } from "../chips/object-folder.ts";
 import { openObjectWindows } from "../chips/window-source.ts";
 import type { ObjectData, ObjectTask } from "../learning-data.ts";
 import { countObjects } from "../objects/chip-object.ts";
-import { numberOption } from "../option-values.ts";
 import { drawObjects } from "../pictures/draw-objects.ts";
 import { type DataKind, openData } from "./open-data.ts";
 import type { DataSource, PrepareDataOptions } from "./options.ts";
@@ -18,28 +17,25 @@ import { openSource } from "./sources.ts";
 
 /** Opens chips with objects. */
 export async function prepareObjects<T extends ObjectTask>(source: DataSource, options: PrepareDataOptions<T>): Promise<ObjectData<T>> {
-  const minOverlap = numberOption(
-    "minOverlap",
-    options.minOverlap ?? 0.3,
-    [0, 1],
-    "0.3 leaves out objects of which less than 30 % is to be seen.",
-  );
   const masks = options.task === "instanceSegmentation";
   if (options.mask !== undefined) {
     throw new GeoLearnError("INVALID_ARGUMENT", "`mask` is for pixel classification: labels of objects cannot say what was not surveyed.", {
       hint: "Give `mask` when exporting, or beside `raster` and `labels`: only chips wholly inside are made.",
+      data: { field: "mask", value: options.mask },
     });
   }
-  if (!masks && resolveAugmentation(options.augment).rotate > 0) {
+  const { rotate } = resolveAugmentation(options.augment);
+  if (!masks && rotate > 0) {
     throw new GeoLearnError(
       "INVALID_ARGUMENT",
       "`augment.rotate` turns boxes by any angle, and the box around a turned box is too large.",
       {
         hint: "Use quarter turns, or export turned copies: `rotation: 30` makes boxes around the turned outlines.",
+        data: { field: "rotate", value: rotate },
       },
     );
   }
-  const { common, amounts, greatest } = await openData(source, options, objectKind(masks, minOverlap));
+  const { common, amounts, greatest } = await openData(source, options, objectKind(masks, options.minOverlap ?? 0.3));
   const data: ObjectData<T> = {
     ...common,
     classObjects: amounts,

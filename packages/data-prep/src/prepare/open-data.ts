@@ -21,10 +21,10 @@ import { buildClassTable, checkClassMapping, type ClassTable, type LabelUnit } f
 import { measureChips } from "../chips/measure.ts";
 import { mergeMoments, momentsToStatistics, NO_MOMENTS } from "../esri/accumulated-stats.ts";
 import type { BatchFrame, ChipSet, PreparedData } from "../learning-data.ts";
-import type { ChipSize } from "../option-values.ts";
+import type { ChipSize } from "../option-rules.ts";
 import { readCrsText } from "../split/footprint.ts";
 import { makeSplit } from "../split/make-split.ts";
-import { type CheckedNumbers, checkNumbers, cropSize } from "./checks.ts";
+import { cropSize, numbersOf, type PreparedNumbers } from "./numbers.ts";
 import type { DataSource, PrepareDataOptions } from "./options.ts";
 import { workOptions } from "./sources.ts";
 
@@ -59,7 +59,7 @@ export async function openData<T extends Task, C extends ChipImage, A extends ob
   options: PrepareDataOptions<T>,
   kind: DataKind<C, A>,
 ): Promise<OpenedData<T, A>> {
-  const numbers = checkNumbers(options);
+  const numbers = numbersOf(options);
   const chips = await kind.open(source, options);
   try {
     const size = cropSize(chips, numbers.chipSize);
@@ -81,7 +81,7 @@ async function assembleData<T extends Task, C extends ChipImage, A extends objec
   folder: string | null,
   options: PrepareDataOptions<T>,
   kind: DataKind<C, A>,
-  { batchSize, valSplit, seed, prefetch, workers, width, height }: CheckedNumbers & ChipSize,
+  { batchSize, valSplit, seed, prefetch, workers, width, height }: PreparedNumbers & ChipSize,
 ): Promise<OpenedData<T, A>> {
   const { onWarning } = options;
   const chips = cache.source;

@@ -1,10 +1,11 @@
 /** What `prepareData` takes. */
 
-import { type ClassDefinition, type Features, type OptionNames, type Task, type WorkOptions, WORK_OPTIONS } from "@geolearn/core";
+import { type ClassDefinition, type Features, type OptionRule, type OptionRules, rules, type Task, type WorkOptions } from "@geolearn/core";
 
-import type { Augmentation } from "../augment/options.ts";
+import { AUGMENT, type Augmentation } from "../augment/options.ts";
 import type { ClassMapping } from "../chips/class-table.ts";
 import type { WindowSourceOptions } from "../chips/window-source.ts";
+import { CLASSES, MIN_OVERLAP, sizeFrom } from "../option-rules.ts";
 import type { SplitChoice } from "../split/make-split.ts";
 
 /** Where chips come from: folders of an export, or windows straight out of a raster with labels. */
@@ -52,25 +53,34 @@ export interface PrepareDataOptions<T extends Task = Task> extends WorkOptions {
   readonly workingFolder?: string;
 }
 
-/** Names of {@link PrepareDataOptions}. */
-export const PREPARE_OPTIONS: OptionNames<PrepareDataOptions> = {
-  task: true,
-  batchSize: true,
-  chipSize: true,
-  valSplit: true,
-  split: true,
-  seed: true,
-  bands: true,
-  classes: true,
-  classMapping: true,
-  mask: true,
-  ignoreClasses: true,
-  augment: true,
-  minOverlap: true,
-  resizeTo: true,
-  prefetch: true,
-  workers: true,
-  cacheBytes: true,
-  workingFolder: true,
-  ...WORK_OPTIONS,
+const SPLIT: OptionRule = { ...rules.text, expected: '"blocks", "random" or a file with the names of validation chips' };
+/** All of the memory there is may be used. */
+const BYTES: OptionRule = { expected: "a number from 0", accepts: (value) => typeof value === "number" && value >= 0 };
+
+/** Rules for {@link PrepareDataOptions}. */
+export const PREPARE_RULES: OptionRules<PrepareDataOptions> = {
+  // one that there is not has a code of its own
+  task: rules.any,
+  batchSize: rules.whole(1, 4096),
+  chipSize: rules.hinted(sizeFrom(1), "Use the chips' own size, or a smaller one."),
+  valSplit: rules.hinted(rules.share, "`valSplit: 0.2` keeps a fifth."),
+  split: rules.hinted(SPLIT, "`valSplit: 0.2` says how many validate."),
+  seed: rules.whole(0),
+  bands: rules.bands,
+  classes: CLASSES,
+  // looked at where the classes of the chips are known
+  classMapping: rules.any,
+  mask: rules.polygons,
+  ignoreClasses: rules.hinted(
+    rules.listOf("class names or values", rules.either(rules.whole(0), rules.text)),
+    "Such as `ignoreClasses: [0]`.",
+  ),
+  augment: AUGMENT,
+  minOverlap: MIN_OVERLAP,
+  resizeTo: rules.hinted(sizeFrom(1), "224 is what many encoders were trained with."),
+  prefetch: rules.whole(1, 64),
+  workers: rules.hinted(rules.whole(0, 64), "With 0 no thread is started."),
+  cacheBytes: rules.hinted(BYTES, "With `cacheBytes: 0` no chip is kept in memory."),
+  workingFolder: rules.path,
+  ...rules.work,
 };

@@ -2,12 +2,12 @@
 
 import { basename } from "node:path";
 
-import { checkOptionNames, GeoLearnError, type WorkOptions } from "@geolearn/core";
+import { checkOptions, GeoLearnError, type WorkOptions } from "@geolearn/core";
 
 import type { ChipImage, ChipSource } from "../chips/chip.ts";
 import type { ChipFolderOptions } from "../chips/folder-source.ts";
 import { joinSources } from "../chips/joined-source.ts";
-import { WINDOW_OPTIONS, type WindowSourceOptions } from "../chips/window-source.ts";
+import { WINDOW_RULES, type WindowSourceOptions } from "../chips/window-source.ts";
 import type { DataSource, PrepareDataOptions } from "./options.ts";
 
 /** How one kind of chips is opened. */
@@ -16,7 +16,18 @@ export interface Openers<C extends ChipImage> {
   readonly windows: (options: WindowSourceOptions, work: WorkOptions & { readonly seed: number }) => Promise<ChipSource<C>>;
 }
 
-/** Opens a data source. @throws INVALID_ARGUMENT, CHIPS_MISMATCH, and what the openers throw */
+/** Looks at what windows are asked for, and that there are folders. @throws INVALID_ARGUMENT */
+export function checkSource(source: DataSource): void {
+  if (typeof source === "string") return;
+  if (!isFolderList(source)) {
+    const expected = "Give a chip folder, a list of some, or `raster` and `labels`.";
+    checkOptions(source, WINDOW_RULES, "The source of prepareData()", expected);
+  } else if (source.length === 0) {
+    throw new GeoLearnError("INVALID_ARGUMENT", "The list of chip folders is empty.", { hint: "Name at least one folder." });
+  }
+}
+
+/** Opens a data source. @throws CHIPS_MISMATCH, and what the openers throw */
 export async function openSource<C extends ChipImage>(
   source: DataSource,
   options: PrepareDataOptions,
@@ -25,14 +36,10 @@ export async function openSource<C extends ChipImage>(
   const { onWarning } = options;
   if (typeof source === "string") return folder(source, { onWarning });
   if (!isFolderList(source)) {
-    const expected = "Give a chip folder, a list of some, or `raster` and `labels`.";
-    checkOptionNames(source, WINDOW_OPTIONS, "The source of prepareData()", expected);
     // windows of another size are cut only where they are asked for
     const { chipSize = options.chipSize } = source;
     return windows(chipSize === undefined ? source : { ...source, chipSize }, { ...workOptions(options), seed: options.seed ?? 42 });
   }
-  if (source.length === 0)
-    throw new GeoLearnError("INVALID_ARGUMENT", "The list of chip folders is empty.", { hint: "Name at least one folder." });
   if (source.length === 1) return folder(source[0]!, { onWarning });
   const names = source.map((path) => basename(path.replace(/[/\\]+$/, "")));
   const unique = new Set(names).size === names.length;

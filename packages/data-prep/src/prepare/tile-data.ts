@@ -8,7 +8,7 @@ import type { ChipSource, TileChip } from "../chips/chip.ts";
 import { countTiles, openTileChips } from "../chips/tile-folder.ts";
 import { inverseFrequencyWeights } from "../class-weights.ts";
 import type { TileData } from "../learning-data.ts";
-import { sizeOption } from "../option-values.ts";
+import { chipSizeOf } from "../option-rules.ts";
 import { drawTiles } from "../pictures/draw-tiles.ts";
 import { type DataKind, openData } from "./open-data.ts";
 import type { DataSource, PrepareDataOptions } from "./options.ts";
@@ -19,6 +19,7 @@ export async function prepareTiles(source: DataSource, options: PrepareDataOptio
   if (options.mask !== undefined) {
     throw new GeoLearnError("INVALID_ARGUMENT", "`mask` is for pixel classification: a chip has its class as a whole.", {
       hint: "Give `mask` when exporting: only chips wholly inside are made.",
+      data: { field: "mask", value: options.mask },
     });
   }
   const kind = tileKind(options);
@@ -41,7 +42,7 @@ interface TileKind extends DataKind<TileChip, AssembledTiles> {
 }
 
 function tileKind({ resizeTo }: PrepareDataOptions): TileKind {
-  const size = resizeTo === undefined ? undefined : sizeOption("resizeTo", resizeTo, "224 is what many encoders were trained with.");
+  const size = resizeTo === undefined ? undefined : chipSizeOf(resizeTo);
   let several = false;
   const crops: { readonly folder: string; readonly crop: CropManner | null }[] = [];
   return {

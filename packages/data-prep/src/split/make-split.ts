@@ -4,7 +4,6 @@ import type { OnWarning } from "@geolearn/core";
 
 import type { ChipRecord } from "../chips/chip-record.ts";
 import type { ChipSource } from "../chips/chip.ts";
-import { wrongValue } from "../option-values.ts";
 import { blockSplit } from "./block-split.ts";
 import { chipFootprints } from "./footprint.ts";
 import { listSplit } from "./list-split.ts";
@@ -33,7 +32,7 @@ export interface MakeSplitOptions {
  * The sides of the split, as positions in `records`.
  *
  * @param useful positions of the chips that take part
- * @throws INVALID_ARGUMENT, SPLIT_IMPOSSIBLE, FILE_NOT_FOUND
+ * @throws SPLIT_IMPOSSIBLE, FILE_NOT_FOUND
  */
 export async function makeSplit(records: readonly ChipRecord[], useful: readonly number[], options: MakeSplitOptions): Promise<Split> {
   const { chips, folder, choice, valSplit, seed, stratify = false, onWarning } = options;
@@ -50,14 +49,6 @@ export async function makeSplit(records: readonly ChipRecord[], useful: readonly
 }
 
 async function choose(input: SplitInput, choice: SplitChoice, folder: string | null): Promise<Split & { readonly stored?: boolean }> {
-  if (typeof choice !== "string") {
-    throw wrongValue(
-      "split",
-      choice,
-      '"blocks", "random" or a file with the names of validation chips',
-      "`valSplit: 0.2` says how many validate.",
-    );
-  }
   if (choice !== "blocks" && choice !== "random") return listSplit(choice, input.names);
   const method = choice === "random" ? "random" : "blocks";
   const stored = folder === null ? null : await loadSplit(folder, method, input);

@@ -331,7 +331,7 @@ function cutRule(
   if (length !== null && mode === "fixedSize") {
     throw new GeoLearnError("INVALID_ARGUMENT", `\`buffer\` is ${String(buffer)}; it widens the boxes of features.`, {
       hint: 'The model sees chips of one size: leave `buffer` out, or use `cropMode: "boundingBox"`.',
-      data: { option: "buffer" },
+      data: { field: "buffer", value: buffer },
     });
   }
   if (length !== null && length.unit === "m" && crs === null) {

@@ -43,8 +43,6 @@ export interface SceneOptions extends WorkOptions, NetworkOptions {
   readonly inputMemoryMb?: number;
 }
 
-/** Bands are found by number or name, which are looked at where the raster is known. */
-const BANDS = rules.listOf("bands, by number from 0 or by name", rules.either(rules.whole(0), rules.text));
 const EXTENT: OptionRule = {
   expected: "[xmin, ymin, xmax, ymax], the smaller ones first",
   accepts: (value) =>
@@ -64,7 +62,7 @@ export const SCENE_RULES: OptionRules<SceneOptions> = {
   mask: rules.polygons,
   extent: EXTENT,
   cellSize: rules.either({ ...rules.aboveZero, expected: "metres above 0" }, rules.oneOf("model", "scene")),
-  bands: BANDS,
+  bands: rules.bands,
   overlap: PIXELS,
   padding: PADDING,
   tta: rules.boolean,

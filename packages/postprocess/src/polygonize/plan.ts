@@ -2,16 +2,17 @@
 
 import {
   type Affine,
-  checkOptionNames,
+  checkOptions,
   GeoLearnError,
-  type OptionNames,
+  type OptionRule,
+  type OptionRules,
   type Raster,
   metresPerUnit,
   parseLength,
   pixelArea,
   requireClassRaster,
-  showValue,
-  WORK_OPTIONS,
+  rules,
+  wrongOption,
 } from "@geolearn/core";
 
 import type { PolygonizeOptions } from "./polygonize.ts";
@@ -47,23 +48,29 @@ export interface SimplifyPlan {
   readonly metric: readonly [xx: number, xy: number, yx: number, yy: number];
 }
 
-const POLYGONIZE_OPTIONS: OptionNames<PolygonizeOptions> = {
-  classes: true,
-  classNames: true,
-  connectivity: true,
-  minArea: true,
-  sieve: true,
-  simplify: true,
-  maxVertices: true,
-  band: true,
-  stripRows: true,
-  ...WORK_OPTIONS,
+const NAME_OR_VALUE = rules.either(rules.text, { expected: "a number", accepts: Number.isFinite });
+const NAMES: OptionRule = { expected: "a Map of names by value", accepts: (value) => value instanceof Map };
+const AREA: OptionRule = { ...rules.length, expected: 'an area of at least 0, square metres on the ground or such as "20 crs"' };
+/** `Infinity` never cuts. */
+const VERTICES: OptionRule = { expected: "a number from 16", accepts: (value) => typeof value === "number" && value >= 16 };
+
+const RULES: OptionRules<PolygonizeOptions> = {
+  classes: rules.hinted(rules.listOf("names or values", NAME_OR_VALUE), 'Give `classes: ["building"]`, for example.'),
+  classNames: rules.hinted(NAMES, 'Give `new Map([[1, "building"]])`, for example.'),
+  connectivity: { expected: "4 or 8", accepts: (value) => value === 4 || value === 8 },
+  minArea: AREA,
+  sieve: AREA,
+  simplify: rules.length,
+  maxVertices: rules.hinted(VERTICES, "Leave it out, or use millions."),
+  band: rules.whole(0),
+  stripRows: rules.whole(),
+  ...rules.work,
 };
 
 /** @throws RASTER_NO_TRANSFORM, CLASS_UNKNOWN, INVALID_ARGUMENT */
 export function makePlan(raster: Raster, options: PolygonizeOptions): Plan {
-  checkOptionNames(options, POLYGONIZE_OPTIONS, "toPolygons()");
-  const { band = 0, connectivity = 4, stripRows, maxVertices = MAX_VERTICES } = options;
+  checkOptions(options, RULES, "toPolygons()");
+  const { band = 0, connectivity = 4, maxVertices = MAX_VERTICES } = options;
   const { transform } = raster;
   if (transform === null) {
     throw new GeoLearnError("RASTER_NO_TRANSFORM", `${raster.name} is not georeferenced; its polygons would have no place.`, {
@@ -73,30 +80,15 @@ export function makePlan(raster: Raster, options: PolygonizeOptions): Plan {
   if (options.band === undefined) {
     requireClassRaster(raster, "If one of its bands holds classes, name it: `band: 0` is the first. A picture must be classified first.");
   }
-  if (!Number.isInteger(band) || band < 0 || band >= raster.bands) {
-    throw wrong(`${raster.name} has ${raster.bands} bands; band ${band} is none of them.`, `Use 0 to ${raster.bands - 1}.`);
+  if (band >= raster.bands) {
+    throw wrongOption("toPolygons()", "band", band, {
+      expected: `a band of ${raster.name}, which has ${raster.bands}`,
+      hint: `Use 0 to ${raster.bands - 1}.`,
+    });
   }
-  if (options.classes !== undefined && !Array.isArray(options.classes)) {
-    throw wrong(
-      `\`classes\` is ${showValue(options.classes)}; expected a list of names or values.`,
-      'Give `classes: ["building"]`, for example.',
-    );
-  }
-  if (options.classNames !== undefined && !((options.classNames as unknown) instanceof Map)) {
-    throw wrong(
-      `\`classNames\` is ${showValue(options.classNames)}; expected a Map of names by value.`,
-      'Give `new Map([[1, "building"]])`, for example.',
-    );
-  }
-  if (connectivity !== 4 && connectivity !== 8) throw wrong(`Connectivity ${String(connectivity)} is unknown.`, "Use 4 or 8.");
-  if (stripRows !== undefined && !(Number.isInteger(stripRows) && stripRows > 0)) {
-    throw wrong(`Strips of ${stripRows} rows cannot be read.`, "Use an integer of at least 1.");
-  }
-  if (!(maxVertices >= 16))
-    throw wrong(`maxVertices is ${maxVertices}; expected a number of at least 16.`, "Leave it out, or use millions.");
   const names = options.classNames ?? raster.classNames ?? new Map<number, string>();
-  const sieve = areaTest("sieve", options.sieve ?? 0, transform);
-  const minArea = areaTest("minArea", options.minArea ?? 0, transform);
+  const sieve = areaTest(options.sieve ?? 0, transform);
+  const minArea = areaTest(options.minArea ?? 0, transform);
   return {
     band,
     connectivity,
@@ -121,9 +113,8 @@ function classNamer(names: ReadonlyMap<number, string>): (value: number) => stri
 }
 
 /** "Is smaller than" for an area option; null for 0. */
-function areaTest(option: string, input: number | string, transform: Affine): ((pixels: number, area: number) => boolean) | null {
+function areaTest(input: number | string, transform: Affine): ((pixels: number, area: number) => boolean) | null {
   const { value, unit } = parseLength(input);
-  if (value < 0) throw wrong(`${option} ${input} is negative.`, "Use an area of at least 0.");
   if (value === 0) return null;
   const pixel = pixelArea(transform);
   return unit === "crs" ? (pixels) => pixels * pixel < value : (_pixels, area) => area < value;
@@ -146,14 +137,9 @@ function wantedValues(classes: readonly (string | number)[], names: ReadonlyMap<
 
 function simplifyPlan(input: number | string, raster: Raster, [a, b, c, d, e, f]: Affine): SimplifyPlan | null {
   const { value, unit } = parseLength(input);
-  if (value < 0) throw wrong(`simplify ${input} is negative.`, "Use a tolerance of at least 0.");
   if (value === 0) return null;
   if (unit === "crs" || raster.crs === null) return { tolerance: value, metric: [a, b, d, e] };
   const [col, row] = [raster.width / 2, raster.height / 2];
   const scale = metresPerUnit(raster.crs, a * col + b * row + c, d * col + e * row + f);
   return { tolerance: value, metric: [a * scale.x, b * scale.x, d * scale.y, e * scale.y] };
-}
-
-function wrong(message: string, hint: string): GeoLearnError {
-  return new GeoLearnError("INVALID_ARGUMENT", message, { hint });
 }

@@ -1,4 +1,4 @@
-import { createRng, type Feature, parseCrs, type Raster, rasterize } from "@geolearn/core";
+import { createRng, type Feature, parseCrs, type Raster, rasterize, showValue } from "@geolearn/core";
 import { describe, expect, it } from "vitest";
 
 import { BandSimplifier } from "../simplify/band-simplifier.ts";
@@ -150,19 +150,32 @@ describe("toPolygons on small maps", () => {
     const outlined = (options: object): Promise<unknown> => toPolygons(asRaster(fromRows("11")), options);
     await expect(outlined({ classes: "building" })).rejects.toMatchObject({
       code: "INVALID_ARGUMENT",
-      message: '`classes` is "building"; expected a list of names or values.',
+      message: 'toPolygons(): `classes` is "building"; expected a list of names or values.',
     });
     await expect(outlined({ classNames: { 1: "building" } })).rejects.toMatchObject({
       code: "INVALID_ARGUMENT",
-      message: '`classNames` is {"1":"building"}; expected a Map of names by value.',
+      message: 'toPolygons(): `classNames` is {"1":"building"}; expected a Map of names by value.',
     });
   });
 
   it("refuses what makes no sense", async () => {
     const raster = asRaster(fromRows("1"));
     await expect(toPolygons({ ...raster, transform: null })).rejects.toMatchObject({ code: "RASTER_NO_TRANSFORM" });
-    for (const options of [{ band: 1 }, { connectivity: 6 as 4 }, { minArea: -1 }, { simplify: -1 }, { sieve: "much" }, { stripRows: 0 }]) {
-      await expect(toPolygons(raster, options)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    for (const [field, value, expected] of [
+      ["band", 1, `a band of ${raster.name}, which has 1`],
+      ["band", -1, "a whole number from 0"],
+      ["connectivity", 6, "4 or 8"],
+      ["minArea", -1, 'an area of at least 0, square metres on the ground or such as "20 crs"'],
+      ["sieve", "much", 'an area of at least 0, square metres on the ground or such as "20 crs"'],
+      ["simplify", -1, 'a length of at least 0, metres on the ground or such as "2 crs"'],
+      ["maxVertices", 3, "a number from 16"],
+      ["stripRows", 0, "a whole number from 1"],
+      ["classes", [null], "a list of names or values"],
+    ] as const) {
+      await expect(toPolygons(raster, { [field]: value })).rejects.toMatchObject({
+        ...{ code: "INVALID_ARGUMENT", message: `toPolygons(): \`${field}\` is ${showValue(value)}; expected ${expected}.` },
+        data: { field, value },
+      });
     }
   });
 

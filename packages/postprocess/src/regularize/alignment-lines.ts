@@ -32,6 +32,7 @@ export class AlignmentLines {
     if (this.#segments.length === 0)
       throw new GeoLearnError("INVALID_ARGUMENT", `\`alignment\` ${lines.name} holds no lines.`, {
         hint: "Give lines, such as roads, or an angle in degrees.",
+        data: { field: "alignment", value: lines },
       });
     this.#index = new Flatbush(this.#segments.length);
     for (const [ax, ay, bx, by] of this.#segments) this.#index.add(Math.min(ax, bx), Math.min(ay, by), Math.max(ax, bx), Math.max(ay, by));

@@ -27,17 +27,20 @@ export function refuseUnread(method: RegularizeMethod, options: RegularizeOption
   const field = UNREAD[method].find(given);
   if (field !== undefined) {
     const others = METHODS.filter((other) => !UNREAD[other].includes(field)).map((other) => `\`method: "${other}"\``);
-    throw unread(field, `\`method: "${method}"\``, others);
+    throw unread(field, options[field], `\`method: "${method}"\``, others);
   }
   const directionless = method === "anyAngles" && options.diagonalPenalty === 0 ? OF_LINES.find(given) : undefined;
   if (directionless !== undefined) {
-    throw unread(directionless, '`method: "anyAngles"` and `diagonalPenalty: 0`', ['`method: "rightAngles"`', "a penalty above 0"]);
+    throw unread(directionless, options[directionless], '`method: "anyAngles"` and `diagonalPenalty: 0`', [
+      '`method: "rightAngles"`',
+      "a penalty above 0",
+    ]);
   }
 }
 
-function unread(field: OptionName, where: string, others: readonly string[]): GeoLearnError {
+function unread(field: OptionName, value: unknown, where: string, others: readonly string[]): GeoLearnError {
   return new GeoLearnError("INVALID_ARGUMENT", `\`${field}\` is not read with ${where}.`, {
     hint: `Leave it out, or use it with ${others.join(" or ")}.`,
-    data: { field },
+    data: { field, value },
   });
 }

@@ -3,14 +3,15 @@
 import {
   type Crs,
   type Features,
-  GeoLearnError,
   type Length,
-  type OptionNames,
+  type OptionRule,
+  type OptionRules,
   type WorkOptions,
-  checkOptionNames,
+  checkOptions,
   parseLength,
+  rules,
   showValue,
-  WORK_OPTIONS,
+  wrongOption,
 } from "@geolearn/core";
 
 import { AlignmentLines, inQuarter } from "./alignment-lines.ts";
@@ -64,19 +65,32 @@ export interface RegularizeOptions extends WorkOptions {
   readonly circleCompactness?: number;
 }
 
-const REGULARIZE_OPTIONS: OptionNames<RegularizeOptions> = {
-  method: true,
-  tolerance: true,
-  densification: true,
-  precision: true,
-  diagonalPenalty: true,
-  minRadius: true,
-  maxRadius: true,
-  circleAreaRatio: true,
-  alignment: true,
-  alignmentTolerance: true,
-  circleCompactness: true,
-  ...WORK_OPTIONS,
+const VERB = "regularize()";
+
+/** `Infinity` is above 1, too. */
+const COMPACTNESS: OptionRule = { expected: "a number above 0", accepts: (value) => typeof value === "number" && value > 0 };
+const AREA_RATIO: OptionRule = {
+  expected: "a number above 0 and at most 1",
+  accepts: (value) => typeof value === "number" && value > 0 && value <= 1,
+};
+const ALIGNMENT: OptionRule = {
+  expected: "degrees, or lines that were read",
+  accepts: (value) => Number.isFinite(value) || (typeof value !== "string" && rules.polygons.accepts(value)),
+};
+
+const RULES: OptionRules<RegularizeOptions> = {
+  method: rules.oneOf(...METHODS),
+  tolerance: rules.hinted(rules.lengthAboveZero, "Use about the size of two or three pixels, such as `tolerance: 1`."),
+  densification: rules.hinted(rules.lengthAboveZero, "Leave it out, or use half of the tolerance."),
+  precision: rules.hinted(rules.length, "Leave it out for none, or use 0.05."),
+  diagonalPenalty: rules.hinted(rules.number(0), "Leave it out for 1.5."),
+  minRadius: rules.length,
+  maxRadius: rules.length,
+  circleAreaRatio: rules.hinted(AREA_RATIO, "Leave it out for circles within the tolerance, or use 0.15."),
+  alignment: rules.hinted(ALIGNMENT, 'Give an angle such as 30, or lines: `alignment: await readFeatures("roads.gpkg")`.'),
+  alignmentTolerance: rules.length,
+  circleCompactness: rules.hinted(COMPACTNESS, "Leave it out for 0.92, or use 2 for no circles."),
+  ...rules.work,
 };
 
 /** The options with their defaults. */
@@ -99,57 +113,37 @@ export interface RegularizePlan {
 
 /** @param crs - of the footprints @throws INVALID_ARGUMENT; CRS_MISSING when footprints and lines cannot be brought together */
 export function makeRegularizePlan(options: RegularizeOptions, crs: Crs | null): RegularizePlan {
-  checkOptionNames(
-    options,
-    REGULARIZE_OPTIONS,
-    "regularize()",
-    "Give at least `tolerance: 1`, in metres: about the size of two or three pixels.",
-  );
+  checkOptions(options, RULES, VERB, "Give at least `tolerance: 1`, in metres: about the size of two or three pixels.");
+  if (options.tolerance === undefined) throw wrongOption(VERB, "tolerance", undefined, RULES.tolerance);
   const { method = "rightAngles", diagonalPenalty = 1.5, circleCompactness = 0.92, circleAreaRatio = null } = options;
-  if (!METHODS.includes(method))
-    throw wrong(`\`method\` is "${String(method)}"; no such method is known.`, `Use one of ${METHODS.join(", ")}.`);
   refuseUnread(method, options);
-  const tolerance = lengthOf("tolerance", options.tolerance);
-  if (!(tolerance.value > 0))
-    throw wrong(
-      `\`tolerance\` is ${String(options.tolerance)}; expected a length above 0.`,
-      "Use about the size of two or three pixels, such as `tolerance: 1`.",
-    );
-  const densification = lengthOf("densification", options.densification ?? tolerance);
-  const precision = lengthOf("precision", options.precision ?? { value: 0, unit: "m" });
-  if (!(densification.value > 0) || exceeds(densification, tolerance))
-    throw wrong(
-      `\`densification\` is ${String(options.densification)}; expected a length above 0, at most the tolerance.`,
-      "Leave it out, or use half of the tolerance.",
-    );
-  if (exceeds(precision, { ...tolerance, value: tolerance.value / 4 }))
-    throw wrong(
-      `\`precision\` is ${String(options.precision)}; expected at most a quarter of the tolerance.`,
-      "Leave it out for none, or use 0.05.",
-    );
-  if (!(diagonalPenalty >= 0 && Number.isFinite(diagonalPenalty)))
-    throw wrong(`\`diagonalPenalty\` is ${diagonalPenalty}; expected a number of at least 0.`, "Leave it out for 1.5.");
-  if (!(circleCompactness > 0))
-    throw wrong(
-      `\`circleCompactness\` is ${circleCompactness}; expected a number above 0.`,
-      "Leave it out for 0.92, or use 2 for no circles.",
-    );
-  if (circleAreaRatio !== null && !(circleAreaRatio > 0 && circleAreaRatio <= 1))
-    throw wrong(
-      `\`circleAreaRatio\` is ${circleAreaRatio}; expected a number above 0, at most 1.`,
-      "Leave it out for circles within the tolerance, or use 0.15.",
-    );
-  const minRadius = lengthOf("minRadius", options.minRadius ?? 0.1);
-  const maxRadius = lengthOf("maxRadius", options.maxRadius ?? 1_000_000);
-  if (exceeds(minRadius, maxRadius))
-    throw wrong(
-      `\`minRadius\` ${String(options.minRadius ?? 0.1)} is above \`maxRadius\` ${String(options.maxRadius)}.`,
-      "Give the smaller one first.",
-    );
-  const alignmentTolerance = options.alignmentTolerance === undefined ? null : lengthOf("alignmentTolerance", options.alignmentTolerance);
+  const tolerance = parseLength(options.tolerance);
+  const densification = parseLength(options.densification ?? tolerance);
+  const precision = parseLength(options.precision ?? 0);
+  const minRadius = parseLength(options.minRadius ?? 0.1);
+  const maxRadius = parseLength(options.maxRadius ?? 1_000_000);
+  const alignmentTolerance = options.alignmentTolerance === undefined ? null : parseLength(options.alignmentTolerance);
+  if (exceeds(densification, tolerance)) {
+    throw wrongOption(VERB, "densification", options.densification, {
+      ...RULES.densification,
+      expected: "a length above 0 and at most the tolerance",
+    });
+  }
+  if (exceeds(precision, { ...tolerance, value: tolerance.value / 4 })) {
+    throw wrongOption(VERB, "precision", options.precision, { ...RULES.precision, expected: "at most a quarter of the tolerance" });
+  }
+  if (exceeds(minRadius, maxRadius)) {
+    throw wrongOption(VERB, "minRadius", options.minRadius ?? 0.1, {
+      expected: `at most \`maxRadius\`, which is ${showValue(options.maxRadius ?? 1_000_000)}`,
+    });
+  }
   const alignment = alignmentOf(options, crs);
-  if (alignmentTolerance !== null && !(alignment instanceof AlignmentLines))
-    throw wrong("`alignmentTolerance` is a distance from lines, and there are none.", "Give the lines as `alignment`, or leave it out.");
+  if (alignmentTolerance !== null && !(alignment instanceof AlignmentLines)) {
+    throw wrongOption(VERB, "alignmentTolerance", options.alignmentTolerance, {
+      expected: "lines that it is a distance from",
+      hint: "Give the lines as `alignment`, or leave it out.",
+    });
+  }
   return {
     method,
     tolerance,
@@ -183,30 +177,10 @@ export function settingsIn({ size }: Frame, plan: RegularizePlan): Settings {
 
 function alignmentOf({ alignment }: RegularizeOptions, crs: Crs | null): AlignmentLines | number | null {
   if (alignment === undefined) return null;
-  if (typeof alignment === "string")
-    throw wrong(
-      `\`alignment\` is "${String(alignment)}"; expected lines or degrees.`,
-      `Read the lines first: \`alignment: await readFeatures("${String(alignment)}")\`.`,
-    );
-  if (typeof alignment === "object" && alignment !== null && "features" in alignment) return new AlignmentLines(alignment, crs);
-  if (!Number.isFinite(alignment))
-    throw wrong(`\`alignment\` is ${showValue(alignment)}; expected degrees or lines.`, "Give an angle such as 30.");
-  return inQuarter((alignment * Math.PI) / 180);
-}
-
-function lengthOf(name: string, input: number | string | Length): Length {
-  if (input === undefined) throw wrong(`\`${name}\` is missing; expected a length.`, `Give metres on the ground, such as \`${name}: 1\`.`);
-  const length = parseLength(input);
-  if (length.value < 0)
-    throw wrong(`\`${name}\` is ${String(length.value)}; expected a length of at least 0.`, "Use metres on the ground.");
-  return length;
+  return typeof alignment === "number" ? inQuarter((alignment * Math.PI) / 180) : new AlignmentLines(alignment, crs);
 }
 
 /** Lengths by different rulers are compared where the ground is known: when the work begins. */
 function exceeds(one: Length, other: Length): boolean {
   return one.unit === other.unit && one.value > other.value;
-}
-
-function wrong(message: string, hint: string): GeoLearnError {
-  return new GeoLearnError("INVALID_ARGUMENT", message, { hint });
 }

@@ -651,25 +651,36 @@ describe("rings that are hard or broken", () => {
 describe("options", () => {
   const features = layer([feature(box(0, 0, 10, 8))]);
 
-  test.each<Partial<RegularizeOptions>>([
-    { tolerance: 0 },
-    { tolerance: -1 },
-    { tolerance: "wide" },
-    { tolerance: Number.NaN },
-    { densification: 2 },
-    { densification: 0 },
-    { precision: 0.5 },
-    { precision: -0.1 },
-    { diagonalPenalty: -1, method: "anyAngles" },
-    { diagonalPenalty: Number.NaN, method: "anyAngles" },
-    { minRadius: 5, maxRadius: 2 },
-    { circleCompactness: 0 },
-    { circleAreaRatio: 0 },
-    { circleAreaRatio: 1.5 },
-    { method: "squares" as "circle" },
-  ])("%o is refused with a hint", (options) => {
-    expect(() => regularizeFeatures(features, { tolerance: 1, ...options })).toThrow(
-      expect.objectContaining({ code: "INVALID_ARGUMENT", hint: expect.any(String) as string }),
+  const LENGTH = 'a length of at least 0, metres on the ground or such as "2 crs"';
+  const ABOVE_ZERO = 'a length above 0, metres on the ground or such as "2 crs"';
+
+  test.each<[options: Partial<Record<keyof RegularizeOptions, unknown>>, message: string]>([
+    [{ tolerance: 0 }, `\`tolerance\` is 0; expected ${ABOVE_ZERO}.`],
+    [{ tolerance: -1 }, `\`tolerance\` is -1; expected ${ABOVE_ZERO}.`],
+    [{ tolerance: "wide" }, `\`tolerance\` is "wide"; expected ${ABOVE_ZERO}.`],
+    [{ tolerance: Number.NaN }, `\`tolerance\` is NaN; expected ${ABOVE_ZERO}.`],
+    [{ tolerance: undefined }, `\`tolerance\` is undefined; expected ${ABOVE_ZERO}.`],
+    [{ densification: 2 }, "`densification` is 2; expected a length above 0 and at most the tolerance."],
+    [{ densification: 0 }, `\`densification\` is 0; expected ${ABOVE_ZERO}.`],
+    [{ precision: 0.5 }, "`precision` is 0.5; expected at most a quarter of the tolerance."],
+    [{ precision: -0.1 }, `\`precision\` is -0.1; expected ${LENGTH}.`],
+    [{ diagonalPenalty: -1, method: "anyAngles" }, "`diagonalPenalty` is -1; expected a number from 0."],
+    [{ diagonalPenalty: Number.NaN, method: "anyAngles" }, "`diagonalPenalty` is NaN; expected a number from 0."],
+    [{ minRadius: 5, maxRadius: 2 }, "`minRadius` is 5; expected at most `maxRadius`, which is 2."],
+    [{ circleCompactness: 0 }, "`circleCompactness` is 0; expected a number above 0."],
+    [{ circleAreaRatio: 0 }, "`circleAreaRatio` is 0; expected a number above 0 and at most 1."],
+    [{ circleAreaRatio: 1.5 }, "`circleAreaRatio` is 1.5; expected a number above 0 and at most 1."],
+    [{ alignment: "roads.gpkg" }, '`alignment` is "roads.gpkg"; expected degrees, or lines that were read.'],
+    [{ alignment: 30, alignmentTolerance: 10 }, "`alignmentTolerance` is 10; expected lines that it is a distance from."],
+    [{ method: "squares" }, '`method` is "squares"; expected "rightAngles", "rightAnglesAndDiagonals", "anyAngles" or "circle".'],
+    [{ onProgress: true }, "`onProgress` is true; expected a function."],
+  ])("%o is refused with a hint", (options, message) => {
+    const field = /^`(\w+)`/.exec(message)?.[1] as keyof RegularizeOptions;
+    expect(() => regularizeFeatures(features, { tolerance: 1, ...options } as RegularizeOptions)).toThrow(
+      expect.objectContaining({
+        ...{ code: "INVALID_ARGUMENT", message: `regularize(): ${message}`, hint: expect.any(String) as string },
+        data: { field, value: options[field] },
+      }),
     );
   });
 
@@ -686,7 +697,11 @@ describe("options", () => {
     for (const [field, value] of Object.entries(values)) {
       const work = (): Features => regularizeFeatures(features, { method, tolerance: 1, [field]: value });
       if (unread.includes(field as keyof RegularizeOptions)) {
-        const refusal = { code: "INVALID_ARGUMENT", message: `\`${field}\` is not read with \`method: "${method}"\`.`, data: { field } };
+        const refusal = {
+          code: "INVALID_ARGUMENT",
+          message: `\`${field}\` is not read with \`method: "${method}"\`.`,
+          data: { field, value },
+        };
         expect(work).toThrow(expect.objectContaining(refusal));
       } else expect(work().features[0]!.properties["STATUS"]).toBeTypeOf("number");
     }

@@ -1,15 +1,15 @@
-/** Checks of the numbers among the options of `prepareData`. */
+/** The numbers among the options of `prepareData`. */
 
 import { availableParallelism } from "node:os";
 
 import { GeoLearnError } from "@geolearn/core";
 
 import type { ChipSource } from "../chips/chip.ts";
-import { type ChipSize, integerOption, numberOption, sizeOption, wrongValue } from "../option-values.ts";
+import { type ChipSize, chipSizeOf } from "../option-rules.ts";
 import type { PrepareDataOptions } from "./options.ts";
 
 /** Numbers with their defaults. */
-export interface CheckedNumbers {
+export interface PreparedNumbers {
   readonly batchSize: number;
   readonly valSplit: number;
   readonly seed: number;
@@ -19,22 +19,10 @@ export interface CheckedNumbers {
   readonly chipSize: ChipSize | undefined;
 }
 
-const HINT = "See the options of prepareData().";
-
-/** @throws INVALID_ARGUMENT */
-export function checkNumbers(options: PrepareDataOptions): CheckedNumbers {
-  const { cacheBytes, chipSize } = options;
-  if (cacheBytes !== undefined && !(typeof cacheBytes === "number" && cacheBytes >= 0)) {
-    throw wrongValue("cacheBytes", cacheBytes, "a number from 0", "With `cacheBytes: 0` no chip is kept in memory.");
-  }
-  return {
-    batchSize: integerOption("batchSize", options.batchSize ?? 8, [1, 4096], HINT),
-    valSplit: numberOption("valSplit", options.valSplit ?? 0.2, [0, 1], "`valSplit: 0.2` keeps a fifth."),
-    seed: integerOption("seed", options.seed ?? 42, [0, Number.MAX_SAFE_INTEGER], HINT),
-    prefetch: integerOption("prefetch", options.prefetch ?? 3, [1, 64], HINT),
-    workers: integerOption("workers", options.workers ?? (availableParallelism() > 4 ? 2 : 1), [0, 64], HINT),
-    chipSize: chipSize === undefined ? undefined : sizeOption("chipSize", chipSize, "Use the chips' own size, or a smaller one."),
-  };
+/** Fills in the defaults. */
+export function numbersOf({ batchSize = 8, valSplit = 0.2, seed = 42, prefetch = 3, ...options }: PrepareDataOptions): PreparedNumbers {
+  const { workers = availableParallelism() > 4 ? 2 : 1, chipSize } = options;
+  return { batchSize, valSplit, seed, prefetch, workers, chipSize: chipSize === undefined ? undefined : chipSizeOf(chipSize) };
 }
 
 /** What the network gets of a chip. @throws CHIPS_MISMATCH */
