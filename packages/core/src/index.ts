@@ -5,7 +5,7 @@
 
 // errors, progress, random numbers
 export { GeoLearnError, type ErrorCode, type ErrorDetails } from "./errors.ts";
-export { type OptionNames, WORK_OPTIONS, checkOptionNames, nearestName } from "./options/option-names.ts";
+export { type OptionNames, checkOptionNames, nearestName } from "./options/option-names.ts";
 export { type OptionRule, type OptionRules, checkOptions, wrongOption } from "./options/check-options.ts";
 export * as rules from "./options/rules.ts";
 export type { OnProgress, OnWarning, Progress, Warning, WorkOptions } from "./progress.ts";

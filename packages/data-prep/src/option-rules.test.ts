@@ -32,6 +32,16 @@ const EXTENT = "[xmin, ymin, xmax, ymax], or { bounds, crs }";
 type Loose = Readonly<Record<string, unknown>>;
 
 describe("exportTrainingData", () => {
+  it.each(["raster", "out"])("misses %s", async (field) => {
+    const options = { raster, labels, out: scratch.path("never"), [field]: undefined } as unknown as ExportOptions;
+    await expect(exportTrainingData(options)).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: expect.stringContaining(`exportTrainingData(): \`${field}\` is undefined; expected a path`) as string,
+      hint: `Give \`${field}\`.`,
+    });
+    expect(existsSync(scratch.path("never"))).toBe(false);
+  });
+
   it.each<[string, unknown, string, string]>([
     ["chipSize", 0, "0", SIDES(1)],
     ["chipSize", "256", '"256"', SIDES(1)],

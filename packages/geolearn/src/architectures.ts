@@ -1,16 +1,35 @@
 /** Architectures by name: a network, a task and its defaults. */
 
 import type { DataOf } from "@geolearn/data-prep";
+import { GeoLearnError } from "@geolearn/core";
 import { type LearnerOf, type LearnerOptions, type TrainableTask, createLearner } from "@geolearn/training";
+
+/** What an architecture decides itself. */
+const DECIDED = ["model", "modelType", "config"] as const;
 
 /** Makes learners of one architecture. */
 export interface Architecture<T extends TrainableTask> {
   /**
    * A learner for the data.
    *
-   * @throws CHIP_SIZE_NOT_DIVISIBLE when the chips do not fit the network, and what loading weights throws
+   * @throws INVALID_ARGUMENT for wrong options; CHIP_SIZE_NOT_DIVISIBLE when the chips do not fit the network, and what loading weights throws
    */
-  create(data: DataOf<T>, options?: Omit<LearnerOptions, "model" | "modelType" | "config">): Promise<LearnerOf<T>>;
+  create(data: DataOf<T> & { readonly task: T }, options?: Omit<LearnerOptions, (typeof DECIDED)[number]>): Promise<LearnerOf<T>>;
+}
+
+function architecture<T extends TrainableTask>(name: string, modelType: string): Architecture<T> {
+  return {
+    async create(data, options = {}) {
+      const field = DECIDED.find((key) => key in options);
+      if (field !== undefined) {
+        throw new GeoLearnError("INVALID_ARGUMENT", `${name}.create() has no option \`${field}\`.`, {
+          hint: "Use createLearner(data, options) for a network of your own, or one chosen by its name.",
+          data: { field },
+        });
+      }
+      return createLearner<T>(data, { ...options, modelType });
+    },
+  };
 }
 
 /**
@@ -21,9 +40,7 @@ export interface Architecture<T extends TrainableTask> {
  * const unet = await UNet.create(data, { backbone: "resnet18" });
  * await unet.fit({ epochs: 10 });
  */
-export const UNet: Architecture<"pixelClassification"> = {
-  create: (data, options = {}) => createLearner(data, { ...options, modelType: "unet" }),
-};
+export const UNet = architecture<"pixelClassification">("UNet", "unet");
 
 /**
  * RetinaNet: boxes with classes and scores (Lin et al. 2017), with a feature pyramid on a ResNet, a MobileNetV2 or an EfficientNet.
@@ -32,9 +49,7 @@ export const UNet: Architecture<"pixelClassification"> = {
  * const trees = await RetinaNet.create(await prepareData("chips", { task: "objectDetection" }), { backbone: "resnet18" });
  * await trees.fit({ epochs: 20, monitor: "AP50" });
  */
-export const RetinaNet: Architecture<"objectDetection"> = {
-  create: (data, options = {}) => createLearner(data, { ...options, modelType: "retinanet" }),
-};
+export const RetinaNet = architecture<"objectDetection">("RetinaNet", "retinanet");
 
 /**
  * FCOS: boxes with classes and scores, told point by point instead of from anchors (Tian et al. 2019), on the same encoders as {@link RetinaNet}.
@@ -43,9 +58,7 @@ export const RetinaNet: Architecture<"objectDetection"> = {
  * const ships = await FCOS.create(await prepareData("chips", { task: "objectDetection" }), { backbone: "resnet18" });
  * await ships.fit({ epochs: 20, monitor: "AP50" });
  */
-export const FCOS: Architecture<"objectDetection"> = {
-  create: (data, options = {}) => createLearner(data, { ...options, modelType: "fcos" }),
-};
+export const FCOS = architecture<"objectDetection">("FCOS", "fcos");
 
 /**
  * SingleShotDetector: boxes with classes and scores (Liu et al. 2016), each map of the network for objects of its own size; `variant: "lite"` is the smallest
@@ -56,9 +69,7 @@ export const FCOS: Architecture<"objectDetection"> = {
  * const ships = await SingleShotDetector.create(data, { anchors: { grids: [8, 4], zooms: [0.7, 1, 1.3], ratios: [[1, 1], [1, 0.5]] } });
  * await ships.fit({ epochs: 20, monitor: "AP50" });
  */
-export const SingleShotDetector: Architecture<"objectDetection"> = {
-  create: (data, options = {}) => createLearner(data, { ...options, modelType: "ssd" }),
-};
+export const SingleShotDetector = architecture<"objectDetection">("SingleShotDetector", "ssd");
 
 /**
  * DeepLab v3+: every pixel gets a class (Chen et al. 2018), seen at several distances and with the chip as a whole. On a ResNet-50 unless told otherwise.
@@ -67,9 +78,7 @@ export const SingleShotDetector: Architecture<"objectDetection"> = {
  * const deepLab = await DeepLab.create(data, { backbone: "resnet18" });
  * await deepLab.fit({ epochs: 10 });
  */
-export const DeepLab: Architecture<"pixelClassification"> = {
-  create: (data, options = {}) => createLearner(data, { ...options, modelType: "deeplab" }),
-};
+export const DeepLab = architecture<"pixelClassification">("DeepLab", "deeplab");
 
 /**
  * PSPNet: every pixel gets a class (Zhao et al. 2017), seen beside means over parts of the chip. On a ResNet-50 unless told otherwise.
@@ -78,9 +87,7 @@ export const DeepLab: Architecture<"pixelClassification"> = {
  * const pspNet = await PSPNet.create(data, { backbone: "resnet18" });
  * await pspNet.fit({ epochs: 10 });
  */
-export const PSPNet: Architecture<"pixelClassification"> = {
-  create: (data, options = {}) => createLearner(data, { ...options, modelType: "pspnet" }),
-};
+export const PSPNet = architecture<"pixelClassification">("PSPNet", "pspnet");
 
 /**
  * Faster R-CNN: boxes with classes and scores in two stages (Ren et al. 2015), with a feature pyramid on a ResNet, a MobileNet or an EfficientNet. Chips of
@@ -90,9 +97,7 @@ export const PSPNet: Architecture<"pixelClassification"> = {
  * const cars = await FasterRCNN.create(await prepareData("chips", { task: "objectDetection" }), { backbone: "resnet18" });
  * await cars.fit({ epochs: 20, monitor: "AP50" });
  */
-export const FasterRCNN: Architecture<"objectDetection"> = {
-  create: (data, options = {}) => createLearner(data, { ...options, modelType: "faster-rcnn" }),
-};
+export const FasterRCNN = architecture<"objectDetection">("FasterRCNN", "faster-rcnn");
 
 /**
  * Mask R-CNN: objects with classes, scores and outlines (He et al. 2017), on the same encoders as {@link FasterRCNN}.
@@ -101,9 +106,7 @@ export const FasterRCNN: Architecture<"objectDetection"> = {
  * const buildings = await MaskRCNN.create(await prepareData("chips", { task: "instanceSegmentation" }), { backbone: "resnet18" });
  * await buildings.fit({ epochs: 20, monitor: "mask AP50" });
  */
-export const MaskRCNN: Architecture<"instanceSegmentation"> = {
-  create: (data, options = {}) => createLearner(data, { ...options, modelType: "mask-rcnn" }),
-};
+export const MaskRCNN = architecture<"instanceSegmentation">("MaskRCNN", "mask-rcnn");
 
 /**
  * CenterMask: objects with classes, scores and outlines, told point by point instead of from anchors (Lee and Park 2020, without attention): an {@link FCOS} with the
@@ -113,9 +116,7 @@ export const MaskRCNN: Architecture<"instanceSegmentation"> = {
  * const roofs = await CenterMask.create(await prepareData("chips", { task: "instanceSegmentation" }), { backbone: "resnet18" });
  * await roofs.fit({ epochs: 20, monitor: "mask AP50" });
  */
-export const CenterMask: Architecture<"instanceSegmentation"> = {
-  create: (data, options = {}) => createLearner(data, { ...options, modelType: "centermask" }),
-};
+export const CenterMask = architecture<"instanceSegmentation">("CenterMask", "centermask");
 
 /**
  * FeatureClassifier: a chip as a whole gets a class, or several; torchvision's classifiers on a ResNet, a MobileNet or an EfficientNet.
@@ -124,9 +125,7 @@ export const CenterMask: Architecture<"instanceSegmentation"> = {
  * const roofs = await FeatureClassifier.create(await prepareData("chips", { task: "objectClassification" }), { backbone: "resnet18" });
  * await roofs.fit({ epochs: 20, monitor: "accuracy" });
  */
-export const FeatureClassifier: Architecture<"objectClassification"> = {
-  create: (data, options = {}) => createLearner(data, { ...options, modelType: "feature-classifier" }),
-};
+export const FeatureClassifier = architecture<"objectClassification">("FeatureClassifier", "feature-classifier");
 
 /**
  * A siamese U-Net: every pixel gets a kind of change between two dates (Daudt, Le Saux and Boulch 2018). Chips have the earlier date in `images/`, the later one in
@@ -136,9 +135,7 @@ export const FeatureClassifier: Architecture<"objectClassification"> = {
  * const detector = await ChangeDetector.create(await prepareData("pairs", { task: "pixelClassification" }), { backbone: "resnet18" });
  * await detector.fit({ epochs: 20 });
  */
-export const ChangeDetector: Architecture<"pixelClassification"> = {
-  create: (data, options = {}) => createLearner(data, { ...options, modelType: "change-detector" }),
-};
+export const ChangeDetector = architecture<"pixelClassification">("ChangeDetector", "change-detector");
 
 /** {@link UNet} under the name of arcgis.learn. */
 export const UnetClassifier: Architecture<"pixelClassification"> = UNet;

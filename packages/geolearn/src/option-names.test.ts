@@ -13,6 +13,12 @@ test.each<[string, () => unknown, string, string]>([
   ["fromModel of text", () => open("pixelClassification"), 'fromModel() got "pixelClassification"', "Give `task`"],
   ["fromModel with data that are none", () => open({ data: "chips" }), 'it got "chips"', "prepareData("],
   ["RetinaNet.create()", () => RetinaNet.create(undefined as never), "it got undefined", "prepareData("],
+  [
+    "RetinaNet.create with another network",
+    () => RetinaNet.create(undefined as never, { modelType: "fcos" } as never),
+    "RetinaNet.create() has no option `modelType`.",
+    "createLearner(",
+  ],
   ["RetinaNet.create of a path", () => RetinaNet.create("chips" as never), 'it got "chips"', "prepareData("],
   ["layer.regularize()", () => layer.regularize(undefined as never), "regularize() got undefined", "`tolerance: 1`"],
   ["layer.regularize", () => layer.regularize({ tolerance: 1, metod: "circle" } as never), "no option `metod`", "Did you mean `method`?"],

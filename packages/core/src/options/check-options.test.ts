@@ -32,6 +32,16 @@ describe("options", () => {
     expect(refusal({ epochs: 0, belnd: "hann" })).toMatchObject({ message: "fit() has no option `belnd`.", hint: "Did you mean `blend`?" });
   });
 
+  test("that must be given are missed", () => {
+    const known = { out: rules.required(rules.path), raster: rules.hinted(rules.required(rules.raster), 'Such as `raster: "a.tif"`.') };
+    const check = (given: object): void => checkOptions<{ out?: unknown; raster?: unknown }>(given, known, "map()");
+    expect(() => check({ out: "a", raster: "b" })).not.toThrow();
+    expect(() => check({ raster: "b" })).toThrow(
+      expect.objectContaining({ message: "map(): `out` is undefined; expected a path.", hint: "Give `out`." }) as Error,
+    );
+    expect(() => check({ out: "a", raster: undefined })).toThrow(expect.objectContaining({ hint: 'Such as `raster: "a.tif"`.' }) as Error);
+  });
+
   test("are refused with the value, what was expected, and what to do", () => {
     expect(refusal({ epochs: "3" })).toEqual({
       code: "INVALID_ARGUMENT",
@@ -64,6 +74,8 @@ test.each<[string, OptionRule, readonly unknown[], readonly unknown[]]>([
   ["lengthAboveZero", rules.lengthAboveZero, [2, "2 m"], [0, "0 crs", -1, NaN]],
   ["bands", rules.bands, [[0, "nir"], []], ["0", [-1], [0.5], [""], null]],
   ["polygons", rules.polygons, ["a.gpkg", { features: [] }], ["", { type: "Polygon" }, 3, null]],
+  ["raster", rules.raster, ["a.tif", new Uint8Array(3), ["a.tif"]], ["", null, 3, true]],
+  ["bands", rules.bands, [[0, "red"]], ["red", [-1], [0.5], 0]],
   ["oneOf", rules.oneOf("a", "b"), ["a", "b"], ["c", "", null, ["a"]]],
   ["either", rules.either(rules.boolean, rules.oneOf("auto")), [true, "auto"], ["yes", 1]],
   ["listOf", rules.listOf("shares", rules.share), [[], [0, 1]], [[2], 1, null, "01"]],

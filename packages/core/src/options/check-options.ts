@@ -10,6 +10,8 @@ export interface OptionRule {
   readonly expected: string;
   /** What to do instead, a sentence. @defaultValue to change it, or leave it out */
   readonly hint?: string;
+  /** Whether it must be given. @defaultValue false */
+  readonly required?: boolean;
   /** Whether a value is what is expected. */
   readonly accepts: (value: unknown) => boolean;
 }
@@ -18,7 +20,7 @@ export interface OptionRule {
 export type OptionRules<T extends object> = Readonly<Record<keyof T, OptionRule>>;
 
 /**
- * Refuses options that nothing reads, and values that an option cannot have; `undefined` is as good as left out.
+ * Refuses options that nothing reads, values that an option cannot have, and the lack of those that must be given; `undefined` is as good as left out.
  *
  * @param where whose options they are, for the message: `"classifyPixels()"`
  * @param missing what is to be given when there are no options, a sentence
@@ -28,16 +30,16 @@ export type OptionRules<T extends object> = Readonly<Record<keyof T, OptionRule>
  */
 export function checkOptions<T extends object>(given: T, known: OptionRules<T>, where: string, missing?: string): void {
   checkOptionNames<object>(given, known, where, missing);
-  for (const [field, value] of Object.entries(given)) {
-    const rule = known[field as keyof T];
-    if (value !== undefined && !rule.accepts(value)) throw wrongOption(where, field, value, rule);
+  for (const [field, rule] of Object.entries<OptionRule>(known)) {
+    const value = given[field as keyof T];
+    if (value === undefined ? rule.required === true : !rule.accepts(value)) throw wrongOption(where, field, value, rule);
   }
 }
 
 /** The error for an option's value, for what a rule alone cannot tell. */
 export function wrongOption(where: string, field: string, value: unknown, rule: Omit<OptionRule, "accepts">): GeoLearnError {
   return new GeoLearnError("INVALID_ARGUMENT", `${where}: \`${field}\` is ${showValue(value)}; expected ${rule.expected}.`, {
-    hint: rule.hint ?? `Change \`${field}\`, or leave it out.`,
+    hint: rule.hint ?? (rule.required === true ? `Give \`${field}\`.` : `Change \`${field}\`, or leave it out.`),
     data: { field, value },
   });
 }

@@ -1,14 +1,10 @@
 /** Names of options, checked while a program runs: tsx and JavaScript check no types, and a misspelt option would be ignored. */
 
 import { GeoLearnError } from "../errors.ts";
-import type { WorkOptions } from "../progress.ts";
 import { showValue } from "../show-value.ts";
 
 /** Every name of some options. The compiler keeps it complete: an option that is added must be listed. */
 export type OptionNames<T extends object> = Readonly<Record<keyof T, true>>;
-
-/** Names of {@link WorkOptions}, for the lists of those that extend them. */
-export const WORK_OPTIONS: OptionNames<WorkOptions> = { signal: true, onProgress: true, onWarning: true };
 
 /** Letters that may differ between a name and the one that was meant. */
 const MOST_EDITS = 2;

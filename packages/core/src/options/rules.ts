@@ -37,6 +37,12 @@ export const polygons: OptionRule = {
   accepts: (value) => isFilled(value) || (isObject(value) && "features" in value && Array.isArray(value.features)),
 };
 
+/** What `openRaster` opens, which looks at it more closely. */
+export const raster: OptionRule = {
+  expected: "a path, glob, folder or address, the bytes of a file, an open raster, or a list of these",
+  accepts: (value) => isFilled(value) || isObject(value),
+};
+
 /** Bands of a raster; which there are is looked at where it is open. */
 export const bands: OptionRule = listOf("bands, by number from 0 or by name", either(whole(0), text));
 
@@ -76,6 +82,11 @@ export function fields(expected: string, known: Readonly<Record<string, OptionRu
     accepts: (value) =>
       isObject(value) && Object.entries(known).every(([field, rule]) => rule.accepts((value as Record<string, unknown>)[field])),
   };
+}
+
+/** The rule, of an option that must be given. */
+export function required(rule: OptionRule): OptionRule {
+  return { ...rule, required: true };
 }
 
 /** The rule, with what to do instead. */

@@ -49,6 +49,7 @@ export interface WindowSourceOptions extends Omit<InputOptions, "additionalRaste
 /** Rules for {@link WindowSourceOptions}. */
 export const WINDOW_RULES: OptionRules<WindowSourceOptions> = {
   ...INPUT_RULES,
+  labels: rules.required(INPUT_RULES.labels),
   chipSize: rules.hinted(sizeFrom(1), "256 is a good start."),
   stride: STRIDE,
   sampling: rules.hinted(rules.oneOf("grid", "random"), 'With `sampling: "random"` windows lie anywhere.'),

@@ -25,7 +25,7 @@ export const STRIDE: OptionRule = rules.hinted(sizeFrom(0), "Half of `chipSize` 
 
 /** Rules for {@link InputOptions} that windows have, too. Rasters and systems are looked at where they are opened. */
 export const INPUT_RULES: OptionRules<Omit<InputOptions, "additionalRaster" | "minOverlap" | keyof WorkOptions>> = {
-  raster: rules.any,
+  raster: rules.required(rules.raster),
   labels: LABELS,
   mask: rules.polygons,
   classField: rules.text,
@@ -43,9 +43,9 @@ export const INPUT_RULES: OptionRules<Omit<InputOptions, "additionalRaster" | "m
 /** Rules for {@link ExportOptions}. */
 export const EXPORT_RULES: OptionRules<ExportOptions> = {
   ...INPUT_RULES,
-  additionalRaster: rules.any,
+  additionalRaster: rules.raster,
   minOverlap: MIN_OVERLAP,
-  out: rules.path,
+  out: rules.required(rules.path),
   // one that there is not has a code of its own
   format: rules.any,
   chipFormat: rules.hinted(rules.oneOf("tiff", "png", "jpeg"), "TIFF keeps every sample type and the reference system."),

@@ -31,7 +31,7 @@ export function exportCommand(contextOf: (command: Command) => CommandContext): 
     .addOption(new Option("--format <name>", "layout of the folder").choices(chipFolderFormats.map(kebabCase)).default("classified-tiles"))
     .addOption(new Option("--chip-format <name>", "file type of the images").choices(["tiff", "png", "jpeg"]))
     .option("--chip-size <pixels>", "side of a chip (default: 256)", integer(1))
-    .option("--stride <pixels>", "step between chips (default: half the chip)", integer(0))
+    .option("--stride <pixels>", "step between chips, 0 for side by side (default: half the chip)", integer(0))
     .option("--class-field <name>", "field of the labels that holds the class")
     .option("--buffer-radius <metres>", 'buffer around points and lines, on the ground, or e.g. "2 crs"', length)
     .option("--rotation <degrees>", "further copies of each chip, turned by this step", number)
