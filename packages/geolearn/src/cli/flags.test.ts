@@ -31,6 +31,7 @@ test.each([
   ["`geolearn check --raster ...`, `npm dedupe`, `@scope/name`", "`geolearn check --raster ...`, `npm dedupe`, `@scope/name`"],
   ["`task`, `chipSize: 96`", "task (in TypeScript only), chipSize: 96 (in TypeScript only)"],
   ["Make one: `geolearn import-onnx`, in TypeScript `openOnnx(path, spec)`.", "Make one: `geolearn import-onnx`."],
+  ["detectObjects(): `cellSize` is 0.", "--cell-size is 0."],
   ["Nothing to do.", "Nothing to do."],
 ])("%s", (text, expected) => {
   expect(withFlags(text, options)).toBe(expected);

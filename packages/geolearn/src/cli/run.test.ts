@@ -137,7 +137,7 @@ describe("exit status", () => {
   test("messages and hints name flags", async () => {
     const files = ["--raster", scene, "--labels", scene, "--out", join(tmpdir(), "never-written")];
     const wrong = await run("export-training-data", ...files, "--cell-size", "0");
-    expect(wrong.err).toContain("INVALID_ARGUMENT: exportTrainingData(): --cell-size is 0;");
+    expect(wrong.err).toContain("INVALID_ARGUMENT: --cell-size is 0;");
     const blank = join(folder, "blank.tif");
     writeFileSync(
       blank,

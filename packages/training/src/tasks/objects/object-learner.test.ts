@@ -67,7 +67,7 @@ describe("a RetinaNet", () => {
     for (const refused of [learner.averagePrecisionScore(wrong), learner.perClassMetrics(wrong)]) {
       await expect(refused).rejects.toMatchObject({
         code: "INVALID_ARGUMENT",
-        message: expect.stringContaining('got iou "box", expected "boxes" or "masks".') as string,
+        message: expect.stringContaining('(): `iou` is "box"; expected "boxes" or "masks".') as string,
       });
     }
     // Of the validation chips those with objects come first, each with a box of its truth on the left.
