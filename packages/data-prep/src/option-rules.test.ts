@@ -211,7 +211,7 @@ describe("prepareData", () => {
     [
       { task: undefined },
       "TASK_MISMATCH",
-      'The task undefined is not prepared by this version; expected "pixelClassification", "objectDetection", "instanceSegmentation", "objectClassification".',
+      'prepareData(): `task` is undefined; expected "pixelClassification", "objectDetection", "instanceSegmentation", "objectClassification".',
     ],
   ])("refuses %j", async (options, code, message) => {
     await expect(prepare(chips, options)).rejects.toMatchObject({ code, message });

@@ -37,14 +37,10 @@ export async function prepareData<const T extends Task>(source: DataSource, opti
     return KINDS[options.task](source, options);
   }
   const known = Object.keys(KINDS).map((task) => `"${task}"`);
-  throw new GeoLearnError(
-    "TASK_MISMATCH",
-    `The task ${showValue(options.task)} is not prepared by this version; expected ${known.join(", ")}.`,
-    {
-      hint: taskHint(options.task),
-      data: { task: options.task },
-    },
-  );
+  throw new GeoLearnError("TASK_MISMATCH", `prepareData(): \`task\` is ${showValue(options.task)}; expected ${known.join(", ")}.`, {
+    hint: taskHint(options.task),
+    data: { task: options.task },
+  });
 }
 
 /** Refuses options that the chips of a task have no use for: they would be ignored. */

@@ -107,7 +107,7 @@ export async function fromModel<T extends TrainableTask>(
   source: string | Uint8Array,
   options?: UseModelOptions<keyof Models> | TrainModelOptions<T>,
 ): Promise<Models[keyof Models] | LearnerOf<T>> {
-  if (typeof options === "object" && options !== null && "data" in options) {
+  if (isTraining(options)) {
     // The data say the task too.
     const { data, task: _task, ...learnerOptions }: TrainModelOptions<T> & Partial<UseModelOptions<T>> = options;
     return createLearner<T>(data, { ...learnerOptions, pretrained: source });
@@ -129,6 +129,13 @@ export async function fromModel<T extends TrainableTask>(
     });
   }
   return OPENED[task](modelPackage);
+}
+
+/** `data: undefined` is as good as left out. */
+function isTraining<T extends TrainableTask>(
+  options: UseModelOptions<keyof Models> | TrainModelOptions<T> | undefined,
+): options is TrainModelOptions<T> {
+  return typeof options === "object" && options !== null && "data" in options && (options.data as unknown) !== undefined;
 }
 
 /** What opens the model of a task. */

@@ -37,3 +37,8 @@ test.each<[string, () => unknown, string, string]>([
     hint: expect.stringContaining(hint) as string,
   });
 });
+
+test("fromModel takes data that are undefined for left out", async () => {
+  // the file is looked for, so the options were taken
+  await expect(open({ task: "pixelClassification", data: undefined })).rejects.toMatchObject({ code: "FILE_NOT_FOUND" });
+});

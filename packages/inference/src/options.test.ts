@@ -98,6 +98,8 @@ const pixels: Work = (options) => classifyPixels(MODEL, SCENE, options);
 const objects: Work = (options) => detectObjects(MODEL, SCENE, options);
 const features: Work = (options) => classifyObjects(MODEL, SCENE, FEATURES, options);
 
+const MEANT: Readonly<Record<string, string>> = { modle: 'Did you mean `cellSize: "model"`?', Hann: 'Did you mean `blend: "hann"`?' };
+
 test.each<[field: string, value: unknown, expected: string, works: readonly Work[]]>([
   ...ON_SCENE.map((row): [...typeof row, Work[]] => [...row, SCENE_WORK.map(([, work]) => work)]),
   ...ON_MODEL.map((row): [...typeof row, Work[]] => [...row, [pixels, objects, ...MODEL_WORK.map(([, work]) => work)]]),
@@ -124,7 +126,7 @@ test.each<[field: string, value: unknown, expected: string, works: readonly Work
     await expect(refused(work, { [field]: value })).resolves.toMatchObject({
       code: "INVALID_ARGUMENT",
       message: expect.stringContaining(`(): \`${field}\` is ${showValue(value)}; expected ${expected}.`) as string,
-      hint: `Change \`${field}\`, or leave it out.`,
+      hint: MEANT[String(value)] ?? `Change \`${field}\`, or leave it out.`,
       data: { field, value },
     });
   }

@@ -10,6 +10,7 @@ import { GeoLearnError } from "../errors.ts";
 import { checkOptions, type OptionRules } from "../options/check-options.ts";
 import * as rules from "../options/rules.ts";
 import type { OnWarning } from "../progress.ts";
+import { showValue } from "../show-value.ts";
 import { type ByteSource, fileSource, memorySource } from "./byte-source.ts";
 import { boundsMeet, geometryBounds } from "./bounds.ts";
 import { isRecord } from "./feature-value.ts";
@@ -66,6 +67,15 @@ const RULES: OptionRules<FeatureReadOptions> = {
  */
 export async function openFeatures(source: FeatureSource, options: FeatureReadOptions = {}): Promise<FeatureStream> {
   checkOptions(options, RULES, "openFeatures()");
+  if (source === undefined || source === null || source === "") {
+    throw new GeoLearnError(
+      "INVALID_ARGUMENT",
+      `There are no features: got ${showValue(source)}; expected a path, GeoJSON, or features that were read.`,
+      {
+        hint: 'Give features, such as "buildings.gpkg".',
+      },
+    );
+  }
   const crs = options.crs === undefined ? undefined : parseCrs(options.crs);
   if (options.bounds !== undefined) checkBounds(options.bounds);
   return within(watched(await open(source, { ...options, crs }), options.signal), options.bounds);

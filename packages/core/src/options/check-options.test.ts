@@ -32,6 +32,14 @@ describe("options", () => {
     expect(refusal({ epochs: 0, belnd: "hann" })).toMatchObject({ message: "fit() has no option `belnd`.", hint: "Did you mean `blend`?" });
   });
 
+  test("that misspell a word are told which was meant", () => {
+    const check = (blend: unknown): void => checkOptions({ blend }, { blend: rules.either(rules.boolean, RULES.blend) }, "map()");
+    for (const blend of ["Hann", "HANN", "ha-nn"])
+      expect(() => check(blend)).toThrow(expect.objectContaining({ hint: 'Did you mean `blend: "hann"`?' }) as Error);
+    expect(refusal({ blend: "cropp" })).toMatchObject({ hint: 'Did you mean `blend: "crop"`?' });
+    expect(() => check("hand")).toThrow(expect.objectContaining({ hint: "Change `blend`, or leave it out." }) as Error);
+  });
+
   test("that must be given are missed", () => {
     const known = { out: rules.required(rules.path), raster: rules.hinted(rules.required(rules.raster), 'Such as `raster: "a.tif"`.') };
     const check = (given: object): void => checkOptions<{ out?: unknown; raster?: unknown }>(given, known, "map()");

@@ -2,7 +2,7 @@
 
 import { GeoLearnError } from "../errors.ts";
 import { showValue } from "../show-value.ts";
-import { checkOptionNames } from "./option-names.ts";
+import { checkOptionNames, nearestName } from "./option-names.ts";
 
 /** What an option may be. */
 export interface OptionRule {
@@ -10,6 +10,8 @@ export interface OptionRule {
   readonly expected: string;
   /** What to do instead, a sentence. @defaultValue to change it, or leave it out */
   readonly hint?: string;
+  /** Words that are accepted, for a hint when one was misspelt. */
+  readonly words?: readonly string[];
   /** Whether it must be given. @defaultValue false */
   readonly required?: boolean;
   /** Whether a value is what is expected. */
@@ -36,10 +38,15 @@ export function checkOptions<T extends object>(given: T, known: OptionRules<T>, 
   }
 }
 
+/** Words are short, and one may mean another thing than the next: "gpu" is not "cpu". */
+const LETTERS_AN_EDIT = 5;
+
 /** The error for an option's value, for what a rule alone cannot tell. */
 export function wrongOption(where: string, field: string, value: unknown, rule: Omit<OptionRule, "accepts">): GeoLearnError {
+  const meant = typeof value === "string" && rule.words !== undefined ? nearestName(value, rule.words, LETTERS_AN_EDIT) : null;
+  const usual = rule.required === true ? `Give \`${field}\`.` : `Change \`${field}\`, or leave it out.`;
   return new GeoLearnError("INVALID_ARGUMENT", `${where}: \`${field}\` is ${showValue(value)}; expected ${rule.expected}.`, {
-    hint: rule.hint ?? (rule.required === true ? `Give \`${field}\`.` : `Change \`${field}\`, or leave it out.`),
+    hint: meant === null ? (rule.hint ?? usual) : `Did you mean \`${field}: "${meant}"\`?`,
     data: { field, value },
   });
 }

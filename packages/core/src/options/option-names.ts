@@ -42,11 +42,11 @@ function quoted(names: readonly string[]): string {
   return names.map((name) => `\`${name}\``).join(", ");
 }
 
-/** The name with the fewest other letters, whatever the case, `_` and `-`; null when none is like it. */
-export function nearestName(name: string, known: readonly string[]): string | null {
+/** The name with the fewest other letters, whatever the case, `_` and `-`; null when none is like it: one letter may differ of so many, two at most. */
+export function nearestName(name: string, known: readonly string[], lettersAnEdit = 3): string | null {
   const plain = (text: string): string => text.replace(/[_-]/g, "").toLowerCase();
   const given = plain(name);
-  let least = Math.min(MOST_EDITS, Math.floor(given.length / 3)) + 1;
+  let least = Math.min(MOST_EDITS, Math.floor(given.length / lettersAnEdit)) + 1;
   let nearest: string | null = null;
   for (const candidate of known) {
     const edits = editDistance(given, plain(candidate));

@@ -62,12 +62,17 @@ export function oneOf(...words: readonly string[]): OptionRule {
   return {
     expected: quoted.length < 2 ? quoted.join("") : `${quoted.slice(0, -1).join(", ")} or ${quoted.at(-1)}`,
     accepts: (value) => typeof value === "string" && words.includes(value),
+    words,
   };
 }
 
 /** What one of some rules accepts. */
 export function either(...rules: readonly OptionRule[]): OptionRule {
-  return { expected: rules.map(({ expected }) => expected).join(", "), accepts: (value) => rules.some((rule) => rule.accepts(value)) };
+  return {
+    expected: rules.map(({ expected }) => expected).join(", "),
+    accepts: (value) => rules.some((rule) => rule.accepts(value)),
+    words: rules.flatMap(({ words = [] }) => words),
+  };
 }
 
 /** A list of what a rule accepts. */

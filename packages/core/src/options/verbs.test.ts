@@ -31,6 +31,9 @@ test.each<[string, () => Promise<unknown>, string]>([
     () => writeFeatures([], "none.geojson", { crs: 4326, decimals: -1 }),
     "writeFeatures(): `decimals` is -1; expected a whole number from 0 to 17.",
   ],
+  ["openRaster()", () => openRaster(undefined as never), "There is no raster: got undefined; expected a path"],
+  ["openFeatures()", () => openFeatures(undefined as never), "There are no features: got undefined; expected a path"],
+  ["readFeatures of an empty path", () => readFeatures(""), 'There are no features: got ""'],
 ])("%s is refused before anything is opened or written", async (_, work, message) => {
   await expect(work()).rejects.toMatchObject({ code: "INVALID_ARGUMENT", message: expect.stringContaining(message) as string });
   expect(existsSync("none.gpkg") || existsSync("none.geojson")).toBe(false);

@@ -6,7 +6,7 @@ import { checkOptions } from "../options/check-options.ts";
 import { mosaicRasters } from "./mosaic.ts";
 import { noSidecars } from "./no-sidecars.ts";
 import { notARaster } from "./not-a-raster.ts";
-import { OPEN_RASTER_RULES } from "./open-raster-rules.ts";
+import { checkRasterSource, OPEN_RASTER_RULES } from "./open-raster-rules.ts";
 import type { OpenRasterOptions, RasterSource } from "./open-raster.ts";
 import { looksLikePicture, openPicture } from "./picture-raster.ts";
 import type { Raster } from "./raster.ts";
@@ -27,6 +27,7 @@ import { openTiff } from "./tiff/tiff-raster.ts";
  */
 export async function openRaster(source: RasterSource, options: OpenRasterOptions = {}): Promise<Raster> {
   checkOptions(options, OPEN_RASTER_RULES, "openRaster()");
+  checkRasterSource(source);
   options.signal?.throwIfAborted();
   if (source instanceof Uint8Array) return openSource(memorySource(source), options);
   if (source instanceof ArrayBuffer) return openSource(memorySource(new Uint8Array(source)), options);

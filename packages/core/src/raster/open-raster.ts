@@ -12,7 +12,7 @@ import { type MosaicOptions, mosaicRasters } from "./mosaic.ts";
 import { looksLikePicture, openPicture } from "./picture-raster.ts";
 import type { Raster } from "./raster.ts";
 import { noSidecars } from "./no-sidecars.ts";
-import { OPEN_RASTER_RULES } from "./open-raster-rules.ts";
+import { checkRasterSource, OPEN_RASTER_RULES } from "./open-raster-rules.ts";
 import { notARaster } from "./not-a-raster.ts";
 import { findSidecars } from "./sidecars.ts";
 import { blobSource } from "./sources/blob-source.ts";
@@ -57,6 +57,7 @@ const OPENED_TOGETHER = 16;
  */
 export async function openRaster(source: RasterSource, options: OpenRasterOptions = {}): Promise<Raster> {
   checkOptions(options, OPEN_RASTER_RULES, "openRaster()");
+  checkRasterSource(source);
   options.signal?.throwIfAborted();
   if (isRaster(source)) return source;
   if (source instanceof Uint8Array) return openSource(memorySource(source), options);

@@ -64,7 +64,7 @@ export const PREPARE_RULES: OptionRules<PrepareDataOptions> = {
   batchSize: rules.whole(1, 4096),
   chipSize: rules.hinted(sizeFrom(1), "Use the chips' own size, or a smaller one."),
   valSplit: rules.hinted(rules.share, "`valSplit: 0.2` keeps a fifth."),
-  split: rules.hinted(SPLIT, "`valSplit: 0.2` says how many validate."),
+  split: rules.hinted(SPLIT, '`split: "validation.txt"` names a chip a line; `valSplit: 0.2` says how many validate.'),
   seed: rules.whole(0),
   bands: rules.bands,
   classes: CLASSES,

@@ -32,7 +32,7 @@ export function blockSplit(input: SplitInput): Split {
   const wanted = validCount(names.length, valSplit);
   if (footprints === null) {
     throw new GeoLearnError("SPLIT_IMPOSSIBLE", "The chips have no position on the ground, so they cannot be split by blocks.", {
-      hint: 'Use `split: "random"` if no two chips show the same ground, or give a list of validation chips.',
+      hint: 'Use `split: "random"` if no two chips show the same ground, or name the validation chips in a file, `split: "validation.txt"`.',
     });
   }
   const context = createContext(input, footprints, wanted);
@@ -47,7 +47,7 @@ export function blockSplit(input: SplitInput): Split {
       "SPLIT_IMPOSSIBLE",
       `The ${names.length} chips overlap so much that no block of ground can be kept for validation.`,
       {
-        hint: "Export with a larger stride or smaller chips, cover more ground, or give a list of validation chips.",
+        hint: 'Export with a larger stride or smaller chips, cover more ground, or name the validation chips in a file, `split: "validation.txt"`.',
         data: { chips: names.length, valSplit },
       },
     );

@@ -76,7 +76,7 @@ function warnOfLeaks(split: Split, { footprints, names }: SplitInput, source: st
   if (chips === 0) return;
   onWarning?.({
     code: "SPLIT_LEAKS",
-    message: `${source}: ${chips} of ${split.valid.length} validation chips share ground with training chips, which cover ${(share * 100).toFixed(1)} % of the validation ground.`,
+    message: `${source}: ${chips} of ${split.valid.length} validation chips share ground with training chips, which cover ${share < 0.0005 ? "less than 0.1" : (share * 100).toFixed(1)} % of the validation ground.`,
     hint: 'Validation will look better than the network is. Use `split: "blocks"`.',
   });
 }

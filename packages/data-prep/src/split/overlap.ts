@@ -14,6 +14,9 @@ export interface SplitOverlap {
 /** Points per side of a chip at which coverage is looked at. */
 const SAMPLES = 16;
 
+/** Share of a chip's side that may be common: world files round, and turned chips are told by their boxes. */
+const MARGIN = 1e-3;
+
 /** A spatial index over some of the footprints. */
 export class FootprintIndex {
   readonly #index: Flatbush | null;
@@ -31,8 +34,8 @@ export class FootprintIndex {
   /** Members that share ground with a footprint; a common edge is not common ground. */
   overlapping(footprint: Bounds): number[] {
     const [x0, y0, x1, y1] = footprint;
-    const marginX = (x1 - x0) * 1e-6;
-    const marginY = (y1 - y0) * 1e-6;
+    const marginX = (x1 - x0) * MARGIN;
+    const marginY = (y1 - y0) * MARGIN;
     const found = this.#index?.search(x0 + marginX, y0 + marginY, x1 - marginX, y1 - marginY) ?? [];
     return found
       .map((position) => this.#members[position]!)

@@ -7,11 +7,13 @@ import {
   type OptionRule,
   type OptionRules,
   type Raster,
+  isRaster,
   metresPerUnit,
   parseLength,
   pixelArea,
   requireClassRaster,
   rules,
+  showValue,
   wrongOption,
 } from "@geolearn/core";
 
@@ -69,6 +71,11 @@ const RULES: OptionRules<PolygonizeOptions> = {
 
 /** @throws RASTER_NO_TRANSFORM, CLASS_UNKNOWN, INVALID_ARGUMENT */
 export function makePlan(raster: Raster, options: PolygonizeOptions): Plan {
+  if (!isRaster(raster)) {
+    throw new GeoLearnError("INVALID_ARGUMENT", `toPolygons() got ${showValue(raster)} for the raster; expected an open one.`, {
+      hint: "Open it first: toPolygons(await openRaster(path), options).",
+    });
+  }
   checkOptions(options, RULES, "toPolygons()");
   const { band = 0, connectivity = 4, maxVertices = MAX_VERTICES } = options;
   const { transform } = raster;

@@ -146,6 +146,14 @@ describe("toPolygons on small maps", () => {
     expect([...keys[0]!].filter((point) => keys[1]!.has(point)).length).toBeGreaterThanOrEqual(2);
   });
 
+  it("refuses a path, which nobody has opened", async () => {
+    await expect(toPolygons("map.tif" as never)).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: 'toPolygons() got "map.tif" for the raster; expected an open one.',
+      hint: expect.stringContaining("openRaster(") as string,
+    });
+  });
+
   it("refuses classes that are no list, and names that are no Map", async () => {
     const outlined = (options: object): Promise<unknown> => toPolygons(asRaster(fromRows("11")), options);
     await expect(outlined({ classes: "building" })).rejects.toMatchObject({

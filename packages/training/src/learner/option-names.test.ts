@@ -77,6 +77,7 @@ describe("values that are wrong are told before anything is done", () => {
     ["seed", () => create(discData(), { ...SMALL, seed: 0.5 }), "createLearner(): `seed` is 0.5"],
     ["log", () => create(discData(), { ...SMALL, log: true }), "createLearner(): `log` is true"],
     ["normalization", () => create(discData(), { ...SMALL, normalization: "imagnet" }), 'createLearner(): `normalization` is "imagnet"'],
+    ["classWeights", () => create(discData(), { ...SMALL, classWeights: [1, 2, 3] }), "The loss got 3 class weights for 2 classes."],
     ["classWeights", () => create(discData(), { ...SMALL, classWeights: "balancd" }), 'createLearner(): `classWeights` is "balancd"'],
     ["pretrained", () => create(discData(), { ...SMALL, pretrained: true }), "createLearner(): `pretrained` is true"],
   ])("%s", async (field, work, message) => {

@@ -12,11 +12,18 @@ export interface ChosenLoss {
   readonly chosen: boolean;
 }
 
-/** The loss the options describe, with class weights and ignored classes filled in. */
+/** The loss the options describe, with class weights and ignored classes filled in. @throws INVALID_ARGUMENT, CLASS_UNKNOWN */
 export function chooseLoss(data: LearningData, options: LearnerOptions): ChosenLoss {
   const given = options.loss ?? "crossEntropy";
   const spec = (typeof given === "string" ? { type: given } : given) as PixelLossSpec;
   const weights = options.classWeights === "balanced" ? data.classWeights() : options.classWeights;
+  const classes = data.classes.length;
+  if (Array.isArray(weights) && weights.length !== classes) {
+    throw new GeoLearnError("INVALID_ARGUMENT", `The loss got ${weights.length} class weights for ${classes} classes.`, {
+      hint: "Give one weight per class.",
+      data: { field: "classWeights" },
+    });
+  }
   const ignored = ignoredPositions(data.classes, options.ignoreClasses ?? []);
   const complete = {
     ...spec,

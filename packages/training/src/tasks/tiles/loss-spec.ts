@@ -1,6 +1,6 @@
 /** The loss of classifying whole chips, from options and data. */
 
-import { GeoLearnError } from "@geolearn/core";
+import { GeoLearnError, showValue } from "@geolearn/core";
 import type { TileData } from "@geolearn/data-prep";
 import type { TileLossSpec } from "@geolearn/models";
 
@@ -12,8 +12,8 @@ export function chooseTileLoss(data: TileData, { loss, classWeights, ignoreClass
   const spec = typeof loss === "object" ? loss : { type: loss ?? usual };
   if (spec.type !== usual) {
     const what = data.multiLabel ? "chips may have several classes" : "a chip has one class";
-    throw new GeoLearnError("INVALID_ARGUMENT", `The loss "${spec.type}" does not fit data in which ${what}.`, {
-      hint: `Leave out \`loss\`, or give "${usual}".`,
+    throw new GeoLearnError("INVALID_ARGUMENT", `The loss of type ${showValue(spec.type)} does not fit data in which ${what}.`, {
+      hint: `Leave out \`loss\`, or give \`loss: "${usual}"\`, with settings \`loss: { type: "${usual}" }\`.`,
       data: { field: "loss" },
     });
   }
