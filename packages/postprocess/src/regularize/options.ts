@@ -80,7 +80,7 @@ const ALIGNMENT: OptionRule = {
 
 const RULES: OptionRules<RegularizeOptions> = {
   method: rules.oneOf(...METHODS),
-  tolerance: rules.hinted(rules.lengthAboveZero, "Use about the size of two or three pixels, such as `tolerance: 1`."),
+  tolerance: rules.hinted(rules.required(rules.lengthAboveZero), "Use about the size of two or three pixels, such as `tolerance: 1`."),
   densification: rules.hinted(rules.lengthAboveZero, "Leave it out, or use half of the tolerance."),
   precision: rules.hinted(rules.length, "Leave it out for none, or use 0.05."),
   diagonalPenalty: rules.hinted(rules.number(0), "Leave it out for 1.5."),
@@ -114,7 +114,6 @@ export interface RegularizePlan {
 /** @param crs - of the footprints @throws INVALID_ARGUMENT; CRS_MISSING when footprints and lines cannot be brought together */
 export function makeRegularizePlan(options: RegularizeOptions, crs: Crs | null): RegularizePlan {
   checkOptions(options, RULES, VERB, "Give at least `tolerance: 1`, in metres: about the size of two or three pixels.");
-  if (options.tolerance === undefined) throw wrongOption(VERB, "tolerance", undefined, RULES.tolerance);
   const { method = "rightAngles", diagonalPenalty = 1.5, circleCompactness = 0.92, circleAreaRatio = null } = options;
   refuseUnread(method, options);
   const tolerance = parseLength(options.tolerance);

@@ -1,13 +1,14 @@
 /** Finding objects, as the Learner sees it. */
 
 import type { CocoMetrics, MaskWindow } from "@geolearn/core";
-import { type BatchesOptions, type ObjectBatch, type ObjectData, type ShownPicture, shownPictures } from "@geolearn/data-prep";
+import { type BatchesOptions, type ObjectBatch, type ObjectData } from "@geolearn/data-prep";
 import type { ObjectNetwork } from "@geolearn/models";
 
 import type { ObjectMonitor } from "../../learner/options.ts";
 import { readAhead } from "../../learner/read-ahead.ts";
 import { exampleBatches } from "../example-batches.ts";
-import type { FedBatch, LearnerTask, Results, ResultsFigureOptions, Side } from "../task.ts";
+import { shownExamples } from "../shown-examples.ts";
+import type { FedBatch, LearnerTask, Results, Side } from "../task.ts";
 import {
   evaluateObjects,
   foundMasks,
@@ -57,15 +58,10 @@ export function createObjectTask(data: ObjectData, network: ObjectNetwork): Lear
     }),
     async results(side, count, signal): Promise<Results> {
       const examples = await predictExamples(data, step(), side, count, signal);
-      const shown = (rgb?: ResultsFigureOptions["rgb"]): ShownPicture =>
-        shownPictures(
-          data,
-          examples.map(({ image }) => image),
-          rgb,
-        ).at(-1)!;
+      const shown = shownExamples(data, examples);
       return {
-        figure: ({ rgb } = {}) => objectFigure(examples, classes, shown(rgb), side),
-        picture: () => objectPicture(examples, classes, shown()),
+        figure: ({ rgb } = {}) => objectFigure(examples, classes, shown(rgb).at(-1)!, side),
+        picture: () => objectPicture(examples, classes, shown().at(-1)!),
       };
     },
     reportSections: (evaluation) => objectSections(evaluation, classes),

@@ -1,12 +1,13 @@
 /** Pixel classification, as the Learner sees it. */
 
 import { GeoLearnError } from "@geolearn/core";
-import { type BatchesOptions, type LearningData, type ShownPicture, shownPictures } from "@geolearn/data-prep";
+import { type BatchesOptions, type LearningData } from "@geolearn/data-prep";
 import { type Network, type PixelLoss, pixelLoss } from "@geolearn/models";
 
 import { readAhead } from "../../learner/read-ahead.ts";
 import { percent } from "../../report/html.ts";
-import type { FedBatch, LearnerTask, Results, ResultsFigureOptions, Side } from "../task.ts";
+import { shownExamples } from "../shown-examples.ts";
+import type { FedBatch, LearnerTask, Results, Side } from "../task.ts";
 import { type EvaluationContext, evaluateChips, type PixelEvaluation, predictExamples } from "./evaluate.ts";
 import { createEvaluationStep, type EvaluationStep, pixelGraph } from "./graph.ts";
 import type { ChosenLoss } from "./loss-spec.ts";
@@ -60,12 +61,7 @@ export function createPixelTask(data: LearningData, network: Network, { spec, ch
     packageMetrics: ({ pixelAccuracy, meanIou, kappa, classes: each }) => ({ pixelAccuracy, meanIou, kappa, classes: each }),
     async results(side, count, signal): Promise<Results> {
       const examples = await predictExamples(context(), data[side], count, signal);
-      const shown = (rgb?: ResultsFigureOptions["rgb"]): readonly ShownPicture[] =>
-        shownPictures(
-          data,
-          examples.map(({ image }) => image),
-          rgb,
-        );
+      const shown = shownExamples(data, examples);
       return {
         figure: ({ rgb } = {}) => resultsFigure(examples, classes, shown(rgb), side),
         picture: () => resultsPicture(examples, classes, shown()),

@@ -1,10 +1,11 @@
 /** Classifying whole chips, as the Learner sees it. */
 
-import { type BatchesOptions, type ShownPicture, shownPictures, type TileData } from "@geolearn/data-prep";
+import { type BatchesOptions, type TileData } from "@geolearn/data-prep";
 import { tileLoss, type TileLossSpec, type TileNetwork } from "@geolearn/models";
 
 import { readAhead } from "../../learner/read-ahead.ts";
-import type { FedBatch, LearnerTask, Results, ResultsFigureOptions, Side } from "../task.ts";
+import { shownExamples } from "../shown-examples.ts";
+import type { FedBatch, LearnerTask, Results, Side } from "../task.ts";
 import { evaluateTiles, predictExamples, type TileContext, type TileEvaluation } from "./evaluate.ts";
 import { createTileEvaluation, feedsOf, type TileEvaluationStep, tileGraph } from "./graph.ts";
 import { tileSections } from "./report.ts";
@@ -56,15 +57,10 @@ export function createTileTask(data: TileData, network: TileNetwork, spec: TileL
     }),
     async results(side, count, signal): Promise<Results> {
       const examples = await predictExamples(context(), data[side], count, signal);
-      const shown = (rgb?: ResultsFigureOptions["rgb"]): ShownPicture =>
-        shownPictures(
-          data,
-          examples.map(({ image }) => image),
-          rgb,
-        ).at(-1)!;
+      const shown = shownExamples(data, examples);
       return {
-        figure: ({ rgb } = {}) => tileFigure(examples, classes, shown(rgb), side),
-        picture: () => tilePicture(examples, classes, shown()),
+        figure: ({ rgb } = {}) => tileFigure(examples, classes, shown(rgb).at(-1)!, side),
+        picture: () => tilePicture(examples, classes, shown().at(-1)!),
       };
     },
     reportSections: async (evaluation) => tileSections(evaluation, classes),
